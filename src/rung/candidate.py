@@ -1,0 +1,102 @@
+"""A candidate: one way to do the task, as plain hashable data on two axes.
+
+What the model knows is `context`; how it behaves is `prompt` and `weights`. The technique is
+never stored: it follows from which slots are filled.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rung.task.types import Frozen, digest
+
+Technique = Literal["no-llm", "prompting", "full-context", "rag", "fine-tuning", "hybrid"]
+NO_LLM = "no-llm/"
+
+
+class Shots(Frozen):
+    """Solved training examples shown as user/assistant turns."""
+
+    kind: Literal["none", "fixed", "nearest"] = "none"
+    k: int = 0
+
+
+class Prompt(Frozen):
+    """How the model is asked. `instruction` None means the task's own."""
+
+    instruction: str | None = None
+    shots: Shots = Shots()
+    reasoning: bool = False
+    constrained: bool = True
+    """Labels and JSON decided by constrained decoding where the model can."""
+    repairs: int = 1
+    """How often an invalid answer is sent back with the problem named."""
+    max_input_chars: int = 20_000
+    """Guard: a longer input is refused before any call."""
+    max_output_tokens: int = 96
+
+
+class Context(Frozen):
+    """What the model is given to know."""
+
+    kind: Literal["none", "all", "retrieved", "gold"] = "none"
+    k: int = 3
+    chunk_chars: int = 600
+    search: Literal["lexical", "dense", "hybrid"] = "hybrid"
+
+
+class Weights(Frozen):
+    """Base weights, or a LoRA adapter trained on the prompts that the solver sends."""
+
+    kind: Literal["base", "lora"] = "base"
+    rank: int = 16
+    learning_rate: float = 5e-4
+    epochs: int = 3
+    train_size: int | None = None
+    seed: int = 0
+
+
+class Candidate(Frozen):
+    """One way to do the task."""
+
+    model: str
+    prompt: Prompt = Prompt()
+    context: Context = Context()
+    weights: Weights = Weights()
+    embedder: str | None = None
+    """Set where similarity is used: nearest shots, dense or hybrid search, no-llm."""
+
+    @property
+    def technique(self) -> Technique:
+        """Follows from the slots (framework, section 1)."""
+        if self.model.startswith(NO_LLM):
+            return "no-llm"
+        if self.weights.kind == "base":
+            return {
+                "none": "prompting",
+                "all": "full-context",
+                "retrieved": "rag",
+                "gold": "rag",
+            }[self.context.kind]  # type: ignore[return-value]
+        return "fine-tuning" if self.context.kind == "none" else "hybrid"
+
+    @property
+    def digest(self) -> str:
+        """Content hash: equal slots, equal digest."""
+        return digest(self.model_dump(mode="json"))
+
+    @property
+    def key(self) -> str:
+        """Readable and unique, such as `smollm2-135m-instruct+5-nearest+rag3~1f0c9a`."""
+        parts = [self.model.removeprefix("local/").replace("/", ":")]
+        if self.prompt.shots.kind != "none":
+            parts.append(f"{self.prompt.shots.k}-{self.prompt.shots.kind}")
+        if self.prompt.reasoning:
+            parts.append("reasoning")
+        if self.context.kind == "retrieved":
+            parts.append(f"rag{self.context.k}")
+        elif self.context.kind != "none":
+            parts.append({"all": "all-docs", "gold": "gold"}[self.context.kind])
+        if self.weights.kind == "lora":
+            parts.append("lora")
+        return "+".join(parts) + "~" + self.digest[:6]

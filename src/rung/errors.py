@@ -1,0 +1,56 @@
+"""Every error Rung raises on purpose.
+
+    RungError
+    ├── UserError            bad input: one sentence, exit code 2
+    │   └── MissingExtraError    a library of an extra is not installed
+    ├── ProviderError        a model did not answer: never scored as a wrong answer
+    ├── BudgetExceeded       the next call would cost more than `--budget` leaves
+    └── StoreError           a file or database of Rung's own cannot be read or written
+
+A message has three parts: what happened, the value seen, what to do next. It is translated to
+text in two places only: the command line and the server. No message ever carries a secret.
+"""
+
+from __future__ import annotations
+
+
+class RungError(Exception):
+    """Base of every deliberate error."""
+
+
+class UserError(RungError):
+    """The input cannot be used as it is; the message says what to do next."""
+
+
+class MissingExtraError(UserError):
+    """An optional library is missing; the message carries the exact install line."""
+
+    def __init__(self, needed_for: str, extra: str) -> None:
+        super().__init__(f"{needed_for} needs the extra {extra!r}: pip install 'rung[{extra}]'")
+        self.extra = extra
+
+
+class ProviderError(RungError):
+    """A model endpoint failed: recorded as an errored attempt, retried on the next run."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        outage: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.outage = outage
+        """True where every further call would fail too (no connection, bad key)."""
+
+
+class BudgetExceeded(RungError):
+    """Raised before a call whose forecast cost no longer fits the budget."""
+
+
+class StoreError(RungError):
+    """A file or database that Rung keeps could not be read or written."""

@@ -1,0 +1,99 @@
+"""The two ports to models: a chat model and an embedder. Implementations are one file each."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rung.records import Finish, Usage
+from rung.task.types import Frozen, JsonValue, digest
+
+Vectors = NDArray[np.float32]
+
+
+class Message(Frozen):
+    """One turn."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Adapter(Frozen):
+    """A LoRA adapter folder (PEFT format) and the content hash of its weights."""
+
+    path: str
+    digest: str
+
+
+class ChatRequest(Frozen):
+    """One call, complete: equal requests to the same model are the same call."""
+
+    messages: tuple[Message, ...]
+    max_tokens: int = 96
+    temperature: float = 0.0
+    seed: int = 0
+    choices: tuple[str, ...] | None = None
+    """The answer must be exactly one of these (constrained decoding)."""
+    json_schema: dict[str, JsonValue] | None = None
+    """The answer must be JSON that satisfies this schema (constrained decoding)."""
+    adapter: Adapter | None = None
+
+    def cache_key(self, model_identity: str) -> str:
+        """sha256 of model identity and request; where an adapter lies does not matter."""
+        plain = self.model_dump(mode="json")
+        plain["adapter"] = self.adapter.digest if self.adapter else None
+        return digest([model_identity, plain])
+
+
+class ChatReply(Frozen):
+    """One answer of a model."""
+
+    text: str
+    usage: Usage
+    finish: Finish = "stop"
+    latency_s: float = 0.0
+    """From the request handed in until the answer, queueing included."""
+    confidence: float | None = None
+    """Probability of the chosen answer among `choices`, where the model tells."""
+
+
+@runtime_checkable
+class ChatModel(Protocol):
+    """A chat model. `reply` may be awaited many times at once; the model bounds itself."""
+
+    name: str
+    """As in a candidate, such as `local/smollm2-135m-instruct`."""
+    identity: str
+    """Changes whenever answers may: weights' hash and engine version, or endpoint and name."""
+    context_window: int
+    """Tokens."""
+    constrains: bool
+    """Honours `choices` and `json_schema` by construction."""
+    trains: bool
+    """LoRA adapters can be trained for it and passed in `ChatRequest.adapter`."""
+
+    async def reply(self, request: ChatRequest) -> ChatReply:
+        """Answer one request. Raises `ProviderError`; never returns a made-up answer."""
+        ...
+
+    def count_tokens(self, messages: tuple[Message, ...]) -> int:
+        """Prompt tokens, exact for local models, an estimate (chars / 4) for endpoints."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release threads, memory, connections."""
+        ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Turns texts into unit vectors."""
+
+    name: str
+    identity: str
+
+    async def embed(self, texts: list[str]) -> Vectors:
+        """Unit-length rows, shape (len(texts), dimension), float32."""
+        ...

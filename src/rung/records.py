@@ -1,0 +1,89 @@
+"""What happened, as plain data: usage, passages, answers, attempts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from rung.task.types import Frozen, JsonValue, SplitName
+
+Finish = Literal["stop", "length", "refused"]
+
+
+class Usage(Frozen):
+    """What a call used. Tokens as the model reports them; seconds of compute on this machine."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    """Part of `input_tokens` that was read from a prompt cache."""
+    cache_write_tokens: int = 0
+    seconds: float = 0.0
+    """Compute seconds of this machine; a batch's seconds are shared out by tokens."""
+    gpu_seconds: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+            seconds=self.seconds + other.seconds,
+            gpu_seconds=self.gpu_seconds + other.gpu_seconds,
+        )
+
+
+class Passage(Frozen):
+    """A retrievable piece of a document, with its place in it."""
+
+    document_id: str
+    title: str = ""
+    text: str
+    start: int = 0
+    """Offset of `text` in the document, in characters."""
+    score: float = 0.0
+
+
+class Answer(Frozen):
+    """What a solver says to one input."""
+
+    text: str
+    value: JsonValue = None
+    """Parsed by the output contract: a label, an object, or the text; None when invalid."""
+    valid: bool = True
+    problem: str | None = None
+    """Why it is not valid, in one sentence."""
+    finish: Finish = "stop"
+    passages: tuple[Passage, ...] = ()
+    """What the model was given to know, in the order given."""
+    citations: tuple[int, ...] = ()
+    """Indices into `passages` that the answer rests on."""
+    usage: Usage = Usage()
+    calls: int = 0
+    cached_calls: int = 0
+    latency_s: float = 0.0
+    confidence: float | None = None
+    """In [0, 1] where the candidate knows it (no-llm, constrained labels)."""
+
+
+class Attempt(Frozen):
+    """One answer to one example. Exactly one of scored, unscored, errored."""
+
+    candidate: str
+    """The candidate's key."""
+    split: SplitName
+    example_id: str
+    answer: Answer | None = None
+    score: float | None = None
+    details: dict[str, float] = Field(default_factory=dict)
+    """Secondary measures in [0, 1], such as `valid` or `exact_match`."""
+    error: str | None = None
+    cost_usd: float = 0.0
+
+    @property
+    def state(self) -> Literal["scored", "unscored", "errored"]:
+        """Errored: no answer. Unscored: an answer that no scorer could judge."""
+        if self.error is not None:
+            return "errored"
+        return "unscored" if self.score is None else "scored"

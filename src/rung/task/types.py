@@ -1,0 +1,195 @@
+"""The job as plain data: examples, documents, what a valid answer is, and what is good enough.
+
+Reading files is `rung.task.load`'s work; judging answers is `rung.scorers`'.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+JsonValue = Any
+"""Text, number, bool, None, list or dict: whatever JSON can hold."""
+
+SplitName = Literal["train", "dev", "test"]
+
+
+class Frozen(BaseModel):
+    """Immutable, comparable by value, refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def digest(value: JsonValue) -> str:
+    """sha256 (hex) of the canonical JSON of `value`: equal content, equal digest."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Example(Frozen):
+    """One labelled row. `expected`, `context_ids` and `meta` never reach a model when measured."""
+
+    id: str
+    input: str | dict[str, JsonValue]
+    expected: JsonValue
+    context_ids: tuple[str, ...] = ()
+    meta: dict[str, JsonValue] = Field(default_factory=dict)
+
+    def input_text(self) -> str:
+        """The input as a model reads it: text as it is, fields as `name: value` lines."""
+        return render_input(self.input)
+
+
+def render_input(value: str | dict[str, JsonValue]) -> str:
+    """Text unchanged; an object of fields as one `name: value` line each."""
+    if isinstance(value, str):
+        return value
+    return "\n".join(
+        f"{k}: {v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)}"
+        for k, v in value.items()
+    )
+
+
+def render_expected(value: JsonValue) -> str:
+    """The answer as a model would write it: text as it is, anything else as compact JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+class Document(Frozen):
+    """One source text. `id` is its path below the documents folder, or the row's own id."""
+
+    id: str
+    title: str = ""
+    text: str
+
+
+class LabelsOutput(Frozen):
+    """Exactly one of a closed list of labels."""
+
+    kind: Literal["labels"] = "labels"
+    labels: tuple[str, ...]
+
+
+class SchemaOutput(Frozen):
+    """A JSON value that satisfies a JSON schema."""
+
+    kind: Literal["schema"] = "schema"
+    json_schema: dict[str, JsonValue]
+
+
+class TextOutput(Frozen):
+    """Free text within limits. `rules` are named regular expressions that must match."""
+
+    kind: Literal["text"] = "text"
+    max_words: int | None = None
+    max_chars: int | None = None
+    rules: dict[str, str] = Field(default_factory=dict)
+
+
+class SqlOutput(Frozen):
+    """One SQLite query, judged by what it returns on `database` or on the example's own script."""
+
+    kind: Literal["sql"] = "sql"
+    database: Path | None = None
+    """A .sqlite file or a .sql script."""
+    script_field: str | None = None
+    """Name of the `meta` field that holds an example's own CREATE/INSERT script."""
+
+
+Output = Annotated[
+    LabelsOutput | SchemaOutput | TextOutput | SqlOutput, Field(discriminator="kind")
+]
+
+
+class Target(Frozen):
+    """What is good enough."""
+
+    metric: str
+    score: float = Field(ge=0, le=1)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    max_cost_per_request: float | None = Field(default=None, ge=0)
+    """USD."""
+    max_latency_p95_s: float | None = Field(default=None, gt=0)
+
+
+class Workload(Frozen):
+    """The volume that costs are computed for."""
+
+    requests_per_month: int = Field(default=10_000, ge=0)
+    months: int = Field(default=12, ge=1)
+
+
+class Models(Frozen):
+    """Which models may be tried, and who embeds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    to_try: tuple[str, ...] = Field(default=("local/smollm2-135m-instruct",), alias="try")
+    embedder: str = "local/all-minilm-l6-v2"
+    judge: str | None = None
+
+
+class Facts(Frozen):
+    """What measurement cannot see. Absent means unknown."""
+
+    knowledge_changes: Literal["never", "yearly", "monthly", "weekly", "daily", "live"] | None = (
+        None
+    )
+    needs_citations: bool | None = None
+    definition_changes: Literal["never", "rarely", "often"] | None = None
+
+
+class ClimbSettings(Frozen):
+    """How a climb spends: budget in USD, seed, and limits on what it may try."""
+
+    budget_usd: float | None = Field(default=None, ge=0)
+    seed: int = 0
+    dev_size: int = Field(default=100, ge=1)
+    """Most dev examples a pilot asks."""
+    train_size: int | None = Field(default=None, ge=1)
+    """Most train examples a tuned candidate learns from; all when left out."""
+    test_size: int | None = Field(default=None, ge=1)
+    """Most test examples to certify on; all when left out."""
+    epochs: int = Field(default=3, ge=1)
+    """Most passes over the training examples; the loss on dev decides when to stop."""
+
+
+class Task(BaseModel):
+    """The job whole. Splits are disjoint; `scorer` overrides `target.metric` when given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    name: str
+    instruction: str
+    output: Output
+    target: Target
+    train: tuple[Example, ...] = ()
+    dev: tuple[Example, ...] = ()
+    test: tuple[Example, ...] = ()
+    documents: tuple[Document, ...] = ()
+    workload: Workload = Workload()
+    models: Models = Models()
+    facts: Facts = Facts()
+    costs: dict[str, JsonValue] = Field(default_factory=dict)
+    climb: ClimbSettings = ClimbSettings()
+    cluster: str | None = None
+    """Name of the `meta` field (or `context_ids`) whose equal values make one statistical unit."""
+    scorer: Callable[[JsonValue, str], float | bool] | None = Field(default=None, exclude=True)
+    """`scorer(expected, answer_text)` in [0, 1]; for tasks built in code."""
+    root: Path | None = Field(default=None, exclude=True)
+    """The folder of `rung.toml`; `.rung/` is kept beside it."""
+
+    def split(self, name: SplitName) -> tuple[Example, ...]:
+        """The examples of one split."""
+        chosen: tuple[Example, ...] = getattr(self, name)
+        return chosen
+
+    def fingerprint(self) -> str:
+        """Content hash of everything that can change an answer or a score."""
+        plain = self.model_dump(mode="json", exclude={"workload", "costs", "facts"})
+        return digest(plain)
