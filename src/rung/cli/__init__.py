@@ -1,0 +1,1 @@
+"""The command line: an edge; it holds no logic of its own."""

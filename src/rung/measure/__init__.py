@@ -1,0 +1,1 @@
+"""Attempts: solver x examples, cached, budgeted, resumable."""

@@ -1,0 +1,1 @@
+"""The prompt slot: from a task, shots and passages to the messages of a call."""

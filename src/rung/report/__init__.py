@@ -1,0 +1,1 @@
+"""A finished run as a terminal table, HTML, Markdown, JSON."""
