@@ -27,6 +27,8 @@ class Prompt(Frozen):
     instruction: str | None = None
     shots: Shots = Shots()
     reasoning: bool = False
+    contract: bool = True
+    """Describe the form of the answer in the prompt; tuned candidates have it in the weights."""
     constrained: bool = True
     """Labels and JSON decided by constrained decoding where the model can."""
     repairs: int = 1
@@ -79,6 +81,11 @@ class Candidate(Frozen):
                 "gold": "rag",
             }[self.context.kind]  # type: ignore[return-value]
         return "fine-tuning" if self.context.kind == "none" else "hybrid"
+
+    @property
+    def is_probe(self) -> bool:
+        """Answers from gold passages: an intervention to learn from, never a thing to ship."""
+        return self.context.kind == "gold"
 
     @property
     def digest(self) -> str:

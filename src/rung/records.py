@@ -79,6 +79,8 @@ class Attempt(Frozen):
     details: dict[str, float] = Field(default_factory=dict)
     """Secondary measures in [0, 1], such as `valid` or `exact_match`."""
     error: str | None = None
+    error_is_final: bool = False
+    """The call can never succeed (such as a prompt beyond the window): counts as 0 for a PASS."""
     cost_usd: float = 0.0
 
     @property

@@ -57,6 +57,8 @@ class ChatReply(Frozen):
     """From the request handed in until the answer, queueing included."""
     confidence: float | None = None
     """Probability of the chosen answer among `choices`, where the model tells."""
+    cached: bool = False
+    """Answered from the cache: nothing was computed or paid for this time."""
 
 
 @runtime_checkable

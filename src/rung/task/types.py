@@ -149,7 +149,7 @@ class ClimbSettings(Frozen):
 
     budget_usd: float | None = Field(default=None, ge=0)
     seed: int = 0
-    dev_size: int = Field(default=100, ge=1)
+    dev_size: int = Field(default=40, ge=1)
     """Most dev examples a pilot asks."""
     train_size: int | None = Field(default=None, ge=1)
     """Most train examples a tuned candidate learns from; all when left out."""

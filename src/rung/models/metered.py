@@ -1,0 +1,39 @@
+"""An embedder that also says how long each text took.
+
+The seconds of a batch are shared out by text length, so that the cost of a candidate that embeds
+its input can be told per request.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from rung.models.base import Embedder, Vectors
+
+
+class MeteredEmbedder(Embedder, Protocol):
+    """An `Embedder` with a second method that reports seconds."""
+
+    async def embed_metered(self, texts: list[str]) -> tuple[Vectors, list[float]]:
+        """Vectors of shape (len(texts), dimension), and compute seconds of each text."""
+        ...
+
+
+class Metered:
+    """Adds the meter to any embedder."""
+
+    def __init__(self, inner: Embedder) -> None:
+        self.inner = inner
+        self.name = inner.name
+        self.identity = inner.identity
+
+    async def embed(self, texts: list[str]) -> Vectors:
+        return (await self.embed_metered(texts))[0]
+
+    async def embed_metered(self, texts: list[str]) -> tuple[Vectors, list[float]]:
+        started = time.perf_counter()
+        vectors = await self.inner.embed(texts)
+        seconds = time.perf_counter() - started
+        total = sum(len(t) + 1 for t in texts) or 1
+        return vectors, [seconds * (len(t) + 1) / total for t in texts]

@@ -1,0 +1,107 @@
+"""Answers without a language model: the nearest labelled example, or a linear head.
+
+Both work on unit embedding vectors and answer with a label seen in training, so an answer outside
+the list cannot happen. They are saved as plain arrays (`.npz`, no pickle).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rung.errors import UserError
+from rung.models.base import Vectors
+
+
+class LabelModel(Protocol):
+    """Vectors in, labels out."""
+
+    def predict(self, vectors: Vectors) -> list[tuple[str, float]]:
+        """Label and confidence in [0, 1] of each row."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write one `.npz` file."""
+        ...
+
+
+class Nearest:
+    """Majority of the `k` nearest training examples by cosine, closer ones weighing more."""
+
+    def __init__(self, vectors: Vectors, labels: list[str], k: int = 5) -> None:
+        self.vectors, self.labels, self.k = vectors, labels, min(k, len(labels))
+
+    def predict(self, vectors: Vectors) -> list[tuple[str, float]]:
+        similarity = vectors @ self.vectors.T
+        return [self._vote(row) for row in similarity]
+
+    def _vote(self, row: NDArray[np.float32]) -> tuple[str, float]:
+        nearest = np.argsort(-row, kind="stable")[: self.k]
+        # A sharp softmax keeps an exact duplicate in charge and lets near ties vote.
+        weights = np.exp((row[nearest] - row[nearest[0]]) * 20.0)
+        votes: dict[str, float] = {}
+        for i, weight in zip(nearest, weights, strict=True):
+            votes[self.labels[i]] = votes.get(self.labels[i], 0.0) + float(weight)
+        best = max(votes, key=lambda label: (votes[label], label))
+        return best, votes[best] / sum(votes.values())
+
+    def save(self, path: Path) -> None:
+        np.savez(path, kind="nearest", vectors=self.vectors, labels=np.array(self.labels), k=self.k)
+
+
+class Linear:
+    """Softmax of a linear map: logistic regression on the embedding."""
+
+    def __init__(
+        self, weights: NDArray[np.float64], bias: NDArray[np.float64], labels: list[str]
+    ) -> None:
+        self.weights, self.bias, self.labels = weights, bias, labels
+
+    @classmethod
+    def fit(cls, vectors: Vectors, labels: list[str]) -> Linear:
+        """Multinomial logistic regression, L2, C = 10 on unit vectors (scikit-learn)."""
+        from sklearn.linear_model import LogisticRegression
+
+        head = LogisticRegression(C=10.0, max_iter=2000).fit(vectors, labels)
+        weights, bias = head.coef_, head.intercept_
+        if len(head.classes_) == 2:  # scikit-learn keeps one row for two classes
+            weights, bias = np.vstack([-weights, weights]), np.concatenate([-bias, bias])
+        return cls(weights.astype(np.float64), bias.astype(np.float64), list(head.classes_))
+
+    def predict(self, vectors: Vectors) -> list[tuple[str, float]]:
+        logits = vectors @ self.weights.T + self.bias
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares = odds / odds.sum(axis=1, keepdims=True)
+        best = shares.argmax(axis=1)
+        return [(self.labels[b], float(shares[i, b])) for i, b in enumerate(best)]
+
+    def save(self, path: Path) -> None:
+        np.savez(
+            path, kind="linear", weights=self.weights, bias=self.bias, labels=np.array(self.labels)
+        )
+
+
+def fit_label_model(name: str, vectors: Vectors, labels: list[str]) -> LabelModel:
+    """Fit `no-llm/nearest` or `no-llm/linear`. Raises `UserError` for any other name."""
+    if name == "no-llm/nearest":
+        return Nearest(vectors, labels)
+    if name == "no-llm/linear":
+        if len(set(labels)) < 2:
+            raise UserError(
+                f"no-llm/linear needs training examples of two labels or more, found only "
+                f"{labels[0]!r}; add examples of the other labels"
+            )
+        return Linear.fit(vectors, labels)
+    raise UserError(f"unknown model {name!r}; known are 'no-llm/nearest' and 'no-llm/linear'")
+
+
+def load_label_model(path: Path) -> LabelModel:
+    """Read what `save` wrote."""
+    with np.load(path, allow_pickle=False) as arrays:
+        labels = [str(label) for label in arrays["labels"]]
+        if str(arrays["kind"]) == "nearest":
+            return Nearest(arrays["vectors"], labels, int(arrays["k"]))
+        return Linear(arrays["weights"], arrays["bias"], labels)

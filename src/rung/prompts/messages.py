@@ -1,0 +1,88 @@
+"""The one prompt path: from instruction, shots, passages and input to the messages of a call.
+
+Measurement, tuning, serving and the saved artefact all come through here. What is the same for
+every request stands first (instruction, contract, documents, fixed shots), so that an engine or a
+provider can compute that prefix once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rung.candidate import Prompt
+from rung.models.base import Message
+from rung.records import Passage
+from rung.task.types import Frozen
+
+REASONING = (
+    "Think step by step first. Then write the final answer alone on the last line, after 'Answer:'."
+)
+ANSWER_MARK = "Answer:"
+
+
+class Shot(Frozen):
+    """A solved example as it is shown to the model."""
+
+    input: str
+    answer: str
+
+
+def build_messages(
+    instruction: str,
+    contract: str,
+    prompt: Prompt,
+    shots: Sequence[Shot],
+    passages: Sequence[Passage],
+    input_text: str,
+    *,
+    passages_first: bool = False,
+) -> tuple[Message, ...]:
+    """The messages of one call.
+
+    `contract` says in words what form an answer must have; `passages_first` puts the passages into
+    the system turn (they are the same for every request: all documents).
+    """
+    system = [prompt.instruction or instruction]
+    if prompt.contract and contract:
+        system.append(contract)
+    if prompt.reasoning:
+        system.append(REASONING)
+    if passages and passages_first:
+        system.append(render_passages(passages))
+    messages = [Message(role="system", content="\n".join(system))]
+    for shot in shots:
+        messages.append(Message(role="user", content=shot.input))
+        messages.append(Message(role="assistant", content=shot.answer))
+    user = input_text
+    if passages and not passages_first:
+        user = f"{render_passages(passages)}\n\n{input_text}"
+    messages.append(Message(role="user", content=user))
+    return tuple(messages)
+
+
+def render_passages(passages: Sequence[Passage]) -> str:
+    """Numbered passages, each with the title of its document."""
+    return "\n\n".join(
+        f"[{i}] {p.title + ': ' if p.title else ''}{p.text}" for i, p in enumerate(passages, 1)
+    )
+
+
+def repair_messages(
+    messages: tuple[Message, ...], answer: str, problem: str, contract: str
+) -> tuple[Message, ...]:
+    """The same conversation with the invalid answer sent back and its problem named."""
+    return (
+        *messages,
+        Message(role="assistant", content=answer),
+        Message(
+            role="user",
+            content=f"That answer cannot be used: {problem} {contract} Answer again.",
+        ),
+    )
+
+
+def final_answer(text: str, prompt: Prompt) -> str:
+    """What counts as the answer: all of it, or what follows the last mark when reasoning."""
+    if prompt.reasoning and ANSWER_MARK in text:
+        return text.rsplit(ANSWER_MARK, 1)[1].strip()
+    return text.strip()
