@@ -1,0 +1,1 @@
+"""The embedded chat engine: batches, shared prefixes, adapters, constrained decoding."""
