@@ -1,0 +1,58 @@
+"""Which of the given passages an answer rests on. No model is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rung.knowledge.words import Word, occurrences, words
+from rung.records import Passage
+
+_MARKER = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
+
+LONG_ANSWER_WORDS = 5
+"""From this many distinct words on, an answer may be supported without standing there verbatim."""
+
+MIN_OVERLAP = 0.5
+"""Share of a long answer's distinct words that a passage must contain to be cited."""
+
+# They stand in nearly every passage, so finding them in one is no evidence.
+_NO_EVIDENCE = frozenset(
+    {"yes", "no", "true", "false", "none", "not", "and", "or", "of", "in", "on", "at", "to"}
+    | {"for", "from", "by", "with", "as", "is", "are", "was", "were", "be", "been", "it", "its"}
+    | {"this", "that", "these", "those"}
+)
+
+
+def cite(answer_text: str, passages: Sequence[Passage]) -> tuple[int, ...]:
+    """Indices into `passages`, empty where nothing supports the answer.
+
+    Markers come first: `[1]` or `[1, 3]` name passages counted from 1, in the order given; a
+    number that no passage has is ignored. Without a marker: the passages that contain the whole
+    answer (whole words; case, punctuation and articles ignored). For an answer of
+    `LONG_ANSWER_WORDS` or more that stands nowhere verbatim: those that share most of its words,
+    if they share at least `MIN_OVERLAP` of them.
+    """
+    marked = _marked(answer_text, len(passages))
+    if marked:
+        return marked
+    answer = words(_MARKER.sub(" ", answer_text))
+    telling = _telling(answer)
+    if not telling:
+        return ()
+    read = [words(passage.text) for passage in passages]
+    verbatim = tuple(i for i, found in enumerate(read) if occurrences(answer, found))
+    if verbatim or len(telling) < LONG_ANSWER_WORDS:
+        return verbatim
+    shares = [len(telling & {word.text for word in found}) / len(telling) for found in read]
+    best = max(shares, default=0.0)
+    return tuple(i for i, share in enumerate(shares) if share == best >= MIN_OVERLAP)
+
+
+def _marked(answer_text: str, count: int) -> tuple[int, ...]:
+    numbers = (int(n) for m in _MARKER.finditer(answer_text) for n in m.group(1).split(","))
+    return tuple(dict.fromkeys(n - 1 for n in numbers if 1 <= n <= count))
+
+
+def _telling(answer: list[Word]) -> set[str]:
+    return {word.text for word in answer} - _NO_EVIDENCE

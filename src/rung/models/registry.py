@@ -1,0 +1,102 @@
+"""The shelf of models: which name opens which provider.
+
+A name's beginning decides. To add a provider: one file beside this one, one line in `PROVIDERS`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from rung.errors import UserError
+from rung.models.base import ChatModel, Embedder
+
+
+class Provider(NamedTuple):
+    """How its names begin, how one looks, and what opens it."""
+
+    prefix: str
+    form: str
+    open: Callable[[str], ChatModel]
+
+
+def _local(name: str) -> ChatModel:
+    from rung.models.local import open_local
+
+    return open_local(name)
+
+
+def _endpoint(name: str) -> ChatModel:
+    from rung.models.openai_compatible import OpenAICompatible
+
+    return OpenAICompatible(name)
+
+
+PROVIDERS = (
+    Provider("local/", "local/smollm2-135m-instruct", _local),
+    Provider("openai/", "openai/<model>", _endpoint),
+    Provider("anthropic/", "anthropic/<model>", _endpoint),
+    Provider("gemini/", "gemini/<model>", _endpoint),
+    Provider("ollama/", "ollama/<model>", _endpoint),
+    Provider("http://", "http://host:port/v1#<model>", _endpoint),
+    Provider("https://", "https://host/v1#<model>", _endpoint),
+)
+"""The shelf's list. Folders and .gguf files are local too and need no prefix."""
+
+
+def open_model(name: str, root: Path | None = None) -> ChatModel:
+    """The chat model of that name, without touching the network or loading weights yet.
+
+    A path to a model folder or .gguf file may be relative to `root` (the folder of `rung.toml`).
+    Raises `UserError` for a name that no provider knows.
+    """
+    for provider in PROVIDERS:
+        if name.startswith(provider.prefix):
+            return provider.open(name)
+    return _local(str(_path(name, root)))
+
+
+def open_embedder(name: str, root: Path | None = None) -> Embedder:
+    """The embedder of that name, or of a folder relative to `root`; `UserError` if unknown."""
+    from rung.models.embedder import open_embedder as open_local_embedder
+
+    if name.startswith("local/"):
+        return open_local_embedder(name)
+    path = _existing(name, root)
+    if path is None:
+        raise UserError(
+            f"no embedder is called {name!r}: use local/all-minilm-l6-v2 or the path of a model "
+            "folder"
+        )
+    return open_local_embedder(str(path))
+
+
+def known_forms() -> tuple[str, ...]:
+    """How names may look, for help and messages."""
+    return (*(provider.form for provider in PROVIDERS), "a model folder", "a .gguf file")
+
+
+def _existing(name: str, root: Path | None) -> Path | None:
+    path = (root or Path()) / Path(name).expanduser()
+    return path if path.is_dir() or (path.suffix == ".gguf" and path.is_file()) else None
+
+
+def _path(name: str, root: Path | None) -> Path:
+    path = _existing(name, root)
+    if path is not None:
+        return path
+    if name.endswith(".gguf") or name.startswith((".", "/", "~")):
+        raise UserError(f"there is no model folder or .gguf file at {name!r}: correct the path")
+    raise UserError(
+        f"no provider knows the model {name!r}{_nearest(name)}; known: {', '.join(known_forms())}"
+    )
+
+
+def _nearest(name: str) -> str:
+    """A guess at the prefix that was meant, or nothing."""
+    before, slash, rest = name.partition("/")
+    named = [p.prefix for p in PROVIDERS if p.prefix.endswith("/") and "://" not in p.prefix]
+    close = difflib.get_close_matches(f"{before.lower()}/", named, n=1)
+    return f" (did you mean {close[0]}{rest}?)" if close and slash else ""
