@@ -1,0 +1,297 @@
+"""What one answer costs: usage times the prices of a day.
+
+Hosted models are priced by genai-prices, whose prices are dated; local models and no-llm by the
+time they compute, at a machine's hourly price; a user's own endpoint by `[costs]`. A model without
+a price is an error that names the key to set: a silent zero would decide money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+from rung.candidate import NO_LLM
+from rung.economics import tables
+from rung.economics.money import MTOK, SECONDS_PER_HOUR, dec
+from rung.economics.settings import CostSettings, ModelPrices
+from rung.economics.tables import Source
+from rung.errors import UserError
+from rung.records import Usage
+from rung.task.types import Frozen
+
+LOCAL = ("local/", NO_LLM)
+ENDPOINT = ("http://", "https://")
+DEFAULT_MACHINE = "aws-m7g.large"
+YOURS = "your [costs]"
+ZERO = Decimal(0)
+
+
+class TokenRates(Frozen):
+    """USD per 1M tokens, from so many input tokens of one request on (cliff tiers)."""
+
+    over_input_tokens: int = 0
+    input: Decimal = ZERO
+    output: Decimal = ZERO
+    cache_read: Decimal | None = None
+    """None: read from the cache at the input price."""
+    cache_write: Decimal | None = None
+
+    def price(self, usage: Usage) -> Decimal:
+        """USD. Cached tokens are part of `input_tokens` (genai-prices counts them so)."""
+        read = self.input if self.cache_read is None else self.cache_read
+        write = self.input if self.cache_write is None else self.cache_write
+        fresh = usage.input_tokens - usage.cache_read_tokens - usage.cache_write_tokens
+        return (
+            self.input * fresh
+            + read * usage.cache_read_tokens
+            + write * usage.cache_write_tokens
+            + self.output * usage.output_tokens
+        ) / MTOK
+
+
+class Rates(Frozen):
+    """Everything that one model's answers are priced with, and where it comes from."""
+
+    model: str
+    tokens: tuple[TokenRates, ...] = ()
+    """Ascending tiers; empty for models priced by machine time."""
+    batch: tuple[TokenRates, ...] = ()
+    """The provider's batch prices; empty where it has none."""
+    machine_usd_per_hour: Decimal | None = None
+    gpu_usd_per_hour: Decimal | None = None
+    gpu_source: Source | None = None
+    source: Source
+
+    def tier(self, input_tokens: Decimal, *, batch: bool = False) -> TokenRates:
+        """The tier that a request with so many input tokens falls into."""
+        tiers = self.batch if batch else self.tokens
+        return [t for t in tiers if t.over_input_tokens == 0 or input_tokens > t.over_input_tokens][
+            -1
+        ]
+
+    def price(self, usage: Usage) -> Decimal:
+        """USD of one answer: tokens, plus compute time where the model is priced by it."""
+        if usage.cache_read_tokens + usage.cache_write_tokens > usage.input_tokens:
+            raise UserError(
+                f"{self.model}: cached tokens exceed the {usage.input_tokens} input tokens; "
+                "count cached tokens as part of the input."
+            )
+        total = ZERO
+        if self.tokens:
+            total += self.tier(Decimal(usage.input_tokens)).price(usage)
+        elif self.machine_usd_per_hour is not None:
+            self._refuse_untimed(usage)
+            total += self.machine_usd_per_hour * dec(usage.seconds) / SECONDS_PER_HOUR
+        if usage.gpu_seconds and self.gpu_usd_per_hour is not None:
+            total += self.gpu_usd_per_hour * dec(usage.gpu_seconds) / SECONDS_PER_HOUR
+        return total
+
+    def _refuse_untimed(self, usage: Usage) -> None:
+        untimed = not usage.seconds and not usage.gpu_seconds and usage.output_tokens
+        if untimed and self.model.startswith(ENDPOINT):
+            raise UserError(
+                f"{self.model} reports no seconds, so an hourly price says nothing; "
+                "set [costs] input_usd_per_mtok and output_usd_per_mtok."
+            )
+
+
+def price_of(usage: Usage, model: str, costs: Mapping[str, Any], on: date) -> Decimal:
+    """USD of one answer at the prices of `on`, `[costs]` overriding. Raises `UserError`."""
+    return rates_for(model, costs, on).price(usage)
+
+
+def rates_for(model: str, costs: Mapping[str, Any], on: date) -> Rates:
+    """The rates of one model on one day. Raises `UserError` naming the key to set."""
+    return rates_from(model, CostSettings.read(costs), on)
+
+
+def rates_from(model: str, settings: CostSettings, on: date) -> Rates:
+    """As `rates_for`, with `[costs]` already read."""
+    own = settings.models.get(model, ModelPrices())
+    if model.startswith(LOCAL):
+        return _local(model, settings, own, on)
+    flat = settings if model.startswith(ENDPOINT) else own
+    listed = None if model.startswith(ENDPOINT) else _listed(model, on)
+    if listed is None:
+        return _unlisted(model, settings, own)
+    if flat == ModelPrices():
+        return listed
+    return listed.model_copy(
+        update={
+            "tokens": tuple(_overridden(tier, own) for tier in listed.tokens),
+            "batch": (),
+            "source": Source(what=f"{YOURS} over {listed.source}"),
+        }
+    )
+
+
+def _overridden(tier: TokenRates, own: ModelPrices) -> TokenRates:
+    given = {
+        "input": own.input_usd_per_mtok,
+        "output": own.output_usd_per_mtok,
+        "cache_read": own.cache_read_usd_per_mtok,
+        "cache_write": own.cache_write_usd_per_mtok,
+    }
+    return tier.model_copy(update={k: v for k, v in given.items() if v is not None})
+
+
+def _local(model: str, settings: CostSettings, own: ModelPrices, on: date) -> Rates:
+    hourly = own.machine_usd_per_hour
+    if hourly is None:
+        hourly = settings.machine_usd_per_hour
+    row = tables.find("machines", settings.machine or DEFAULT_MACHINE, on)
+    source = row.as_source() if hourly is None else Source(what=f"{YOURS} machine_usd_per_hour")
+    gpu_hourly = own.gpu_usd_per_hour
+    if gpu_hourly is None:
+        gpu_hourly = settings.gpu_usd_per_hour
+    gpu_source = Source(what=f"{YOURS} gpu_usd_per_hour")
+    if gpu_hourly is None:
+        card = tables.gpu(settings.gpu, on) if settings.gpu else tables.dearest_gpu(on)
+        gpu_hourly, gpu_source = card.usd, card.as_source()
+    return Rates(
+        model=model,
+        machine_usd_per_hour=row.usd if hourly is None else hourly,
+        gpu_usd_per_hour=gpu_hourly,
+        gpu_source=gpu_source,
+        source=source,
+    )
+
+
+def _unlisted(model: str, settings: CostSettings, own: ModelPrices) -> Rates:
+    """An endpoint, or a model that the price library does not know: only `[costs]` can tell."""
+
+    def given(field: str) -> Decimal | None:
+        mine: Decimal | None = getattr(own, field)
+        flat: Decimal | None = getattr(settings, field)
+        return flat if mine is None else mine
+
+    source = Source(what=YOURS)
+    tokens_in, tokens_out = given("input_usd_per_mtok"), given("output_usd_per_mtok")
+    if tokens_in is not None and tokens_out is not None:
+        tier = TokenRates(
+            input=tokens_in,
+            output=tokens_out,
+            cache_read=given("cache_read_usd_per_mtok"),
+            cache_write=given("cache_write_usd_per_mtok"),
+        )
+        return Rates(model=model, tokens=(tier,), source=source)
+    hourly = given("machine_usd_per_hour")
+    if hourly is not None:
+        return Rates(
+            model=model,
+            machine_usd_per_hour=hourly,
+            gpu_usd_per_hour=given("gpu_usd_per_hour"),
+            source=source,
+        )
+    raise UserError(
+        f"{model} has no known price; set [costs] input_usd_per_mtok and output_usd_per_mtok "
+        f'(or [costs.models."{model}"]), or machine_usd_per_hour where you host it yourself.'
+    )
+
+
+@lru_cache(maxsize=256)
+def _listed(model: str, on: date) -> Rates | None:
+    """List prices of a hosted model from genai-prices on that day; None when it is unknown."""
+    standard = _tiers(model, on, None)
+    if standard is None:
+        return None
+    batch = _tiers(model, on, {"processing": "batch"})
+    return Rates(
+        model=model,
+        tokens=standard,
+        batch=batch if batch and batch != standard else (),
+        source=library_source(),
+    )
+
+
+def _tiers(model: str, on: date, context: dict[str, str] | None) -> tuple[TokenRates, ...] | None:
+    from genai_prices import Usage as Counted
+    from genai_prices import calc_price
+
+    provider, _, name = model.partition("/")
+    noon = datetime.combine(on, time(12), tzinfo=UTC)
+    try:
+        found = calc_price(
+            Counted(input_tokens=0, output_tokens=0),
+            name,
+            provider_id=provider,
+            genai_request_timestamp=noon,
+            price_context=context,
+        ).model_price
+    except LookupError:
+        return None
+    fields = ("input", "output", "cache_read", "cache_write")
+    prices = {f: getattr(found, f"{f}_mtok", None) for f in fields}
+    if prices["input"] is None:
+        return None
+    starts = {t.start for p in prices.values() for t in getattr(p, "tiers", ())}
+    return tuple(
+        TokenRates(
+            over_input_tokens=start,
+            **{f: _at(p, start) for f, p in prices.items() if p is not None},
+        )
+        for start in sorted({0} | starts)
+    )
+
+
+def _at(price: Any, start: int) -> Decimal:
+    """A price of the library (flat or tiered) for requests of more than `start` input tokens."""
+    if isinstance(price, Decimal):
+        return price
+    chosen: Decimal = price.base
+    for tier in price.tiers:
+        if start >= tier.start and start > 0:
+            chosen = tier.price
+    return chosen
+
+
+@lru_cache(maxsize=1)
+def library_source() -> Source:
+    """The price library that is installed, with the day of its release where we know it."""
+    installed = version("genai-prices")
+    known = [row for row in tables.rows("library") if row.id == installed]
+    if known:
+        return Source(
+            what="list price, " + known[0].what, url=known[0].source, checked=known[0].checked
+        )
+    return Source(
+        what=f"list price, genai-prices {installed}", url="https://github.com/pydantic/genai-prices"
+    )
+
+
+class PriceBook(Frozen):
+    """The prices that a run used, kept with it: re-pricing makes a new book, never edits a run."""
+
+    on: date
+    rates: dict[str, Rates]
+    settings: CostSettings = CostSettings()
+
+    @classmethod
+    def of(cls, models: Iterable[str], costs: Mapping[str, Any], on: date) -> PriceBook:
+        """The rates of all `models` on one day. Raises `UserError` for one without a price."""
+        settings = CostSettings.read(costs)
+        rates = {model: rates_from(model, settings, on) for model in sorted(set(models))}
+        return cls(on=on, rates=rates, settings=settings)
+
+    def price(self, usage: Usage, model: str) -> Decimal:
+        """USD of one answer at the prices of this book."""
+        if model not in self.rates:
+            raise UserError(f"{model!r} is not in the price book of {self.on}; price it anew.")
+        return self.rates[model].price(usage)
+
+    def sources(self) -> tuple[Source, ...]:
+        """Where the prices come from, without repeats."""
+        seen: dict[str, Source] = {}
+        for rates in self.rates.values():
+            for source in (rates.source, rates.gpu_source if rates.gpu_usd_per_hour else None):
+                if source is not None:
+                    seen.setdefault(str(source), source)
+        return tuple(seen.values())
+
+    def stale(self) -> tuple[Source, ...]:
+        """Sources older than 90 days on the day of the book."""
+        return tuple(source for source in self.sources() if source.stale(self.on))

@@ -1,0 +1,76 @@
+"""The `[costs]` section: every priced item can be overridden, and a wrong key is named."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError
+
+from rung.economics.money import dec
+from rung.errors import UserError
+from rung.task.types import Frozen
+
+Money = Annotated[Decimal, BeforeValidator(dec), Field(ge=0)]
+"""A non-negative decimal; a float enters as it was written."""
+
+
+class ModelPrices(Frozen):
+    """A model's own prices, USD per 1M tokens; what is left out stays as listed."""
+
+    input_usd_per_mtok: Money | None = None
+    output_usd_per_mtok: Money | None = None
+    cache_read_usd_per_mtok: Money | None = None
+    cache_write_usd_per_mtok: Money | None = None
+    machine_usd_per_hour: Money | None = None
+    gpu_usd_per_hour: Money | None = None
+
+
+class CostSettings(ModelPrices):
+    """`[costs]` of a task. The flat token prices are for models without a list price."""
+
+    models: dict[str, ModelPrices] = Field(default_factory=dict)
+    """`[costs.models."openai/gpt-4o-mini"]`: overrides one model's list price."""
+    machine: str | None = None
+    """A row of the CPU machine table, such as `aws-m7g.large`."""
+    gpu: str | None = None
+    """A card or a row of the GPU table, such as `l40s` or `runpod-secure-h100-sxm`."""
+    labour_usd_per_hour: Money | None = None
+    labelling_usd_per_example: Money | None = None
+    curation_hours: Money | None = None
+    setup_hours: Money | None = None
+    rag_setup_hours: Money | None = None
+    maintenance_hours_per_month: Money | None = None
+    training_usd_per_mtok: Money | None = None
+    embedding_usd_per_mtok: Money | None = None
+    rerank_usd_per_1k: Money | None = None
+    store_usd_per_month: Money | None = None
+    infrastructure_usd_per_month: Money | None = None
+    retrains_per_month: Money | None = None
+    evaluations_per_month: Money | None = None
+    evaluation_size: int = Field(default=200, ge=0)
+
+    @classmethod
+    def read(cls, costs: Mapping[str, Any]) -> CostSettings:
+        """Check `[costs]`; an unknown key is refused with the nearest known one."""
+        _refuse_unknown(costs, set(cls.model_fields), "costs")
+        for name, prices in dict(costs.get("models", {})).items():
+            _refuse_unknown(prices, set(ModelPrices.model_fields), f'costs.models."{name}"')
+        try:
+            return cls.model_validate(dict(costs))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise UserError(
+                f"[costs] {where} = {first['input']!r}: {first['msg']}; correct it."
+            ) from error
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: set[str], section: str) -> None:
+    for key in given:
+        if key not in known:
+            close = difflib.get_close_matches(key, sorted(known), n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}."
+            raise UserError(f"Unknown key {key!r} in [{section}]; {hint}")
