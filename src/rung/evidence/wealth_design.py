@@ -1,0 +1,171 @@
+"""Designs for graded scores and paired differences: an e-process with one last fixed test.
+
+PASS when the wealth of three bets against "mean at most the target" reaches 1/a at a look, or,
+at the last planned look, by one fixed-sample test. The e-process stays valid when examples are
+added later; the fixed test does not, and is therefore tied to the planned size for good.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaincinv, ndtri, stdtrit
+
+from rung.errors import UserError
+from rung.evidence.decision import Decision, Design, Plan, Scores, State, checked_scores
+from rung.evidence.wealth import CERTIFY_BETS, DROP_BETS, base_bet, log_wealth, running_variance
+
+Floats = NDArray[np.float64]
+
+PILOT = 30
+"""Examples that set the spread used for DROP; nobody is dropped before."""
+
+T_TEST_FROM = 200
+"""Fewer scores than this get no t-test: its error would not be what it says."""
+
+BISECTIONS = 30
+"""Halvings of [0, 1] for a certified bound: far finer than any score."""
+
+
+class WealthDesign(Design):
+    """A frozen plan for scores in [0, 1]; `look` replays the bets on the prefix."""
+
+    kind: Literal["wealth"] = "wealth"
+    target: float
+    alpha: float
+    eps: float
+    """Chance of dropping a candidate that all examples would likely certify (beta)."""
+    max_examples: int
+    batch: int
+    planned: int
+    """Size that the bets aim at and the last fixed test belongs to; stays when extended."""
+
+    @property
+    def wealth_alpha(self) -> float:
+        """Error of the e-process: half of alpha where a last fixed test takes the other half."""
+        return self.alpha / 2 if self.planned >= T_TEST_FROM else self.alpha
+
+    def extended(self, max_examples: int) -> WealthDesign:
+        """The same plan with examples added: only the e-process goes on, at no further error."""
+        if max_examples <= self.max_examples:
+            raise UserError(
+                f"The design already holds {self.max_examples!r} examples, "
+                f"not fewer than {max_examples!r}; give a larger number."
+            )
+        return self.model_copy(update={"max_examples": max_examples})
+
+    def looks_within(self, size: int) -> tuple[int, ...]:
+        """Looks that a prefix of this size completes: every batch, the plan's end, the end."""
+        looks = {*range(self.batch, size + 1, self.batch)}
+        looks |= {end for end in (self.planned, self.max_examples) if end <= size}
+        return tuple(sorted(looks))
+
+    def look(self, scores: Scores) -> Decision:
+        """Decide on the complete prefix so far, in the fixed order; scores lie in [0, 1].
+
+        The first crossing for PASS is final; a DROP stands unless someone overruled it, went on,
+        and reached PASS.
+        """
+        values = checked_scores(scores, self.max_examples)
+        looks = self.looks_within(values.size)
+        certify = partial(self._lower_bound, values)
+        if not looks:
+            return Decision("continue", 0, certify)
+        at = np.array(looks) - 1
+        bet_variance = running_variance(values, self.target, self.target * (1.0 - self.target))
+        passed = self._passed(values, bet_variance, self.target, at)
+        if passed.any():
+            return Decision("pass", looks[int(passed.argmax())], certify)
+        dropped = self._dropped(values, bet_variance, at)
+        if dropped.any():
+            return Decision("drop", looks[int(dropped.argmax())], certify)
+        state: State = "undecided" if values.size == self.max_examples else "continue"
+        return Decision(state, looks[-1], certify)
+
+    def _passed(
+        self, values: Floats, variance: Floats, mean: float, at: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        alpha = self.wealth_alpha
+        bet = base_bet(variance, alpha, self.planned)
+        wealth = log_wealth(values, mean, bet, CERTIFY_BETS)[at]
+        passed: NDArray[np.bool_] = wealth >= -math.log(alpha)
+        if values.size >= self.planned and self.planned >= T_TEST_FROM:
+            bound = fixed_lower_bound(values[: self.planned], alpha)
+            passed |= (at == self.planned - 1) & (bound >= mean)
+        return passed
+
+    def _dropped(
+        self, values: Floats, variance: Floats, at: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """The mirrored bets against "the mean is worth all the examples".
+
+        The hoped-for mean depends on the pilot, yet the bets may start at the first score: wealth
+        against a mean of m rises with m, so whoever is dropped while the mean is at least
+        target + delta also has wealth 1/beta against the true mean itself.
+        """
+        if values.size < PILOT:
+            return np.zeros(at.size, dtype=bool)
+        deviation = float(values[:PILOT].std(ddof=1))
+        margin = -float(ndtri(self.alpha) + ndtri(self.eps)) * deviation / math.sqrt(self.planned)
+        hoped = min(self.target + margin, 0.999)
+        bet = base_bet(variance, self.eps, self.planned)
+        wealth = log_wealth(1.0 - values, 1.0 - hoped, bet, DROP_BETS)[at]
+        dropped: NDArray[np.bool_] = (wealth >= -math.log(self.eps)) & (at >= PILOT - 1)
+        return dropped
+
+    def _lower_bound(self, values: Floats) -> float:
+        looks = self.looks_within(values.size)
+        if not looks:
+            return 0.0
+        at = np.array(looks) - 1
+        variance = running_variance(values, self.target, self.target * (1.0 - self.target))
+        low, high = 0.0, 1.0
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            crossed = self._passed(values, variance, middle, at).any()
+            low, high = (middle, high) if crossed else (low, middle)
+        # A passed target itself must not be lost to the last halving.
+        passed = low < self.target <= high and self._passed(values, variance, self.target, at).any()
+        return self.target if passed else low
+
+
+def fixed_lower_bound(values: Floats, alpha: float) -> float:
+    """One-sided lower bound of the mean from one fixed sample of at least 200 scores.
+
+    Exact (Clopper and Pearson 1934) for 0/1 scores, else Student's t; 0 where all graded scores
+    are equal, because a sample without spread has no t-test.
+    """
+    if np.count_nonzero(values) == np.count_nonzero(values == 1.0):
+        right = int(np.count_nonzero(values))
+        return float(betaincinv(right, values.size - right + 1, alpha)) if right else 0.0
+    deviation = float(values.std(ddof=1))
+    if deviation == 0.0:
+        return 0.0
+    quantile = float(stdtrit(values.size - 1, 1.0 - alpha))
+    return float(values.mean()) - quantile * deviation / math.sqrt(values.size)
+
+
+class NonInferiorityDesign(Plan):
+    """A frozen plan for "at most `margin` worse than the reference", on paired examples."""
+
+    kind: Literal["non_inferiority"] = "non_inferiority"
+    margin: float
+    halved: WealthDesign
+    """The plan for (difference + 1) / 2, whose target is (1 - margin) / 2."""
+
+    def look(self, scores: Scores, reference: Scores) -> Decision:
+        """Decide on both complete prefixes; `lower_bound` is that of the mean difference."""
+        limit = self.halved.max_examples
+        ours = checked_scores(scores, limit)
+        theirs = checked_scores(reference, limit)
+        if ours.size != theirs.size:
+            raise UserError(
+                f"{ours.size!r} scores against {theirs.size!r} of the reference; "
+                "pass both on the same examples, in the same order."
+            )
+        seen = self.halved.look((ours - theirs + 1.0) / 2.0)
+        return Decision(seen.state, seen.n, lambda: 2.0 * seen.lower_bound - 1.0)
