@@ -99,6 +99,8 @@ class SqlOutput(Frozen):
     """A .sqlite file or a .sql script."""
     script_field: str | None = None
     """Name of the `meta` field that holds an example's own CREATE/INSERT script."""
+    rows_field: str | None = None
+    """Name of the `meta` field whose list of rows goes into the one table of that script."""
 
 
 Output = Annotated[
@@ -183,6 +185,8 @@ class Task(BaseModel):
     """`scorer(expected, answer_text)` in [0, 1]; for tasks built in code."""
     root: Path | None = Field(default=None, exclude=True)
     """The folder of `rung.toml`; `.rung/` is kept beside it."""
+    notes: tuple[str, ...] = Field(default=(), exclude=True)
+    """What reading the files left out, a sentence each: leaked examples, empty documents."""
 
     def split(self, name: SplitName) -> tuple[Example, ...]:
         """The examples of one split."""

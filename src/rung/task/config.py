@@ -1,0 +1,240 @@
+"""`rung.toml` as typed data: what may stand in it, and one sentence for each mistake.
+
+Paths are kept as written; `load` reads what they name. No code, templates or inheritance here.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from rung.errors import UserError
+from rung.task.types import (
+    ClimbSettings,
+    Facts,
+    Frozen,
+    JsonValue,
+    Models,
+    SqlOutput,
+    TextOutput,
+    Workload,
+)
+from rung.task.wording import did_you_mean, shown
+
+DEFAULT_METRIC = {
+    "labels": "accuracy",
+    "schema": "field_f1",
+    "text": "token_f1",
+    "sql": "execution",
+}
+"""The metric that follows from the output when `[target] metric` is left out."""
+
+
+class TaskTable(Frozen):
+    """`[task]`: either `examples`, split by Rung, or `train` and `test` with or without `dev`."""
+
+    name: str | None = None
+    """The folder's name when left out."""
+    instruction: str = Field(min_length=1)
+    examples: str | None = None
+    train: str | None = None
+    dev: str | None = None
+    test: str | None = None
+    documents: str | None = None
+    """A folder, or a JSONL file of {id, title, text}."""
+    cluster: str | None = None
+    """Name of the `meta` field (or `context_ids`) whose equal values make one unit."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> TaskTable:
+        split = [key for key in ("train", "dev", "test") if getattr(self, key) is not None]
+        if self.examples is not None and split:
+            raise ValueError(f"give either 'examples' or {split[0]!r}, not both")
+        if self.examples is None and not (self.train and self.test):
+            raise ValueError("give 'examples', or 'train' and 'test'")
+        return self
+
+
+class TextTable(Frozen):
+    """`text = { … }` of `[output]`."""
+
+    max_words: int | None = Field(default=None, ge=1)
+    max_chars: int | None = Field(default=None, ge=1)
+    rules: dict[str, str] = Field(default_factory=dict)
+    """Named regular expressions that an answer must match."""
+
+    @model_validator(mode="after")
+    def _compiles(self) -> TextTable:
+        for name, rule in self.rules.items():
+            try:
+                re.compile(rule)
+            except re.error as problem:
+                raise ValueError(
+                    f"rule {name!r} is {rule!r}, no regular expression ({problem})"
+                ) from None
+        return self
+
+    def output(self) -> TextOutput:
+        """As a task holds it."""
+        return TextOutput(**self.model_dump())
+
+
+class SqlTable(Frozen):
+    """`sql = { … }` of `[output]`."""
+
+    database: str | None = None
+    """A `.sqlite` file or a `.sql` script."""
+    script_field: str | None = None
+    rows_field: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> SqlTable:
+        if (self.database is None) == (self.script_field is None):
+            raise ValueError("give either 'database' or 'script_field' in sql = { … }")
+        if self.rows_field is not None and self.script_field is None:
+            raise ValueError("'rows_field' needs 'script_field', whose table the rows go into")
+        return self
+
+    def output(self) -> SqlOutput:
+        """As a task holds it."""
+        place = None if self.database is None else Path(self.database)
+        return SqlOutput(database=place, script_field=self.script_field, rows_field=self.rows_field)
+
+
+class OutputTable(Frozen):
+    """`[output]`: exactly one of `labels`, `schema`, `text`, `sql`."""
+
+    labels: list[str] | str | None = None
+    """The labels, or a text file with one a line."""
+    answer_schema: dict[str, JsonValue] | str | None = Field(default=None, alias="schema")
+    """A JSON schema, or the file that holds it."""
+    text: TextTable | None = None
+    sql: SqlTable | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> OutputTable:
+        given = [name for name, value in self if value is not None]
+        if len(given) != 1:
+            seen = f"both {given[0]!r} and {given[1]!r} are given" if given else "it is empty"
+            raise ValueError(
+                f"{seen.replace('answer_schema', 'schema')}; "
+                "give exactly one of 'labels', 'schema', 'text', 'sql'"
+            )
+        return self
+
+
+class TargetTable(Frozen):
+    """`[target]`; `types.Target` with the metric that may be left out."""
+
+    metric: str | None = None
+    score: float = Field(ge=0, le=1)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    max_cost_per_request: float | None = Field(default=None, ge=0)
+    """USD."""
+    max_latency_p95_s: float | None = Field(default=None, gt=0)
+
+
+class RungFile(Frozen):
+    """The whole `rung.toml`."""
+
+    task: TaskTable
+    output: OutputTable
+    target: TargetTable
+    workload: Workload = Workload()
+    models: Models = Models()
+    facts: Facts = Facts()
+    costs: dict[str, JsonValue] = Field(default_factory=dict)
+    climb: ClimbSettings = ClimbSettings()
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of `rung.toml`, for editors."""
+    schema = RungFile.model_json_schema(by_alias=True)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "rung.toml",
+    }
+
+
+def read_config(path: Path) -> RungFile:
+    """Read a `rung.toml`; raises `UserError` with one sentence for the first mistake."""
+    try:
+        raw = tomllib.loads(path.read_bytes().decode())
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: no such file; `rung init` writes a starter, or name the folder "
+            "that holds rung.toml"
+        ) from None
+    except OSError as problem:
+        raise UserError(f"{path}: cannot be read ({problem.strerror})") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path.name}: not UTF-8 text; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as problem:
+        raise UserError(_toml_sentence(path.name, str(problem))) from None
+    try:
+        return RungFile.model_validate(raw)
+    except ValidationError as problem:
+        raise UserError(f"{path.name}: {_sentence(problem, raw)}") from None
+
+
+def _toml_sentence(name: str, message: str) -> str:
+    """`Expected … (at line 3, column 5)` as one sentence that begins with the place."""
+    what, _, place = message.rpartition(" (at ")
+    line = re.match(r"line (\d+)", place)
+    where = f"line {line.group(1)}" if line else "last line"
+    return f"{name} {where}: not valid TOML: {what or message}; correct that line"
+
+
+def _sentence(problem: ValidationError, raw: dict[str, Any]) -> str:
+    """The most telling error of a validation in one sentence: unknown keys before all else."""
+    errors = problem.errors(include_url=False)
+    error = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+    place = _place(error["loc"], raw, open_ended=error["type"] in ("missing", "extra_forbidden"))
+    *tables, key = place or ("",)
+    table = f"[{'.'.join(tables)}]" if tables else ""
+    if error["type"] == "extra_forbidden":
+        where = f"in {table}" if table else "at the top"
+        return f"unknown key {key!r} {where}; {did_you_mean(key, _known(tables))}"
+    if error["type"] == "missing":
+        missing = f"{key!r} is missing in {table}" if table else f"table [{key}] is missing"
+        return f"{missing}; add it"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return f"[{'.'.join(place)}]: {message}"
+    message = message.replace("Input should be", "it must be").replace("String should", "it must")
+    return f"{key!r} in {table or 'the file'} is {shown(error['input'])}: {message}"
+
+
+def _place(loc: Sequence[str | int], raw: dict[str, Any], open_ended: bool) -> list[str]:
+    """The keys of `loc` that stand in the file: pydantic adds the names of union members."""
+    place: list[str] = []
+    here: Any = raw
+    for step in loc:
+        last = open_ended and step == loc[-1]
+        if isinstance(here, dict) and (step in here or last):
+            place.append(str(step))
+            here = here.get(step)
+        elif isinstance(here, list) and isinstance(step, int):
+            place.append(str(step + 1))
+            here = here[step] if step < len(here) else None
+    return place
+
+
+_TABLES: dict[str, type[Frozen]] = {"text": TextTable, "sql": SqlTable}
+
+
+def _known(tables: list[str]) -> list[str]:
+    """The keys that may stand in a table of the file."""
+    model: type[Frozen] = RungFile
+    for table in tables:
+        field = RungFile.model_fields.get(table)
+        inner = field.annotation if field else _TABLES.get(table)
+        if isinstance(inner, type) and issubclass(inner, Frozen):
+            model = inner
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,0 +1,237 @@
+"""The output contract: is this text a valid answer, what does it say, how is a valid one written.
+
+Pure. Whether a valid answer is *right* is the scorers' work.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from rung.task.rows import strict_json
+from rung.task.types import (
+    Frozen,
+    JsonValue,
+    LabelsOutput,
+    Output,
+    SchemaOutput,
+    SqlOutput,
+    TextOutput,
+)
+from rung.task.wording import shown
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+_FENCE = re.compile(r"```[\w+-]*[ \t]*\n(.*?)```", re.DOTALL)
+_QUERY_START = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(select|with)\b", re.I | re.DOTALL)
+_DESCRIBED_DEPTH = 5
+
+
+class Parsed(Frozen):
+    """What a text says under the contract."""
+
+    value: JsonValue = None
+    """The label, the JSON value, the text or the query; None when invalid."""
+    valid: bool = True
+    problem: str | None = None
+    """Why it is not valid, in one sentence."""
+
+
+def parse(output: Output, text: str) -> Parsed:
+    """Read a model's text as an answer. Never raises on what a model can write."""
+    match output:
+        case LabelsOutput():
+            return _parse_label(output, text)
+        case SchemaOutput():
+            return _parse_json(output, text)
+        case TextOutput():
+            return _parse_text(output, text)
+        case SqlOutput():
+            return _parse_sql(text)
+
+
+def render(output: Output, expected: JsonValue) -> str:
+    """The exact text that a model should write for `expected`; `parse` reads it back."""
+    if isinstance(output, SchemaOutput):
+        return json.dumps(expected, ensure_ascii=False)
+    return str(expected).strip()
+
+
+def describe(output: Output) -> str:
+    """What a prompt says about the form of the answer; empty when any text will do."""
+    match output:
+        case LabelsOutput():
+            return f"Answer with exactly one of: {', '.join(output.labels)}."
+        case SchemaOutput():
+            root = output.json_schema
+            what = {"object": "one JSON object", "array": "one JSON array"}.get(
+                str(root.get("type")), "one JSON value"
+            )
+            return f"Answer with {what}, nothing else: {_shape(root, root, 0)}"
+        case TextOutput():
+            return _describe_text(output)
+        case SqlOutput():
+            return "Answer with one SQLite SELECT statement, nothing else."
+
+
+def kept_limits(output: TextOutput, text: str) -> dict[str, bool]:
+    """Every limit and rule of a text output by name, and whether `text` keeps it."""
+    text = text.strip()
+    kept: dict[str, bool] = {}
+    if output.max_words is not None:
+        kept["max_words"] = len(text.split()) <= output.max_words
+    if output.max_chars is not None:
+        kept["max_chars"] = len(text) <= output.max_chars
+    kept.update({name: bool(re.search(rule, text)) for name, rule in output.rules.items()})
+    return kept
+
+
+def without_fence(text: str) -> str:
+    """The inside of the first Markdown code fence, or the text itself; stripped."""
+    found = _FENCE.search(text)
+    return (found.group(1) if found else text).strip()
+
+
+def _invalid(problem: str) -> Parsed:
+    return Parsed(valid=False, problem=f"{problem.rstrip('.')}.")
+
+
+def _parse_label(output: LabelsOutput, text: str) -> Parsed:
+    bare = text.strip()
+    for said in (bare, bare.strip("\"'`“”‘’*. \t\n")):
+        if said in output.labels:
+            return Parsed(value=said)
+    folded = [label for label in output.labels if label.casefold() == said.casefold()]
+    if len(folded) == 1:
+        return Parsed(value=folded[0])
+    return _invalid(f"{shown(bare)} is not one of the {len(output.labels)} labels")
+
+
+def _parse_json(output: SchemaOutput, text: str) -> Parsed:
+    try:
+        value = strict_json(without_fence(text))
+    except (ValueError, RecursionError) as broken:
+        return _invalid(f"the answer is not JSON: {broken}")
+    problem = schema_problem(output.json_schema, value)
+    return _invalid(problem) if problem else Parsed(value=value)
+
+
+def schema_problem(schema: dict[str, JsonValue], value: JsonValue) -> str | None:
+    """Why `value` does not satisfy the JSON schema, in one sentence; None when it does."""
+    from jsonschema.exceptions import best_match
+    from jsonschema.validators import validator_for
+    from referencing import Registry  # an empty registry: no `$ref` is ever fetched
+
+    error = best_match(validator_for(schema)(schema, registry=Registry()).iter_errors(value))
+    if error is None:
+        return None
+    place = error.json_path.removeprefix("$").removeprefix(".")
+    return f"{place}: {error.message}" if place else str(error.message)
+
+
+def _parse_text(output: TextOutput, text: str) -> Parsed:
+    bare = text.strip()
+    if not bare:
+        return _invalid("the answer is empty")
+    broken = [name for name, ok in kept_limits(output, bare).items() if not ok]
+    if not broken:
+        return Parsed(value=bare)
+    return _invalid("; ".join(_broken(output, name, bare) for name in broken))
+
+
+def _broken(output: TextOutput, name: str, text: str) -> str:
+    if name in output.rules:
+        return f"rule {name!r} is broken: no match for {output.rules[name]!r}"
+    if name == "max_words":
+        return f"{len(text.split())} words, at most {output.max_words} are allowed"
+    return f"{len(text)} characters, at most {output.max_chars} are allowed"
+
+
+def _parse_sql(text: str) -> Parsed:
+    query = without_fence(text).rstrip("; \t\n")
+    if not query:
+        return _invalid("the answer is empty")
+    if not _QUERY_START.match(query):
+        return _invalid(f"{shown(query)} does not start with SELECT or WITH")
+    from sqlglot import exp
+
+    try:
+        statements = parse_sql(query)
+    except ValueError as problem:
+        return _invalid(f"not SQL: {problem}")
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        return _invalid("not exactly one SELECT statement")
+    return Parsed(value=query)
+
+
+def parse_sql(query: str) -> list[exp.Expr]:
+    """The statements of a SQLite text; raises `ValueError` with one line when it is not SQL."""
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
+    try:
+        return [tree for tree in sqlglot.parse(query, read="sqlite") if tree is not None]
+    except (SqlglotError, RecursionError) as problem:
+        errors = getattr(problem, "errors", None)
+        raise ValueError(
+            errors[0]["description"] if errors else str(problem).split("\n")[0]
+        ) from None
+
+
+def _describe_text(output: TextOutput) -> str:
+    parts = []
+    if output.max_words is not None:
+        parts.append(f"At most {output.max_words} words.")
+    if output.max_chars is not None:
+        parts.append(f"At most {output.max_chars} characters.")
+    if output.rules:
+        names = "; ".join(name.replace("_", " ") for name in output.rules)
+        parts.append(f"Keep these rules: {names}.")
+    return " ".join(parts)
+
+
+def _shape(schema: JsonValue, root: dict[str, JsonValue], depth: int) -> str:
+    """A schema as a short template, such as `{"name": text, "size"?: "S" | "M"}`."""
+    if not isinstance(schema, dict) or depth > _DESCRIBED_DEPTH:
+        return "any"
+    if "$ref" in schema:
+        return _shape(_resolve(schema["$ref"], root), root, depth + 1)
+    if "const" in schema or "enum" in schema:
+        choices = schema.get("enum", [schema.get("const")])
+        return " | ".join(json.dumps(choice, ensure_ascii=False) for choice in choices)
+    for union in ("anyOf", "oneOf"):
+        if union in schema:
+            return " | ".join(_shape(option, root, depth + 1) for option in schema[union])
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        return " | ".join(_shape({**schema, "type": one}, root, depth + 1) for one in kind)
+    if kind == "object" or "properties" in schema:
+        return _object_shape(schema, root, depth)
+    if kind == "array":
+        return f"[{_shape(schema.get('items', {}), root, depth + 1)}, …]"
+    names = {"string": "text", "integer": "whole number", "boolean": "true | false"}
+    return names.get(str(kind), str(kind or "any"))
+
+
+def _object_shape(schema: dict[str, JsonValue], root: dict[str, JsonValue], depth: int) -> str:
+    required = set(schema.get("required", ()))
+    fields = [
+        f'"{name}"{"" if name in required else "?"}: {_shape(inner, root, depth + 1)}'
+        for name, inner in schema.get("properties", {}).items()
+    ]
+    extra = schema.get("additionalProperties")
+    if isinstance(extra, dict):
+        fields.append(f"any name: {_shape(extra, root, depth + 1)}")
+    return "{" + ", ".join(fields) + "}"
+
+
+def _resolve(reference: JsonValue, root: dict[str, JsonValue]) -> JsonValue:
+    """Follow a `$ref` inside the schema itself; anything else is `{}`."""
+    place: JsonValue = root
+    for step in str(reference).removeprefix("#").strip("/").split("/"):
+        if not isinstance(place, dict):
+            return {}
+        place = place.get(step, {}) if step else place
+    return place

@@ -1,0 +1,149 @@
+"""Reading the documents that hold the knowledge: a folder of files, or a JSONL file.
+
+HTML, PDF and DOCX go through markitdown (extra `docs`), offline. Not for cutting into passages.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from rung.errors import MissingExtraError, UserError
+from rung.task.rows import Row, read_rows, read_text
+from rung.task.types import Document, Example, digest
+from rung.task.wording import did_you_mean, listed, shown
+
+if TYPE_CHECKING:
+    from markitdown import MarkItDown
+
+PLAIN = (".md", ".markdown", ".txt")
+CONVERTED = (".html", ".htm", ".pdf", ".docx")
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
+
+
+class Documents(NamedTuple):
+    """What was read, and a sentence for each kind of thing left out."""
+
+    documents: tuple[Document, ...]
+    notes: tuple[str, ...]
+
+
+def load_documents(path: Path, name: str) -> Documents:
+    """Every document of a folder (recursive) or of a `.jsonl` / `.jsonl.gz` file.
+
+    Empty documents are left out and noted; that all are empty is a `UserError`.
+    """
+    if path.is_dir():
+        found, left_out = _folder(path, name)
+    elif path.exists():
+        found, left_out = [_from_row(row) for row in read_rows(path, name)], []
+        _refuse_twins(found, name)
+    else:
+        raise UserError(
+            f"{name}: no such folder or file; check [task] documents, which is relative to "
+            "the folder of rung.toml"
+        )
+    kept = tuple(doc for doc in found if doc.text.strip())
+    empty = [doc.id for doc in found if not doc.text.strip()]
+    if not kept:
+        raise UserError(
+            f"{name}: all {len(found)} documents are empty, such as {found[0].id!r}; "
+            "documents need text (a scanned PDF has none)"
+        )
+    notes = []
+    if empty:
+        notes.append(f"{name}: {len(empty)} empty documents left out: {listed(empty)}")
+    if left_out:
+        notes.append(f"{name}: {len(left_out)} files of other kinds left out: {listed(left_out)}")
+    return Documents(kept, tuple(notes))
+
+
+def check_context_ids(examples: tuple[Example, ...], documents: tuple[Document, ...]) -> None:
+    """Refuse an example that names a document which does not exist."""
+    known = {doc.id for doc in documents}
+    for example in examples:
+        for named in example.context_ids:
+            if named not in known:
+                raise UserError(
+                    f"example {example.id!r}: context_ids names {named!r}, but no document has "
+                    f"this id; {did_you_mean(named, sorted(known))}"
+                )
+
+
+def _folder(path: Path, name: str) -> tuple[list[Document], list[str]]:
+    found, left_out = [], []
+    converter: MarkItDown | None = None
+    for file in _files(path):
+        ident = file.relative_to(path).as_posix()
+        kind = file.suffix.lower()
+        if kind in PLAIN:
+            text = read_text(file, f"{name.rstrip('/')}/{ident}")
+        elif kind in CONVERTED:
+            converter = converter or _converter(ident)
+            text = _convert(converter, file, ident)
+        else:
+            left_out.append(ident)
+            continue
+        heading = _HEADING.search(text)
+        title = heading.group(1).strip() if heading else file.stem
+        found.append(Document(id=ident, title=title, text=text))
+    if not found:
+        seen = f"only {listed(left_out)}" if left_out else "it is empty"
+        raise UserError(
+            f"{name}: no document found ({seen}); put files in it that end in "
+            f"{listed(PLAIN + CONVERTED)}"
+        )
+    return found, left_out
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """Every file below a folder in a fixed order, hidden ones left out."""
+    for folder, names, files in os.walk(path):
+        names[:] = sorted(n for n in names if not n.startswith("."))
+        yield from (Path(folder) / f for f in sorted(files) if not f.startswith("."))
+
+
+def _converter(ident: str) -> MarkItDown:
+    try:
+        from markitdown import MarkItDown
+    except ImportError:
+        raise MissingExtraError(f"reading {ident}", "docs") from None
+    return MarkItDown(enable_plugins=False)
+
+
+def _convert(converter: MarkItDown, file: Path, ident: str) -> str:
+    from markitdown import MissingDependencyException
+
+    try:
+        return str(converter.convert_local(file).text_content)
+    except MissingDependencyException:
+        raise MissingExtraError(f"reading {ident}", "docs") from None
+    except Exception as problem:  # its readers raise whatever their libraries raise
+        why = (str(problem) or type(problem).__name__).split("\n")[0]
+        raise UserError(
+            f"{ident}: cannot be read ({why}); repair the file or take it out of the folder"
+        ) from None
+
+
+def _from_row(row: Row) -> Document:
+    text = row.data.get("text")
+    if not isinstance(text, str):
+        raise row.error(f"'text' is {shown(text)}; a document is {{id, title, text}}")
+    ident = row.data.get("id")
+    title = row.data.get("title")
+    return Document(
+        id=digest(text)[:12] if ident in (None, "") else str(ident),
+        title="" if title is None else str(title),
+        text=text,
+    )
+
+
+def _refuse_twins(documents: list[Document], name: str) -> None:
+    seen: set[str] = set()
+    for doc in documents:
+        if doc.id in seen:
+            raise UserError(f"{name}: two documents have the id {doc.id!r}; make ids unique")
+        seen.add(doc.id)

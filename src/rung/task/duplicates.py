@@ -1,0 +1,91 @@
+"""Which inputs say nearly the same: groups that must stay on one side of a split.
+
+Exact after normalising, or character 5-gram Jaccard similarity of at least `SIMILAR`, found by
+MinHash LSH (Broder 1997; Indyk and Motwani 1998) and then checked exactly. Not a judge of
+meaning: a paraphrase in other words is no near-duplicate here.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+import zlib
+from collections.abc import Hashable, Iterable, Sequence
+
+SIMILAR = 0.8
+"""Jaccard similarity of character 5-grams from which two inputs are near-duplicates."""
+_GRAM = 5
+_PERMUTATIONS = 64
+
+
+def normalised(text: str) -> str:
+    """Unicode-normalised, case-folded, runs of white space as one blank."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def groups(texts: Sequence[str], units: Sequence[Hashable | None] | None = None) -> list[int]:
+    """For each text the smallest index in its group of near-duplicates.
+
+    `units` joins too: texts with the same unit, other than None, are one group.
+    """
+    clean = [normalised(text) for text in texts]
+    links = _Links(len(texts))
+    links.join_equal(clean)
+    if units is not None:
+        links.join_equal(units)
+    first: dict[str, int] = {}
+    for index, text in enumerate(clean):
+        first.setdefault(text, index)
+    for a, b in _similar_pairs(first):
+        links.join(a, b)
+    return [links.root(index) for index in range(len(texts))]
+
+
+class _Links:
+    """Union-find whose root is the smallest member."""
+
+    def __init__(self, size: int) -> None:
+        self.parent = list(range(size))
+
+    def root(self, index: int) -> int:
+        while self.parent[index] != index:
+            self.parent[index] = self.parent[self.parent[index]]
+            index = self.parent[index]
+        return index
+
+    def join(self, a: int, b: int) -> None:
+        low, high = sorted((self.root(a), self.root(b)))
+        self.parent[high] = low
+
+    def join_equal(self, keys: Iterable[Hashable | None]) -> None:
+        seen: dict[Hashable, int] = {}
+        for index, key in enumerate(keys):
+            if key is not None:
+                self.join(seen.setdefault(key, index), index)
+
+
+def _similar_pairs(first: dict[str, int]) -> Iterable[tuple[int, int]]:
+    """Pairs of indices whose texts are alike; `first` maps distinct texts to their index."""
+    if len(first) < 2:
+        return
+    from datasketch import MinHash, MinHashLSH
+
+    grams = {index: _grams(text) for text, index in first.items()}
+    lsh = MinHashLSH(threshold=SIMILAR, num_perm=_PERMUTATIONS)
+    sketches = MinHash.generator(
+        ([gram.encode() for gram in sorted(own)] for own in grams.values()),
+        num_perm=_PERMUTATIONS,
+        hashfunc=zlib.crc32,
+    )
+    for index, sketch in zip(grams, sketches, strict=True):
+        for other in lsh.query(sketch):
+            if _jaccard(grams[index], grams[other]) >= SIMILAR:
+                yield other, index
+        lsh.insert(index, sketch)
+
+
+def _grams(text: str) -> frozenset[str]:
+    return frozenset(text[i : i + _GRAM] for i in range(max(1, len(text) - _GRAM + 1)))
+
+
+def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    return len(a & b) / len(a | b)

@@ -1,0 +1,195 @@
+"""From a folder with `rung.toml` to a `Task`: reads every file it names, checks, splits.
+
+Spends nothing and asks no model. Whether the gold answers are right is `rung.scorers.gold`'s.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from rung.errors import UserError
+from rung.task.config import DEFAULT_METRIC, OutputTable, RungFile, TaskTable, read_config
+from rung.task.documents import Documents, check_context_ids, load_documents
+from rung.task.examples import load_examples, refuse_shared_ids
+from rung.task.rows import read_text, strict_json
+from rung.task.splits import How, SplitReport, Splits, as_given, carve_dev, split_one, take
+from rung.task.types import (
+    Example,
+    JsonValue,
+    LabelsOutput,
+    Output,
+    SchemaOutput,
+    SqlOutput,
+    Target,
+    Task,
+)
+from rung.task.wording import shown
+
+CONFIG_NAME = "rung.toml"
+
+
+class Loaded(NamedTuple):
+    """A task and what was decided about its examples."""
+
+    task: Task
+    splits: SplitReport
+
+
+def load_task(path: str | Path) -> Task:
+    """The task of a folder that holds `rung.toml`, or of the file itself."""
+    return load(path).task
+
+
+def load(path: str | Path) -> Loaded:
+    """As `load_task`, with the `SplitReport`."""
+    file = Path(path)
+    file = file / CONFIG_NAME if file.is_dir() else file
+    config = read_config(file)
+    root = file.resolve().parent
+    output = read_output(config.output, root)
+    how = How(output, config.climb.seed, config.task.cluster)
+    splits = _examples(config.task, root, how)
+    knowledge = Documents((), ())
+    if config.task.documents is not None:
+        knowledge = load_documents(root / config.task.documents, config.task.documents)
+        check_context_ids((*splits.train, *splits.dev, *splits.test), knowledge.documents)
+    train = take(splits.train, config.climb.train_size, how, by_label=True)
+    test = take(splits.test, config.climb.test_size, how, by_label=False)
+    task = Task(
+        name=config.task.name or root.name,
+        instruction=config.task.instruction,
+        output=output,
+        target=_target(config, output),
+        train=train,
+        dev=splits.dev,
+        test=test,
+        documents=knowledge.documents,
+        workload=config.workload,
+        models=config.models,
+        facts=config.facts,
+        costs=config.costs,
+        climb=config.climb,
+        cluster=config.task.cluster,
+        root=root,
+        notes=(*knowledge.notes, *_leaks(splits.report)),
+    )
+    return Loaded(task, splits.report)
+
+
+def read_output(table: OutputTable, root: Path) -> Output:
+    """`[output]` with the files that it names read and checked."""
+    if table.labels is not None:
+        return LabelsOutput(labels=_labels(table.labels, root))
+    if table.answer_schema is not None:
+        return SchemaOutput(json_schema=_schema(table.answer_schema, root))
+    if table.text is not None:
+        return table.text.output()
+    assert table.sql is not None  # OutputTable holds exactly one
+    return _database(table.sql.output(), root)
+
+
+def _labels(given: list[str] | str, root: Path) -> tuple[str, ...]:
+    file = isinstance(given, str)
+    lines = read_text(root / given, given).splitlines() if isinstance(given, str) else given
+    where = str(given) if file else f"{CONFIG_NAME}: [output] labels"
+    labels = [line.strip() for line in lines if line.strip() or not file]
+    for index, label in enumerate(labels):
+        if not label:
+            raise UserError(f"{where}: label {index + 1} is empty; fill it in or take it out")
+        if label in labels[:index]:
+            raise UserError(f"{where}: {label!r} stands there twice; take one out")
+    if len(labels) < 2:
+        raise UserError(f"{where}: {shown(labels)} has fewer than 2 labels; list every label")
+    return tuple(labels)
+
+
+def _schema(given: dict[str, JsonValue] | str, root: Path) -> dict[str, JsonValue]:
+    where = given if isinstance(given, str) else f"{CONFIG_NAME}: [output] schema"
+    schema: JsonValue = given
+    if isinstance(given, str):
+        try:
+            schema = strict_json(read_text(root / given, given))
+        except json.JSONDecodeError as problem:
+            raise UserError(
+                f"{where} line {problem.lineno}: not JSON ({problem.msg}); correct that line"
+            ) from None
+        except ValueError as problem:
+            raise UserError(f"{where}: not JSON ({problem}); correct it") from None
+    if not isinstance(schema, dict):
+        raise UserError(f"{where}: {shown(schema)} is not a JSON schema object")
+    _check_schema(schema, where)
+    return schema
+
+
+def _check_schema(schema: dict[str, JsonValue], where: str) -> None:
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import validator_for
+
+    outside = _outside_reference(schema)
+    if outside is not None:
+        raise UserError(
+            f"{where}: $ref {outside!r} leads out of the schema, and Rung fetches nothing; "
+            "put the definition under $defs and refer to '#/$defs/…'"
+        )
+    try:
+        validator_for(schema).check_schema(schema)
+    except SchemaError as problem:
+        raise UserError(
+            f"{where}: not a JSON schema at {problem.json_path}: {problem.message}"
+        ) from None
+
+
+def _outside_reference(schema: JsonValue) -> str | None:
+    """The first `$ref` that does not resolve inside the schema itself."""
+    inner = schema.values() if isinstance(schema, dict) else schema
+    if isinstance(schema, dict):
+        reference = schema.get("$ref")
+        if isinstance(reference, str) and not reference.startswith("#"):
+            return reference
+    if isinstance(inner, str) or not hasattr(inner, "__iter__"):
+        return None
+    return next((found for one in inner if (found := _outside_reference(one))), None)
+
+
+def _database(output: SqlOutput, root: Path) -> SqlOutput:
+    place = output.database
+    if place is not None and not (root / place).is_file():
+        raise UserError(
+            f"{CONFIG_NAME}: [output] sql database is {str(place)!r}: no such file; check the "
+            f"path, which is relative to the folder of {CONFIG_NAME}"
+        )
+    return output
+
+
+def _target(config: RungFile, output: Output) -> Target:
+    plain = config.target.model_dump()
+    return Target(**{**plain, "metric": config.target.metric or DEFAULT_METRIC[output.kind]})
+
+
+def _examples(table: TaskTable, root: Path, how: How) -> Splits:
+    names = {key: getattr(table, key) for key in ("examples", "train", "dev", "test")}
+    given: dict[str, list[Example]] = {
+        key: load_examples(root / name, name, how.output) for key, name in names.items() if name
+    }
+    refuse_shared_ids((names[key], examples) for key, examples in given.items())
+    if "examples" in given:
+        return split_one(given["examples"], how)
+    if "dev" in given:
+        return as_given(given["train"], given["dev"], given["test"], how)
+    return carve_dev(given["train"], given["test"], how)
+
+
+def _leaks(report: SplitReport) -> list[str]:
+    notes = []
+    for split, gone, later in (
+        ("train", report.dropped_from_train, "dev or test"),
+        ("dev", report.dropped_from_dev, "test"),
+    ):
+        if gone:
+            notes.append(
+                f"{split}: {len(gone)} examples left out because their input stands in {later} "
+                f"too, such as {gone[0]!r}"
+            )
+    return notes
