@@ -155,29 +155,42 @@ def _parse_sql(text: str) -> Parsed:
         return _invalid("the answer is empty")
     if not _QUERY_START.match(query):
         return _invalid(f"{shown(query)} does not start with SELECT or WITH")
+    problem = _sqlite_syntax(query)
+    if problem:
+        return _invalid(f"not SQL: {problem}")
+    statements = parse_sql(query)
+    if statements is None and ";" not in query:
+        return Parsed(value=query)
     from sqlglot import exp
 
-    try:
-        statements = parse_sql(query)
-    except ValueError as problem:
-        return _invalid(f"not SQL: {problem}")
-    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+    if not statements or len(statements) != 1 or not isinstance(statements[0], exp.Query):
         return _invalid("not exactly one SELECT statement")
     return Parsed(value=query)
 
 
-def parse_sql(query: str) -> list[exp.Expr]:
-    """The statements of a SQLite text; raises `ValueError` with one line when it is not SQL."""
+def parse_sql(query: str) -> list[exp.Expr] | None:
+    """The statements of a SQLite text; None where sqlglot cannot read what SQLite may."""
     import sqlglot
     from sqlglot.errors import SqlglotError
 
     try:
         return [tree for tree in sqlglot.parse(query, read="sqlite") if tree is not None]
-    except (SqlglotError, RecursionError) as problem:
-        errors = getattr(problem, "errors", None)
-        raise ValueError(
-            errors[0]["description"] if errors else str(problem).split("\n")[0]
-        ) from None
+    except (SqlglotError, RecursionError):
+        return None
+
+
+def _sqlite_syntax(query: str) -> str | None:
+    """What SQLite says about a query; that tables or columns are missing does not count."""
+    import sqlite3
+
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.execute(f"EXPLAIN {query}")
+    except (sqlite3.Error, sqlite3.Warning, ValueError) as problem:
+        return None if str(problem).startswith("no such") else str(problem)
+    finally:
+        connection.close()
+    return None
 
 
 def _describe_text(output: TextOutput) -> str:

@@ -1,0 +1,62 @@
+"""Field F1: how far the fields of a JSON answer are those expected.
+
+An object is taken apart into (path, value) pairs. What stands in a list is one item each, whole
+and in any order: the entity `{"text": "Jeff", "type": "PER"}` is right only with both its fields,
+so on a list of entities this is the entity F1 of named-entity recognition. A null field counts
+as an absent one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+from rung.records import Answer
+from rung.scorers.base import ComparingScorer, Score, marks
+from rung.scorers.exact_match import same_json
+from rung.task.types import Example, JsonValue
+
+
+class FieldF1(ComparingScorer):
+    """Harmonic mean of precision and recall of the (path, value) pairs."""
+
+    name = "field_f1"
+    graded = True
+    kinds = frozenset({"schema"})
+
+    def compare(self, example: Example, answer: Answer) -> Score:
+        """F1 of two bags of fields, with `exact_match` beside it."""
+        said, gold = Counter(fields(answer.value)), Counter(fields(example.expected))
+        total = said.total() + gold.total()
+        value = 2 * (said & gold).total() / total if total else 1.0
+        return marks(value, exact_match=float(same_json(answer.value, example.expected)))
+
+
+def fields(value: JsonValue, path: str = "$") -> Iterator[tuple[str, str]]:
+    """Every (path, canonical value) of a JSON value; list members share the path `…[]`."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from fields(inner, f"{path}[{key!r}]")
+    elif isinstance(value, list):
+        for inner in value:
+            yield f"{path}[]", _canonical(inner)
+    elif value is not None:
+        yield path, _canonical(value)
+
+
+def _canonical(value: JsonValue) -> str:
+    return json.dumps(_plain(value), sort_keys=True, ensure_ascii=False)
+
+
+def _plain(value: JsonValue) -> JsonValue:
+    """1.0 as 1, runs of white space as one blank, null fields left out."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, str):
+        return " ".join(value.split())
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
