@@ -1,0 +1,141 @@
+"""Which waiting prompts are computed together: pure functions over token lists, no model.
+
+A batch is cheap when its prompts are about as long as each other (little padding) and begin
+alike (the shared prefix is computed once).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Tokens = list[int]
+
+
+class Limits(NamedTuple):
+    """How large a batch may be."""
+
+    rows: int = 16
+    tokens: int = 16_384
+    """Padded prompt tokens plus room for the answers, over all rows: bounds the memory."""
+    worthwhile: int = 256
+    """Tokens a family must save to be computed apart: below, the extra batch costs more."""
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def common_prefix(first: Tokens, second: Tokens) -> int:
+    """Length of the longest common prefix of two token lists."""
+    length = min(len(first), len(second))
+    for at in range(length):
+        if first[at] != second[at]:
+            return at
+    return length
+
+
+def shared_prefix(prompts: Sequence[Tokens]) -> int:
+    """Longest prefix that all prompts share and that leaves each at least one token."""
+    # In sorted order the first and the last differ most.
+    low, high = min(prompts), max(prompts)
+    return min(common_prefix(low, high), min(map(len, prompts)) - 1)
+
+
+def families(prompts: Sequence[Tokens], limits: Limits = DEFAULT_LIMITS) -> list[list[int]]:
+    """Split prompts (by index) into groups that begin alike, where that saves enough.
+
+    A group is split off its neighbours when reading its longer prefix once instead of once per
+    prompt saves `limits.worthwhile` tokens. Order within a group: as given.
+    """
+    order = sorted(range(len(prompts)), key=lambda i: prompts[i])
+    links = [common_prefix(prompts[a], prompts[b]) for a, b in pairwise(order)]
+    groups: list[list[int]] = []
+    _split(order, links, limits.worthwhile, groups)
+    return [sorted(group) for group in groups]
+
+
+def _split(order: list[int], links: list[int], worthwhile: int, out: list[list[int]]) -> None:
+    """Cut the sorted prompts at their weakest links wherever a part saves enough alone."""
+    todo = [(order, links)]
+    while todo:
+        group, inner = todo.pop()
+        if not inner:
+            out.append(group)
+            continue
+        base = min(inner)
+        cuts = [at for at, link in enumerate(inner) if link == base]
+        edges = [-1, *cuts, len(inner)]
+        parts = [(a + 1, b) for a, b in pairwise(edges)]
+        rest: list[int] = []
+        for start, end in parts:
+            links_inside = inner[start:end]
+            saved = (end - start) * (min(links_inside) - base) if links_inside else 0
+            if saved >= worthwhile:
+                todo.append((group[start : end + 1], links_inside))
+            else:
+                rest.extend(group[start : end + 1])
+        if rest:
+            out.append(rest)
+
+
+def plan(
+    prompts: Sequence[Tokens], room: Sequence[int], limits: Limits = DEFAULT_LIMITS
+) -> list[int]:
+    """Indices of the prompts to compute next as one batch, shortest first.
+
+    `room` is the most answer tokens of each. The prompt that has waited longest (index 0) is
+    always in it, with those of its family that are nearest in length.
+    """
+    family = next(group for group in families(prompts, limits) if 0 in group)
+    family.sort(key=lambda i: (len(prompts[i]), i))
+    at = family.index(0)
+    low = high = at
+    while high - low + 1 < limits.rows:
+        below = family[low - 1] if low > 0 else None
+        above = family[high + 1] if high + 1 < len(family) else None
+        if below is None and above is None:
+            break
+        wider = (low - 1, high) if above is None or _nearer(prompts, below, above) else None
+        low_next, high_next = wider or (low, high + 1)
+        chosen = family[low_next : high_next + 1]
+        widest = max(len(prompts[i]) + room[i] for i in chosen)
+        if widest * len(chosen) > limits.tokens:
+            break
+        low, high = low_next, high_next
+    return family[low : high + 1]
+
+
+def _nearer(prompts: Sequence[Tokens], below: int | None, above: int) -> bool:
+    # Index 0 lies between the two; the nearer one pads less.
+    own = len(prompts[0])
+    return below is not None and own - len(prompts[below]) <= len(prompts[above]) - own
+
+
+class Padded(NamedTuple):
+    """Rows of different lengths as rectangles, padded on the left."""
+
+    ids: NDArray[np.int64]
+    """(rows, longest); padding holds `fill`."""
+    mask: NDArray[np.int64]
+    """(rows, longest); 1 where a token is real."""
+    positions: NDArray[np.int64]
+    """(rows, longest); a real token's place in its own text, 0 for padding."""
+
+
+def pad_left(rows: Sequence[Tokens], starts: Sequence[int], fill: int) -> Padded:
+    """Pad rows to the longest; `starts` is the position of each row's first token."""
+    longest = max(map(len, rows))
+    shape = (len(rows), longest)
+    ids = np.full(shape, fill, dtype=np.int64)
+    mask = np.zeros(shape, dtype=np.int64)
+    positions = np.zeros(shape, dtype=np.int64)
+    for at, (row, start) in enumerate(zip(rows, starts, strict=True)):
+        if row:
+            ids[at, -len(row) :] = row
+            mask[at, -len(row) :] = 1
+            positions[at, -len(row) :] = np.arange(start, start + len(row))
+    return Padded(ids, mask, positions)

@@ -1,0 +1,141 @@
+"""Messages to tokens and back, without torch: the tokenizer and the chat template of a folder.
+
+The engine, token counting and training all read a prompt through this one path, so what is
+trained is what is asked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rung.errors import MissingExtraError, UserError
+from rung.models.base import Message
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from tokenizers import Tokenizer
+
+PLAIN_TEMPLATE = (
+    "{% for m in messages %}{{ m['role'] | capitalize }}: {{ m['content'] }}{{ eos_token }}\n"
+    "{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+"""For base models, which bring no chat template of their own."""
+
+
+class Codec:
+    """Tokenizer and chat template of one model folder; reads the files at first use."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def render(self, messages: Sequence[Message], *, answer_next: bool = True) -> str:
+        """The text that the model reads; `answer_next` opens the assistant's turn."""
+        plain = [m.model_dump() for m in messages]
+        return self._template.render(
+            messages=plain, add_generation_prompt=answer_next, **self._named_tokens
+        )
+
+    def encode_prompt(self, messages: Sequence[Message]) -> list[int]:
+        """Tokens of the prompt, up to where the answer begins."""
+        return self.encode(self.render(messages))
+
+    def encode(self, text: str) -> list[int]:
+        """Tokens of a text, nothing added."""
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, without special tokens."""
+        text: str = self.tokenizer.decode(list(tokens), skip_special_tokens=True)
+        return text
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer. Raises `UserError` where the folder has none."""
+        try:
+            from tokenizers import Tokenizer
+        except ImportError as error:
+            raise MissingExtraError("a local model", "local") from error
+        path = self._folder / "tokenizer.json"
+        if not path.is_file():
+            raise UserError(f"the model folder {str(self._folder)!r} holds no tokenizer.json")
+        return Tokenizer.from_file(str(path))
+
+    @cached_property
+    def end_tokens(self) -> frozenset[int]:
+        """Tokens that end an answer."""
+        for name in ("generation_config.json", "config.json"):
+            found = self._json(name).get("eos_token_id")
+            if found is not None:
+                return frozenset(found if isinstance(found, list) else [found]) | self._named_end
+        return self._named_end
+
+    @cached_property
+    def end_token(self) -> int:
+        """The token that the template writes after an answer: what a tuned model learns."""
+        turn = (Message(role="user", content="q"), Message(role="assistant", content="answer"))
+        _, _, after = self.render(turn, answer_next=False).rpartition("answer")
+        tokens = self.encode(after)
+        if tokens and tokens[0] in self.end_tokens:
+            return tokens[0]
+        if not self.end_tokens:
+            raise UserError(f"the model folder {str(self._folder)!r} names no end-of-text token")
+        return min(self.end_tokens)
+
+    @cached_property
+    def _named_end(self) -> frozenset[int]:
+        token = self._named_tokens.get("eos_token")
+        found = self.tokenizer.token_to_id(token) if token else None
+        return frozenset() if found is None else frozenset([found])
+
+    @cached_property
+    def _named_tokens(self) -> dict[str, str]:
+        config = self._json("tokenizer_config.json")
+        named: dict[str, str] = {}
+        for key in ("bos_token", "eos_token", "unk_token", "pad_token"):
+            value = config.get(key)
+            text = value.get("content") if isinstance(value, dict) else value
+            if text:
+                named[key] = text
+        return named
+
+    @cached_property
+    def _template(self) -> Template:
+        from jinja2.ext import loopcontrols
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        def refuse(message: str) -> None:
+            raise UserError(f"the chat template of {self._folder.name!r} refuses this: {message}")
+
+        # The same switches as transformers, so that templates render alike.
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+        )
+        environment.filters["tojson"] = lambda value, **options: json.dumps(
+            value, ensure_ascii=False, indent=options.get("indent")
+        )
+        environment.globals["raise_exception"] = refuse
+        environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+        return environment.from_string(self._template_text())
+
+    def _template_text(self) -> str:
+        path = self._folder / "chat_template.jinja"
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+        text = self._json("tokenizer_config.json").get("chat_template")
+        if isinstance(text, list):
+            named = {entry["name"]: entry["template"] for entry in text}
+            text = named.get("default")
+        return text or PLAIN_TEMPLATE
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self._folder / name
+        if not path.is_file():
+            return {}
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found

@@ -1,0 +1,183 @@
+"""The decode loop: one batch of prompts to their answers, row by row finished and dropped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rung.errors import ProviderError
+from rung.models.local.batching import Tokens, pad_left
+from rung.models.local.constrain import Constraint
+from rung.models.local.kv import Prefix
+from rung.models.local.network import Network
+from rung.records import Finish
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass
+class Row:
+    """One prompt on its way to an answer."""
+
+    prompt: Tokens
+    max_tokens: int
+    """Does not cut a choice: an answer from a closed list is always whole."""
+    ends: frozenset[int]
+    constraint: Constraint | None = None
+    cut: bool = True
+    """False where `max_tokens` must not cut the answer."""
+    temperature: float = 0.0
+    seed: int = 0
+    output: Tokens = field(default_factory=list)
+    finish: Finish = "stop"
+    done: bool = False
+    error: ProviderError | None = None
+
+    def __post_init__(self) -> None:
+        self._random = np.random.default_rng(self.seed) if self.temperature > 0 else None
+
+    def begin(self) -> Tokens:
+        """Tokens that the answer must begin with; sets `done` where they are all of it."""
+        try:
+            return self._follow()
+        except ProviderError as error:
+            self.error, self.done = error, True
+            return []
+
+    @property
+    def greedy(self) -> bool:
+        """True where the next token is simply the most probable of all."""
+        return self.constraint is None and self._random is None
+
+    def take(self, token: int) -> Tokens:
+        """Accept the most probable token; returns what the model must read next."""
+        return self._add(token, 1.0)
+
+    def choose(self, logits: NDArray[np.float32]) -> Tokens:
+        """Pick the next token from `logits` (vocabulary,); returns what must be read next.
+
+        An impossible constraint ends this row alone, with `error` set.
+        """
+        try:
+            allowed = None if self.constraint is None else self.constraint.allowed()
+            scores = logits if allowed is None else logits[allowed]
+            at, probability = self._pick(scores.astype(np.float64))
+            return self._add(int(at if allowed is None else allowed[at]), probability)
+        except ProviderError as error:
+            self.error, self.done = error, True
+            return []
+
+    def _pick(self, scores: NDArray[np.float64]) -> tuple[int, float]:
+        weights = np.exp(scores - scores.max())
+        weights /= weights.sum()
+        if self._random is None:
+            at = int(scores.argmax())
+        else:
+            warmed = np.exp((scores - scores.max()) / self.temperature)
+            at = int(self._random.choice(len(scores), p=warmed / warmed.sum()))
+        return at, float(weights[at])
+
+    def _add(self, token: int, probability: float) -> Tokens:
+        self.output.append(token)
+        if self.constraint is not None:
+            self.constraint.accept(token, probability)
+        if token in self.ends or (self.constraint is not None and self.constraint.done):
+            self.done = True
+            return []
+        return [token, *self._follow()]
+
+    def _follow(self) -> Tokens:
+        forced = [] if self.constraint is None else self.constraint.forced()
+        self.output.extend(forced)
+        if self.constraint is not None and self.constraint.done:
+            self.done = True
+        elif self.cut and len(self.output) >= self.max_tokens:
+            self.done, self.finish = True, "length"
+            del self.output[self.max_tokens :]
+        return forced
+
+
+class Timing(NamedTuple):
+    """Seconds of compute of one batch."""
+
+    reading: float
+    writing: float
+
+
+def decode(network: Network, rows: Sequence[Row], prefix: Prefix | None) -> tuple[Timing, Prefix]:
+    """Answer all rows (in place). Returns the seconds, and what the first row's prompt left.
+
+    `prefix` holds the tokens that all prompts begin with, already computed. The returned
+    prefix covers the first row's prompt where the batch has one row, else it is empty.
+    """
+    import torch
+
+    started = time.perf_counter()
+    shared = prefix.length if prefix else 0
+    cache = network.new_cache(len(rows), prefix)
+    seen = torch.ones((len(rows), shared), dtype=torch.long)
+    active = list(rows)
+    pending = [row.prompt[shared:] + row.begin() for row in active]
+    lengths = [shared] * len(rows)
+    logits, seen = _step(network, pending, lengths, seen, cache)
+    kept = _kept(network, rows, cache)
+    read = time.perf_counter()
+    while True:
+        lengths = [n + len(p) for n, p in zip(lengths, pending, strict=True)]
+        pending = _choose(active, logits)
+        alive = [at for at, row in enumerate(active) if not row.done]
+        if not alive:
+            break
+        if len(alive) < len(active):
+            network.keep_rows(cache, alive)
+            seen = seen[alive]
+            active = [active[at] for at in alive]
+            pending = [pending[at] for at in alive]
+            lengths = [lengths[at] for at in alive]
+        logits, seen = _step(network, pending, lengths, seen, cache)
+    return Timing(read - started, time.perf_counter() - read), kept
+
+
+def read_prefix(network: Network, tokens: Tokens, known: Prefix | None) -> Prefix:
+    """Compute the keys and values of `tokens`, whose first ones `known` holds already."""
+    import torch
+
+    have = known.length if known else 0
+    cache = network.new_cache(1, known)
+    seen = torch.ones((1, have), dtype=torch.long)
+    _step(network, [tokens[have:]], [have], seen, cache)
+    return Prefix(len(tokens), [(layer.keys, layer.values) for layer in cache.layers])
+
+
+def _step(
+    network: Network, pending: list[Tokens], lengths: list[int], seen: Tensor, cache: object
+) -> tuple[Tensor, Tensor]:
+    return network.forward(pad_left(pending, lengths, fill=0), seen, cache)
+
+
+def _kept(network: Network, rows: Sequence[Row], cache: object) -> Prefix:
+    if len(rows) > 1 or not network.shares_prefixes:
+        return Prefix(0, [])
+    length = len(rows[0].prompt)
+    layers = [(layer.keys, layer.values) for layer in cache.layers]  # type: ignore[attr-defined]
+    return Prefix(length, layers).first(length)
+
+
+def _choose(rows: list[Row], logits: Tensor) -> list[Tokens]:
+    """Every row's next tokens to read; empty for rows that are done."""
+    best = logits.argmax(dim=-1).tolist()
+    pending: list[Tokens] = []
+    for at, row in enumerate(rows):
+        if row.done:
+            pending.append([])
+        elif row.greedy:
+            pending.append(row.take(best[at]))
+        else:
+            pending.append(row.choose(logits[at].float().numpy()))
+    return pending
