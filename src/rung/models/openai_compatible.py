@@ -1,0 +1,254 @@
+"""Chat models behind any OpenAI-compatible endpoint, through the `openai` SDK.
+
+OpenAI, Anthropic's and Gemini's compatible endpoints, Ollama, vLLM, llama.cpp, a LiteLLM proxy.
+The SDK repeats a call after 408, 409, 429, 5xx, timeouts and lost connections, with exponential
+back-off and jitter up to 8 s, and waits as long as `Retry-After` says up to 120 s; beyond that
+it gives up at once. Nothing is streamed, no tool is offered, no adapter can be sent.
+
+`choices` and `json_schema` are asked for as `response_format`, which some servers refuse and
+some ignore in silence. Therefore `constrains` is False: an answer is validated by whoever asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from rung.errors import ProviderError
+from rung.models.base import ChatReply, ChatRequest, Message
+from rung.models.endpoint import Endpoint, read_endpoint
+from rung.models.endpoint_errors import refused_parameter, translated
+from rung.records import Finish, Usage
+from rung.task.types import JsonValue
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+    from openai.types.chat import ChatCompletion
+
+CHARS_PER_TOKEN = 4
+"""For estimates where the server does not count."""
+
+WRAPPING_TOKENS = 16
+"""Added to the limit where a choice comes wrapped in JSON."""
+
+LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
+OPTIONAL_FIELDS = ("response_format", "temperature", "seed", *LIMIT_FIELDS)
+
+
+class _Session(NamedTuple):
+    """What belongs to one event loop: connections and the limit on calls at once."""
+
+    loop: asyncio.AbstractEventLoop
+    client: AsyncOpenAI
+    gate: asyncio.Semaphore
+
+
+class OpenAICompatible:
+    """One model of one endpoint. Constructing it reaches no network and reads no key.
+
+    Names: `openai/…`, `anthropic/…`, `gemini/…`, `ollama/…`, `http(s)://host/v1#model`; with
+    `base_url` any. The key comes from `api_key_env`, else from the vendor's usual variable, else
+    `RUNG_API_KEY`. `context_window` is what genai-prices knows or a careful guess; set the
+    attribute where you know better.
+
+    A parameter that the server refuses by name (400 or 422) is left out from then on, see
+    `left_out`: `response_format`, `temperature`, `seed`; the token limit is renamed instead.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str | None = None,
+        api_key_env: str | None = None,
+        model: str | None = None,
+        max_concurrency: int = 8,
+        timeout_s: float = 60.0,
+        max_attempts: int = 4,
+    ) -> None:
+        self.endpoint: Endpoint = read_endpoint(name, base_url, api_key_env, model)
+        self.name = name
+        self.identity = f"openai-compatible:{self.endpoint.place}#{self.endpoint.model}"
+        self.context_window = self.endpoint.context_window()
+        self.constrains = False
+        self.trains = False
+        self.left_out: set[str] = set()
+        """Parameters that the server refused."""
+        self._max_concurrency = max_concurrency
+        self._timeout_s = timeout_s
+        self._max_attempts = max_attempts
+        self._session: _Session | None = None
+
+    def __repr__(self) -> str:
+        return f"OpenAICompatible({self.endpoint.model!r} at {self.endpoint.place})"
+
+    async def reply(self, request: ChatRequest) -> ChatReply:
+        """Ask once. An empty answer is an answer (text ""); see `finish` for why it ended.
+
+        Raises `ProviderError`: `outage` where the endpoint cannot be reached, the key or the
+        model is not accepted or the account has run out; otherwise with `status` and, if the
+        server said so, `retry_after_s`. No message holds the key or anything of the address but
+        host and path. Usage is what the server reports; where it reports none, characters / 4.
+        """
+        if request.adapter is not None:
+            raise ProviderError(f"{self!r} cannot load adapters", outage=True)
+        started = time.perf_counter()
+        key = self.endpoint.key()
+        session = self._opened(key)
+        async with session.gate:
+            try:
+                completion = await self._ask(session.client, request)
+            except Exception as error:
+                failure = translated(error, self.endpoint, key, self._timeout_s, self._max_attempts)
+                if failure is None:
+                    raise
+                # The chain is cut because the SDK's errors hold the request and with it the key.
+                raise failure from None
+        return self._read(completion, request, time.perf_counter() - started)
+
+    def count_tokens(self, messages: tuple[Message, ...]) -> int:
+        """An estimate: characters / 4, rounded up."""
+        return _estimate(sum(len(message.content) for message in messages))
+
+    async def aclose(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        session, self._session = self._session, None
+        if session is not None and session.loop is asyncio.get_running_loop():
+            await session.client.close()
+
+    def _opened(self, key: str) -> _Session:
+        """Connections and gate of the running loop: neither survives a change of loop."""
+        loop = asyncio.get_running_loop()
+        if self._session is None or self._session.loop is not loop:
+            from openai import AsyncOpenAI, Timeout
+
+            client = AsyncOpenAI(
+                api_key=key,
+                base_url=self.endpoint.base_url,
+                default_query=dict(self.endpoint.query),
+                timeout=Timeout(self._timeout_s, connect=min(10.0, self._timeout_s)),
+                max_retries=self._max_attempts - 1,
+            )
+            if self.endpoint.vendor.prices_id != "openai":
+                client.organization = client.project = None  # read from OPENAI_* for OpenAI only
+            self._session = _Session(loop, client, asyncio.Semaphore(self._max_concurrency))
+        return self._session
+
+    async def _ask(self, client: AsyncOpenAI, request: ChatRequest) -> ChatCompletion:
+        """Ask, leaving out what the server refuses by name, from the first time on."""
+        from openai import BadRequestError, UnprocessableEntityError
+
+        while True:
+            body = self._body(request)
+            try:
+                answered: ChatCompletion = await client.chat.completions.create(**body)
+                return answered
+            except (BadRequestError, UnprocessableEntityError) as error:
+                refused = refused_parameter(error, [f for f in OPTIONAL_FIELDS if f in body])
+                if refused is None or self._last_limit(refused):
+                    raise
+                self.left_out.add(refused)
+
+    def _last_limit(self, field: str) -> bool:
+        """A call without any limit on its answer is never made."""
+        return field in LIMIT_FIELDS and any(f in self.left_out for f in LIMIT_FIELDS if f != field)
+
+    def _body(self, request: ChatRequest) -> dict[str, JsonValue]:
+        wrapped = request.choices is not None
+        limit = self.endpoint.vendor.limit_field
+        if limit in self.left_out:
+            limit = next(field for field in LIMIT_FIELDS if field != limit)
+        body: dict[str, JsonValue] = {
+            "model": self.endpoint.model,
+            "messages": [message.model_dump() for message in request.messages],
+            "temperature": request.temperature,
+            "seed": request.seed,
+            limit: request.max_tokens + (WRAPPING_TOKENS if wrapped else 0),
+        }
+        schema = _choice_schema(request.choices) if request.choices else request.json_schema
+        if schema is not None:
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "answer", "schema": schema, "strict": _strict(schema)},
+            }
+        return {field: value for field, value in body.items() if field not in self.left_out}
+
+    def _read(
+        self, completion: ChatCompletion, request: ChatRequest, latency_s: float
+    ) -> ChatReply:
+        try:
+            choice = completion.choices[0]
+            refusal = choice.message.refusal
+            text = choice.message.content or refusal or ""
+            usage = _usage(completion, request, text)
+            finish = _finish(choice.finish_reason, refusal)
+            if request.choices is not None:
+                text = _unwrapped(text)
+            return ChatReply(text=text, usage=usage, finish=finish, latency_s=latency_s)
+        except (AttributeError, IndexError, TypeError, ValueError):
+            raise ProviderError(
+                f"{self.endpoint.place} answered something that is no chat completion: is the "
+                "address right (it usually ends in /v1)?"
+            ) from None
+
+
+def _finish(reason: str | None, refusal: str | None) -> Finish:
+    if refusal or reason == "content_filter":
+        return "refused"
+    return "length" if reason == "length" else "stop"
+
+
+def _usage(completion: ChatCompletion, request: ChatRequest, text: str) -> Usage:
+    reported = completion.usage
+    asked: int | None = getattr(reported, "prompt_tokens", None)
+    said: int | None = getattr(reported, "completion_tokens", None)
+    if asked is None:
+        asked = _estimate(sum(len(message.content) for message in request.messages))
+    details = getattr(reported, "prompt_tokens_details", None)
+    return Usage(
+        input_tokens=asked,
+        output_tokens=_estimate(len(text)) if said is None else said,
+        cache_read_tokens=getattr(details, "cached_tokens", None) or 0,
+        cache_write_tokens=getattr(details, "cache_write_tokens", None) or 0,
+    )
+
+
+def _estimate(chars: int) -> int:
+    return -(-chars // CHARS_PER_TOKEN)
+
+
+def _choice_schema(choices: tuple[str, ...]) -> dict[str, JsonValue]:
+    """The protocol's schemas must be objects, so a choice comes as {"answer": …}."""
+    return {
+        "type": "object",
+        "properties": {"answer": {"type": "string", "enum": list(choices)}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
+
+
+def _unwrapped(text: str) -> str:
+    """The choice inside {"answer": …}; a server that ignores the format answers it plainly."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    answer = value.get("answer") if isinstance(value, dict) and len(value) == 1 else None
+    return answer if isinstance(answer, str) else text
+
+
+def _strict(schema: JsonValue) -> bool:
+    """Whether OpenAI's strict mode takes it: every object closed, every property required.
+
+    https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
+    """
+    if isinstance(schema, list):
+        return all(_strict(part) for part in schema)
+    if not isinstance(schema, dict):
+        return True
+    if isinstance(schema.get("properties"), dict):
+        named = set(schema["properties"])
+        if schema.get("additionalProperties") is not False or named - set(schema["required"] or ()):
+            return False
+    return all(_strict(part) for part in schema.values())
