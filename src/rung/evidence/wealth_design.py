@@ -27,6 +27,9 @@ PILOT = 30
 T_TEST_FROM = 200
 """Fewer scores than this get no t-test: its error would not be what it says."""
 
+SPREADLESS = 1e-9
+"""Standard deviation that equal scores show by rounding alone."""
+
 BISECTIONS = 30
 """Halvings of [0, 1] for a certified bound: far finer than any score."""
 
@@ -143,7 +146,7 @@ def fixed_lower_bound(values: Floats, alpha: float) -> float:
         right = int(np.count_nonzero(values))
         return float(betaincinv(right, values.size - right + 1, alpha)) if right else 0.0
     deviation = float(values.std(ddof=1))
-    if deviation == 0.0:
+    if deviation < SPREADLESS:
         return 0.0
     quantile = float(stdtrit(values.size - 1, 1.0 - alpha))
     return float(values.mean()) - quantile * deviation / math.sqrt(values.size)
