@@ -78,3 +78,8 @@ def test_documents_are_not_mixed_and_blank_ones_give_nothing() -> None:
 def test_a_size_below_one_is_refused() -> None:
     with pytest.raises(UserError, match="chunk_chars is 0"):
         chunk([], 0)
+
+
+def test_odd_marks_take_no_time() -> None:
+    odd = Document(id="odd.md", text="# " * 400 + "\nx\n" + "|" * 400 + " " * 400)
+    assert chunk([odd], 5000)

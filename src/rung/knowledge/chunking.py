@@ -14,8 +14,8 @@ from rung.records import Passage
 from rung.task.types import Document
 
 _MARKDOWN_NAMES = (".md", ".markdown", ".mdx")
-_MARKDOWN_MARKS = re.compile(r"^(?:#{1,6} \S|```|~~~|\|.+\|\s*$)", re.MULTILINE)
-_HEADINGS_ONLY = re.compile(r"(?:#{1,6} [^\n]*\s*)+")
+_MARKDOWN_MARKS = re.compile(r"^(?:#{1,6} \S|```|~~~|\|.+\|[ \t]*$)", re.MULTILINE)
+_HEADINGS_ONLY = re.compile(r"(?:#{1,6} [^\n]*(?:\n\s*|$))+")
 
 PATH_JOINT = " › "
 """Between a document's title and the headings that a passage stands under."""

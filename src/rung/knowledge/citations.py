@@ -14,7 +14,12 @@ LONG_ANSWER_WORDS = 5
 """From this many distinct words on, an answer may be supported without standing there verbatim."""
 
 MIN_OVERLAP = 0.5
-"""Share of a long answer's distinct words that a passage must contain to be cited."""
+"""Share of a long answer's distinct words that a passage must contain to be cited.
+
+Measured with `benchmarks/citations.py` on sentences that restate a document in other words: at
+0.5, 92 % (scifact-mini) and 99 % (pubmedqa) of the cited passages are of the right document, and
+63 % and 23 % of the answers get one. Higher cites less and hardly better, lower cites wrongly.
+"""
 
 # They stand in nearly every passage, so finding them in one is no evidence.
 _NO_EVIDENCE = frozenset(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from rung.knowledge.words import occurrences, words
+from rung.knowledge.words import may_contain, occurrences, words
 from rung.records import Passage
 from rung.task.types import Document, Example
 
@@ -32,12 +32,14 @@ def gold_passages(
     sought = words(expected_text)
     answers: dict[str, list[Span]] = defaultdict(list)
     for document in documents:
-        if not gold or document.id in gold:
+        wanted = not gold or document.id in gold
+        if wanted and sought and may_contain(document.text, sought[0].text):
             answers[document.id] += occurrences(sought, words(document.text))
     inside = [p for p in passages if not gold or p.document_id in gold]
-    holding = [p for p in inside if _overlaps(p, answers[p.document_id])]
-    rest = [p for p in inside if p not in holding] if gold else []
-    return (*holding, *rest)
+    holds = [_overlaps(passage, answers[passage.document_id]) for passage in inside]
+    first = [passage for passage, held in zip(inside, holds, strict=True) if held]
+    rest = [passage for passage, held in zip(inside, holds, strict=True) if gold and not held]
+    return (*first, *rest)
 
 
 def _overlaps(passage: Passage, spans: list[Span]) -> bool:

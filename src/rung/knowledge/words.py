@@ -33,6 +33,11 @@ def words(text: str) -> list[Word]:
     return [word for word in found if word.text not in _ARTICLES]
 
 
+def may_contain(text: str, word: str) -> bool:
+    """A quick look before `words`: False only where the normalised word stands nowhere."""
+    return word in unicodedata.normalize("NFKC", text).casefold()
+
+
 def occurrences(needle: list[Word], haystack: list[Word]) -> list[tuple[int, int]]:
     """Character spans in the haystack's text where the needle stands, whole words only."""
     if not needle:
