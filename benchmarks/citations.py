@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from retrieval import DATA, read
-
 from rung.candidate import Context
 from rung.knowledge import citations
 from rung.knowledge.retriever import Retriever
@@ -37,7 +36,11 @@ def main() -> None:
         else:
             rows.append({"set": name, "skipped": "../shared/data has no such folder"})
     for row in [] if args.json else rows:
-        print("  ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{v}" for k, v in row.items()))
+        print(
+            "  ".join(
+                f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()
+            )
+        )
     if args.json:
         print(json.dumps({"given": GIVEN, "rows": rows}, indent=2))
 
