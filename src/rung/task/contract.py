@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _FENCE = re.compile(r"```[\w+-]*[ \t]*\n(.*?)```", re.DOTALL)
 _QUERY_START = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(select|with)\b", re.I | re.DOTALL)
+_QUOTES = "\"'`“”‘’*"
 _DESCRIBED_DEPTH = 5
 
 
@@ -100,7 +101,8 @@ def _invalid(problem: str) -> Parsed:
 
 def _parse_label(output: LabelsOutput, text: str) -> Parsed:
     bare = text.strip()
-    for said in (bare, bare.strip("\"'`“”‘’*. \t\n")):
+    for around in ("", _QUOTES, f"{_QUOTES}. \t\n"):
+        said = bare.strip(around) if around else bare
         if said in output.labels:
             return Parsed(value=said)
     folded = [label for label in output.labels if label.casefold() == said.casefold()]
@@ -187,7 +189,8 @@ def _sqlite_syntax(query: str) -> str | None:
     try:
         connection.execute(f"EXPLAIN {query}")
     except (sqlite3.Error, sqlite3.Warning, ValueError) as problem:
-        return None if str(problem).startswith("no such") else str(problem)
+        said = str(problem)
+        return None if said.startswith(("no such", "You can only execute one")) else said
     finally:
         connection.close()
     return None

@@ -5,19 +5,17 @@ HTML, PDF and DOCX go through markitdown (extra `docs`), offline. Not for cuttin
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from rung.errors import MissingExtraError, UserError
 from rung.task.rows import Row, read_rows, read_text
 from rung.task.types import Document, Example, digest
 from rung.task.wording import did_you_mean, listed, shown
-
-if TYPE_CHECKING:
-    from markitdown import MarkItDown
 
 PLAIN = (".md", ".markdown", ".txt")
 CONVERTED = (".html", ".htm", ".pdf", ".docx")
@@ -75,15 +73,13 @@ def check_context_ids(examples: tuple[Example, ...], documents: tuple[Document, 
 
 def _folder(path: Path, name: str) -> tuple[list[Document], list[str]]:
     found, left_out = [], []
-    converter: MarkItDown | None = None
     for file in _files(path):
         ident = file.relative_to(path).as_posix()
         kind = file.suffix.lower()
         if kind in PLAIN:
             text = read_text(file, f"{name.rstrip('/')}/{ident}")
         elif kind in CONVERTED:
-            converter = converter or _converter(ident)
-            text = _convert(converter, file, ident)
+            text = _convert(file, ident)
         else:
             left_out.append(ident)
             continue
@@ -106,19 +102,19 @@ def _files(path: Path) -> Iterator[Path]:
         yield from (Path(folder) / f for f in sorted(files) if not f.startswith("."))
 
 
-def _converter(ident: str) -> MarkItDown:
+def _convert(file: Path, ident: str) -> str:
+    """The file as Markdown, by the one converter of its kind: no guessing, no network."""
     try:
-        from markitdown import MarkItDown
+        from markitdown import MissingDependencyException, StreamInfo, converters
     except ImportError:
         raise MissingExtraError(f"reading {ident}", "docs") from None
-    return MarkItDown(enable_plugins=False)
-
-
-def _convert(converter: MarkItDown, file: Path, ident: str) -> str:
-    from markitdown import MissingDependencyException
-
+    kind = file.suffix.lower()
+    by_kind = {".pdf": converters.PdfConverter, ".docx": converters.DocxConverter}
+    converter = by_kind.get(kind, converters.HtmlConverter)()
     try:
-        return str(converter.convert_local(file).text_content)
+        data = file.read_bytes()
+        info = StreamInfo(extension=kind, charset=_charset(data))
+        return str(converter.convert(io.BytesIO(data), info).markdown)
     except MissingDependencyException:
         raise MissingExtraError(f"reading {ident}", "docs") from None
     except Exception as problem:  # its readers raise whatever their libraries raise
@@ -126,6 +122,12 @@ def _convert(converter: MarkItDown, file: Path, ident: str) -> str:
         raise UserError(
             f"{ident}: cannot be read ({why}); repair the file or take it out of the folder"
         ) from None
+
+
+def _charset(data: bytes) -> str:
+    """The encoding that an HTML page names in its head; UTF-8 where it names none."""
+    named = re.search(rb"charset=[\"']?([\w-]+)", data[:2048])
+    return named.group(1).decode() if named else "utf-8"
 
 
 def _from_row(row: Row) -> Document:

@@ -67,9 +67,8 @@ def refuse_shared_ids(files: Iterable[tuple[str, list[Example]]]) -> None:
 
 
 def _example(row: Row, data: dict[str, JsonValue], output: Output) -> Example:
-    given = data.get("input")
+    text = _input(row, data.get("input"), data)
     expected = _expected(row, data, output)
-    text = _input(row, given, data)
     made = digest([text, expected])[:ID_CHARS]
     ident = data.get("id")
     return Example(

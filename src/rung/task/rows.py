@@ -112,7 +112,9 @@ def _csv(path: Path, name: str) -> Iterator[Row]:
                 )
             yield Row(name, reader.line_num, dict(cells))
     except csv.Error as problem:
-        raise UserError(f"{name} line {reader.line_num}: broken CSV ({problem})") from None
+        raise UserError(
+            f"{name} line {reader.line_num + 1}: broken CSV ({problem}); check its quotes"
+        ) from None
 
 
 def _parquet(path: Path, name: str) -> Iterator[Row]:

@@ -22,7 +22,7 @@ SplitName = Literal["train", "dev", "test"]
 class Frozen(BaseModel):
     """Immutable, comparable by value, refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 def digest(value: JsonValue) -> str:
