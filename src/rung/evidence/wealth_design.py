@@ -20,9 +20,14 @@ from rung.evidence.decision import Decision, Design, Plan, Scores, State, checke
 from rung.evidence.wealth import CERTIFY_BETS, DROP_BETS, base_bet, log_wealth, running_variance
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+Crossed = NDArray[np.bool_]
 
 PILOT = 30
-"""Examples that set the spread used for DROP; nobody is dropped before."""
+"""Examples that set the spread used for DROP; before them the widest possible one stands in."""
+
+LARGEST_HOPE = 0.999
+"""A mean of 1 cannot be bet against."""
 
 T_TEST_FROM = 200
 """Fewer scores than this get no t-test: its error would not be what it says."""
@@ -78,78 +83,101 @@ class WealthDesign(Design):
         certify = partial(self._lower_bound, values)
         if not looks:
             return Decision("continue", 0, certify)
-        at = np.array(looks) - 1
-        bet_variance = running_variance(values, self.target, self.target * (1.0 - self.target))
-        passed = self._passed(values, bet_variance, self.target, at)
+        passed, dropped = self.crossings(values, np.array(looks))
         if passed.any():
             return Decision("pass", looks[int(passed.argmax())], certify)
-        dropped = self._dropped(values, bet_variance, at)
         if dropped.any():
             return Decision("drop", looks[int(dropped.argmax())], certify)
         state: State = "undecided" if values.size == self.max_examples else "continue"
         return Decision(state, looks[-1], certify)
 
-    def _passed(
-        self, values: Floats, variance: Floats, mean: float, at: NDArray[np.int64]
-    ) -> NDArray[np.bool_]:
+    def crossings(self, values: Floats, looks: Counts) -> tuple[Crossed, Crossed]:
+        """Whether PASS and DROP are reached by each look: two arrays (..., looks).
+
+        `values` has shape (..., n): a simulation passes many replicates at once.
+        """
+        variance = running_variance(values, self.target, self.target * (1.0 - self.target))
+        passed = self._passed(values, variance, self.target, looks)
+        return passed, self._dropped(values, variance, looks)
+
+    def _passed(self, values: Floats, variance: Floats, mean: float, looks: Counts) -> Crossed:
         alpha = self.wealth_alpha
         bet = base_bet(variance, alpha, self.planned)
-        wealth = log_wealth(values, mean, bet, CERTIFY_BETS)[at]
-        passed: NDArray[np.bool_] = wealth >= -math.log(alpha)
-        if values.size >= self.planned and self.planned >= T_TEST_FROM:
-            bound = fixed_lower_bound(values[: self.planned], alpha)
-            passed |= (at == self.planned - 1) & (bound >= mean)
+        wealth = log_wealth(values, mean, bet, CERTIFY_BETS)
+        passed = _ever(wealth, looks) >= -math.log(alpha)
+        if values.shape[-1] >= self.planned and self.planned >= T_TEST_FROM:
+            bound = fixed_lower_bound(values[..., : self.planned], alpha)
+            passed |= (looks == self.planned) & (bound >= mean)[..., None]
         return passed
 
-    def _dropped(
-        self, values: Floats, variance: Floats, at: NDArray[np.int64]
-    ) -> NDArray[np.bool_]:
+    def _dropped(self, values: Floats, variance: Floats, looks: Counts) -> Crossed:
         """The mirrored bets against "the mean is worth all the examples".
 
-        The hoped-for mean depends on the pilot, yet the bets may start at the first score: wealth
-        against a mean of m rises with m, so whoever is dropped while the mean is at least
-        target + delta also has wealth 1/beta against the true mean itself.
+        The mean worth hoping for depends on the pilot, yet the bets may start at the first score:
+        wealth against a mean of m rises with m, so whoever is dropped while the mean is at least
+        the hoped one also has wealth 1/beta against the true mean itself. Until the pilot is in,
+        the largest spread that scores around the target can have stands for the pilot's.
         """
-        if values.size < PILOT:
-            return np.zeros(at.size, dtype=bool)
-        deviation = float(values[:PILOT].std(ddof=1))
-        margin = -float(ndtri(self.alpha) + ndtri(self.eps)) * deviation / math.sqrt(self.planned)
-        hoped = min(self.target + margin, 0.999)
         bet = base_bet(variance, self.eps, self.planned)
-        wealth = log_wealth(1.0 - values, 1.0 - hoped, bet, DROP_BETS)[at]
-        dropped: NDArray[np.bool_] = (wealth >= -math.log(self.eps)) & (at >= PILOT - 1)
+        widest = np.full((*values.shape[:-1], 1), math.sqrt(self.target * (1.0 - self.target)))
+        spreads = [(widest, looks < PILOT)]
+        if values.shape[-1] >= PILOT:
+            spreads += [(values[..., :PILOT].std(axis=-1, ddof=1, keepdims=True), looks >= PILOT)]
+        dropped = np.zeros((*values.shape[:-1], looks.size), dtype=bool)
+        for deviation, when in spreads:
+            if when.any():
+                end = looks[when][-1]
+                hoped = np.minimum(self.target + self._margin(deviation), LARGEST_HOPE)
+                losses = 1.0 - values[..., :end]
+                wealth = log_wealth(losses, 1.0 - hoped, bet[..., :end], DROP_BETS)
+                dropped[..., when] = _ever(wealth, looks[when]) >= -math.log(self.eps)
         return dropped
 
+    def _margin(self, deviation: Floats) -> Floats:
+        """Least margin worth hoping for: (z_alpha + z_beta) sd / sqrt(N)."""
+        quantiles = -float(ndtri(self.alpha) + ndtri(self.eps))
+        margin: Floats = quantiles * deviation / math.sqrt(self.planned)
+        return margin
+
     def _lower_bound(self, values: Floats) -> float:
-        looks = self.looks_within(values.size)
-        if not looks:
+        looks = np.array(self.looks_within(values.size))
+        if not looks.size:
             return 0.0
-        at = np.array(looks) - 1
         variance = running_variance(values, self.target, self.target * (1.0 - self.target))
         low, high = 0.0, 1.0
         for _ in range(BISECTIONS):
             middle = (low + high) / 2
-            crossed = self._passed(values, variance, middle, at).any()
+            crossed = self._passed(values, variance, middle, looks).any()
             low, high = (middle, high) if crossed else (low, middle)
         # A passed target itself must not be lost to the last halving.
-        passed = low < self.target <= high and self._passed(values, variance, self.target, at).any()
-        return self.target if passed else low
+        near = low < self.target <= high
+        return (
+            self.target
+            if near and self._passed(values, variance, self.target, looks).any()
+            else low
+        )
 
 
-def fixed_lower_bound(values: Floats, alpha: float) -> float:
-    """One-sided lower bound of the mean from one fixed sample of at least 200 scores.
+def _ever(wealth: Floats, looks: Counts) -> Floats:
+    """Highest wealth up to each look: money once made is evidence for good (Ville)."""
+    peaks: Floats = np.maximum.accumulate(wealth, axis=-1)[..., looks - 1]
+    return peaks
+
+
+def fixed_lower_bound(values: Floats, alpha: float) -> Floats:
+    """One-sided lower bound of the mean from fixed samples (..., n) of at least 200 scores.
 
     Exact (Clopper and Pearson 1934) for 0/1 scores, else Student's t; 0 where all graded scores
     are equal, because a sample without spread has no t-test.
     """
-    if np.count_nonzero(values) == np.count_nonzero(values == 1.0):
-        right = int(np.count_nonzero(values))
-        return float(betaincinv(right, values.size - right + 1, alpha)) if right else 0.0
-    deviation = float(values.std(ddof=1))
-    if deviation < SPREADLESS:
-        return 0.0
-    quantile = float(stdtrit(values.size - 1, 1.0 - alpha))
-    return float(values.mean()) - quantile * deviation / math.sqrt(values.size)
+    n = values.shape[-1]
+    right = values.sum(axis=-1)
+    exact = betaincinv(np.maximum(right, 1.0), n - right + 1.0, alpha) * (right > 0)
+    deviation = values.std(axis=-1, ddof=1)
+    student = values.mean(axis=-1) - stdtrit(n - 1, 1.0 - alpha) * deviation / math.sqrt(n)
+    binary = ((values == 0.0) | (values == 1.0)).all(axis=-1)
+    bound: Floats = np.where(binary, exact, np.where(deviation < SPREADLESS, 0.0, student))
+    return bound
 
 
 class NonInferiorityDesign(Plan):
