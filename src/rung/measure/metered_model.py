@@ -1,0 +1,124 @@
+"""A chat model whose every call is looked up, paid for out of a budget, and kept.
+
+The budget is checked before a call is made: the dearest that the call can become is set aside,
+and what it did not use is given back. Equal calls in flight at once are made once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+
+from rung.errors import BudgetExceeded
+from rung.measure.cache import Cache
+from rung.models.base import ChatModel, ChatReply, ChatRequest, Message
+from rung.records import Usage
+
+Price = Callable[[Usage], Decimal]
+
+
+class Budget:
+    """USD that may still be spent. `limit` None means no limit."""
+
+    def __init__(self, limit: Decimal | None, spent: Decimal = Decimal(0)) -> None:
+        self.limit = limit
+        self.spent = spent
+        self.reserved = Decimal(0)
+
+    def reserve(self, dearest: Decimal) -> None:
+        """Set money aside; raises `BudgetExceeded` when it would not be covered."""
+        if self.limit is not None and self.spent + self.reserved + dearest > self.limit:
+            raise BudgetExceeded(
+                f"the next call could cost ${dearest:.6f}, but ${self.spent:.4f} of the budget of "
+                f"${self.limit} is spent: raise --budget and run again; answered calls are kept"
+            )
+        self.reserved += dearest
+
+    def settle(self, reserved: Decimal, cost: Decimal) -> None:
+        """Turn what was set aside into what it cost."""
+        self.reserved -= reserved
+        self.spent += cost
+
+
+class Counter:
+    """Calls of this invocation."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.cached = 0
+
+
+class MeteredModel:
+    """Wraps any `ChatModel`; same contract."""
+
+    def __init__(
+        self, inner: ChatModel, cache: Cache, budget: Budget, price: Price, counter: Counter
+    ) -> None:
+        self.inner = inner
+        self.name, self.identity = inner.name, inner.identity
+        self.context_window = inner.context_window
+        self.constrains, self.trains = inner.constrains, inner.trains
+        self._cache, self._budget, self._price, self._counter = cache, budget, price, counter
+        self._in_flight: dict[str, asyncio.Future[ChatReply]] = {}
+        self._seconds_per_token = 0.0
+
+    async def reply(self, request: ChatRequest) -> ChatReply:
+        """The cached reply, or a new one that is cached before it is returned."""
+        key = request.cache_key(self.identity)
+        known = self._cache.get(key)
+        if known is not None:
+            self._counter.cached += 1
+            return known
+        if key in self._in_flight:
+            return await asyncio.shield(self._in_flight[key])
+        future: asyncio.Future[ChatReply] = asyncio.get_running_loop().create_future()
+        self._in_flight[key] = future
+        try:
+            reply = await self._ask(request)
+            self._cache.put(key, self.name, reply)
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                future.cancel()
+            else:
+                future.set_exception(error)
+                future.exception()  # marked as seen: nobody else may be waiting
+            raise
+        else:
+            future.set_result(reply)
+            return reply
+        finally:
+            del self._in_flight[key]
+
+    async def _ask(self, request: ChatRequest) -> ChatReply:
+        dearest = self._dearest(request)
+        self._budget.reserve(dearest)
+        cost = Decimal(0)
+        try:
+            reply = await self.inner.reply(request)
+            cost = self._price(reply.usage)
+            tokens = reply.usage.input_tokens + reply.usage.output_tokens
+            if tokens:
+                self._seconds_per_token = max(self._seconds_per_token, reply.usage.seconds / tokens)
+            self._counter.made += 1
+            return reply
+        finally:
+            self._budget.settle(dearest, cost)
+
+    def _dearest(self, request: ChatRequest) -> Decimal:
+        """What the call costs if it writes all it may, at the slowest pace seen so far."""
+        if self._budget.limit is None:
+            return Decimal(0)
+        prompt = self.inner.count_tokens(request.messages)
+        pace = (prompt + request.max_tokens) * self._seconds_per_token
+        return self._price(
+            Usage(input_tokens=prompt, output_tokens=request.max_tokens, seconds=pace)
+        )
+
+    def count_tokens(self, messages: tuple[Message, ...]) -> int:
+        """As the inner model counts."""
+        return self.inner.count_tokens(messages)
+
+    async def aclose(self) -> None:
+        """Close the inner model."""
+        await self.inner.aclose()

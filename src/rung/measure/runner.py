@@ -1,0 +1,113 @@
+"""Attempts: one solver on some examples, in order, as many at once as the model takes.
+
+An infrastructure failure is recorded as an error and never scored. An outage (every further call
+would fail too) stops the run, which is then resumed by running it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from rung.errors import ProviderError
+from rung.knowledge.gold import gold_passages
+from rung.measure.store import RunStore
+from rung.records import Answer, Attempt, Passage, Usage
+from rung.scorers import Scorer
+from rung.solver import Solver
+from rung.task.contract import render
+from rung.task.types import Example, SplitName, Task
+
+FINAL_STATUS = frozenset({400, 413, 422})
+"""The request itself cannot be served (too long, malformed): asking again changes nothing."""
+
+
+class Runner:
+    """Measures solvers on the examples of one task."""
+
+    def __init__(
+        self,
+        task: Task,
+        scorer: Scorer,
+        store: RunStore,
+        price: Callable[[Usage, str], Decimal],
+        concurrency: int = 32,
+    ) -> None:
+        self.task, self.scorer, self.store = task, scorer, store
+        self._price = price
+        self._slots = asyncio.Semaphore(concurrency)
+
+    async def attempts(
+        self,
+        solver: Solver,
+        examples: Sequence[Example],
+        split: SplitName,
+        on_attempt: Callable[[Attempt], None] | None = None,
+    ) -> list[Attempt]:
+        """One attempt an example, in the order of `examples`; those already kept are not repeated.
+
+        Raises `ProviderError` on an outage and `BudgetExceeded`; what was answered is kept.
+        """
+        key = solver.candidate.key
+        missing = [e for e in examples if self.store.get((key, split, e.id)) is None]
+        await solver.prepare([e.input for e in missing])
+        tasks = [
+            asyncio.create_task(self._attempt(solver, example, split, on_attempt))
+            for example in examples
+        ]
+        try:
+            return list(await asyncio.gather(*tasks))
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+
+    async def _attempt(
+        self,
+        solver: Solver,
+        example: Example,
+        split: SplitName,
+        on_attempt: Callable[[Attempt], None] | None,
+    ) -> Attempt:
+        attempt = self.store.get((solver.candidate.key, split, example.id))
+        if attempt is None:
+            async with self._slots:
+                attempt = await self._ask(solver, example, split)
+            if attempt.state != "errored" or attempt.error_is_final:
+                self.store.add(attempt)
+        if on_attempt is not None:
+            on_attempt(attempt)
+        return attempt
+
+    async def _ask(self, solver: Solver, example: Example, split: SplitName) -> Attempt:
+        base = Attempt(candidate=solver.candidate.key, split=split, example_id=example.id)
+        try:
+            answer = await solver.answer(example.input, self._gold(solver, example))
+        except ProviderError as error:
+            if error.outage:
+                raise
+            final = error.status in FINAL_STATUS
+            return base.model_copy(update={"error": str(error), "error_is_final": final})
+        return await self._score(base, example, answer, solver.candidate.model)
+
+    async def _score(self, base: Attempt, example: Example, answer: Answer, model: str) -> Attempt:
+        score = await self.scorer.score(example, answer)
+        return base.model_copy(
+            update={
+                "answer": answer,
+                "score": score.value,
+                "details": score.details,
+                "cost_usd": float(self._price(answer.usage, model)),
+            }
+        )
+
+    def _gold(self, solver: Solver, example: Example) -> tuple[Passage, ...] | None:
+        if not solver.candidate.is_probe:
+            return None
+        assert solver.parts.retriever is not None
+        expected = render(self.task.output, example.expected)
+        passages = solver.parts.retriever.passages
+        found = gold_passages(example, self.task.documents, passages, expected)
+        return found[: solver.candidate.context.k]

@@ -1,0 +1,91 @@
+"""A run on disk: `run.json` (written whole) and `attempts.jsonl` (one line an attempt).
+
+Attempts are appended as they are scored, in one write each, and read back by a resumed run. A line
+that a kill cut short is dropped and asked again (its call is in the cache).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from rung.errors import StoreError
+from rung.records import Attempt
+from rung.task.types import SplitName
+
+AttemptKey = tuple[str, SplitName, str]
+
+
+class RunStore:
+    """The folder of one run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._path = folder / "attempts.jsonl"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.attempts = self._read()
+            self._file = self._path.open("ab", buffering=0)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _read(self) -> dict[AttemptKey, Attempt]:
+        """Attempts kept so far, without those that failed (they are asked again)."""
+        if not self._path.exists():
+            return {}
+        kept: dict[AttemptKey, Attempt] = {}
+        lines = self._path.read_bytes().split(b"\n")
+        whole = 0
+        for line in lines[:-1]:
+            try:
+                attempt = Attempt.model_validate_json(line)
+            except ValidationError:
+                continue
+            key = (attempt.candidate, attempt.split, attempt.example_id)
+            whole += 1
+            if attempt.state != "errored" or attempt.error_is_final:
+                kept[key] = attempt
+        if len(kept) != whole or lines[-1] or whole != len(lines) - 1:
+            self.write("attempts.jsonl", "".join(a.model_dump_json() + "\n" for a in kept.values()))
+        return kept
+
+    def get(self, key: AttemptKey) -> Attempt | None:
+        """The attempt kept under that key."""
+        return self.attempts.get(key)
+
+    def add(self, attempt: Attempt) -> None:
+        """Keep one attempt; a second one for the same example is refused as a bug."""
+        key = (attempt.candidate, attempt.split, attempt.example_id)
+        assert key not in self.attempts, f"attempt recorded twice: {key}"
+        try:
+            self._file.write(attempt.model_dump_json().encode() + b"\n")
+        except OSError as error:
+            raise self._failed(error) from error
+        self.attempts[key] = attempt
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the run whole or not at all."""
+        try:
+            handle, work = tempfile.mkstemp(prefix=f".{name}-", dir=self.folder)
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(text)
+                os.chmod(work, 0o644)
+                os.replace(work, self.folder / name)
+            finally:
+                Path(work).unlink(missing_ok=True)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def close(self) -> None:
+        """Close the file of attempts."""
+        self._file.close()
+
+    def _failed(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"the run in {self.folder} could not be written ({error.strerror or error}): free "
+            "disk space or mend its permissions and run again; answered calls are kept"
+        )

@@ -1,0 +1,191 @@
+"""Fitting: from a candidate and a task's train split to a `Solver`.
+
+Only `train` is learnt from; `dev` gives the loss that decides when tuning stops. `test` is never
+read here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rung.candidate import NO_LLM, Candidate
+from rung.errors import UserError
+from rung.knowledge.retriever import Retriever
+from rung.models.base import Adapter, ChatModel
+from rung.models.metered import MeteredEmbedder
+from rung.models.no_llm import fit_label_model
+from rung.prompts.messages import Shot
+from rung.records import Passage
+from rung.solver.solver import Parts, Solver, SolverSpec
+from rung.task.contract import render
+from rung.task.types import Document, Example, Task, digest
+
+DEV_FOR_LOSS = 40
+"""Dev examples whose loss is watched while tuning."""
+
+
+@dataclass
+class Workshop:
+    """What fitting needs from outside: open models, an embedder, and a folder for adapters.
+
+    `chat` is the model to ask (metered, cached); `raw` the same model without wrappers, which a
+    trainer needs.
+    """
+
+    chat: Callable[[str], ChatModel]
+    raw: Callable[[str], ChatModel]
+    embedder: Callable[[str], MeteredEmbedder]
+    folder: Path
+    on_tuning: Callable[[str, float], None] | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+    tuned: dict[str, Any] = field(default_factory=dict)
+    """What tuning each candidate took, by key (`TuningResult`)."""
+    _retrievers: dict[str, Retriever] = field(default_factory=dict)
+
+    async def retriever(
+        self, documents: Sequence[Document], candidate: Candidate
+    ) -> Retriever | None:
+        """The index of a retrieving candidate; the same documents and cut are indexed once."""
+        context = candidate.context
+        if context.kind not in ("retrieved", "gold"):
+            return None
+        embedder = self.embedder(candidate.embedder) if candidate.embedder else None
+        name = digest([context.chunk_chars, context.search, candidate.embedder])
+        if name not in self._retrievers:
+            self._retrievers[name] = await Retriever.build(documents, context, embedder)
+        return self._retrievers[name]
+
+
+async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
+    """Fit one candidate on the train split. Raises `UserError` for what the task cannot give."""
+    _refuse_what_is_missing(candidate, task)
+    embedder = workshop.embedder(candidate.embedder) if candidate.embedder else None
+    spec = _spec(candidate, task)
+    if candidate.model.startswith(NO_LLM):
+        assert embedder is not None
+        vectors, _ = await embedder.embed_metered([e.input_text() for e in task.train])
+        labels = [render(task.output, e.expected) for e in task.train]
+        model = fit_label_model(candidate.model, vectors, labels)
+        return Solver(spec, Parts(embedder=embedder, label_model=model))
+    shot_vectors = None
+    if candidate.prompt.shots.kind == "nearest":
+        assert embedder is not None
+        shot_vectors, _ = await embedder.embed_metered([s.input for s in spec.shots])
+    retriever = await workshop.retriever(task.documents, candidate)
+    parts = Parts(
+        chat=workshop.chat(candidate.model),
+        embedder=embedder,
+        shot_vectors=shot_vectors,
+        retriever=retriever,
+    )
+    if candidate.weights.kind == "lora":
+        adapter = await _tune(Solver(spec, parts), task, workshop)
+        parts = Parts(
+            chat=parts.chat,
+            embedder=embedder,
+            shot_vectors=shot_vectors,
+            retriever=retriever,
+            adapter=adapter,
+        )
+    return Solver(spec, parts)
+
+
+def _refuse_what_is_missing(candidate: Candidate, task: Task) -> None:
+    shots = candidate.prompt.shots
+    needs_train = (
+        candidate.model.startswith(NO_LLM)
+        or shots.kind != "none"
+        or candidate.weights.kind == "lora"
+    )
+    if needs_train and not task.train:
+        raise UserError(f"{candidate.key} learns from training examples, but `train` is empty")
+    if candidate.context.kind != "none" and not task.documents:
+        raise UserError(
+            f"{candidate.key} reads documents, but the task names none: set [task] documents"
+        )
+
+
+def _spec(candidate: Candidate, task: Task) -> SolverSpec:
+    documents: tuple[Passage, ...] = ()
+    if candidate.context.kind == "all":
+        documents = tuple(
+            Passage(document_id=d.id, title=d.title, text=d.text) for d in task.documents
+        )
+    shots: tuple[Shot, ...] = ()
+    kind = candidate.prompt.shots.kind
+    if kind != "none":
+        chosen = task.train if kind == "nearest" else fixed_shots(task, candidate.prompt.shots.k)
+        shots = tuple(
+            Shot(input=e.input_text(), answer=render(task.output, e.expected)) for e in chosen
+        )
+    return SolverSpec(
+        candidate=candidate,
+        task=task.name,
+        instruction=task.instruction,
+        output=task.output,
+        shots=shots,
+        documents=documents,
+    )
+
+
+def fixed_shots(task: Task, k: int) -> list[Example]:
+    """`k` training examples in content-hash order, every expected answer once before any twice.
+
+    For labels this shows as many labels as fit; for free answers it is a seeded random choice.
+    """
+
+    def order(example: Example) -> str:
+        return hashlib.sha256(f"{task.climb.seed}:{example.id}".encode()).hexdigest()
+
+    rounds: dict[str, int] = {}
+    ranked: list[tuple[int, str, Example]] = []
+    for example in sorted(task.train, key=order):
+        answer = render(task.output, example.expected)
+        rounds[answer] = rounds.get(answer, -1) + 1
+        ranked.append((rounds[answer], order(example), example))
+    ranked.sort(key=lambda row: row[:2])
+    return [example for _, _, example in ranked[:k]]
+
+
+async def _tune(untuned: Solver, task: Task, workshop: Workshop) -> Adapter:
+    """Train on exactly the messages that the solver will send, loss on the answer only."""
+    from rung.models.local import LocalModel
+    from rung.tuning.lora import TuningExample, train_lora
+
+    candidate = untuned.candidate
+
+    async def lessons(examples: Sequence[Example]) -> list[TuningExample]:
+        await untuned.prepare([e.input for e in examples])
+        made = []
+        for example in examples:
+            messages, _, _ = await untuned.messages(example.input_text())
+            made.append(
+                TuningExample(messages=messages, answer=render(task.output, example.expected))
+            )
+        return made
+
+    size = candidate.weights.train_size
+    train = await lessons(task.train[:size] if size else task.train)
+    dev = await lessons(task.dev[:DEV_FOR_LOSS])
+    model = workshop.raw(candidate.model)
+    if not isinstance(model, LocalModel):
+        raise UserError(f"{candidate.model} cannot be tuned here; name a local model in [models]")
+    recipe = [model.identity, candidate.weights.model_dump(), [t.model_dump() for t in train + dev]]
+    folder = workshop.folder / digest(recipe)[:20]
+
+    def progress(stage: str, share: float) -> None:
+        if workshop.on_tuning is not None:
+            workshop.on_tuning(stage, share)
+
+    result = await asyncio.to_thread(
+        train_lora, model, train, dev, candidate.weights, folder, progress
+    )
+    workshop.tuned[candidate.key] = result
+    adapter: Adapter = result.adapter
+    return adapter

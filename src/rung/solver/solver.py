@@ -1,0 +1,209 @@
+"""`Solver`: from one input to one `Answer`, through whichever slots its candidate fills.
+
+It does not know expected answers, splits, caches or budgets. Fitting is `rung.solver.fit`, saving
+`rung.solver.store`; there is no second way from an input to an answer anywhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rung.candidate import Candidate
+from rung.errors import UserError
+from rung.knowledge.citations import cite
+from rung.knowledge.retriever import Retriever
+from rung.models.base import Adapter, ChatModel, ChatReply, ChatRequest, Message, Vectors
+from rung.models.metered import MeteredEmbedder
+from rung.models.no_llm import LabelModel
+from rung.prompts.messages import Shot, build_messages, final_answer, repair_messages
+from rung.records import Answer, Passage, Usage
+from rung.task.contract import Parsed, describe, parse
+from rung.task.types import Frozen, JsonValue, LabelsOutput, Output, SchemaOutput, render_input
+
+
+class SolverSpec(Frozen):
+    """What a solver is, as plain data: everything but models, vectors and index."""
+
+    candidate: Candidate
+    task: str
+    instruction: str
+    output: Output
+    shots: tuple[Shot, ...] = ()
+    """The fixed shots, or the pool that the nearest are taken from."""
+    documents: tuple[Passage, ...] = ()
+    """Whole documents, where the context is `all`."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The fitted pieces that a spec needs; each None where its slot is empty."""
+
+    chat: ChatModel | None = None
+    embedder: MeteredEmbedder | None = None
+    shot_vectors: Vectors | None = None
+    retriever: Retriever | None = None
+    label_model: LabelModel | None = None
+    adapter: Adapter | None = None
+
+
+class Solver:
+    """A fitted candidate. `answer` may be awaited many times at once."""
+
+    def __init__(self, spec: SolverSpec, parts: Parts) -> None:
+        self.spec = spec
+        self.parts = parts
+        self.contract = describe(spec.output)
+
+    @property
+    def candidate(self) -> Candidate:
+        """What was fitted."""
+        return self.spec.candidate
+
+    async def prepare(self, inputs: Sequence[str | dict[str, JsonValue]]) -> None:
+        """Embed many inputs at once where the candidate embeds them: faster than one by one."""
+        if self.parts.embedder is not None and inputs:
+            await self.parts.embedder.embed_metered([render_input(i) for i in inputs])
+
+    async def answer(
+        self, value: str | dict[str, JsonValue], given: tuple[Passage, ...] | None = None
+    ) -> Answer:
+        """Answer one input.
+
+        `given` replaces what the candidate would know by itself (gold probes only).
+        Raises `ProviderError` when the model cannot be asked; an invalid answer is an answer.
+        """
+        text = render_input(value)
+        limit = self.candidate.prompt.max_input_chars
+        if len(text) > limit:
+            problem = f"the input has {len(text)} characters, this solver takes {limit}."
+            return Answer(text="", valid=False, problem=problem, finish="refused")
+        if self.parts.label_model is not None:
+            return await self._label(text, self.parts.label_model)
+        return await self._converse(text, given)
+
+    async def _label(self, text: str, model: LabelModel) -> Answer:
+        vectors, seconds = await self._embedder().embed_metered([text])
+        started = time.perf_counter()
+        label, confidence = model.predict(vectors)[0]
+        spent = seconds[0] + time.perf_counter() - started
+        return Answer(
+            text=label,
+            value=label,
+            usage=Usage(seconds=spent),
+            latency_s=spent,
+            confidence=confidence,
+        )
+
+    async def _converse(self, text: str, given: tuple[Passage, ...] | None) -> Answer:
+        messages, passages, seconds = await self.messages(text, given)
+        prompt = self.candidate.prompt
+        replies: list[ChatReply] = []
+        while True:
+            reply = await self._chat().reply(self._request(messages))
+            replies.append(reply)
+            said = final_answer(reply.text, prompt)
+            parsed = self._parse(said, reply)
+            if parsed.valid or reply.finish == "refused" or len(replies) > prompt.repairs:
+                break
+            messages = repair_messages(messages, reply.text, parsed.problem or "", self.contract)
+        return self._assemble(said, parsed, replies, passages, seconds)
+
+    async def messages(
+        self, text: str, given: tuple[Passage, ...] | None = None
+    ) -> tuple[tuple[Message, ...], tuple[Passage, ...], float]:
+        """The messages of the first call, the passages in them, and the seconds it took."""
+        started = time.perf_counter()
+        passages = await self._passages(text) if given is None else given
+        shots = await self._shots(text)
+        messages = build_messages(
+            self.spec.instruction,
+            self.contract,
+            self.candidate.prompt,
+            shots,
+            passages,
+            text,
+            passages_first=self.candidate.context.kind == "all",
+        )
+        return messages, passages, time.perf_counter() - started
+
+    def _request(self, messages: tuple[Message, ...]) -> ChatRequest:
+        prompt, output = self.candidate.prompt, self.spec.output
+        constrain = prompt.constrained and not prompt.reasoning
+        choices = output.labels if constrain and isinstance(output, LabelsOutput) else None
+        schema = output.json_schema if constrain and isinstance(output, SchemaOutput) else None
+        return ChatRequest(
+            messages=messages,
+            max_tokens=prompt.max_output_tokens,
+            choices=choices,
+            json_schema=schema,
+            adapter=self.parts.adapter,
+        )
+
+    def _parse(self, said: str, reply: ChatReply) -> Parsed:
+        if reply.finish == "refused":
+            return Parsed(valid=False, problem="the model refused to answer.")
+        return parse(self.spec.output, said)
+
+    def _assemble(
+        self,
+        said: str,
+        parsed: Parsed,
+        replies: list[ChatReply],
+        passages: tuple[Passage, ...],
+        seconds: float,
+    ) -> Answer:
+        usage = Usage(seconds=seconds)
+        for reply in replies:
+            usage = usage + reply.usage
+        return Answer(
+            text=said,
+            value=parsed.value,
+            valid=parsed.valid,
+            problem=parsed.problem,
+            finish=replies[-1].finish,
+            passages=passages,
+            citations=cite(said, passages) if passages else (),
+            usage=usage,
+            calls=len(replies),
+            cached_calls=sum(r.cached for r in replies),
+            latency_s=seconds + sum(r.latency_s for r in replies),
+            confidence=replies[-1].confidence,
+        )
+
+    async def _passages(self, text: str) -> tuple[Passage, ...]:
+        match self.candidate.context.kind:
+            case "none":
+                return ()
+            case "all":
+                return self.spec.documents
+            case "retrieved":
+                assert self.parts.retriever is not None
+                return await self.parts.retriever.search(text, self.candidate.context.k)
+            case "gold":
+                raise UserError(
+                    f"{self.candidate.key} is a probe: it answers only when the gold passages "
+                    "are given, and cannot be served"
+                )
+
+    async def _shots(self, text: str) -> Sequence[Shot]:
+        shots = self.candidate.prompt.shots
+        if shots.kind != "nearest":
+            return self.spec.shots
+        assert self.parts.shot_vectors is not None
+        vector = (await self._embedder().embed([text]))[0]
+        similarity = self.parts.shot_vectors @ vector
+        nearest = np.argsort(-similarity, kind="stable")[: shots.k]
+        # The nearest stands last: closest to the question that it resembles.
+        return [self.spec.shots[i] for i in reversed(nearest)]
+
+    def _chat(self) -> ChatModel:
+        assert self.parts.chat is not None
+        return self.parts.chat
+
+    def _embedder(self) -> MeteredEmbedder:
+        assert self.parts.embedder is not None
+        return self.parts.embedder
