@@ -136,6 +136,13 @@ def test_similar_texts_are_one_group() -> None:
     assert normalised(" Ｆｕｌｌ \n Width ") == "full width"
 
 
+def test_a_template_is_no_duplicate() -> None:
+    texts = [
+        f"Please tell me where the order number {n} is that I placed last week" for n in range(60)
+    ]
+    assert groups([*texts, texts[0].upper()]) == [*range(60), 0]
+
+
 def test_thousands_in_time() -> None:
     started = time.perf_counter()
     splits = split_one(many(3000), HOW)

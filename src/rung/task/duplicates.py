@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import unicodedata
 import zlib
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 
 SIMILAR = 0.8
 """Jaccard similarity of character 5-grams from which two inputs are near-duplicates."""
+TEMPLATE = 0.2
+"""Share of all texts from which a group is taken for a template."""
+_FEW = 10
 _GRAM = 5
 _PERMUTATIONS = 64
 
@@ -25,26 +29,31 @@ def normalised(text: str) -> str:
 def groups(texts: Sequence[str], units: Sequence[Hashable | None] | None = None) -> list[int]:
     """For each text the smallest index in its group of near-duplicates.
 
-    `units` joins too: texts with the same unit, other than None, are one group.
+    `units` joins too: texts with the same unit, other than None, are one group. Where likeness
+    alone would join more than `TEMPLATE` of all texts, they share a template rather than repeat
+    each other, and only the equal ones among them stay together.
     """
     clean = [normalised(text) for text in texts]
-    links = _Links(len(texts))
-    links.join_equal(clean)
+    equal = _Links(len(texts))
+    equal.join_equal(clean)
     if units is not None:
-        links.join_equal(units)
+        equal.join_equal(units)
+    alike = _Links(len(texts), equal.parent)
     first: dict[str, int] = {}
     for index, text in enumerate(clean):
         first.setdefault(text, index)
-    for a, b in _similar_pairs(first):
-        links.join(a, b)
-    return [links.root(index) for index in range(len(texts))]
+    _join_similar(first, alike)
+    roots = [alike.root(index) for index in range(len(texts))]
+    sizes = Counter(roots)
+    most = max(_FEW, TEMPLATE * len(texts))
+    return [equal.root(i) if sizes[root] > most else root for i, root in enumerate(roots)]
 
 
 class _Links:
     """Union-find whose root is the smallest member."""
 
-    def __init__(self, size: int) -> None:
-        self.parent = list(range(size))
+    def __init__(self, size: int, parent: Sequence[int] | None = None) -> None:
+        self.parent = list(parent or range(size))
 
     def root(self, index: int) -> int:
         while self.parent[index] != index:
@@ -63,8 +72,8 @@ class _Links:
                 self.join(seen.setdefault(key, index), index)
 
 
-def _similar_pairs(first: dict[str, int]) -> Iterable[tuple[int, int]]:
-    """Pairs of indices whose texts are alike; `first` maps distinct texts to their index."""
+def _join_similar(first: dict[str, int], links: _Links) -> None:
+    """Join the indices of texts that are alike; `first` maps distinct texts to their index."""
     if len(first) < 2:
         return
     from datasketch import MinHash, MinHashLSH
@@ -72,14 +81,16 @@ def _similar_pairs(first: dict[str, int]) -> Iterable[tuple[int, int]]:
     grams = {index: _grams(text) for text, index in first.items()}
     lsh = MinHashLSH(threshold=SIMILAR, num_perm=_PERMUTATIONS)
     sketches = MinHash.generator(
-        ([gram.encode() for gram in sorted(own)] for own in grams.values()),
+        ([gram.encode() for gram in own] for own in grams.values()),
         num_perm=_PERMUTATIONS,
         hashfunc=zlib.crc32,
     )
     for index, sketch in zip(grams, sketches, strict=True):
-        for other in lsh.query(sketch):
+        for other in sorted(lsh.query(sketch)):
+            if links.root(index) == links.root(other):
+                continue
             if _jaccard(grams[index], grams[other]) >= SIMILAR:
-                yield other, index
+                links.join(index, other)
         lsh.insert(index, sketch)
 
 
