@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rung.errors import UserError
 from rung.task.contract import describe, kept_limits, parse, render
 from rung.task.types import LabelsOutput, SchemaOutput, SqlOutput, TextOutput
 
@@ -81,6 +82,12 @@ def test_no_json(text: str, problem: str) -> None:
     parsed = parse(ENTITIES, text)
     assert not parsed.valid
     assert (parsed.problem or "").startswith(problem)
+
+
+@pytest.mark.parametrize("schema", [{"$ref": "#/$defs/x"}, {"type": "string", "pattern": "("}])
+def test_a_schema_that_leads_nowhere(schema) -> None:
+    with pytest.raises(UserError, match=r"\[output\] schema cannot be used .*; check its"):
+        parse(SchemaOutput(json_schema=schema), '"a"')
 
 
 def test_text() -> None:

@@ -9,6 +9,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from rung.errors import UserError
 from rung.task.rows import strict_json
 from rung.task.types import (
     Frozen,
@@ -121,12 +122,21 @@ def _parse_json(output: SchemaOutput, text: str) -> Parsed:
 
 
 def schema_problem(schema: dict[str, JsonValue], value: JsonValue) -> str | None:
-    """Why `value` does not satisfy the JSON schema, in one sentence; None when it does."""
+    """Why `value` does not satisfy the JSON schema, in one sentence; None when it does.
+
+    `UserError` where the schema itself has a reference or pattern that leads nowhere.
+    """
     from jsonschema.exceptions import best_match
     from jsonschema.validators import validator_for
     from referencing import Registry  # an empty registry: no `$ref` is ever fetched
+    from referencing.exceptions import Unresolvable
 
-    error = best_match(validator_for(schema)(schema, registry=Registry()).iter_errors(value))
+    try:
+        error = best_match(validator_for(schema)(schema, registry=Registry()).iter_errors(value))
+    except (Unresolvable, re.error) as broken:
+        raise UserError(
+            f"[output] schema cannot be used ({broken}); check its '$ref' and 'pattern' entries"
+        ) from None
     if error is None:
         return None
     place = error.json_path.removeprefix("$").removeprefix(".")
