@@ -62,10 +62,28 @@ def test_the_last_test_is_exact_for_counts_and_student_for_grades():
     right = np.repeat([1.0, 0.0], [421, 79])
     assert fixed_lower_bound(right, 0.01) >= 0.8
     assert fixed_lower_bound(np.repeat([1.0, 0.0], [420, 80]), 0.01) < 0.8
-    grades = np.random.default_rng(1).beta(8, 2, 300)
-    expected = grades.mean() - student.ppf(0.99, 299) * grades.std(ddof=1) / np.sqrt(300)
-    assert fixed_lower_bound(grades, 0.01) == pytest.approx(expected)
+    half = np.random.default_rng(1).uniform(0, 0.4, 150)
+    even = np.concatenate([0.6 - half, 0.6 + half])
+    expected = 0.6 - student.ppf(0.99, 299) * even.std(ddof=1) / np.sqrt(300)
+    assert fixed_lower_bound(even, 0.01) == pytest.approx(expected)
     assert fixed_lower_bound(np.full(300, 0.9), 0.01) == 0.0
+
+
+def test_a_long_lower_tail_lowers_the_last_bound():
+    """Mostly full marks: Student alone would certify far more than it promises."""
+    marks = np.array([1.0] * 194 + [0.5] * 3 + [0.0] * 3)
+    plain = marks.mean() - student.ppf(0.995, 199) * marks.std(ddof=1) / np.sqrt(200)
+    assert plain > 0.945
+    assert fixed_lower_bound(marks, 0.005) < 0.935
+    assert fixed_lower_bound(1.0 - marks, 0.005) > 1.0 - marks.mean() - (marks.mean() - plain)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [200, 500])
+def test_the_last_test_of_mostly_full_marks_keeps_its_level(n):
+    draw = np.random.default_rng(17).random((20_000, n))
+    marks = np.where(draw < 0.94, 1.0, np.where(draw < 0.96, 0.5, 0.0))
+    assert (fixed_lower_bound(marks, 0.01) > 0.95).mean() <= 0.011
 
 
 def test_below_200_the_bets_hold_all_of_alpha():

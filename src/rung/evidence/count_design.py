@@ -31,6 +31,7 @@ from rung.evidence.decision import Decision, Design, Scores, State, checked_scor
 
 Mode = Literal["traffic", "fast", "replay", "suite"]
 Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 GRID = 10_000
 """Certified bounds of traffic designs are rounded down to 1/GRID."""
@@ -77,13 +78,7 @@ class CountDesign(Design):
         The first crossing of the PASS boundary is final; a DROP stands unless someone overruled
         it, went on, and reached PASS. Raises `UserError` for graded scores.
         """
-        values = checked_scores(scores, self.max_examples)
-        if np.count_nonzero(values) != np.count_nonzero(values == 1.0):
-            graded = float(values[(values != 0.0) & (values != 1.0)][0])
-            raise UserError(
-                f"A score is {graded!r}; this design is for right (1) and wrong (0) only. "
-                "Plan graded scores with sequential(..., graded=True)."
-            )
+        values = self._right_or_wrong(scores)
         last_scores, upper, lower = self._arrays
         done = self._looks_within(values.size)
         counts = values.cumsum()[last_scores[:done]]
@@ -99,6 +94,19 @@ class CountDesign(Design):
             state = "undecided"
         n = self.looks[index] if done else 0
         return Decision(state, n, partial(self._lower_bound, counts, state == "pass"))
+
+    def _right_or_wrong(self, scores: Scores) -> Floats:
+        values = np.asarray(scores, dtype=np.float64)
+        # One cheap test finds every kind of wrong input; only then is it worth saying which.
+        binary = np.count_nonzero(values) == np.count_nonzero(values == 1.0)
+        if binary and values.ndim == 1 and values.size <= self.max_examples:
+            return values
+        values = checked_scores(values, self.max_examples)
+        graded = float(values[(values != 0.0) & (values != 1.0)][0])
+        raise UserError(
+            f"A score is {graded!r}; this design is for right (1) and wrong (0) only. "
+            "Plan graded scores with sequential(..., graded=True)."
+        )
 
     def _looks_within(self, size: int) -> int:
         return len(self.upper) if size == self.max_examples else size // self.batch

@@ -1,0 +1,1 @@
+"""Parts of the decision benchmark: ladders, methods, and one module per measured goal."""
