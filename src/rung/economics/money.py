@@ -49,7 +49,7 @@ def show(value: Decimal) -> str:
         return "$0"
     size = abs(value)
     sign = "-" if value < 0 else ""
-    if size >= 1:
+    if size >= 1 or size == cents(size):
         return f"{sign}${cents(size):,}"
     digits = 3 - size.adjusted()
     rounded = size.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import tomllib
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
@@ -42,7 +43,8 @@ class Source(Frozen):
         return f"{self.what}{day}"
 
 
-class Row(Frozen):
+@dataclass(frozen=True, slots=True)
+class Row:
     """One priced item of one day."""
 
     id: str
@@ -106,6 +108,6 @@ def chain() -> list[str]:
     for table in get_args(TableName):
         running = hashlib.sha256(table.encode()).hexdigest()
         for row in rows(table):
-            running = hashlib.sha256((running + row.model_dump_json()).encode()).hexdigest()
+            running = hashlib.sha256((running + repr(row)).encode()).hexdigest()
             hashes.append(f"{table}/{row.id}@{row.checked}:{running[:16]}")
     return hashes

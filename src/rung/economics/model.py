@@ -1,0 +1,151 @@
+"""A candidate's cost as lines: what is paid per request, per month and once, each from its inputs.
+
+The one place where a specification meets prices. Sources of the formulas: tokens x price (the
+price library's definition of usage), training tokens x price (the tuning providers' billing
+rules), hosting = load / (throughput x utilisation) machine hours with a floor of replicas that are
+always on, retraining = training x how often.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from rung.economics.amounts import (
+    ZERO,
+    Amount,
+    Line,
+    Span,
+    Term,
+    span,
+    total,
+)
+from rung.economics.owner_lines import evaluation, labour, recurring, stated, training
+from rung.economics.pricing import Rates
+from rung.economics.quote import Quote
+from rung.economics.request_lines import hosting, inference, retrieval
+from rung.economics.settings import CostSettings
+from rung.economics.spec import CandidateSpec
+from rung.errors import UserError
+
+VOLUME = "requests per month"
+HORIZON = "months of use"
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The volume and the horizon, either of which may be uncertain."""
+
+    requests_per_month: Span
+    months: Span
+    days_per_month: Decimal = Decimal(30)
+    """For figures per day; the founding documents count 30."""
+
+    @classmethod
+    def of(cls, requests_per_month: object, months: object) -> Workload:
+        """From plain numbers or ranges."""
+        workload = cls(requests_per_month=span(requests_per_month), months=span(months))
+        if workload.months.low < 1:
+            raise UserError(f"A horizon needs at least one month, got {months!r}.")
+        return workload
+
+    @property
+    def volume(self) -> Amount:
+        """Requests per month as an input."""
+        return Amount(key=VOLUME, span=self.requests_per_month, source="the workload")
+
+    @property
+    def horizon(self) -> Amount:
+        """Months as an input."""
+        return Amount(key=HORIZON, span=self.months, source="the workload")
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """A candidate whose cost can be computed at any volume and price."""
+
+    spec: CandidateSpec
+    lines: tuple[Line, ...]
+    rates: Rates | None
+    workload: Workload
+
+    @property
+    def key(self) -> str:
+        """The candidate's key."""
+        return self.spec.key
+
+    def term(self, line: Line) -> Term:
+        """USD per month, all in: one-time costs spread over the horizon."""
+        if line.basis == "request":
+            return line.product.times(self.workload.volume), line.floor
+        if line.basis == "once":
+            return line.product.over_by(self.workload.horizon), None
+        return line.product, None
+
+    @property
+    def monthly(self) -> tuple[Term, ...]:
+        """All in."""
+        return tuple(self.term(line) for line in self.lines)
+
+    @property
+    def running(self) -> tuple[Term, ...]:
+        """Without one-time costs."""
+        return tuple(self.term(line) for line in self.lines if line.basis != "once")
+
+    @property
+    def each(self) -> tuple[Term, ...]:
+        """USD per request, all in: the month's cost over the month's requests."""
+        volume = self.workload.volume
+        found: list[Term] = []
+        for line in self.lines:
+            if line.basis == "request":
+                floor = line.floor.over_by(volume) if line.floor is not None else None
+                found.append((line.product, floor))
+            else:
+                found.append((self.term(line)[0].over_by(volume), None))
+        return tuple(found)
+
+    @property
+    def once(self) -> tuple[Term, ...]:
+        """USD before the first request."""
+        return tuple((line.product, None) for line in self.lines if line.basis == "once")
+
+    @property
+    def marginal(self) -> tuple[Term, ...]:
+        """USD for one more request (above the hosting floor, where there is one)."""
+        return tuple((line.product, None) for line in self.lines if line.basis == "request")
+
+    def at_volume(self, requests: Decimal) -> Decimal:
+        """USD per month, all in, at another volume."""
+        return total(self.monthly, {VOLUME: requests})
+
+
+def model_of(
+    spec: CandidateSpec, workload: Workload, settings: CostSettings, on: date
+) -> CostModel:
+    """Price one candidate. Raises `UserError` naming what is missing."""
+    quote = Quote(spec, settings, on)
+    lines = (
+        *inference(quote),
+        *retrieval(quote),
+        *hosting(quote),
+        *training(quote),
+        *labour(quote),
+        *recurring(quote),
+        *stated(quote),
+    )
+    return CostModel(spec, (*lines, *evaluation(quote, lines)), quote.rates, workload)
+
+
+def milliseconds(spec: CandidateSpec) -> tuple[Span | None, Span | None]:
+    """Time that retrieval and reranking add, and the bare answer's: both ms."""
+    parts = [p for p in (spec.retrieval.retrieval_ms, spec.retrieval.rerank_ms) if p is not None]
+    if not parts:
+        return None, spec.answer_ms
+    added = Span(
+        value=sum((p.value for p in parts), ZERO),
+        low=sum((p.low for p in parts), ZERO),
+        high=sum((p.high for p in parts), ZERO),
+    )
+    return added, spec.answer_ms

@@ -1,0 +1,146 @@
+"""Cost lines of owning a candidate: training, people, infrastructure, evaluation."""
+
+from __future__ import annotations
+
+from rung.economics import tables
+from rung.economics.amounts import ONE, ZERO, Amount, Line, Product, span
+from rung.economics.money import HOURS_PER_MONTH, MTOK
+from rung.economics.pricing import YOURS, rates_from
+from rung.economics.quote import Quote
+from rung.errors import UserError
+
+PER_MTOK = ONE / MTOK
+
+
+def _training_products(quote: Quote) -> list[tuple[str, Product]]:
+    run = quote.spec.training
+    found = []
+    tokens = quote.mine("training tokens", run.tokens)
+    rate = quote.mine("training price", run.usd_per_mtok, "USD per 1M training tokens")
+    if run.table is not None:
+        rate = quote.row("tuning", run.table)
+    if tokens is not None:
+        if rate is None:
+            raise UserError(
+                f"{quote.spec.key}: training tokens have no price; set "
+                "[costs] training_usd_per_mtok or name a row of the tuning table."
+            )
+        found.append(("training run", Product((tokens, rate), (), PER_MTOK)))
+    gpu_hours = quote.mine("GPU hours of training", run.gpu_hours, "h")
+    if gpu_hours is not None and gpu_hours.span.high > 0:
+        card = tables.gpu(run.gpu, quote.on) if run.gpu else tables.dearest_gpu(quote.on)
+        hourly = quote.priced(card.id, card.usd, card.unit, card.as_source())
+        if quote.settings.gpu_usd_per_hour is not None:
+            own = quote.settings.gpu_usd_per_hour
+            hourly = Amount(key="GPU price", span=span(own), unit="USD per hour", source=YOURS)
+        found.append(("training run (GPU)", Product((gpu_hours, hourly))))
+    hours = quote.mine("machine hours of training", run.machine_hours, "h")
+    if hours is not None and hours.span.high > 0:
+        rates = rates_from(quote.spec.model or "local/", quote.settings, quote.on)
+        usd = rates.machine_usd_per_hour or ZERO
+        hourly = quote.priced(f"machine at ${usd:f}", usd, "USD per hour", rates.source)
+        found.append(("training run (machine)", Product((hours, hourly))))
+    stated = quote.mine("training run", run.usd, "USD")
+    if stated is not None:
+        found.append(("training run", Product((stated,))))
+    return found
+
+
+def training(quote: Quote) -> list[Line]:
+    """The first run once, and again at the stated rate."""
+    again = quote.mine("retrains per month", quote.spec.recurring.retrains_per_month)
+    lines = []
+    for what, product in _training_products(quote):
+        lines.append(Line(what, "training", "once", product))
+        if again is not None:
+            lines.append(Line("retraining", "training", "month", product.times(again)))
+    return lines
+
+
+def labour(quote: Quote) -> list[Line]:
+    """Hours once (curation, set-up, integration), labels, and upkeep every month."""
+    work = quote.spec.labour
+    lines = []
+    for name, hours, basis in (
+        ("curation hours", work.curation_hours, "once"),
+        ("set-up hours", work.setup_hours, "once"),
+        ("integration hours", work.integration_hours, "once"),
+        ("maintenance hours a month", work.maintenance_hours_per_month, "month"),
+    ):
+        amount = quote.mine(name, hours, "h")
+        if amount is not None and amount.span.high > 0:
+            product = Product((amount, _wage(quote)))
+            lines.append(Line(name, "labour", basis, product))  # type: ignore[arg-type]
+    examples = quote.mine("labelled examples", work.examples)
+    if examples is not None:
+        each = quote.mine("price of a label", work.usd_per_example, "USD per example")
+        if work.labelling is not None:
+            each = quote.row("labelling", work.labelling)
+        if each is None:
+            raise UserError(
+                f"{quote.spec.key}: labelled examples have no price; set "
+                "[costs] labelling_usd_per_example."
+            )
+        lines.append(Line("labelling", "labour", "once", Product((examples, each))))
+    return lines
+
+
+def _wage(quote: Quote) -> Amount:
+    stated = quote.spec.labour.usd_per_hour
+    source = "stated in the scenario"
+    if stated is None and quote.settings.labour_usd_per_hour is not None:
+        stated, source = span(quote.settings.labour_usd_per_hour), YOURS
+    if stated is None:
+        raise UserError(
+            f"{quote.spec.key}: hours of work have no price; set [costs] labour_usd_per_hour."
+        )
+    return Amount(key="labour", span=stated, unit="USD per hour", source=source)
+
+
+def recurring(quote: Quote) -> list[Line]:
+    """Infrastructure that is paid whatever the volume."""
+    lines = []
+    fixed = quote.mine(
+        "infrastructure", quote.spec.recurring.infrastructure_usd_per_month, "USD per month"
+    )
+    if fixed is not None and fixed.span.high > 0:
+        lines.append(Line("infrastructure", "infrastructure", "month", Product((fixed,))))
+    if quote.spec.recurring.machine is not None:
+        hourly = quote.row("machines", quote.spec.recurring.machine)
+        product = Product((hourly,), (), HOURS_PER_MONTH)
+        lines.append(Line("machine always on", "infrastructure", "month", product))
+    return lines
+
+
+def evaluation(quote: Quote, lines: tuple[Line, ...]) -> list[Line]:
+    """Evaluating is asking the evaluation set through the candidate, so often a month."""
+    often = quote.mine("evaluations per month", quote.spec.recurring.evaluations_per_month)
+    size = quote.mine("evaluation set", quote.spec.recurring.evaluation_size, "examples")
+    if often is None or size is None:
+        return []
+    return [
+        Line(
+            f"evaluation: {line.what}",
+            "evaluation",
+            "month",
+            line.product.times(often).times(size),
+        )
+        for line in lines
+        if line.basis == "request" and line.floor is None
+    ]
+
+
+def stated(quote: Quote) -> list[Line]:
+    """Totals that a document gives without their parts."""
+    parts = quote.spec.stated
+    found = (
+        ("per request, as stated", parts.usd_per_request, "request"),
+        ("per month, as stated", parts.usd_per_month, "month"),
+        ("once, as stated", parts.usd_once, "once"),
+    )
+    lines = []
+    for name, usd, basis in found:
+        amount = quote.mine(name, usd, "USD")
+        if amount is not None:
+            lines.append(Line(name, "stated", basis, Product((amount,))))  # type: ignore[arg-type]
+    return lines

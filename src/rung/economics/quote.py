@@ -1,0 +1,65 @@
+"""What every cost line needs: the candidate, the prices of the day, and names for its inputs."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from rung.economics import tables
+from rung.economics.amounts import Amount, Span, span
+from rung.economics.pricing import YOURS, Rates, rates_from
+from rung.economics.settings import CostSettings
+from rung.economics.spec import CandidateSpec
+from rung.economics.tables import Source
+
+COUNTED = frozenset(
+    {
+        "input tokens",
+        "context tokens",
+        "output tokens",
+        "cached input tokens",
+        "tokens per request",
+        "compute seconds",
+        "GPU seconds",
+        "query tokens embedded",
+        "corpus tokens embedded",
+        "training tokens",
+        "GPU hours of training",
+        "machine hours of training",
+        "labelled examples",
+    }
+)
+"""Inputs that a run counts itself; all others of a run come from `[costs]`."""
+
+
+class Quote:
+    """Holds what every line needs: the candidate, its prices, the day."""
+
+    def __init__(self, spec: CandidateSpec, settings: CostSettings, on: date) -> None:
+        self.spec, self.settings, self.on = spec, settings, on
+        self.rates = self._rates()
+
+    def _rates(self) -> Rates | None:
+        spec = self.spec
+        needed = spec.prices is None and spec.hosting is None and spec.model
+        return rates_from(spec.model, self.settings, self.on) if needed else None
+
+    def mine(self, name: str, value: Span | None, unit: str = "") -> Amount | None:
+        """An input of this candidate alone."""
+        if value is None:
+            return None
+        source = "stated in the scenario"
+        if self.spec.measured:
+            source = self.spec.measured if name in COUNTED else YOURS
+        return Amount(key=f"{self.spec.key}: {name}", span=value, unit=unit, source=source)
+
+    def priced(self, name: str, usd: Decimal, unit: str, source: Source) -> Amount:
+        """A price shared by all candidates that pay it."""
+        if source.checked is None and not source.url:
+            return Amount(key=name, span=span(usd), unit=unit, source=source.what)
+        return Amount(key=name, span=span(usd), unit=unit, source=str(source), listed=source)
+
+    def row(self, table: tables.TableName, name: str) -> Amount:
+        """A row of our own tables as a price."""
+        found = tables.find(table, name, self.on)
+        return self.priced(found.id, found.usd, found.unit, found.as_source())

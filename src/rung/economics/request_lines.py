@@ -1,0 +1,201 @@
+"""Cost lines of a request: tokens, compute time, retrieval, machines of one's own."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from rung.economics import tables
+from rung.economics.amounts import ONE, ZERO, Amount, Line, Product, Span
+from rung.economics.money import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR
+from rung.economics.pricing import rates_from
+from rung.economics.quote import Quote
+from rung.economics.spec import Hosting
+from rung.errors import UserError
+
+PER_MTOK = ONE / MTOK
+
+
+def inference(quote: Quote) -> list[Line]:
+    """Tokens at token prices, and compute time at machine prices."""
+    return [*_token_lines(quote), *_time_lines(quote)]
+
+
+def _token_lines(quote: Quote) -> list[Line]:
+    tokens = quote.spec.tokens
+    counts = (
+        ("input tokens", "inference", tokens.input, "input"),
+        ("context tokens", "context", tokens.context, "input"),
+        ("output tokens", "inference", tokens.output, "output"),
+    )
+    lines = []
+    for name, group, count, price in counts:
+        rate = _token_rate(quote, price)
+        amount = quote.mine(name, _fresh(quote, count) if name == "input tokens" else count)
+        if rate is not None and amount is not None and amount.span.high > 0:
+            lines.append(Line(name, group, "request", Product((amount, rate), (), PER_MTOK)))
+    cached, read = _cached(quote), _token_rate(quote, "cache_read")
+    if cached is not None and read is not None:
+        product = Product((cached, read), (), PER_MTOK)
+        lines.append(Line("cached input tokens", "inference", "request", product))
+    return lines
+
+
+def _cached(quote: Quote) -> Amount | None:
+    read = quote.spec.tokens.cache_read
+    return quote.mine("cached input tokens", read) if read is not None and read.high else None
+
+
+def _fresh(quote: Quote, count: Span | None) -> Span | None:
+    """Input tokens that were not read from a cache."""
+    read = quote.spec.tokens.cache_read
+    if count is None or read is None or not read.high:
+        return count
+    ends = (count.low - read.high, count.value - read.value, count.high - read.low)
+    low, value, high = (max(ZERO, end) for end in ends)
+    return Span(value=value, low=low, high=high)
+
+
+def _token_rate(quote: Quote, price: str) -> Amount | None:
+    if quote.spec.prices is not None:
+        stated = quote.spec.prices.output if price == "output" else quote.spec.prices.input
+        name = "output price" if price == "output" else "input price"
+        return Amount(
+            key=f"{quote.spec.key}: {name}",
+            span=stated,
+            unit="USD per 1M tokens",
+            source="stated in the scenario",
+        )
+    if quote.rates is None or not quote.rates.tokens:
+        return None
+    size = quote.spec.tokens.input.value
+    size += quote.spec.tokens.context.value if quote.spec.tokens.context else ZERO
+    tier = quote.rates.tier(size)
+    listed: Decimal | None = getattr(tier, price)
+    usd = tier.input if listed is None else listed
+    name = f"{quote.rates.model} {price.replace('_', ' ')} price"
+    return quote.priced(name, usd, "USD per 1M tokens", quote.rates.source)
+
+
+def _time_lines(quote: Quote) -> list[Line]:
+    rates = quote.rates
+    if rates is None or rates.tokens:
+        return []
+    lines = []
+    timed = (
+        ("compute seconds", quote.spec.seconds, rates.machine_usd_per_hour, rates.source),
+        ("GPU seconds", quote.spec.gpu_seconds, rates.gpu_usd_per_hour, rates.gpu_source),
+    )
+    for name, seconds, hourly, source in timed:
+        amount = quote.mine(name, seconds, "s")
+        if amount is None or amount.span.high == 0 or hourly is None or source is None:
+            continue
+        what = "machine" if name == "compute seconds" else "GPU"
+        rate = quote.priced(f"{what} at ${hourly:f}", hourly, "USD per hour", source)
+        product = Product((amount, rate), (), ONE / SECONDS_PER_HOUR)
+        lines.append(Line(name, "inference", "request", product))
+    return lines
+
+
+def retrieval(quote: Quote) -> list[Line]:
+    """Embedding of queries and corpus, the store, reranking."""
+    parts = quote.spec.retrieval
+    lines = []
+    rate = _embedding_rate(quote)
+    for name, count, basis in (
+        ("query tokens embedded", parts.query_tokens, "request"),
+        ("corpus tokens embedded", parts.corpus_tokens, "once"),
+    ):
+        amount = quote.mine(name, count)
+        if rate is not None and amount is not None:
+            product = Product((amount, rate), (), PER_MTOK)
+            lines.append(Line(name, "embedding", basis, product))  # type: ignore[arg-type]
+    corpus = quote.mine("corpus tokens embedded", parts.corpus_tokens)
+    changed = quote.mine("share of the corpus changed a month", parts.changed_per_month)
+    if rate is not None and corpus is not None and changed is not None:
+        product = Product((corpus, changed, rate), (), PER_MTOK)
+        lines.append(Line("index updates", "embedding", "month", product))
+    store = quote.mine("vector store", parts.store_usd_per_month, "USD per month")
+    if parts.store is not None:
+        store = quote.row("stores", parts.store)
+    if store is not None:
+        lines.append(Line("vector store", "store", "month", Product((store,))))
+    rerank = quote.mine("rerank price", parts.rerank_usd_per_1k, "USD per 1,000 searches")
+    if parts.rerank is not None:
+        rerank = quote.row("rerank", parts.rerank)
+    if rerank is not None:
+        product = Product((rerank,), (), ONE / 1000)
+        lines.append(Line("reranking", "retrieval", "request", product))
+    return lines
+
+
+def _embedding_rate(quote: Quote) -> Amount | None:
+    parts = quote.spec.retrieval
+    if parts.embedding_usd_per_mtok is not None:
+        return quote.mine("embedding price", parts.embedding_usd_per_mtok, "USD per 1M tokens")
+    if parts.embedding is None:
+        return None
+    rates = rates_from(parts.embedding, quote.settings, quote.on)
+    if not rates.tokens:
+        return None
+    name = f"{parts.embedding} price"
+    source = rates.source
+    return quote.priced(name, rates.tokens[0].input, "USD per 1M tokens", source)
+
+
+def hosting(quote: Quote) -> list[Line]:
+    """Machine hours of the load, with replicas that are always on as the floor."""
+    own = quote.spec.hosting
+    if own is None:
+        return []
+    hourly = machine_hour(quote, own)
+    load = Product(
+        (hourly, *_request_tokens(quote)),
+        tuple(_throughput(quote, own)),
+        ONE / SECONDS_PER_HOUR,
+    )
+    if own.adapter == "unmerged":
+        slowdown = quote.mine("slowdown of the adapter apart", own.unmerged_slowdown)
+        if slowdown is None:
+            raise UserError(
+                f"{quote.spec.key}: an unmerged adapter needs unmerged_slowdown; measure a "
+                "request with the adapter apart over one with it merged."
+            )
+        load = load.times(slowdown)
+    shared = own.shared_by if own.adapter == "unmerged" else ONE
+    floor = Product((hourly,), (), HOURS_PER_MONTH * own.min_replicas / shared)
+    return [Line("machines", "hosting", "request", load, floor)]
+
+
+def machine_hour(quote: Quote, hosting: Hosting) -> Amount:
+    """The price of one machine hour."""
+    stated = quote.mine("machine hour", hosting.usd_per_hour, "USD per hour")
+    if stated is not None:
+        return stated
+    if hosting.gpu is not None:
+        card = tables.gpu(hosting.gpu, quote.on)
+        return quote.priced(card.id, card.usd, card.unit, card.as_source())
+    if hosting.machine is None:
+        raise UserError(f"{quote.spec.key}: hosting needs usd_per_hour, gpu or machine.")
+    return quote.row("machines", hosting.machine)
+
+
+def _request_tokens(quote: Quote) -> list[Amount]:
+    tokens = quote.spec.tokens
+    parts = [tokens.input, tokens.output, *([tokens.context] if tokens.context else [])]
+    whole = Span(
+        value=sum((p.value for p in parts), ZERO),
+        low=sum((p.low for p in parts), ZERO),
+        high=sum((p.high for p in parts), ZERO),
+    )
+    amount = quote.mine("tokens per request", whole)
+    return [amount] if amount is not None else []
+
+
+def _throughput(quote: Quote, hosting: Hosting) -> list[Amount]:
+    found = (
+        quote.mine("tokens per second", hosting.tokens_per_second),
+        quote.mine("utilisation", hosting.utilisation),
+    )
+    if any(amount is not None and amount.span.low <= 0 for amount in found):
+        raise UserError(f"{quote.spec.key}: tokens per second and utilisation must be above 0.")
+    return [amount for amount in found if amount is not None]

@@ -1,0 +1,251 @@
+"""An analysis as plain text that reads the same on a terminal, in a log and in a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from rung.economics.amounts import Span
+from rung.economics.analysis import Analysis, CandidateCost, Payback
+from rung.economics.breakeven import BreakEven
+from rung.economics.money import show
+from rung.economics.sensitivity import Flip
+from rung.economics.variants import Variant
+
+NONE = "-"
+FLIPS = 6
+
+
+def number(value: Decimal) -> str:
+    """A figure of any unit: thousands marked, four significant digits below 1,000."""
+    if value == value.to_integral_value():
+        return f"{int(value):,}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{Decimal(f'{value:.4g}'):f}"
+
+
+def ranged(found: Span | None) -> str:
+    """`$12.50 (10.00-15.00)`, or the figure alone where it is sure."""
+    if found is None:
+        return NONE
+    if found.sure:
+        return show(found.value)
+    return f"{show(found.value)} ({show(found.low)} to {show(found.high)})"
+
+
+def table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> list[str]:
+    """Columns as wide as their content, two spaces apart."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def text(analysis: Analysis, *, title: str = "", why: bool = False) -> str:
+    """Everything that `rung cost` prints."""
+    months = number(analysis.months.value)
+    head = (
+        f"{number(analysis.requests_per_month.value)} requests a month over {months} months, "
+        f"prices of {analysis.on}"
+    )
+    parts = [
+        [title, head] if title else [head],
+        _costs(analysis),
+        _choice(analysis),
+        *([_why(cost) for cost in analysis.candidates] if why else []),
+        _break_evens(analysis),
+        _flips(analysis.flips),
+        _variants(analysis.variants),
+        _frontier(analysis),
+        _sources(analysis, why=why),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def _costs(analysis: Analysis) -> list[str]:
+    months = number(analysis.months.value)
+    head = ["candidate", "technique", "per request", "per correct", "running a month", "once"]
+    head += ["a month, all in", f"{months} months", "score", "p95"]
+    rows = [head]
+    for cost in analysis.candidates:
+        mark = "* " if cost.key == analysis.chosen else "  "
+        figures = (cost.per_request, cost.per_correct, cost.running, cost.once)
+        money = (*figures, cost.monthly, cost.total)
+        late = NONE if cost.latency_p95_s is None else f"{number(cost.latency_p95_s)} s"
+        score = NONE if cost.score is None else f"{cost.score.value:.3f}"
+        values = [NONE if m is None else show(m.value) for m in money]
+        rows.append([mark + cost.key, cost.technique, *values, score, late])
+        if not cost.total.sure or (cost.score and cost.score.low is not None):
+            spreads = [_spread(m) for m in money]
+            spreads[1] += " or more" if cost.per_correct_unbounded and spreads[1] else ""
+            rows.append(["", "", *spreads, _score_spread(cost), ""])
+    keep = [i for i in range(len(head)) if any(row[i] not in (NONE, "") for row in rows[1:])]
+    return table([[row[i] for i in keep] for row in rows])
+
+
+def _spread(found: Span | None) -> str:
+    """`12.50-15.00`, or nothing where the figure is sure."""
+    if found is None or found.sure:
+        return ""
+    return f"{show(found.low)}-{show(found.high).removeprefix('$')}"
+
+
+def _score_spread(cost: CandidateCost) -> str:
+    score = cost.score
+    if score is None or score.low is None or score.high is None:
+        return ""
+    return f"{score.low:.3f}-{score.high:.3f}"
+
+
+def _choice(analysis: Analysis) -> list[str]:
+    legend = "Ranges: every input at its cheapest and at its dearest end. Without one: list price."
+    if analysis.chosen is None:
+        target = f"{analysis.target:.3f}" if analysis.target is not None else ""
+        return [f"No candidate is shown to reach the target score of {target}.", legend]
+    enough = ""
+    if analysis.target is not None:
+        enough = f" among those whose score reaches {analysis.target:.3f}"
+    added = [
+        f"{cost.key}: retrieval and reranking add {_ms(cost.added_ms)}"
+        + (f" to an answer of {_ms(cost.answer_ms)}" if cost.answer_ms else "")
+        + "."
+        for cost in analysis.candidates
+        if cost.added_ms is not None
+    ]
+    return [f"* cheapest a month, all in{enough}: {analysis.chosen}", legend, *added]
+
+
+def _ms(found: Span) -> str:
+    if found.sure:
+        return f"{number(found.value)} ms"
+    return f"{number(found.low)}-{number(found.high)} ms"
+
+
+def _why(cost: CandidateCost) -> list[str]:
+    """Each line of a bill with the inputs it was computed from."""
+    lines = [f"{cost.key}: {ranged(cost.monthly)} a month, all in"]
+    bases = {"request": "a request", "month": "a month", "once": "once"}
+    for line in cost.lines:
+        lines.append(
+            f"  {line.what}: {ranged(line.usd)} {bases[line.basis]}"
+            f" -> {ranged(line.monthly)} a month"
+        )
+        for factor in line.factors:
+            sign = "/" if factor.divides else "x"
+            spread = (
+                ""
+                if factor.low == factor.high
+                else (f" ({number(factor.low)} to {number(factor.high)})")
+            )
+            unit = f" {factor.unit}" if factor.unit else ""
+            lines.append(
+                f"    {sign} {factor.name}: {number(factor.value)}{unit}{spread}; {factor.source}"
+            )
+    return lines
+
+
+def _break_evens(analysis: Analysis) -> list[str]:
+    lines = ["Break-even, all in"] if analysis.break_even else []
+    paid = {frozenset((p.candidate, p.against)): p for p in analysis.payback}
+    for found in analysis.break_even:
+        lines.append("  " + sentence(found))
+        payback = paid.get(frozenset((found.a, found.b)))
+        if payback is not None and payback.month != 0:
+            lines.append("    " + _payback(payback))
+    return lines
+
+
+def sentence(found: BreakEven) -> str:
+    """One break-even in words."""
+    if found.exact is None:
+        if not found.cheaper_below:
+            return f"{found.a} and {found.b} cost the same at every volume."
+        other = found.b if found.cheaper_below == found.a else found.a
+        share = f" (in {found.never_share * 100:.0f} % of draws)" if found.draws else ""
+        return f"Never{share}: {found.cheaper_below} is cheaper than {other} at every volume."
+    requests = found.requests_per_month or 0
+    words = (
+        f"{found.cheaper_above} is cheaper from {requests:,} requests a month on, "
+        f"{found.cheaper_below} below"
+    )
+    if found.further:
+        words += " (until " + ", ".join(number(x) for x in found.further) + ")"
+    if found.draws:
+        low = "?" if found.low is None else f"{found.low:,}"
+        high = "no limit" if found.high is None else f"{found.high:,}"
+        words += f"; {found.confidence * 100:.0f} % of draws: {low} to {high}"
+        if found.never_share:
+            words += f", never in {found.never_share * 100:.0f} %"
+    return words + "."
+
+
+def _payback(found: Payback) -> str:
+    if found.month is None:
+        return f"At this volume {found.candidate} never pays back its set-up ({found.against})."
+    return f"{found.candidate} has paid back its set-up in month {found.month}."
+
+
+def _flips(flips: Sequence[Flip]) -> list[str]:
+    if not flips:
+        return []
+    lines = [f"What would change the choice: {flips[0].chosen} stays the cheapest unless"]
+    for flip in flips[:FLIPS]:
+        moves = "passes" if flip.rises else "falls under"
+        unit = f" {flip.unit}" if flip.unit else ""
+        lines.append(
+            f"  {flip.input} {moves} {number(flip.at)}{unit} "
+            f"(now {number(flip.now)}; then {flip.instead})"
+        )
+    if len(flips) > FLIPS:
+        lines.append(f"  and {len(flips) - FLIPS} inputs that would have to move further")
+    return lines
+
+
+def _variants(found: Sequence[Variant]) -> list[str]:
+    lines = ["The same, paid for in another way"] if found else []
+    for variant in found:
+        if variant.saves_usd == 0:
+            change = "changes nothing"
+        elif variant.saves_usd > 0:
+            change = f"saves {show(variant.saves_usd)}"
+        else:
+            change = f"costs {show(-variant.saves_usd)} more"
+        lines.append(
+            f"  {variant.candidate}, {variant.way}: {show(variant.monthly_usd)} a month "
+            f"against {show(variant.now_usd)}, {change} ({variant.note})"
+        )
+    return lines
+
+
+def _frontier(analysis: Analysis) -> list[str]:
+    if len(analysis.frontier) < 2:
+        return []
+    lines = ["Quality against cost, cheapest first"]
+    for point in analysis.frontier:
+        over = ""
+        if point.dominated_by is not None:
+            over = f"  dominated by {point.dominated_by}"
+            over += "" if point.surely else " (the intervals overlap)"
+        late = "" if point.latency_p95_s is None else f", p95 {number(point.latency_p95_s)} s"
+        lines.append(
+            f"  {point.key}: {point.score:.3f} ({point.score_low:.3f} to {point.score_high:.3f}) "
+            f"for {show(point.monthly_usd)} a month{late}{over}"
+        )
+    return lines
+
+
+def _sources(analysis: Analysis, *, why: bool) -> list[str]:
+    lines = ["Prices"] if analysis.sources else []
+    for source in analysis.sources:
+        where = f" <{source.url}>" if why and source.url else ""
+        lines.append(f"  {source}{where}")
+    for source in analysis.stale:
+        assert source.checked is not None
+        days = (analysis.on - source.checked).days
+        lines.append(f"  older than 90 days ({days}): {source.what}; check it, set it in [costs]")
+    return lines
