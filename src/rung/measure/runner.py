@@ -44,23 +44,25 @@ class Runner:
         examples: Sequence[Example],
         split: SplitName,
         on_attempt: Callable[[Attempt], None] | None = None,
+        decided: asyncio.Event | None = None,
     ) -> list[Attempt]:
         """One attempt an example, in the order of `examples`; those already kept are not repeated.
 
-        Raises `ProviderError` on an outage and `BudgetExceeded`; what was answered is kept.
+        Once `decided` is set, nothing more is begun (`asyncio.CancelledError`). Raises `ProviderError` on an outage and `BudgetExceeded`; what was answered is kept.
         """
         key = solver.candidate.key
         missing = [e for e in examples if self.store.get((key, split, e.id)) is None]
         await solver.prepare([e.input for e in missing])
         tasks = [
-            asyncio.create_task(self._attempt(solver, example, split, on_attempt))
+            asyncio.create_task(self._attempt(solver, example, split, on_attempt, decided))
             for example in examples
         ]
         try:
             return list(await asyncio.gather(*tasks))
         except BaseException:
-            for task in tasks:
-                task.cancel()
+            if decided is None or not decided.is_set():  # else what has begun is kept
+                for task in tasks:
+                    task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
 
@@ -70,10 +72,13 @@ class Runner:
         example: Example,
         split: SplitName,
         on_attempt: Callable[[Attempt], None] | None,
+        decided: asyncio.Event | None,
     ) -> Attempt:
         attempt = self.store.get((solver.candidate.key, split, example.id))
         if attempt is None:
             async with self._slots:
+                if decided is not None and decided.is_set():
+                    raise asyncio.CancelledError
                 attempt = await self._ask(solver, example, split)
             if attempt.state != "errored" or attempt.error_is_final:
                 self.store.add(attempt)

@@ -42,7 +42,8 @@ class Workshop:
     raw: Callable[[str], ChatModel]
     embedder: Callable[[str], MeteredEmbedder]
     folder: Path
-    on_tuning: Callable[[str, float], None] | None = None
+    on_tuning: Callable[[str, str, float], None] | None = None
+    """Told the candidate's key, the stage and the share of it that is done."""
     stop: threading.Event = field(default_factory=threading.Event)
     tuned: dict[str, Any] = field(default_factory=dict)
     """What tuning each candidate took, by key (`TuningResult`)."""
@@ -181,7 +182,7 @@ async def _tune(untuned: Solver, task: Task, workshop: Workshop) -> Adapter:
 
     def progress(stage: str, share: float) -> None:
         if workshop.on_tuning is not None:
-            workshop.on_tuning(stage, share)
+            workshop.on_tuning(candidate.key, stage, share)
 
     result = await asyncio.to_thread(
         train_lora, model, train, dev, candidate.weights, folder, progress

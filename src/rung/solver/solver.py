@@ -6,6 +6,7 @@ It does not know expected answers, splits, caches or budgets. Fitting is `rung.s
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,6 +68,10 @@ class Solver:
         """Embed many inputs at once where the candidate embeds them: faster than one by one."""
         if self.parts.embedder is not None and inputs:
             await self.parts.embedder.embed_metered([render_input(i) for i in inputs])
+
+    def ask(self, value: str | dict[str, JsonValue]) -> Answer:
+        """`answer` for scripts: waits for the result."""
+        return asyncio.run(self.answer(value))
 
     async def answer(
         self, value: str | dict[str, JsonValue], given: tuple[Passage, ...] | None = None

@@ -5,6 +5,7 @@
     labels.npz       the no-llm model
     retriever/       passages and vectors
     adapter/         the LoRA adapter
+    evidence.json    what the measurement said of it
     manifest.json    sha256 of every file above
 
 No pickle anywhere.
@@ -28,16 +29,19 @@ from rung.models.base import Adapter, ChatModel
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import load_label_model
 from rung.solver.solver import Parts, Solver, SolverSpec
+from rung.task.types import JsonValue
 
 MANIFEST = "manifest.json"
 
 
-def save(solver: Solver, folder: Path) -> str:
+def save(solver: Solver, folder: Path, evidence: JsonValue = None) -> str:
     """Write the solver to `folder` (replacing what is there, atomically); returns its digest."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         _write(solver, work)
+        if evidence is not None:
+            (work / "evidence.json").write_text(json.dumps(evidence, indent=1) + "\n")
         manifest = {
             "format": 1,
             "candidate": solver.candidate.key,

@@ -1,0 +1,231 @@
+"""`Climber`: grade the gold, plan, climb from the cheapest rung, decide, save the winner.
+
+Everything that costs is resumable: answered calls are in the cache, scored attempts in the run's
+folder, trained adapters under their content hash. Running again goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from rung.candidate import Context
+from rung.climbing.certify import certify, in_order, plan_design
+from rung.climbing.latency import ASKED, p95_alone
+from rung.climbing.ledger import TestLedger
+from rung.climbing.observer import Observer
+from rung.climbing.retrieval import choose_context
+from rung.climbing.rows import Ladder
+from rung.climbing.summary import measured, unit_scores, upper_bound
+from rung.climbing.tools import ClimbOptions, Tools
+from rung.decide.ladder import Planned, candidates, plan
+from rung.decide.results import CandidateResult, RunResult
+from rung.decide.verdict import within_limits
+from rung.errors import ProviderError, UserError
+from rung.measure.runner import Runner
+from rung.measure.store import RunStore
+from rung.records import Attempt
+from rung.scorers import Scorer, grade_gold, scorer_for
+from rung.solver import Solver, Workshop, fit, save
+from rung.task.load import load_task
+from rung.task.types import Example, Task, digest
+
+LOCAL_SLOTS, ENDPOINT_SLOTS = 64, 8
+"""Requests in flight: the local engine sorts many into batches, an endpoint bounds itself."""
+WINNER = "winner"
+
+
+class Climber:
+    """One task, one climb. Use `climb` unless the pieces are wanted."""
+
+    def __init__(self, task: Task, options: ClimbOptions, observer: Observer) -> None:
+        self.task, self.options, self.observer = task, options, observer
+        self.tools = Tools(task, options)
+        judge = task.models.judge
+        self.scorer: Scorer = scorer_for(task, self.tools.chat(judge) if judge else None)
+        self.workshop = Workshop(
+            self.tools.chat,
+            self.tools.raw,
+            self.tools.embedder,
+            self.tools.folder / "adapters",
+            observer.tuning,
+        )
+        self._solvers: dict[str, Solver] = {}
+
+    async def plan(self) -> list[Planned]:
+        """The ladder, cheapest first. Makes no call."""
+        found = list(self.options.candidates)
+        if not found:
+            context = await choose_context(self.task) if self.task.documents else Context()
+            found = candidates(self.task, self.tools.chat, context)
+        only = self.options.only
+        kept = [c for c in found if not only or c.technique in only]
+        if not kept:
+            offered = sorted({c.technique for c in found})
+            raise UserError(
+                f"--only {', '.join(only)} leaves nothing to try: this task allows "
+                f"{', '.join(offered)}"
+            )
+        tools = self.tools
+        return plan(self.task, kept, tools.chat, tools.price, tools.prices.settings)
+
+    async def climb(self) -> RunResult:
+        """Climb to a verdict.
+
+        Raises `UserError`, `BudgetExceeded` and `StoreError`. An outage of a model leaves its
+        candidates incomplete and the verdict undecided.
+        """
+        await grade_gold(self.task, self.scorer)
+        rungs = await self.plan()
+        self.observer.planned(rungs)
+        keys = [r.candidate.key for r in rungs]
+        judged = [self.scorer.name, self.scorer.version]
+        name = digest([self.task.fingerprint(), judged, sorted(keys)])[:12]
+        store = RunStore(self.tools.folder / "runs" / name)
+        try:
+            ladder = Ladder(self.task, self.tools, name, rungs, store)
+            await self._climb(rungs, ladder)
+            result = ladder.write(finished=True)
+            self._keep_winner(result)
+            return result
+        except BaseException:
+            self.workshop.stop.set()
+            if "ladder" in locals():
+                ladder.write(finished=False)
+            raise
+        finally:
+            store.close()
+            await self.tools.aclose()
+
+    async def _climb(self, rungs: Sequence[Planned], ladder: Ladder) -> None:
+        slots = LOCAL_SLOTS
+        if not any(self.tools.raw(m).trains for m in self.task.models.to_try):
+            slots = ENDPOINT_SLOTS
+        runner = Runner(self.task, self.scorer, ladder.store, self.tools.price, slots)
+        tested = [r.candidate.key for r in rungs if not r.candidate.is_probe]
+        ledger = TestLedger(self.tools.folder / "ledger.json", self.task, tested)
+        # Probes first: they cost little and say what the rungs above can hope for.
+        for rung in sorted(rungs, key=lambda r: not r.candidate.is_probe):
+            key = rung.candidate.key
+            try:
+                row = await _Rung(self, rung, ladder, runner, ledger).climb()
+            except UserError as error:
+                row = ladder.update(key, state="skipped", reason=str(error))
+            except ProviderError as error:
+                row = ladder.update(key, state="incomplete", reason=str(error))
+            self.observer.result(row)
+            ladder.ledger_summary = ledger.ledger.summary()
+            enough = row.state == "pass" and within_limits(row, self.task.target) is None
+            if enough and not self.options.everything:
+                break
+
+    def _keep_winner(self, result: RunResult) -> None:
+        choice = result.verdict.choice
+        if choice is None:
+            return
+        row = next(r for r in result.candidates if r.key == choice)
+        evidence = {
+            "run": result.run,
+            "verdict": result.verdict.model_dump(mode="json"),
+            "candidate": row.model_dump(mode="json"),
+        }
+        save(self._solvers[choice], self.tools.folder / WINNER, evidence)
+
+    def remember(self, solver: Solver) -> None:
+        """Keep a fitted solver until the verdict names one of them."""
+        self._solvers[solver.candidate.key] = solver
+
+
+class _Rung:
+    """One candidate on its way: fit, pilot on dev, certify on test, time."""
+
+    def __init__(
+        self,
+        climber: Climber,
+        rung: Planned,
+        ladder: Ladder,
+        runner: Runner,
+        ledger: TestLedger,
+    ) -> None:
+        self.climber, self.candidate, self.key = climber, rung.candidate, rung.candidate.key
+        self.ladder, self.runner, self.ledger = ladder, runner, ledger
+        self.task, self.observer = climber.task, climber.observer
+
+    async def climb(self) -> CandidateResult:
+        """The row when the candidate is done with."""
+        self.observer.phase(self.key, "fit", 0)
+        solver = await fit(self.candidate, self.task, self.climber.workshop)
+        self.climber.remember(solver)
+        tuned = self.climber.workshop.tuned.get(self.key)
+        if tuned is not None:
+            self.ladder.update(self.key, training=tuned.model_dump(exclude={"adapter"}))
+        row = await self._pilot(solver)
+        if row.state in ("probe", "hopeless", "incomplete"):
+            return row
+        row = await self._certify(solver)
+        if row.state != "pass":
+            return row
+        return await self._time(solver)
+
+    async def _pilot(self, solver: Solver) -> CandidateResult:
+        pilot = self.task.dev[: self.task.climb.dev_size]
+        self.observer.phase(self.key, "dev", len(pilot))
+        attempts = await self.runner.attempts(solver, pilot, "dev", self.observer.attempt)
+        self.ladder.price(self.key, attempts)
+        found = measured(self.task, "dev", pilot, attempts)
+        row = self.ladder.update(self.key, dev=found)
+        if self.candidate.is_probe:
+            return self.ladder.update(self.key, state="probe", reason="gold passages, dev only")
+        most = upper_bound(unit_scores(self.task, pilot, attempts))
+        if most < self.task.target.score and not self.climber.options.everything:
+            return self.ladder.update(
+                self.key, state="hopeless", reason=f"at most {most:.2f} with 99 % confidence"
+            )
+        return row
+
+    async def _certify(self, solver: Solver) -> CandidateResult:
+        alpha = self.ledger.alpha(self.key)
+        options = self.climber.options
+        design = plan_design(self.task, alpha, self.climber.scorer.graded, options.mode)
+        self.observer.phase(self.key, "test", sum(len(u) for u in in_order(self.task)))
+
+        async def ask(rows: Sequence[Example], decided: asyncio.Event) -> list[Attempt]:
+            return await self.runner.attempts(solver, rows, "test", self.observer.attempt, decided)
+
+        chat = solver.parts.chat
+        outcome = await certify(
+            self.task,
+            design,
+            ask,
+            everything=options.everything,
+            ahead=chat is not None and not chat.trains,
+        )
+        return self.ladder.tested(self.key, outcome, alpha)
+
+    async def _time(self, solver: Solver) -> CandidateResult:
+        seconds = self.ladder.known_latency(self.key)
+        if seconds is None:
+            self.observer.phase(self.key, "latency", ASKED)
+            seconds = await p95_alone(solver, self.task.dev, self.climber.tools)
+        row = self.ladder.update(self.key, latency_p95_s=seconds)
+        broken = within_limits(row, self.task.target)
+        return self.ladder.update(self.key, reason=broken) if broken else row
+
+
+def climb(
+    task: Task | str | Path,
+    options: ClimbOptions | None = None,
+    observer: Observer | None = None,
+) -> RunResult:
+    """Climb one task to a verdict; the saved winner lies in `.rung/winner` beside `rung.toml`.
+
+    `task` may be the folder of a `rung.toml`. Raises `UserError` for input that cannot be used.
+    """
+    loaded = task if isinstance(task, Task) else load_task(task)
+
+    async def run() -> RunResult:
+        climber = Climber(loaded, options or ClimbOptions(), observer or Observer())
+        return await climber.climb()
+
+    return asyncio.run(run())

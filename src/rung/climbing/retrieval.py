@@ -1,0 +1,63 @@
+"""How documents are retrieved: the smallest context that finds the answer as often as the best.
+
+Decided without a model call, on training and dev examples only, by word search: it costs nothing,
+and a cut of the documents that hides answers from it hides them from any search.
+"""
+
+from __future__ import annotations
+
+from rung.candidate import Context
+from rung.knowledge.gold import gold_passages
+from rung.knowledge.retriever import Retriever
+from rung.task.contract import render
+from rung.task.types import Example, Task
+
+CHUNKS = (400, 800)
+"""Characters of a passage."""
+DEPTHS = (1, 2, 3, 5)
+ASKED = 60
+"""Examples looked at."""
+SLACK = 0.03
+"""A smaller context may find this much less often than the best."""
+
+
+async def choose_context(task: Task) -> Context:
+    """The cheapest of `CHUNKS` x `DEPTHS` within `SLACK` of the best hit rate.
+
+    A hit: one of the passages that hold the answer (or come from a gold document) is retrieved.
+    Where no example says or shows where its answer stands, the middle of the grid is taken.
+    """
+    examples = [*task.train, *task.dev][:ASKED]
+    rates: dict[tuple[int, int], float] = {}
+    for chars in CHUNKS:
+        context = Context(kind="retrieved", chunk_chars=chars, search="lexical")
+        retriever = await Retriever.build(task.documents, context, None)
+        ranks = [r for e in examples if (r := await _rank(e, task, retriever)) is not None]
+        if not ranks:
+            return Context(kind="retrieved", k=3, chunk_chars=CHUNKS[-1])
+        for k in DEPTHS:
+            rates[chars, k] = sum(rank < k for rank in ranks) / len(ranks)
+    best = max(rates.values())
+    chars, k = min(
+        (pair for pair, rate in rates.items() if rate >= best - SLACK),
+        key=lambda pair: (pair[0] * pair[1], pair),
+    )
+    return Context(kind="retrieved", k=k, chunk_chars=chars)
+
+
+async def _rank(example: Example, task: Task, retriever: Retriever) -> float | None:
+    """Place of the first passage that holds the answer; infinite when none is found."""
+    expected = render(task.output, example.expected)
+    gold = gold_passages(example, task.documents, retriever.passages, expected)
+    if not gold:
+        return None
+    # Where the answer's words stand in no passage (a label, say), any passage of a gold document
+    # counts; where they do, `gold_passages` puts those first and only the first counts.
+    places = (
+        {(p.document_id, p.start) for p in gold[:1]}
+        if expected in gold[0].text
+        else {(p.document_id, p.start) for p in gold}
+    )
+    found = await retriever.search(example.input_text(), DEPTHS[-1])
+    hits = [i for i, p in enumerate(found) if (p.document_id, p.start) in places]
+    return float(hits[0]) if hits else float("inf")

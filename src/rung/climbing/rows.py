@@ -1,0 +1,220 @@
+"""The rows of the ladder while it is climbed, and the run's file that holds them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from rung import __version__
+from rung.climbing.certify import Outcome, in_order
+from rung.climbing.summary import mean_usage, measured, value_of
+from rung.climbing.tools import Tools
+from rung.decide.ladder import Planned, monthly_usd
+from rung.decide.results import (
+    Calls,
+    CandidateResult,
+    Comparison,
+    Forecast,
+    RunResult,
+    Verdict,
+)
+from rung.decide.verdict import decide
+from rung.economics.money import dec
+from rung.errors import StoreError
+from rung.evidence import forecast, must_see, paired_comparison
+from rung.measure.store import RunStore
+from rung.records import Attempt
+from rung.task.types import Task
+
+RUN_FILE = "run.json"
+RECORDED = ("numpy", "scipy", "torch", "transformers", "peft", "openai", "genai-prices")
+
+
+class Ladder:
+    """Results by candidate, in the order of the plan."""
+
+    def __init__(
+        self, task: Task, tools: Tools, name: str, rungs: Sequence[Planned], store: RunStore
+    ) -> None:
+        self.task, self.tools, self.name, self.store = task, tools, name, store
+        self.planned = {r.candidate.key: r for r in rungs}
+        self.rows = {r.candidate.key: _row(r) for r in rungs}
+        self.scorer_name = task.target.metric if task.scorer is None else "function"
+        self.ledger_summary = ""
+        self.notes: list[str] = list(task.notes)
+        self._started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._clock = time.perf_counter()
+        self.earlier = self._earlier()
+
+    def _earlier(self) -> RunResult | None:
+        """What the same run knew when it was last written."""
+        path = self.store.folder / RUN_FILE
+        if not path.exists():
+            return None
+        try:
+            return RunResult.model_validate_json(path.read_text())
+        except ValueError as error:
+            raise StoreError(
+                f"{path} cannot be read ({str(error).splitlines()[0]}): delete it and run again; "
+                "attempts and answered calls are kept elsewhere"
+            ) from error
+
+    def known_latency(self, key: str) -> float | None:
+        """Latency that an earlier invocation of this run measured."""
+        rows = self.earlier.candidates if self.earlier else ()
+        return next((r.latency_p95_s for r in rows if r.key == key), None)
+
+    def update(self, key: str, **changes: Any) -> CandidateResult:
+        """Change a row."""
+        self.rows[key] = self.rows[key].model_copy(update=changes)
+        return self.rows[key]
+
+    def attempts(self, key: str) -> list[Attempt]:
+        """What was recorded of a candidate, dev and test."""
+        return [a for a in self.store.attempts.values() if a.candidate == key]
+
+    def price(self, key: str, answered: Sequence[Attempt]) -> CandidateResult:
+        """Put mean usage and cost into a row."""
+        usage, spread, cost = mean_usage(answered)
+        if cost is None:
+            return self.rows[key]
+        monthly = monthly_usd(dec(cost), self.planned[key].setup_usd, self.task)
+        return self.update(
+            key,
+            usage=usage,
+            usage_sd=spread,
+            cost_per_request_usd=cost,
+            monthly_usd=float(monthly),
+        )
+
+    def tested(self, key: str, outcome: Outcome, alpha: float) -> CandidateResult:
+        """Put the outcome of the test phase into a row."""
+        self.price(key, outcome.attempts)
+        found = measured(self.task, "test", outcome.examples, outcome.attempts)
+        if outcome.decision is None:
+            reason = f"{found.errors + found.unscored} answers are missing: run again"
+            return self.update(key, state="incomplete", test=found, alpha=alpha, reason=reason)
+        certified = outcome.decision.lower_bound
+        state = outcome.decision.state
+        ahead = _forecast(outcome.scores, self.task, alpha) if state == "undecided" else None
+        return self.update(
+            key,
+            state=state,
+            test=found.model_copy(update={"certified": certified}),
+            alpha=alpha,
+            forecast=ahead,
+        )
+
+    def result(self, *, finished: bool) -> RunResult:
+        """The run as it stands."""
+        verdict = decide(list(self.rows.values()), self.task.target)
+        if verdict.choice is not None:
+            compared = tuple(self._comparisons(verdict.choice))
+            verdict = verdict.model_copy(update={"comparisons": compared})
+        if not finished:
+            verdict = Verdict(status="undecided", next_step="Run again: the climb was interrupted.")
+        return RunResult(
+            run=self.name,
+            task=self.task.name,
+            fingerprint=self.task.fingerprint(),
+            metric=self.scorer_name,
+            target=self.task.target.score,
+            confidence=self.task.target.confidence,
+            verdict=verdict,
+            candidates=tuple(self.rows.values()),
+            calls=self._calls(),
+            sizes={s: len(self.task.split(s)) for s in ("train", "dev", "test")},
+            spent_usd=float(self.tools.budget.spent),
+            seconds=time.perf_counter() - self._clock,
+            seed=self.task.climb.seed,
+            notes=tuple(self.notes),
+            ledger=self.ledger_summary,
+            workload=self.task.workload.model_dump(),
+            prices=self.tools.prices.model_dump(mode="json"),
+            versions=_versions(),
+            started=self._started,
+            finished=finished,
+        )
+
+    def write(self, *, finished: bool) -> RunResult:
+        """Write `run.json` and return what it says."""
+        result = self.result(finished=finished)
+        self.store.write(RUN_FILE, result.model_dump_json(indent=1) + "\n")
+        return result
+
+    def _calls(self) -> Calls:
+        counter = self.tools.counter
+        asked = [k for k, r in self.rows.items() if r.technique != "no-llm"]
+        pilot = min(len(self.task.dev), self.task.climb.dev_size)
+        tested = sum(len(unit) for unit in in_order(self.task))
+        exhaustive = sum(pilot + (0 if self.rows[k].candidate.is_probe else tested) for k in asked)
+        used = sum(a.answer.calls for k in asked for a in self.attempts(k) if a.answer is not None)
+        return Calls(made=counter.made, cached=counter.cached, used=used, exhaustive=exhaustive)
+
+    def _comparisons(self, choice: str) -> list[Comparison]:
+        """The choice beside every other candidate on the test examples both answered."""
+        ours = self._test_values(choice)
+        compared = []
+        for key in self.rows:
+            theirs = self._test_values(key)
+            common = sorted(set(ours) & set(theirs)) if key != choice else []
+            if not common:
+                continue
+            found = paired_comparison(
+                [ours[i] for i in common],
+                [theirs[i] for i in common],
+                confidence=self.task.target.confidence,
+                seed=self.task.climb.seed,
+            )
+            compared.append(
+                Comparison(
+                    other=key,
+                    difference=found.difference,
+                    low=found.low,
+                    high=found.high,
+                    p_value=found.p_value,
+                    n=found.n,
+                    method=found.method,
+                )
+            )
+        return compared
+
+    def _test_values(self, key: str) -> dict[str, float]:
+        values = {a.example_id: value_of(a) for a in self.attempts(key) if a.split == "test"}
+        return {i: v for i, v in values.items() if v is not None}
+
+
+def _row(rung: Planned) -> CandidateResult:
+    candidate = rung.candidate
+    return CandidateResult(
+        key=candidate.key,
+        technique=candidate.technique,
+        model=candidate.model,
+        candidate=candidate,
+        expected_cost_per_request_usd=float(rung.usd_per_request),
+        setup_usd=float(rung.setup_usd),
+    )
+
+
+def _forecast(scores: Sequence[float], task: Task, alpha: float) -> Forecast | None:
+    if not scores:
+        return None
+    ahead = forecast(scores, task.target.score, alpha)
+    return Forecast(
+        points=tuple((p.n, p.chance) for p in ahead.points),
+        ceiling=ahead.ceiling,
+        must_see=must_see(len(scores), task.target.score, alpha),
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"rung": __version__}
+    for name in RECORDED:
+        try:
+            found[name] = version(name)
+        except ModuleNotFoundError:
+            continue
+    return found

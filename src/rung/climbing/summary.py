@@ -1,0 +1,120 @@
+"""From attempts to figures: scores with intervals, mean usage, mean cost."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from statistics import fmean, pstdev
+
+from rung.decide.results import Measured
+from rung.evidence import binomial_interval, cluster_means, interval
+from rung.records import Attempt, Usage
+from rung.scorers import macro_f1
+from rung.task.types import Example, LabelsOutput, SplitName, Task
+
+
+def value_of(attempt: Attempt) -> float | None:
+    """The score that counts: a call that can never succeed is 0, an unanswered one is none."""
+    if attempt.error_is_final:
+        return 0.0
+    return attempt.score
+
+
+def unit_of(task: Task, example: Example) -> Hashable:
+    """The statistical unit of an example: itself, or its cluster."""
+    if task.cluster is None:
+        return example.id
+    if task.cluster == "context_ids":
+        return example.context_ids or (example.id,)
+    return str(example.meta.get(task.cluster, example.id))
+
+
+def unit_scores(
+    task: Task, examples: Sequence[Example], attempts: Sequence[Attempt]
+) -> list[float]:
+    """One score a unit, in order; examples without a score are left out."""
+    pairs = [
+        (value, unit_of(task, example))
+        for example, attempt in zip(examples, attempts, strict=True)
+        if (value := value_of(attempt)) is not None
+    ]
+    if not pairs:
+        return []
+    values, units = zip(*pairs, strict=True)
+    return cluster_means(values, units) if task.cluster else list(values)
+
+
+def measured(
+    task: Task, split: SplitName, examples: Sequence[Example], attempts: Sequence[Attempt]
+) -> Measured:
+    """Summarise one candidate's attempts on one split; `value` is None where nothing counts."""
+    scores = unit_scores(task, examples, attempts)
+    errors = sum(a.state == "errored" for a in attempts)
+    unscored = sum(a.state == "unscored" for a in attempts)
+    wrong = sum(a.score == 0.0 for a in attempts)
+    if not scores:
+        return Measured(split=split, errors=errors, unscored=unscored)
+    if all(s in (0.0, 1.0) for s in scores):
+        found = binomial_interval(int(sum(scores)), len(scores), task.target.confidence)
+    else:
+        found = interval(scores, task.target.confidence)
+    return Measured(
+        split=split,
+        value=fmean(scores),
+        low=found.low,
+        high=found.high,
+        n=len(scores),
+        wrong=wrong,
+        errors=errors,
+        unscored=unscored,
+        method=found.method,
+        details=_details(task, examples, attempts),
+    )
+
+
+PILOT_CONFIDENCE = 0.98
+"""Two-sided, so a one-sided 99 %: a pilot gives up a candidate that is good enough 1 % of times."""
+
+
+def upper_bound(scores: Sequence[float]) -> float:
+    """The highest mean that a pilot's scores leave plausible."""
+    if not scores:
+        return 1.0
+    if all(s in (0.0, 1.0) for s in scores):
+        return binomial_interval(int(sum(scores)), len(scores), PILOT_CONFIDENCE).high
+    return interval(scores, PILOT_CONFIDENCE).high
+
+
+def _details(
+    task: Task, examples: Sequence[Example], attempts: Sequence[Attempt]
+) -> dict[str, float]:
+    scored = [(e, a) for e, a in zip(examples, attempts, strict=True) if a.state == "scored"]
+    names = sorted({name for _, a in scored for name in a.details})
+    means = {n: fmean(a.details[n] for _, a in scored if n in a.details) for n in names}
+    if isinstance(task.output, LabelsOutput) and scored:
+        pairs = [(str(e.expected), str(a.answer.value if a.answer else "")) for e, a in scored]
+        summary = macro_f1(pairs)
+        if summary is not None:
+            means["macro_f1"] = summary
+    return means
+
+
+def mean_usage(attempts: Sequence[Attempt]) -> tuple[Usage, dict[str, float], float | None]:
+    """Mean usage of an answer, its standard deviations, and mean cost in USD (None without any)."""
+    answered = [a for a in attempts if a.answer is not None]
+    if not answered:
+        return Usage(), {}, None
+    used = [a.answer.usage for a in answered if a.answer is not None]
+    mean = Usage(
+        input_tokens=round(fmean(u.input_tokens for u in used)),
+        output_tokens=round(fmean(u.output_tokens for u in used)),
+        cache_read_tokens=round(fmean(u.cache_read_tokens for u in used)),
+        cache_write_tokens=round(fmean(u.cache_write_tokens for u in used)),
+        seconds=fmean(u.seconds for u in used),
+        gpu_seconds=fmean(u.gpu_seconds for u in used),
+    )
+    spread = {
+        "input_tokens": pstdev(u.input_tokens for u in used),
+        "output_tokens": pstdev(u.output_tokens for u in used),
+        "seconds": pstdev(u.seconds for u in used),
+    }
+    return mean, spread, fmean(a.cost_usd for a in answered)

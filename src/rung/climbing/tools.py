@@ -1,0 +1,102 @@
+"""What a climb works with: the cache, and models and embedders opened once each behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from rung.candidate import Candidate, Technique
+from rung.economics.pricing import PriceBook
+from rung.measure.cache import Cache, CachedEmbedder
+from rung.measure.metered_model import Budget, Counter, MeteredModel
+from rung.models.base import ChatModel, Embedder
+from rung.models.metered import Metered
+from rung.models.registry import open_embedder, open_model
+from rung.records import Usage
+from rung.task.types import Task
+
+NO_LLM_MODELS = ("no-llm/nearest", "no-llm/linear")
+
+
+@dataclass(frozen=True)
+class ClimbOptions:
+    """How to climb."""
+
+    budget_usd: float | None = None
+    only: tuple[Technique, ...] = ()
+    """Keep these techniques; all when empty."""
+    everything: bool = False
+    """Ask every candidate every example, whatever is already known."""
+    mode: str = "traffic"
+    """What a PASS speaks of: see `rung.evidence.sequential`."""
+    candidates: tuple[Candidate, ...] = ()
+    """Candidates of one's own, instead of the ladder that the task suggests."""
+    models: Mapping[str, ChatModel] = field(default_factory=dict)
+    """Open models by name, instead of what the registry opens. They are not priced."""
+    embedders: Mapping[str, Embedder] = field(default_factory=dict)
+    folder: Path | None = None
+    """Where to keep the cache and the runs; `.rung` beside `rung.toml` when left out."""
+    today: date | None = None
+    """Date of the prices; the present day when left out."""
+
+
+class Tools:
+    """Opens lazily: a climb whose answers are all cached loads no weights."""
+
+    def __init__(self, task: Task, options: ClimbOptions) -> None:
+        self.task, self.options = task, options
+        self.folder = options.folder or (task.root or Path()) / ".rung"
+        self.cache = Cache(self.folder / "cache.sqlite")
+        self.counter = Counter()
+        limit = options.budget_usd if options.budget_usd is not None else task.climb.budget_usd
+        self.budget = Budget(None if limit is None else Decimal(str(limit)))
+        today = options.today or datetime.now(UTC).date()
+        names = {*task.models.to_try, *NO_LLM_MODELS, *(c.model for c in options.candidates)}
+        if task.models.judge:
+            names.add(task.models.judge)
+        self.prices = PriceBook.of(names - set(options.models), task.costs, today)
+        self._raw: dict[str, ChatModel] = {}
+        self._chat: dict[str, ChatModel] = {}
+        self._embedders: dict[str, CachedEmbedder] = {}
+
+    def raw(self, name: str) -> ChatModel:
+        """The model itself."""
+        if name not in self._raw:
+            given = self.options.models.get(name)
+            self._raw[name] = given or open_model(name, self.task.root)
+        return self._raw[name]
+
+    def chat(self, name: str) -> ChatModel:
+        """The model behind cache, budget and counter."""
+        if name not in self._chat:
+            self._chat[name] = MeteredModel(
+                self.raw(name),
+                self.cache,
+                self.budget,
+                lambda usage: self.price(usage, name),
+                self.counter,
+            )
+        return self._chat[name]
+
+    def embedder(self, name: str) -> CachedEmbedder:
+        """The embedder behind the cache."""
+        if name not in self._embedders:
+            given = self.options.embedders.get(name)
+            inner = Metered(given or open_embedder(name, self.task.root))
+            self._embedders[name] = CachedEmbedder(inner, self.cache)
+        return self._embedders[name]
+
+    def price(self, usage: Usage, model: str) -> Decimal:
+        """USD of one answer at the prices of this climb."""
+        if model in self.options.models:
+            return Decimal(0)
+        return self.prices.price(usage, model)
+
+    async def aclose(self) -> None:
+        """Close what was opened."""
+        for model in self._raw.values():
+            await model.aclose()
+        self.cache.close()

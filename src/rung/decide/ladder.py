@@ -1,0 +1,211 @@
+"""The ladder: which candidates a task allows, in the order of what they are expected to cost.
+
+Order is expected cost over the horizon at the team's volume: tokens or machine time per request,
+plus what it takes to set a technique up. The figures here only say where to look first; the
+measurement decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from statistics import fmean
+
+from rung.candidate import Candidate, Context, Prompt, Shots, Technique, Weights
+from rung.economics.settings import CostSettings
+from rung.models.base import ChatModel, Message
+from rung.prompts.messages import build_messages
+from rung.records import Usage
+from rung.task.contract import describe, render
+from rung.task.types import Frozen, LabelsOutput, Task, TextOutput
+
+SETUP_USD: dict[Technique, Decimal] = {
+    "no-llm": Decimal(0),
+    "prompting": Decimal(0),
+    "full-context": Decimal(0),
+    "rag": Decimal(1000),
+    "fine-tuning": Decimal(5000),
+    "hybrid": Decimal(10000),
+}
+"""Low ends of the set-up row for 10,000 queries a day in "Fine-Tuning vs RAG: The Decision
+Framework Nobody Talks About"; it gives none for prompting. `[costs] labour_usd_per_hour` with
+`setup_hours` and `rag_setup_hours` replaces it."""
+
+FEWEST_TO_TUNE = 50
+"""Below 50 examples tuning is almost never enough for classification ("When to Fine-Tune vs RAG
+vs Prompting")."""
+
+FITS_WINDOW = 0.6
+"""Share of the window that all documents may fill; the rest is for shots, input and answer."""
+
+READ_PER_S, WRITE_PER_S, MATCH_S = 900, 200, 0.02
+"""Prior for a small local model on two cores (tokens/s read, tokens/s written in batches) and for
+one embedded lookup: used before anything is measured, for the order only."""
+
+SHOTS = 5
+"""Few-shot examples: 3-5 ("When to Fine-Tune vs RAG vs Prompting")."""
+MOST_FIXED_SHOTS = 12
+SAMPLE = 16
+CHARS_PER_TOKEN = 4
+
+
+class Planned(Frozen):
+    """A candidate with what it is expected to use and cost."""
+
+    candidate: Candidate
+    usage: Usage
+    """Expected per request."""
+    usd_per_request: Decimal
+    setup_usd: Decimal
+    usd_per_month: Decimal
+    """At the workload: requests, plus set-up spread over the horizon."""
+
+
+def setup_usd(technique: Technique, costs: CostSettings) -> Decimal:
+    """USD once. The user's own hours and rate where given, else `SETUP_USD`."""
+    if costs.labour_usd_per_hour is None:
+        return SETUP_USD[technique]
+    tuning = costs.setup_hours if technique in ("fine-tuning", "hybrid") else None
+    rag = costs.rag_setup_hours if technique in ("rag", "hybrid") else None
+    if tuning is None and rag is None:
+        return SETUP_USD[technique]
+    return costs.labour_usd_per_hour * ((tuning or Decimal(0)) + (rag or Decimal(0)))
+
+
+def monthly_usd(usd_per_request: Decimal, setup: Decimal, task: Task) -> Decimal:
+    """USD a month at the task's workload, set-up spread over its horizon."""
+    work = task.workload
+    return usd_per_request * work.requests_per_month + setup / work.months
+
+
+def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -> list[Candidate]:
+    """Every candidate worth trying, unordered. `context` says how documents are retrieved."""
+    found: list[Candidate] = []
+    embedder = task.models.embedder
+    if isinstance(task.output, LabelsOutput) and task.train:
+        found += [
+            Candidate(model=f"no-llm/{name}", embedder=embedder) for name in ("nearest", "linear")
+        ]
+    for name in task.models.to_try:
+        found += _of_model(task, name, chat(name), context)
+    return found
+
+
+def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list[Candidate]:
+    embedder = task.models.embedder
+    prompt = Prompt(max_output_tokens=answer_tokens(task, model))
+
+    def shots(kind: str, k: int) -> Prompt:
+        return prompt.model_copy(update={"shots": Shots.model_validate({"kind": kind, "k": k})})
+
+    found = [Candidate(model=name, prompt=prompt)]
+    fixed = min(fixed_k(task), len(task.train))
+    if fixed:
+        nearest = shots("nearest", min(SHOTS, len(task.train)))
+        found.append(Candidate(model=name, prompt=shots("fixed", fixed)))
+        found.append(Candidate(model=name, prompt=nearest, embedder=embedder))
+    searching = embedder if context.search != "lexical" else None
+    if task.documents:
+        size = sum(len(d.text) for d in task.documents) / CHARS_PER_TOKEN
+        if size < FITS_WINDOW * model.context_window:
+            found.append(Candidate(model=name, prompt=prompt, context=Context(kind="all")))
+        found.append(Candidate(model=name, prompt=prompt, context=context, embedder=searching))
+        if fixed:
+            few = shots("fixed", min(SHOTS, fixed))
+            found.append(Candidate(model=name, prompt=few, context=context, embedder=searching))
+        gold = context.model_copy(update={"kind": "gold"})
+        found.append(Candidate(model=name, prompt=prompt, context=gold, embedder=searching))
+    if model.trains and len(task.train) >= FEWEST_TO_TUNE:
+        baked = prompt.model_copy(update={"contract": False})
+        weights = Weights(kind="lora", epochs=task.climb.epochs, seed=task.climb.seed)
+        found.append(Candidate(model=name, prompt=baked, weights=weights))
+        if task.documents:
+            found.append(
+                Candidate(
+                    model=name, prompt=baked, context=context, weights=weights, embedder=searching
+                )
+            )
+    return found
+
+
+def fixed_k(task: Task) -> int:
+    """Shots of the fixed prompt: one a label where they are few, else five."""
+    if isinstance(task.output, LabelsOutput):
+        return max(SHOTS, min(len(task.output.labels), MOST_FIXED_SHOTS))
+    return SHOTS
+
+
+def answer_tokens(task: Task, model: ChatModel) -> int:
+    """Room for an answer: half as much again as the longest expected one, and 8 more."""
+    texts = [render(task.output, e.expected) for e in task.train or task.dev]
+    longest = sorted(texts, key=len)[-SAMPLE:]
+    room = max((_tokens(model, t) for t in longest), default=64) * 3 // 2 + 8
+    if isinstance(task.output, TextOutput) and task.output.max_words:
+        room = max(room, task.output.max_words * 8 // 5)
+    return min(room, model.context_window // 2)
+
+
+def _tokens(model: ChatModel, text: str) -> int:
+    return model.count_tokens((Message(role="assistant", content=text),))
+
+
+def plan(
+    task: Task,
+    found: Sequence[Candidate],
+    chat: Callable[[str], ChatModel],
+    price: Callable[[Usage, str], Decimal],
+    costs: CostSettings,
+) -> list[Planned]:
+    """Candidates with expected costs, cheapest first; probes stand last.
+
+    `price` is USD of one answer of a model with that usage.
+    """
+    planned = []
+    for candidate in found:
+        usage = expected_usage(task, candidate, chat)
+        per_request = price(usage, candidate.model)
+        setup = setup_usd(candidate.technique, costs)
+        planned.append(
+            Planned(
+                candidate=candidate,
+                usage=usage,
+                usd_per_request=per_request,
+                setup_usd=setup,
+                usd_per_month=monthly_usd(per_request, setup, task),
+            )
+        )
+    return sorted(planned, key=lambda p: (p.candidate.is_probe, p.usd_per_month, p.candidate.key))
+
+
+def expected_usage(task: Task, candidate: Candidate, chat: Callable[[str], ChatModel]) -> Usage:
+    """Tokens and seconds of one request, reckoned from a few training examples."""
+    if candidate.technique == "no-llm":
+        return Usage(seconds=MATCH_S)
+    model = chat(candidate.model)
+    sample = (task.train or task.dev)[:SAMPLE]
+    contract = describe(task.output)
+    asked = [
+        model.count_tokens(
+            build_messages(task.instruction, contract, candidate.prompt, (), (), e.input_text())
+        )
+        for e in sample
+    ]
+    answers = [_tokens(model, render(task.output, e.expected)) for e in sample]
+    shot = fmean(_tokens(model, e.input_text()) for e in sample) + fmean(answers)
+    read = fmean(asked) + candidate.prompt.shots.k * shot + _context_tokens(task, candidate)
+    written = fmean(answers)
+    return Usage(
+        input_tokens=round(read),
+        output_tokens=round(written),
+        seconds=read / READ_PER_S + written / WRITE_PER_S,
+    )
+
+
+def _context_tokens(task: Task, candidate: Candidate) -> float:
+    context = candidate.context
+    if context.kind == "none":
+        return 0.0
+    chars = context.k * context.chunk_chars
+    if context.kind == "all":
+        chars = sum(len(d.text) for d in task.documents)
+    return chars / CHARS_PER_TOKEN

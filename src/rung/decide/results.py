@@ -1,0 +1,151 @@
+"""What is known of each candidate, and the verdict: plain data that `run.json` holds."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from rung.candidate import Candidate, Technique
+from rung.records import Usage
+from rung.task.types import Frozen, SplitName
+
+State = Literal[
+    "planned",
+    "pass",
+    "drop",
+    "undecided",
+    "hopeless",
+    "incomplete",
+    "skipped",
+    "probe",
+]
+"""planned: not reached. pass: target certified on test. drop: on test, not worth more calls.
+undecided: the test examples ran out. hopeless: left after the pilot on dev. incomplete: calls went
+unanswered, run again. skipped: cannot be run here. probe: an intervention, never shipped."""
+
+
+class Measured(Frozen):
+    """Scores of one candidate on one split."""
+
+    split: SplitName
+    value: float | None = None
+    """Mean score; None where nothing was scored (never 0)."""
+    low: float | None = None
+    high: float | None = None
+    """Two-sided interval at the target's confidence."""
+    n: int = 0
+    """Scores in `value`: answers scored, and calls that can never succeed, counted as 0."""
+    wrong: int = 0
+    """Scored answers without any credit."""
+    errors: int = 0
+    unscored: int = 0
+    method: str = ""
+    certified: float | None = None
+    """Highest target that the scores certify on the test schedule, however early it stopped."""
+    details: dict[str, float] = Field(default_factory=dict)
+    """Means of secondary measures; macro F1 for labels."""
+
+
+class Forecast(Frozen):
+    """Chance that more test examples certify the target."""
+
+    points: tuple[tuple[int, float], ...]
+    """(examples in all, chance)."""
+    ceiling: float
+    """Chance that the true mean reaches the target at all."""
+    must_see: int | None = None
+    """Right answers that the present examples would have had to show; None where none suffice."""
+
+
+class CandidateResult(Frozen):
+    """One row of the ladder."""
+
+    key: str
+    technique: Technique
+    model: str
+    candidate: Candidate
+    state: State = "planned"
+    reason: str = ""
+    dev: Measured | None = None
+    test: Measured | None = None
+    alpha: float | None = None
+    """Error granted to this candidate on the test split."""
+    forecast: Forecast | None = None
+    """Where the test examples ran out: what more of them would do."""
+    cost_per_request_usd: float | None = None
+    """Mean of measured answers; None before any."""
+    expected_cost_per_request_usd: float = 0.0
+    setup_usd: float = 0.0
+    monthly_usd: float | None = None
+    """At the workload: measured requests, plus set-up spread over the horizon."""
+    usage: Usage = Usage()
+    """Mean of a request."""
+    usage_sd: dict[str, float] = Field(default_factory=dict)
+    latency_p95_s: float | None = None
+    """Asked one at a time."""
+    training: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def score(self) -> Measured | None:
+        """Test where there is any, else dev."""
+        return self.test or self.dev
+
+
+class Comparison(Frozen):
+    """The choice beside another candidate on the examples both answered."""
+
+    other: str
+    difference: float
+    """Choice minus other."""
+    low: float
+    high: float
+    p_value: float
+    n: int
+    method: str
+
+
+class Verdict(Frozen):
+    """The answer to "which is the cheapest that is good enough?"."""
+
+    status: Literal["sufficient", "insufficient", "undecided"]
+    choice: str | None = None
+    """A candidate's key."""
+    reasons: tuple[str, ...] = ()
+    next_step: str = ""
+    comparisons: tuple[Comparison, ...] = ()
+
+
+class Calls(Frozen):
+    """Model calls: of this invocation, and what running everything on everything would take."""
+
+    made: int = 0
+    cached: int = 0
+    used: int = 0
+    """Calls behind the recorded attempts, whenever they were made."""
+    exhaustive: int = 0
+
+
+class RunResult(Frozen):
+    """One object that says everything: `run.json` and `rung climb --json`."""
+
+    run: str
+    task: str
+    fingerprint: str
+    metric: str
+    target: float
+    confidence: float
+    verdict: Verdict
+    candidates: tuple[CandidateResult, ...]
+    calls: Calls
+    sizes: dict[SplitName, int]
+    spent_usd: float = 0.0
+    seconds: float = 0.0
+    seed: int = 0
+    notes: tuple[str, ...] = ()
+    ledger: str = ""
+    workload: dict[str, int] = Field(default_factory=dict)
+    prices: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    started: str = ""
+    finished: bool = False

@@ -1,0 +1,128 @@
+"""The verdict from the evidence. Pure: no calls, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rung.decide.results import CandidateResult, Comparison, Measured, Verdict
+from rung.task.types import Target
+
+
+def decide(
+    results: Sequence[CandidateResult],
+    target: Target,
+    comparisons: Sequence[Comparison] = (),
+) -> Verdict:
+    """Name the cheapest candidate that passed; say insufficient or undecided where none did."""
+    rows = [r for r in results if r.state != "probe"]
+    passed = [r for r in rows if r.state == "pass" and within_limits(r, target) is None]
+    if passed:
+        choice = min(passed, key=lambda r: (r.monthly_usd or 0.0, r.key))
+        return Verdict(
+            status="sufficient",
+            choice=choice.key,
+            reasons=_why_chosen(choice, rows, target),
+            next_step="Serve it from .rung/winner, or raise the target and climb on.",
+            comparisons=tuple(comparisons),
+        )
+    open_ends = [r for r in rows if r.state in ("undecided", "incomplete", "planned")]
+    reasons = tuple(_why_not(r, target) for r in rows) or ("No candidate could be tried.",)
+    if open_ends or not rows or all(r.state == "skipped" for r in rows):
+        return Verdict(status="undecided", reasons=reasons, next_step=_more(open_ends, target))
+    return Verdict(status="insufficient", reasons=reasons, next_step=_beyond(rows, target))
+
+
+def within_limits(row: CandidateResult, target: Target) -> str | None:
+    """Why the candidate breaks a limit on cost or latency; None where it keeps them."""
+    most, cost = target.max_cost_per_request, row.cost_per_request_usd
+    if most is not None and cost is not None and cost > most:
+        return f"costs ${cost:.6f} a request, at most ${most} is allowed"
+    slowest, latency = target.max_latency_p95_s, row.latency_p95_s
+    if slowest is not None and latency is not None and latency > slowest:
+        return f"takes {latency:.2f} s (p95), at most {slowest} s are allowed"
+    return None
+
+
+def certified_text(measured: Measured | None) -> str:
+    """A score as prose: value, certified bound, examples."""
+    if measured is None or measured.value is None:
+        return "nothing scored"
+    bound = f", at least {measured.certified:.3f} certified" if measured.certified else ""
+    return f"{measured.value:.3f} on {measured.n} {measured.split} examples{bound}"
+
+
+def _why_chosen(
+    choice: CandidateResult, rows: Sequence[CandidateResult], target: Target
+) -> tuple[str, ...]:
+    reasons = [
+        f"{choice.key} ({choice.technique}) reaches {target.metric} {certified_text(choice.test)} "
+        f"(target {target.score:g}, confidence {target.confidence:g})."
+    ]
+    tried = [r for r in rows if r is not choice and r.state != "planned"]
+    reasons += [_why_not(r, target) for r in tried]
+    dearest = max(
+        (r for r in rows if r.cost_per_request_usd is not None),
+        key=lambda r: r.cost_per_request_usd or 0.0,
+    )
+    if dearest is not choice and choice.cost_per_request_usd:
+        times = (dearest.cost_per_request_usd or 0.0) / choice.cost_per_request_usd
+        reasons.append(f"A request to {dearest.key} costs {times:.1f} times as much.")
+    unreached = [r.key for r in rows if r.state == "planned"]
+    if unreached:
+        reasons.append(f"Not tried, expected to cost more: {', '.join(unreached)}.")
+    return tuple(reasons)
+
+
+def _why_not(row: CandidateResult, target: Target) -> str:
+    broken = within_limits(row, target)
+    if row.state == "pass":
+        return f"{row.key}: passes too" + (f", but {broken}." if broken else ", at a higher cost.")
+    words = {
+        "drop": "left on test",
+        "hopeless": "left after the pilot on dev",
+        "undecided": "undecided",
+        "incomplete": "incomplete",
+        "skipped": "skipped",
+        "planned": "not reached",
+    }
+    said = f"{row.key}: {words.get(row.state, row.state)}"
+    if row.score is not None:
+        said += f", {certified_text(row.score)}"
+    return said + (f" ({row.reason})." if row.reason else ".")
+
+
+def _more(rows: Sequence[CandidateResult], target: Target) -> str:
+    """What would settle an undecided climb."""
+    if any(r.state == "incomplete" for r in rows):
+        return "Some calls went unanswered: run the same command again; nothing is paid twice."
+    tested = [r for r in rows if r.test is not None and r.forecast is not None]
+    if not tested:
+        return "Nothing was measured on test: add examples, or give the climb a larger budget."
+    closest = max(tested, key=_value)
+    ahead, n = closest.forecast, closest.test.n if closest.test else 0
+    assert ahead is not None
+    chances = ", ".join(f"{chance:.0%} with {size}" for size, chance in ahead.points)
+    must = (
+        f"with {n} test examples {ahead.must_see} right certify {target.score:g}"
+        if ahead.must_see
+        else f"{n} test examples can never certify {target.score:g}"
+    )
+    return (
+        f"Cannot tell on {n} test examples ({must}). Chance that {closest.key} is certified with "
+        f"more: {chances}; chance that it is good enough at all: {ahead.ceiling:.0%}. Add labelled "
+        "test examples, or lower the target."
+    )
+
+
+def _beyond(rows: Sequence[CandidateResult], target: Target) -> str:
+    best = max((r for r in rows if r.score and r.score.value is not None), key=_value, default=None)
+    if best is None:
+        return "No candidate was scored: look at the errors first."
+    return (
+        f"Nothing here reaches {target.score:g}; the best was {best.key} with {_value(best):.3f}. "
+        "Try a stronger model in [models], more training examples, or a lower target."
+    )
+
+
+def _value(row: CandidateResult) -> float:
+    return (row.score.value if row.score else None) or 0.0
