@@ -1,9 +1,10 @@
 """Measure how few calls a decision takes, and whether its promises hold. No model is called.
 
-    python benchmarks/decision.py [--json] [--replicates N] [--only B1,B2,B3,B4,B11]
+    python benchmarks/decision.py [--json] [--replicates N] [--only B1,B2,B3,B4,B11,gate]
 
 B1 simulated ladders, B2 false selections on the worst ladders, B3 real paired tables, B4
-forecasts, B11 speed. Each prints its seed, its sizes, its result and whether the goal is met.
+forecasts, B11 speed, gate the learning curve. Each prints its seed, its sizes, its result and
+whether the goal is met. About two minutes on one core.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from decision_parts import b1, b2, b3, b4, b11
+from decision_parts import b1, b2, b3, b4, b11, gate
 from decision_parts.report import Report
 
 
@@ -24,7 +25,7 @@ def main() -> int:
     parser.add_argument(
         "--replicates", type=int, default=2000, help="of B1 (B2 runs five times as many)"
     )
-    parser.add_argument("--only", default="B1,B2,B3,B4,B11", help="comma-separated names")
+    parser.add_argument("--only", default="B1,B2,B3,B4,B11,gate", help="comma-separated names")
     parser.add_argument(
         "--no-agentopt", action="store_true", help="leave AgentOpt's own environment alone"
     )
@@ -36,6 +37,7 @@ def main() -> int:
         "B3": lambda: b3.run(size, rival),
         "B4": lambda: b4.run(size),
         "B11": b11.run,
+        "gate": lambda: gate.run(size),
     }
     names = [name.strip() for name in arguments.only.split(",") if name.strip()]
     unknown = [name for name in names if name not in parts]

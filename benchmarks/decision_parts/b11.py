@@ -9,6 +9,7 @@ import numpy as np
 
 from decision_parts.report import Goal, Report
 from rung.evidence import sequential
+from rung.evidence.boundaries import binomial_pmf
 
 SEED = 1111
 EXAMPLES, CANDIDATES, TARGET, ALPHA = 2000, 20, 0.8, 0.05
@@ -21,9 +22,7 @@ def run() -> Report:
     plan_worst, look_worst = 0.0, 0.0
     for mode in ("traffic", "fast", "replay", "suite"):
         design = sequential(TARGET, ALPHA / CANDIDATES, EXAMPLES, 10, mode=mode)
-        plan = _least(
-            lambda mode=mode: sequential(TARGET, ALPHA / CANDIDATES, EXAMPLES, 10, mode=mode), 1
-        )
+        plan = _least(lambda mode=mode: _fresh_plan(mode), 1)
         look = _least(lambda design=design: design.look(scores), 40)
         look_list = _least(lambda design=design: design.look(listed), 40)
         bound = _first_bound(mode, scores)
@@ -54,6 +53,12 @@ def run() -> Report:
     report.goals.append(Goal.at_most("boundaries of one plan, ms", plan_worst * 1e3, 100))
     report.goals.append(Goal.at_most("one look at 2,000 scores, us", look_worst * 1e6, 50))
     return report
+
+
+def _fresh_plan(mode: str) -> object:
+    """A plan worked out from nothing: the laws kept from the last one are thrown away."""
+    binomial_pmf.cache_clear()
+    return sequential(TARGET, ALPHA / CANDIDATES, EXAMPLES, 10, mode=mode)
 
 
 def _first_bound(mode: str, scores: np.ndarray) -> float:

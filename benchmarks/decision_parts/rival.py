@@ -36,14 +36,17 @@ def replay_tables(tables: np.ndarray) -> Replay | str:
     with tempfile.TemporaryDirectory() as folder:
         given, made = Path(folder) / "tables.npy", Path(folder) / "result.npz"
         np.save(given, tables.astype(np.int8))
-        done = subprocess.run(
-            [str(python), "-I", str(WORKER), str(given), str(made)],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [str(python), "-I", str(WORKER), str(given), str(made)],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            return f"the worker did not finish ({type(error).__name__})"
         if done.returncode != 0:
             return f"the worker failed: {done.stderr.strip().splitlines()[-1:]}"
         with np.load(made) as result:
