@@ -23,7 +23,7 @@ from rung.models.base import Adapter, Message
 from rung.models.local.card import sha256_file
 from rung.models.local.codec import Codec
 from rung.models.local.engine import LocalModel
-from rung.models.local.machine import MACHINE
+from rung.models.local.machine import at_work
 from rung.models.local.network import load_base
 from rung.task.types import Frozen
 from rung.tuning.batches import Encoded, collate, epoch_order, in_order
@@ -149,7 +149,7 @@ class _Trainer:
         ]
         self._steps = sum(map(len, self._epochs))
         self._step = 0
-        with MACHINE.turn():
+        with at_work():
             self.model = _with_lora(base, weights)
             self._parameters = [p for p in self.model.parameters() if p.requires_grad]
             # bf16 has too few digits to add small steps up: they are added up here.
@@ -182,7 +182,7 @@ class _Trainer:
     def _learn(self, examples: list[Encoded]) -> tuple[float, int]:
         import torch
 
-        with MACHINE.turn():
+        with at_work():
             started = time.perf_counter()
             loss, answers = self._loss(examples)
             loss.backward()
@@ -222,7 +222,7 @@ class _Trainer:
         say("loss on dev", self._step / self._steps)
         total, count = 0.0, 0
         for batch in in_order(self._dev, ROWS, STEP_TOKENS):
-            with MACHINE.turn(), torch.inference_mode():
+            with at_work(), torch.inference_mode():
                 started = time.perf_counter()
                 loss, answers = self._loss([self._dev[i] for i in batch])
                 total, count = total + float(loss) * answers, count + answers

@@ -116,26 +116,25 @@ def _nearer(prompts: Sequence[Tokens], below: int | None, above: int) -> bool:
 
 
 class Padded(NamedTuple):
-    """Rows of different lengths as rectangles, padded on the left."""
+    """Rows of different lengths as rectangles, padded on the right.
+
+    A token's position is also its place in the cache, whatever else is in the batch. What
+    padding leaves in the cache is overwritten before any later token may look at it.
+    """
 
     ids: NDArray[np.int64]
-    """(rows, longest); padding holds `fill`."""
-    mask: NDArray[np.int64]
-    """(rows, longest); 1 where a token is real."""
+    """(rows, longest)"""
     positions: NDArray[np.int64]
-    """(rows, longest); a real token's place in its own text, 0 for padding."""
+    """(rows, longest); each token's place in its own text, padding counted on."""
+    last: NDArray[np.int64]
+    """(rows,); the column of each row's last real token."""
 
 
-def pad_left(rows: Sequence[Tokens], starts: Sequence[int], fill: int) -> Padded:
+def pad_right(rows: Sequence[Tokens], starts: Sequence[int], fill: int = 0) -> Padded:
     """Pad rows to the longest; `starts` is the position of each row's first token."""
     longest = max(map(len, rows))
-    shape = (len(rows), longest)
-    ids = np.full(shape, fill, dtype=np.int64)
-    mask = np.zeros(shape, dtype=np.int64)
-    positions = np.zeros(shape, dtype=np.int64)
-    for at, (row, start) in enumerate(zip(rows, starts, strict=True)):
-        if row:
-            ids[at, -len(row) :] = row
-            mask[at, -len(row) :] = 1
-            positions[at, -len(row) :] = np.arange(start, start + len(row))
-    return Padded(ids, mask, positions)
+    ids = np.full((len(rows), longest), fill, dtype=np.int64)
+    for at, row in enumerate(rows):
+        ids[at, : len(row)] = row
+    positions = np.asarray(starts, dtype=np.int64)[:, None] + np.arange(longest)
+    return Padded(ids, positions, np.array([len(row) - 1 for row in rows], dtype=np.int64))

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rung.errors import ProviderError
-from rung.models.local.batching import Tokens, pad_left
+from rung.models.local.batching import Tokens, pad_right
 from rung.models.local.constrain import Constraint
 from rung.models.local.kv import Prefix
-from rung.models.local.network import Network
+from rung.models.local.network import Cache, Network
 from rung.records import Finish
 
 if TYPE_CHECKING:
@@ -116,17 +116,14 @@ def decode(network: Network, rows: Sequence[Row], prefix: Prefix | None) -> tupl
     `prefix` holds the tokens that all prompts begin with, already computed. The returned
     prefix covers the first row's prompt where the batch has one row, else it is empty.
     """
-    import torch
-
     started = time.perf_counter()
     shared = prefix.length if prefix else 0
     cache = network.new_cache(len(rows), prefix)
-    seen = torch.ones((len(rows), shared), dtype=torch.long)
     active = list(rows)
     pending = [row.prompt[shared:] + row.begin() for row in active]
     lengths = [shared] * len(rows)
-    logits, seen = _step(network, pending, lengths, seen, cache)
-    kept = _kept(network, rows, cache)
+    logits = network.forward(pad_right(pending, lengths), cache)
+    kept = _kept(rows, cache)
     read = time.perf_counter()
     while True:
         lengths = [n + len(p) for n, p in zip(lengths, pending, strict=True)]
@@ -136,37 +133,26 @@ def decode(network: Network, rows: Sequence[Row], prefix: Prefix | None) -> tupl
             break
         if len(alive) < len(active):
             network.keep_rows(cache, alive)
-            seen = seen[alive]
             active = [active[at] for at in alive]
             pending = [pending[at] for at in alive]
             lengths = [lengths[at] for at in alive]
-        logits, seen = _step(network, pending, lengths, seen, cache)
+        logits = network.forward(pad_right(pending, lengths), cache)
     return Timing(read - started, time.perf_counter() - read), kept
 
 
 def read_prefix(network: Network, tokens: Tokens, known: Prefix | None) -> Prefix:
     """Compute the keys and values of `tokens`, whose first ones `known` holds already."""
-    import torch
-
     have = known.length if known else 0
     cache = network.new_cache(1, known)
-    seen = torch.ones((1, have), dtype=torch.long)
-    _step(network, [tokens[have:]], [have], seen, cache)
-    return Prefix(len(tokens), [(layer.keys, layer.values) for layer in cache.layers])
+    network.forward(pad_right([tokens[have:]], [have]), cache)
+    return Prefix(len(tokens), [layer.first(len(tokens)) for layer in cache.held.layers])
 
 
-def _step(
-    network: Network, pending: list[Tokens], lengths: list[int], seen: Tensor, cache: object
-) -> tuple[Tensor, Tensor]:
-    return network.forward(pad_left(pending, lengths, fill=0), seen, cache)
-
-
-def _kept(network: Network, rows: Sequence[Row], cache: object) -> Prefix:
-    if len(rows) > 1 or not network.shares_prefixes:
+def _kept(rows: Sequence[Row], cache: Cache) -> Prefix:
+    if len(rows) > 1 or cache.slots is None:
         return Prefix(0, [])
     length = len(rows[0].prompt)
-    layers = [(layer.keys, layer.values) for layer in cache.layers]  # type: ignore[attr-defined]
-    return Prefix(length, layers).first(length)
+    return Prefix(length, [layer.first(length) for layer in cache.held.layers])
 
 
 def _choose(rows: list[Row], logits: Tensor) -> list[Tokens]:

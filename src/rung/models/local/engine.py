@@ -22,7 +22,7 @@ from rung.models.local.codec import Codec
 from rung.models.local.constrain import ChoiceConstraint, Constrainer
 from rung.models.local.decoding import Row, Timing, decode, read_prefix
 from rung.models.local.kv import Prefix, PrefixStore
-from rung.models.local.machine import MACHINE
+from rung.models.local.machine import at_work
 from rung.models.local.network import Network
 from rung.records import Usage
 
@@ -159,13 +159,15 @@ class Worker:
         return [same[i] for i in plan([job.prompt for job in same], room, self._limits)]
 
     def _answer(self, jobs: list[Job]) -> None:
-        with MACHINE.turn():
+        with at_work():
             if self._network is None:
                 self._network = Network(self._folder)
             rows = [self._row(job) for job in jobs]
             good = [(job, row) for job, row in zip(jobs, rows, strict=True) if not row.error]
-            if good:
-                self._compute([job for job, _ in good], [row for _, row in good])
+            size = len(good) if self._network.batches else 1
+            for at in range(0, len(good), max(1, size)):
+                part = good[at : at + size]
+                self._compute([job for job, _ in part], [row for _, row in part])
         for job, row in zip(jobs, rows, strict=True):
             if row.error is not None:
                 job.future.set_exception(row.error)
@@ -210,7 +212,7 @@ class Worker:
         """What is known of the prompts' common beginning, and how many tokens it cost now."""
         assert self._network is not None
         length = shared_prefix(prompts)
-        if not self._network.shares_prefixes or length < MIN_PREFIX:
+        if not self._network.batches or length < MIN_PREFIX:
             return None, 0
         tokens = prompts[0][:length]
         known = self._prefixes.longest(key, tokens)

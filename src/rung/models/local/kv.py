@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-GROW = 64
-"""Positions that a full buffer grows by."""
+STEP = 64
+"""Attention reads the cache in multiples of this: its sums are then the same for a text
+alone and beside longer ones, which keeps near ties from falling either way."""
 
 
 class Prefix(NamedTuple):
@@ -32,10 +33,29 @@ class Prefix(NamedTuple):
         return sum(2 * k.numel() * k.element_size() for k, _ in self.layers)
 
 
+class Slots:
+    """Where the next forward pass writes: shared by all layers of one cache."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        """Positions in use, of the longest row."""
+        self.rows: Tensor | None = None
+        """(rows, 1)"""
+        self.columns: Tensor | None = None
+        """(rows, new tokens)"""
+        self.together: slice | None = None
+        """The columns, where they are the same for all rows."""
+
+    @property
+    def visible(self) -> int:
+        """Positions that attention reads, masked ones included."""
+        return -(-self.length // STEP) * STEP
+
+
 class GrowingLayer:
     """One layer's cache, written in place: transformers' own copies everything every token.
 
-    Looks to transformers like its `DynamicLayer`.
+    Looks to transformers like its `DynamicLayer`. A token's slot is its position.
     """
 
     is_sliding = False
@@ -43,66 +63,55 @@ class GrowingLayer:
     is_croppable = False
     is_initialized = True
 
-    def __init__(self, rows: int, start: tuple[Tensor, Tensor] | None) -> None:
+    def __init__(self, slots: Slots, rows: int, start: tuple[Tensor, Tensor] | None) -> None:
+        self._slots = slots
         self._rows = rows
         self._start = start
-        self._length = 0 if start is None else int(start[0].shape[2])
-        self._keys: Tensor | None = None
-        self._values: Tensor | None = None
-
-    @property
-    def keys(self) -> Tensor:
-        """Every key so far: (rows, heads, length, head size)."""
-        assert self._keys is not None
-        return self._keys[:, :, : self._length]
-
-    @property
-    def values(self) -> Tensor:
-        """Every value so far: (rows, heads, length, head size)."""
-        assert self._values is not None
-        return self._values[:, :, : self._length]
+        self._both: list[Tensor] = []
 
     def update(self, keys: Tensor, values: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        """Append the new positions and return all of them."""
-        end = self._length + int(keys.shape[2])
-        self._make_room(keys, end)
-        assert self._keys is not None and self._values is not None
-        self._keys[:, :, self._length : end] = keys
-        self._values[:, :, self._length : end] = values
-        self._length = end
-        return self.keys, self.values
+        """Write the new positions and return all that attention reads."""
+        slots = self._slots
+        self._make_room(keys)
+        for buffer, new in zip(self._both, (keys, values), strict=True):
+            if slots.together is not None:
+                buffer[:, :, slots.together] = new
+            else:
+                buffer[slots.rows, :, slots.columns] = new.transpose(1, 2)
+        keys, values = (buffer[:, :, : slots.visible] for buffer in self._both)
+        return keys, values
 
     def select(self, rows: Tensor) -> None:
         """Keep only these rows."""
-        assert self._keys is not None and self._values is not None
-        self._keys = self._keys.index_select(0, rows)
-        self._values = self._values.index_select(0, rows)
+        self._both = [buffer.index_select(0, rows) for buffer in self._both]
         self._rows = len(rows)
 
+    def first(self, length: int) -> tuple[Tensor, Tensor]:
+        """The first row's first positions: two of (1, heads, length, head size)."""
+        keys, values = (buffer[:1, :, :length] for buffer in self._both)
+        return keys, values
+
     def get_seq_length(self) -> int:
-        """Positions held."""
-        return self._length
+        """Positions in use."""
+        return self._slots.length
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """Length and offset that the attention mask needs."""
-        return self._length + query_length, 0
+        """Length and offset of the attention mask."""
+        return self._slots.visible, 0
 
     def get_max_length(self) -> int:
         """No limit."""
         return -1
 
-    def _make_room(self, like: Tensor, end: int) -> None:
-        if self._keys is not None and self._keys.shape[2] >= end:
+    def _make_room(self, like: Tensor) -> None:
+        if self._both and self._both[0].shape[2] >= self._slots.visible:
             return
-        old_keys, old_values = self._keys, self._values
-        shape = (self._rows, like.shape[1], end + GROW, like.shape[3])
-        self._keys, self._values = like.new_empty(shape), like.new_empty(shape)
-        if old_keys is not None and old_values is not None:
-            self._keys[:, :, : self._length] = old_keys[:, :, : self._length]
-            self._values[:, :, : self._length] = old_values[:, :, : self._length]
-        elif self._start is not None:
-            self._keys[:, :, : self._length] = self._start[0]
-            self._values[:, :, : self._length] = self._start[1]
+        shape = (self._rows, like.shape[1], self._slots.visible + STEP, like.shape[3])
+        before = self._both or list(self._start or ())
+        # Zeros: what is masked out is still multiplied, by zero, and must be a number.
+        self._both = [like.new_zeros(shape), like.new_zeros(shape)]
+        for buffer, old in zip(self._both, before):  # noqa: B905 - nothing before at the start
+            buffer[:, :, : old.shape[2]] = old
         self._start = None
 
 

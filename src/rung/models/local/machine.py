@@ -6,11 +6,14 @@ other, so every batch, every embedding call and every training step takes a turn
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from rung.errors import UserError
 
@@ -44,12 +47,8 @@ class Turns:
                     self._busy = False
 
 
-MACHINE = Turns()
-"""The one lock of this process."""
-
-
 def thread_count() -> int:
-    """Threads for torch: `RUNG_THREADS`, else every core this process may use."""
+    """Most threads for torch: `RUNG_THREADS`, else every core this process may use."""
     text = os.environ.get("RUNG_THREADS")
     if text is None:
         affinity = getattr(os, "sched_getaffinity", None)
@@ -57,3 +56,85 @@ def thread_count() -> int:
     if not text.isdigit() or int(text) < 1:
         raise UserError(f"RUNG_THREADS is {text!r}: set it to a whole number of threads, 1 or more")
     return int(text)
+
+
+class Load(NamedTuple):
+    """Processor seconds since the machine started."""
+
+    at: float
+    """When it was read, in seconds."""
+    machine: float
+    """All cores, all programs."""
+    own: float
+    """This process."""
+
+
+def free_threads(before: Load, now: Load, most: int) -> int:
+    """Threads that find a core of their own: 1 to `most`, by what others used in between.
+
+    Threads wait for each other at every operation, so one that shares its core with another
+    program slows down all: two threads on one and a half cores are slower than one.
+    """
+    others = (now.machine - before.machine - now.own + before.own) / (now.at - before.at)
+    return max(1, min(most, math.floor(most - others + 0.5)))
+
+
+class Pace:
+    """Sets torch's threads before each piece of work to the cores that are free now.
+
+    `RUNG_THREADS` fixes the number. Without Linux's load figures it is always the most.
+    """
+
+    WINDOW_S = 0.5
+    """Load is judged over at least this long."""
+
+    def __init__(self) -> None:
+        self._before = _load()
+        self._threads: int | None = None
+
+    def set_threads(self) -> None:
+        """Call before a piece of work, in the thread that does it."""
+        import torch
+
+        if self._threads is None or "RUNG_THREADS" in os.environ:
+            self._threads = thread_count()
+        now = _load()
+        if now is not None and "RUNG_THREADS" not in os.environ:
+            if self._before is not None and now.at - self._before.at >= self.WINDOW_S:
+                self._threads = free_threads(self._before, now, thread_count())
+                self._before = now
+        if torch.get_num_threads() != self._threads:
+            torch.set_num_threads(self._threads)
+
+
+def _load() -> Load | None:
+    try:
+        with open("/proc/stat", encoding="ascii") as file:
+            ticks = [int(number) for number in file.readline().split()[1:9]]
+        busy = sum(ticks) - ticks[3] - ticks[4]  # All but idle and waiting for disks.
+        own = os.times()
+        return Load(time.monotonic(), busy / os.sysconf("SC_CLK_TCK"), own.user + own.system)
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """Hold the machine for one piece of torch work, with as many threads as are free."""
+    with MACHINE.turn():
+        PACE.set_threads()
+        yield
+
+
+MACHINE = Turns()
+"""The one lock of this process."""
+PACE = Pace()
+
+
+def quiet_waiting() -> None:
+    """Before torch is first imported: let its threads sleep soon instead of spinning.
+
+    Spinning threads steal the cores of whatever else runs. Has no effect once torch is loaded.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")

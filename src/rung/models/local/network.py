@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rung.errors import MissingExtraError, ProviderError, UserError
 from rung.models.base import Adapter
+from rung.models.local.attention import use_packed_attention
 from rung.models.local.batching import Padded
-from rung.models.local.kv import GrowingLayer, Prefix
-from rung.models.local.machine import thread_count
+from rung.models.local.kv import GrowingLayer, Prefix, Slots
+from rung.models.local.machine import quiet_waiting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,6 +26,7 @@ def load_base(folder: Path) -> Any:
     Raises `MissingExtraError` without the extra `local`, `UserError` where transformers
     cannot load the folder.
     """
+    quiet_waiting()
     try:
         import torch
         from transformers import AutoModelForCausalLM
@@ -32,7 +34,6 @@ def load_base(folder: Path) -> Any:
     except ImportError as error:
         raise MissingExtraError("a local model", "local") from error
     disable_progress_bar()
-    torch.set_num_threads(thread_count())
     try:
         model = AutoModelForCausalLM.from_pretrained(
             str(folder), dtype=torch.bfloat16, attn_implementation="sdpa", local_files_only=True
@@ -40,6 +41,15 @@ def load_base(folder: Path) -> Any:
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"transformers cannot load {str(folder)!r}: {error}") from error
     return model.eval().requires_grad_(False)
+
+
+class Cache(NamedTuple):
+    """What a batch has read so far."""
+
+    held: Any
+    """transformers' cache."""
+    slots: Slots | None
+    """None for a model with sliding windows."""
 
 
 class Network:
@@ -56,9 +66,13 @@ class Network:
         self._loaded: OrderedDict[str, None] = OrderedDict()
         self._config = self._base.config
         layers = DynamicCache(config=self._config).layers
-        self.shares_prefixes = all(type(layer) is DynamicLayer for layer in layers)
-        """False for models with sliding windows, whose caches cannot be cut at any place."""
+        self.batches = all(type(layer) is DynamicLayer for layer in layers)
+        """False for models with sliding windows: they run one text at a time, as they come."""
+        if self.batches:
+            use_packed_attention(self._base)
         self._layers = len(layers)
+        self._last: Tensor | None = None
+        self._base.get_output_embeddings().register_forward_pre_hook(self._only_last)
 
     def use(self, adapter: Adapter | None) -> None:
         """Switch to an adapter, or to the base weights. Raises `ProviderError` if unusable."""
@@ -72,46 +86,62 @@ class Network:
         self._tuned.base_model.enable_adapter_layers()
         self._tuned.set_adapter(adapter.digest)
 
-    def new_cache(self, rows: int, prefix: Prefix | None) -> Any:
+    def new_cache(self, rows: int, prefix: Prefix | None) -> Cache:
         """A cache for `rows` texts that all begin with `prefix`."""
         from transformers import DynamicCache
 
-        if not self.shares_prefixes:
-            return DynamicCache(config=self._config)
-        cache = DynamicCache()
+        if not self.batches:
+            return Cache(DynamicCache(config=self._config), None)
+        held, slots = DynamicCache(), Slots(prefix.length if prefix else 0)
         starts = prefix.layers if prefix else [None] * self._layers
-        cache.layers = [GrowingLayer(rows, start) for start in starts]
-        return cache
+        held.layers = [GrowingLayer(slots, rows, start) for start in starts]
+        return Cache(held, slots)
 
-    def keep_rows(self, cache: Any, rows: list[int]) -> None:
+    def keep_rows(self, cache: Cache, rows: list[int]) -> None:
         """Drop the other rows from a cache."""
         import torch
 
-        chosen = torch.tensor(rows)
-        if not self.shares_prefixes:
-            cache.batch_select_indices(chosen)
-            return
-        for layer in cache.layers:
-            layer.select(chosen)
+        for layer in cache.held.layers:
+            layer.select(torch.tensor(rows))
 
-    def forward(self, padded: Padded, seen: Tensor, cache: Any) -> tuple[Tensor, Tensor]:
-        """Logits after each row's last token (rows, vocabulary), and the mask seen so far.
-
-        `seen` is the mask of what the cache holds: (rows, positions). The cache grows.
-        """
+    def forward(self, padded: Padded, cache: Cache) -> Tensor:
+        """Logits after each row's last token, (rows, vocabulary). The cache grows."""
         import torch
 
-        mask = torch.cat([seen, torch.from_numpy(padded.mask)], dim=1)
+        positions = torch.from_numpy(padded.positions)
+        self._last = torch.from_numpy(padded.last)
         with torch.inference_mode():
+            mask = None if cache.slots is None else self._place(positions, cache.slots)
             out = self._base(
                 input_ids=torch.from_numpy(padded.ids),
                 attention_mask=mask,
-                position_ids=torch.from_numpy(padded.positions),
-                past_key_values=cache,
+                position_ids=positions,
+                past_key_values=cache.held,
                 use_cache=True,
-                logits_to_keep=1,
             )
-        return out.logits[:, -1], mask
+        logits: Tensor = out.logits[:, 0]
+        return logits
+
+    @staticmethod
+    def _place(positions: Tensor, slots: Slots) -> Tensor:
+        """Tell the cache where the new tokens go; True where a token may look."""
+        import torch
+
+        first, last = int(positions[:, 0].min()), int(positions[:, -1].max())
+        slots.length = max(slots.length, last + 1)
+        same = last - first + 1 == positions.shape[1]
+        slots.together = slice(first, last + 1) if same else None
+        slots.rows = torch.arange(len(positions))[:, None]
+        slots.columns = positions
+        return torch.arange(slots.visible)[None, None, None] <= positions[:, None, :, None]
+
+    def _only_last(self, _: Any, inputs: tuple[Tensor]) -> tuple[Tensor]:
+        """Before the widest layer: all but each row's last token is dropped."""
+        import torch
+
+        (hidden,) = inputs
+        assert self._last is not None
+        return (hidden[torch.arange(len(hidden)), self._last][:, None],)
 
     def _load(self, adapter: Adapter) -> None:
         from peft import PeftModel
