@@ -1,0 +1,181 @@
+"""`rung plan`: what a climb would try, in which order, and what it may take. Asks no model."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from rung.task.types import Frozen
+
+if TYPE_CHECKING:
+    from rung.climbing import Climber, ClimbOptions
+    from rung.decide.ladder import Planned
+    from rung.task.types import Task
+
+PLANNED_SHARE = 0.8
+"""Of alpha, for the candidates planned at the start (`rung.evidence.ledger`)."""
+
+
+class PlannedRung(Frozen):
+    """One candidate in the order of the ladder; figures are expected, nothing was measured."""
+
+    key: str
+    technique: str
+    model: str
+    description: str
+    probe: bool
+    input_tokens: int
+    output_tokens: int
+    cost_per_request_usd: float
+    setup_usd: float
+    monthly_usd: float
+    training_tokens: int
+    """Read while training, all epochs; 0 without training."""
+
+
+class Amount(Frozen):
+    """What some part of a climb takes."""
+
+    calls: int
+    tokens: int
+    usd: float
+    minutes: float | None
+    """Of models that run on this machine, training left out; None where none does."""
+
+
+class Certification(Frozen):
+    """What the test examples can certify at best."""
+
+    units: int
+    """Test examples, or clusters of them."""
+    target: float
+    alpha: float
+    """Error granted to one candidate."""
+    must_see: int | None
+    """Right answers that certify the target; None where none suffice, or scores are graded."""
+    graded: bool
+
+
+class Plan(Frozen):
+    """One object that says everything: `rung plan --json`."""
+
+    task: str
+    metric: str
+    target: float
+    confidence: float
+    sizes: dict[str, int]
+    requests_per_month: int
+    months: int
+    candidates: tuple[PlannedRung, ...]
+    pilots_only: Amount
+    """Every candidate is left after its pilot on dev."""
+    everything: Amount
+    """Every candidate is asked every example: no climb takes more, retries and repairs aside."""
+    certification: Certification
+    prices_of: str
+
+
+def show_plan(folder: Path, as_json: bool) -> None:
+    """Print the plan of the task in `folder`."""
+    from rung.climbing import ClimbOptions
+    from rung.task.load import load_task
+
+    found = asyncio.run(make_plan(load_task(folder), ClimbOptions()))
+    if as_json:
+        typer.echo(found.model_dump_json(indent=1))
+        return
+    from rich.console import Console
+
+    from rung.cli.plan_text import show
+
+    show(found, Console())
+
+
+async def make_plan(task: Task, options: ClimbOptions) -> Plan:
+    """The plan of a task. Makes no call and leaves no file behind."""
+    from rung.climbing import Climber, Observer
+
+    with tempfile.TemporaryDirectory(prefix="rung-plan-") as nowhere:
+        # A climb keeps its cache beside the task; a plan has nothing to keep.
+        climber = Climber(task, replace(options, folder=Path(nowhere)), Observer())
+        try:
+            rungs = await climber.plan()
+        finally:
+            await climber.tools.aclose()
+    return _plan(task, rungs, climber)
+
+
+def _plan(task: Task, rungs: Sequence[Planned], climber: Climber) -> Plan:
+    pilot = min(len(task.dev), task.climb.dev_size)
+    test = {r.candidate.key: 0 if r.candidate.is_probe else len(task.test) for r in rungs}
+    local = {
+        name: climber.tools.prices.rates.get(name) for name in {r.candidate.model for r in rungs}
+    }
+    timed = {name for name, rates in local.items() if rates is not None and not rates.tokens}
+    return Plan(
+        task=task.name,
+        metric=task.target.metric,
+        target=task.target.score,
+        confidence=task.target.confidence,
+        sizes={"train": len(task.train), "dev": len(task.dev), "test": len(task.test)},
+        requests_per_month=task.workload.requests_per_month,
+        months=task.workload.months,
+        candidates=tuple(_rung(r, task) for r in rungs),
+        pilots_only=_amount(rungs, {r.candidate.key: pilot for r in rungs}, timed),
+        everything=_amount(rungs, {k: pilot + n for k, n in test.items()}, timed),
+        certification=_certification(task, rungs, climber),
+        prices_of=climber.tools.prices.on.isoformat(),
+    )
+
+
+def _rung(rung: Planned, task: Task) -> PlannedRung:
+    from rung.report.words import describe_candidate
+
+    candidate = rung.candidate
+    tuned = candidate.weights.kind == "lora"
+    read = rung.usage.input_tokens + rung.usage.output_tokens
+    return PlannedRung(
+        key=candidate.key,
+        technique=candidate.technique,
+        model=candidate.model,
+        description=describe_candidate(candidate),
+        probe=candidate.is_probe,
+        input_tokens=rung.usage.input_tokens,
+        output_tokens=rung.usage.output_tokens,
+        cost_per_request_usd=float(rung.usd_per_request),
+        setup_usd=float(rung.setup_usd),
+        monthly_usd=float(rung.usd_per_month),
+        training_tokens=read * len(task.train) * candidate.weights.epochs if tuned else 0,
+    )
+
+
+def _amount(rungs: Sequence[Planned], asked: dict[str, int], timed: set[str]) -> Amount:
+    """Expected usage times examples asked. No language model, no call."""
+    pairs = [(r, asked[r.candidate.key]) for r in rungs]
+    here = [(r, n) for r, n in pairs if r.candidate.model in timed]
+    return Amount(
+        calls=sum(n for r, n in pairs if r.candidate.technique != "no-llm"),
+        tokens=sum((r.usage.input_tokens + r.usage.output_tokens) * n for r, n in pairs),
+        usd=float(sum(r.usd_per_request * n for r, n in pairs)),
+        minutes=sum(r.usage.seconds * n for r, n in here) / 60 if here else None,
+    )
+
+
+def _certification(task: Task, rungs: Sequence[Planned], climber: Climber) -> Certification:
+    from rung.climbing.certify import in_order
+    from rung.evidence import must_see
+
+    units = len(in_order(task))
+    tested = sum(not r.candidate.is_probe for r in rungs)
+    alpha = PLANNED_SHARE * (1 - task.target.confidence) / max(1, tested)
+    graded = climber.scorer.graded or task.cluster is not None
+    seen = None if graded or not units else must_see(units, task.target.score, alpha)
+    return Certification(
+        units=units, target=task.target.score, alpha=alpha, must_see=seen, graded=graded
+    )

@@ -1,0 +1,57 @@
+"""`rung report`: the newest run of a task as HTML, in the terminal, as Markdown or JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import typer
+
+from rung.errors import UserError
+from rung.task.wording import did_you_mean
+
+FORMS = ("html", "terminal", "markdown", "json", "schema")
+"""`schema` is the JSON schema of what `json` prints."""
+
+
+def show_report(folder: Path, form: str) -> None:
+    """Write the report of the newest run below `folder`, or print it."""
+    if form not in FORMS:
+        raise UserError(f"unknown format {form!r} in --format; {did_you_mean(form, FORMS)}")
+    from rung.decide.results import RunResult
+    from rung.report.reading import RUN_FILE, newest_run, read_run
+
+    if form == "schema":
+        schema = RunResult.model_json_schema(mode="serialization")
+        typer.echo(json.dumps(schema, indent=1))
+        return
+    run = newest_run(folder if folder.is_dir() else folder.parent)
+    if form == "html":
+        _html(folder, run)
+        return
+    result = read_run(run).result
+    if form == "json":
+        typer.echo((run / RUN_FILE).read_text(encoding="utf-8"), nl=False)
+    elif form == "markdown":
+        from rung.report.markdown import markdown
+
+        typer.echo(markdown(result), nl=False)
+    else:
+        from rich.console import Console
+
+        from rung.report.terminal import show
+
+        show(result, Console())
+
+
+def _html(folder: Path, run: Path) -> None:
+    """Write `report.html`; a task that can no longer be read costs the inputs, not the report."""
+    from rung.report.html import write_report
+    from rung.task.load import load_task
+
+    try:
+        task = load_task(folder)
+    except UserError as error:
+        typer.echo(f"rung: inputs and expected answers are left out: {error}", err=True)
+        task = None
+    typer.echo(str(write_report(run, task)))

@@ -1,0 +1,78 @@
+"""A run as Markdown for a pull request: the verdict, the ladder, what would change it."""
+
+from __future__ import annotations
+
+import re
+
+from rung.decide.results import CandidateResult, RunResult
+from rung.report.terminal import calls_text
+from rung.report.texts import one_line
+from rung.report.words import (
+    STATES,
+    counts,
+    describe,
+    headline,
+    number,
+    per_thousand,
+    score_text,
+    usd,
+)
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+\-!|~])")
+BADGES = {"sufficient": "✅", "insufficient": "❌", "undecided": "❔"}
+HEAD = ("", "candidate", "technique", "score", "on", "at least", "wrong", "errors", "unscored")
+MONEY = ("$/1k", "$/month", "p95", "verdict")
+
+
+def escape(text: str, limit: int = 400) -> str:
+    """Text as Markdown shows it: one line, no mark-up of its own."""
+    return _SPECIAL.sub(r"\\\1", one_line(text, limit))
+
+
+def markdown(result: RunResult) -> str:
+    """The whole comment."""
+    lines = [
+        f"### {BADGES[result.verdict.status]} {escape(result.task)}: {result.verdict.status}",
+        "",
+        f"**{escape(headline(result))}**",
+        "",
+        f"Target: {escape(result.metric)} ≥ {result.target:g} at {result.confidence:.0%} "
+        "confidence.",
+        "",
+        *_table(result),
+        "",
+        *(f"- {escape(reason)}" for reason in result.verdict.reasons),
+        "",
+        f"**Next:** {escape(result.verdict.next_step)}",
+        "",
+        *(f"> {escape(note)}" for note in result.notes),
+        f"<sub>{escape(calls_text(result))} · run `{result.run}` · seed {result.seed}</sub>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(result: RunResult) -> list[str]:
+    head = [*HEAD, *MONEY]
+    right = {"on", "at least", "wrong", "errors", "unscored", "$/1k", "$/month", "p95"}
+    rule = ["--:" if name in right else ":--" for name in head]
+    rows = [_cells(row, result.verdict.choice) for row in result.candidates]
+    return ["| " + " | ".join(cells) + " |" for cells in (head, rule, *rows)]
+
+
+def _cells(row: CandidateResult, choice: str | None) -> list[str]:
+    score = row.score
+    late = "–" if row.latency_p95_s is None else f"{row.latency_p95_s:.2g} s"
+    certified = score.certified if score else None
+    return [
+        "▶" if row.key == choice else "",
+        escape(describe(row)),
+        row.technique,
+        score_text(score).replace("[", "\\[").replace("]", "\\]"),
+        "–" if score is None else f"{score.n} {score.split}",
+        number(certified),
+        *counts(score),
+        per_thousand(row),
+        usd(row.monthly_usd),
+        late,
+        STATES[row.state] + (f" ({escape(row.reason, 120)})" if row.reason else ""),
+    ]

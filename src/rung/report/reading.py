@@ -1,0 +1,79 @@
+"""A run's folder as plain data: `run.json` and `attempts.jsonl`, read and never written."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from rung.decide.results import CandidateResult, RunResult
+from rung.errors import StoreError, UserError
+from rung.records import Attempt
+
+RUN_FILE, ATTEMPTS_FILE = "run.json", "attempts.jsonl"
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a run's folder holds."""
+
+    result: RunResult
+    attempts: tuple[Attempt, ...] = ()
+    hashes: dict[str, str] = field(default_factory=dict)
+    """sha256 of the files that were read."""
+    unreadable: int = 0
+    """Lines of `attempts.jsonl` that could not be read: a kill may cut the last one short."""
+
+    def row(self, key: str | None) -> CandidateResult | None:
+        """The candidate with that key."""
+        return next((r for r in self.result.candidates if r.key == key), None)
+
+
+def newest_run(folder: Path) -> Path:
+    """The folder of the run below `folder/.rung/runs` that was written last."""
+    runs = sorted(
+        (folder / ".rung" / "runs").glob(f"*/{RUN_FILE}"), key=lambda p: p.stat().st_mtime
+    )
+    if not runs:
+        raise UserError(f"no run below {folder}: run `rung climb {folder}` first")
+    return runs[-1].parent
+
+
+def read_run(folder: Path) -> FinishedRun:
+    """Read a run. Raises `StoreError` where `run.json` is missing or broken."""
+    try:
+        plain = (folder / RUN_FILE).read_bytes()
+        result = RunResult.model_validate_json(plain)
+    except OSError as error:
+        raise StoreError(f"{folder / RUN_FILE} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        problem = str(error).splitlines()[0]
+        raise StoreError(
+            f"{folder / RUN_FILE} is not a run ({problem}): run `rung climb` again, which writes "
+            "it anew without asking a model"
+        ) from error
+    path = folder / ATTEMPTS_FILE
+    lines = path.read_bytes() if path.exists() else b""
+    attempts, unreadable = _attempts(lines)
+    hashes = {RUN_FILE: hashlib.sha256(plain).hexdigest()}
+    if lines:
+        hashes[ATTEMPTS_FILE] = hashlib.sha256(lines).hexdigest()
+    return FinishedRun(result, attempts, hashes, unreadable)
+
+
+def _attempts(lines: bytes) -> tuple[tuple[Attempt, ...], int]:
+    """The newest attempt of each candidate at each example, in the order of the file."""
+    kept: dict[tuple[str, str, str], Attempt] = {}
+    unreadable = 0
+    for line in lines.split(b"\n"):
+        if not line.strip():
+            continue
+        try:
+            attempt = Attempt.model_validate_json(line)
+        except ValidationError:
+            unreadable += 1
+            continue
+        kept[attempt.candidate, attempt.split, attempt.example_id] = attempt
+    return tuple(kept.values()), unreadable

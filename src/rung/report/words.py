@@ -1,0 +1,118 @@
+"""How figures and states read, the same in the terminal, the report and the Markdown."""
+
+from __future__ import annotations
+
+from rung.candidate import Candidate, Technique
+from rung.decide.results import CandidateResult, Measured, RunResult
+
+TECHNIQUE_COLOURS: dict[Technique, str] = {
+    "no-llm": "#999999",
+    "prompting": "#56b4e9",
+    "full-context": "#0072b2",
+    "rag": "#009e73",
+    "fine-tuning": "#e69f00",
+    "hybrid": "#d55e00",
+}
+"""One colour a technique everywhere, from the palette of Okabe and Ito, which colour-blind readers
+can tell apart (https://jfly.uni-koeln.de/color/)."""
+
+STATES = {
+    "planned": "not tried",
+    "pass": "good enough",
+    "drop": "not enough",
+    "hopeless": "not enough",
+    "undecided": "cannot tell",
+    "incomplete": "incomplete",
+    "skipped": "skipped",
+    "probe": "probe",
+}
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A figure, or a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def score_text(measured: Measured | None) -> str:
+    """`0.813 [0.750–0.866]`, or a dash."""
+    if measured is None or measured.value is None:
+        return "–"
+    return f"{measured.value:.3f} [{number(measured.low, 2)}–{number(measured.high, 2)}]"
+
+
+def usd(value: float | None) -> str:
+    """Dollars with as many digits as the size asks for."""
+    if value is None:
+        return "–"
+    if value == 0:
+        return "$0"
+    if value >= 100:
+        return f"${value:,.0f}"
+    if value >= 0.1:
+        return f"${value:,.2f}"
+    return f"${value:.2g}" if value >= 1e-4 else f"${value:.1e}"
+
+
+def per_thousand(row: CandidateResult) -> str:
+    """USD for a thousand requests, measured."""
+    cost = row.cost_per_request_usd
+    return usd(None if cost is None else cost * 1000)
+
+
+def counts(measured: Measured | None) -> tuple[str, str, str]:
+    """Wrong, errors, unscored."""
+    if measured is None:
+        return "–", "–", "–"
+    return str(measured.wrong), str(measured.errors), str(measured.unscored)
+
+
+def headline(result: RunResult) -> str:
+    """The verdict in one sentence."""
+    verdict = result.verdict
+    row = next((r for r in result.candidates if r.key == verdict.choice), None)
+    if row is None or row.test is None:
+        return {
+            "insufficient": f"Nothing tried reaches {result.metric} {result.target:g}.",
+            "undecided": f"The data cannot tell what reaches {result.metric} {result.target:g}.",
+            "sufficient": "Good enough.",
+        }[verdict.status]
+    bound = f"at least {number(row.test.certified, 2)} with {result.confidence:.0%} confidence"
+    return (
+        f"{describe(row)}: {result.metric} {number(row.test.value, 2)} ({bound}), "
+        f"{per_thousand(row)} per 1,000 requests."
+    )
+
+
+def describe(row: CandidateResult) -> str:
+    """A candidate in words: `RAG, 3 passages and 5 fixed examples, on smollm2`."""
+    return describe_candidate(row.candidate)
+
+
+def describe_candidate(candidate: Candidate) -> str:
+    """As `describe`, before anything is measured."""
+    technique = candidate.technique
+    if technique == "no-llm":
+        kind = candidate.model.removeprefix("no-llm/")
+        return {
+            "nearest": "No language model: nearest labelled examples",
+            "linear": "No language model: linear head on embeddings",
+        }.get(kind, candidate.model)
+    names = {
+        "prompting": "Prompt",
+        "full-context": "Prompt with all documents",
+        "rag": "RAG",
+        "fine-tuning": "Fine-tuned",
+        "hybrid": "Fine-tuned reader with retrieval",
+    }
+    parts = [names[technique]]
+    if candidate.context.kind in ("retrieved", "gold"):
+        kind = "gold" if candidate.context.kind == "gold" else "retrieved"
+        plural = "s" if candidate.context.k > 1 else ""
+        parts.append(f"{candidate.context.k} {kind} passage{plural}")
+    shots = candidate.prompt.shots
+    if shots.kind != "none":
+        parts.append(f"{shots.k} {shots.kind} examples")
+    elif technique == "prompting":
+        parts.append("no examples")
+    model = candidate.model.rsplit("/", 1)[-1].rsplit("#", 1)[-1]
+    return f"{', '.join(parts)} ({model})"
