@@ -1,0 +1,157 @@
+"""`rung advise` and `rung init`: the framework's questions, its expectation, a starter project."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rung.errors import UserError
+
+if TYPE_CHECKING:
+    from rung.decide.rules.answers import Answers
+
+AnswersFile = Annotated[
+    Path | None, typer.Option("--answers", help="Answers as TOML: question = answer.")
+]
+Given = Annotated[
+    list[str] | None,
+    typer.Option("--answer", "-a", help="One answer: question=answer. May be repeated."),
+]
+Ask = Annotated[
+    bool | None,
+    typer.Option("--ask/--no-ask", help="Ask on the terminal; by default where there is one."),
+]
+
+
+def advise(
+    answers: AnswersFile = None,
+    answer: Given = None,
+    ask: Ask = None,
+    task: Annotated[
+        Path | None, typer.Option(help="A task's folder: what it knows is not asked.")
+    ] = None,
+    on: Annotated[str | None, typer.Option(help="Prices of this day, YYYY-MM-DD.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """What the framework expects before anything is measured, each reason with its source."""
+    from rung.decide.advise import advise as advised
+    from rung.decide.rules import wording
+    from rung.economics import output
+
+    known = _of_task(task) if task is not None else {}
+    found = collect(answers, answer or [], ask=_asks(ask, as_json), known=known)
+    folder = str(task) if task is not None else "my-task"
+    result = advised(found, _day(on), folder)
+    if as_json:
+        typer.echo(output.dumps(wording.as_json(result)), nl=False)
+    else:
+        typer.echo(wording.text(result), nl=False)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="The new project's folder.")] = Path("."),
+    answers: AnswersFile = None,
+    answer: Given = None,
+    ask: Ask = None,
+) -> None:
+    """A starter project with a valid rung.toml, from the same answers."""
+    from rung.decide.rules.starter import starter
+
+    if (folder / "rung.toml").exists():
+        raise UserError(f"{folder / 'rung.toml'} is there already; choose another folder.")
+    found = collect(answers, answer or [], ask=_asks(ask, False), known={})
+    files = starter(found, folder.resolve().name)
+    taken = [path for path in files if (folder / path).exists() and path != ".gitignore"]
+    if taken:
+        raise UserError(f"{folder / taken[0]} is there already; choose another folder.")
+    for path, text in files.items():
+        target = folder / path
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+    typer.echo(f"Wrote {', '.join(sorted(files))} in {folder}.")
+    typer.echo(f"Next: put your own rows into examples.jsonl, then: rung climb {folder}")
+
+
+def collect(file: Path | None, given: list[str], *, ask: bool, known: dict[str, Any]) -> Answers:
+    """Answers from a task, a file, flags and the terminal; a later one overrides."""
+    from rung.decide.rules.answers import Answers, parse_answer
+    from rung.decide.rules.conditions import met
+    from rung.decide.rules.loader import questions
+
+    found: dict[str, Any] = dict(known)
+    if file is not None:
+        found |= _read(file)
+    for item in given:
+        field, sign, text = item.partition("=")
+        if not sign:
+            raise UserError(f"--answer {item!r}: write it as question=answer.")
+        if field.startswith("thresholds."):
+            own = {**found.get("thresholds", {}), field.removeprefix("thresholds."): text}
+            found["thresholds"] = own
+        else:
+            found[field] = parse_answer(field, text)
+    Answers.read(_stated(found))
+    if ask:
+        for question in questions():
+            idle = not all(met(condition, found, {}) for condition in question.when)
+            if question.field not in found and not idle:
+                found[question.field] = _asked(question)
+    return Answers.read(_stated(found))
+
+
+def _asked(question: Any) -> Any:
+    """One question on the terminal, again until the answer can be taken."""
+    from rung.decide.rules.answers import Answers, parse_answer
+
+    choices = f"\n  {', '.join(question.choices)}\n " if question.choices else ""
+    hint = " [yes/no]" if question.kind == "yes-no" else choices
+    while True:
+        text = typer.prompt(f"{question.ask}{hint}", default=question.default or "?")
+        try:
+            value = parse_answer(question.field, text)
+            Answers.read(_stated({question.field: value}))
+        except UserError as error:
+            typer.echo(str(error), err=True)
+            continue
+        return value
+
+
+def _stated(found: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"), parse_float=Decimal)
+    except FileNotFoundError as error:
+        raise UserError(f"{file} is not there; give a TOML file of answers.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{file} is not TOML: {error}; correct it.") from error
+
+
+def _of_task(folder: Path) -> dict[str, Any]:
+    from rung.decide.rules.answers import answers_of
+    from rung.task.load import load_task
+
+    return answers_of(load_task(folder)).model_dump(exclude_defaults=True)
+
+
+def _asks(ask: bool | None, as_json: bool) -> bool:
+    """Asking is for people: on a terminal, and not where JSON is wanted."""
+    return ask if ask is not None else sys.stdin.isatty() and not as_json
+
+
+def _day(given: str | None) -> date:
+    if given is None:
+        return date.today()
+    try:
+        return date.fromisoformat(given)
+    except ValueError as error:
+        raise UserError(f"--on {given!r}: write the day as YYYY-MM-DD.") from error
