@@ -13,12 +13,12 @@ from rung.economics.analysis import cost_of
 from rung.economics.breakeven import break_even, payback_month
 from rung.economics.model import VOLUME, Workload, model_of
 from rung.economics.money import cents
+from rung.economics.pricing import PriceBook
 from rung.economics.sensitivity import choose, flips
-from rung.economics.settings import CostSettings
 from rung.economics.spec import CandidateSpec, Hosting, Stated, TokenPrices, Tokens
 
 ON = date(2026, 11, 21)
-SETTINGS = CostSettings()
+BOOK = PriceBook(on=ON)
 money = st.decimals(0, 10_000, places=4, allow_nan=False)
 small = st.decimals("0.0001", 100, places=4, allow_nan=False)
 count = st.integers(0, 5_000)
@@ -58,7 +58,7 @@ def specs(draw, key="a", sure=False):
 
 
 def priced(spec, requests=1_000, months=12):
-    return model_of(spec, Workload.of(requests, months), SETTINGS, ON)
+    return model_of(spec, Workload.of(requests, months), BOOK)
 
 
 def cheaper(span: Span, by: Decimal) -> Span:

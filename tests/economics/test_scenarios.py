@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -15,10 +16,12 @@ from rung.cli.cost import cost, newest_run
 from rung.economics import table, tables
 from rung.economics.analysis import analyse, models_of
 from rung.economics.breakeven import break_even
+from rung.economics.pricing import PriceBook
 from rung.economics.scenario import agrees, parse, value_of
 from rung.errors import UserError
 from rung.records import Usage
 
+ON = date(2026, 11, 21)
 app = typer.Typer()
 app.command()(cost)
 runner = CliRunner()
@@ -36,9 +39,7 @@ def run(*arguments):
 def analysed(name, **changes):
     scenario = dict(ALL)[name]
     workload = scenario.workload.workload()
-    return scenario, analyse(
-        scenario.candidates, workload, scenario.settings(), scenario.on, **changes
-    )
+    return scenario, analyse(scenario.candidates, workload, scenario.book(ON), **changes)
 
 
 @pytest.mark.parametrize(
@@ -134,9 +135,7 @@ def test_rare_requests_find_no_cache():
     rare = scenario.workload.model_copy(
         update={"requests_per_day": None, "requests_per_month": parse_span(100)}
     )
-    analysis = analyse(
-        scenario.candidates, rare.workload(), scenario.settings(), scenario.on, draws=10
-    )
+    analysis = analyse(scenario.candidates, rare.workload(), scenario.book(ON), draws=10)
     ways = {(v.candidate, v.way): v for v in analysis.variants}
     # anthropic writes cost 1.25x: with few hits caching costs more than it saves
     assert ways[("fat prompt, claude", "prompt cache")].saves_usd < 0
@@ -183,7 +182,7 @@ def test_the_dominated_are_marked():
         "inline",
     )
     found = analyse(
-        scenario.candidates, scenario.workload.workload(), scenario.settings(), scenario.on,
+        scenario.candidates, scenario.workload.workload(), scenario.book(ON),
         target=Decimal("0.93"),
     )  # fmt: skip
     marks = {p.key: (p.dominated_by, p.surely) for p in found.frontier}
@@ -199,9 +198,7 @@ def test_the_dominated_are_marked():
 
 def test_ten_thousand_draws_take_less_than_two_seconds():
     scenario = dict(ALL)["ten-thousand-a-day.toml"]
-    a, b, _ = models_of(
-        scenario.candidates, scenario.workload.workload(), scenario.settings(), scenario.on
-    )
+    a, b, _ = models_of(scenario.candidates, scenario.workload.workload(), scenario.book(ON))
     started = time.process_time()
     found = break_even(a, b, count=10_000)
     assert time.process_time() - started < 2
@@ -256,7 +253,7 @@ def test_a_figure_without_a_price_is_refused_not_guessed(candidate, says):
     """
     scenario = parse(text, "inline")
     with pytest.raises(UserError, match=says):
-        analyse(scenario.candidates, scenario.workload.workload(), scenario.settings(), scenario.on)
+        analyse(scenario.candidates, scenario.workload.workload(), scenario.book(ON))
 
 
 def test_a_run_is_priced_from_its_measured_usage(tmp_path):
@@ -302,6 +299,22 @@ def test_a_run_is_priced_from_its_measured_usage(tmp_path):
     assert costs["tuned"]["one_time_usd"] == Decimal("400.0136")
     assert found["chosen"] == "mini"
     assert costs["nearest"]["reaches_target"] is False
+    # the prices that a run kept are used again, whatever the price library says by now
+    kept = PriceBook.of(["openai/gpt-4o-mini"], {}, ON)
+    rates = kept.rates["openai/gpt-4o-mini"]
+    dear = rates.tokens[0].model_copy(update={"input": Decimal("1.50")})
+    book = kept.model_copy(
+        update={"rates": {rates.model: rates.model_copy(update={"tokens": (dear,)})}}
+    )
+    run_file |= {"prices": book.model_dump(mode="json"), "name": "kept"}
+    path.write_text(json.dumps({"name": "kept", "economics": run_file}))
+    again = json.loads(run(path, "--json"), parse_float=Decimal)
+    mini = next(c for c in again["candidates"] if c["key"] == "mini")
+    assert mini["running_usd"] == Decimal("75.6")
+    anew = json.loads(run(path, "--json", "--on", "2026-11-21"), parse_float=Decimal)
+    assert next(c for c in anew["candidates"] if c["key"] == "mini")["running_usd"] == Decimal(
+        "8.1"
+    )
     with pytest.raises(UserError, match="No run below"):
         newest_run(tmp_path / "elsewhere")
 
@@ -321,3 +334,46 @@ def test_our_tables_are_append_only():
     found = tables.chain()
     assert set(published) <= set(found), "a published row was changed: append a new one instead"
     assert set(found) == set(published), "append the new rows to tests/economics/published_rows.txt"
+
+
+def test_candidates_in_a_word():
+    out = run(
+        "large=openai/gpt-4o:500/100", "small=openai/gpt-4o-mini:400-600/100",
+        "--requests-per-month", "100000", "--on", "2026-11-21", "--json",
+    )  # fmt: skip
+    found = json.loads(out, parse_float=Decimal)
+    assert [c["monthly_usd"] for c in found["candidates"]] == [225, Decimal("13.5")]
+    assert found["candidates"][1]["interval"] is True
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nowhere.toml"],
+        ["a=b"],
+        ["a=openai/gpt-4o:x/1"],
+        ["a=openai/gpt-4o:1/1", "--on", "soon"],
+        ["a=openai/gpt-4o:1/1", "--price", "labour"],
+        ["a=openai/gpt-4o:1/1", "a=openai/gpt-4o:2/2"],
+        ["a=openai/gpt-4o:1/1", "--months", "0"],
+        ["a=openai/gpt-4o:1/1", "--requests-per-month", "9:1"],
+    ],
+)
+def test_what_cannot_be_priced_is_refused(arguments):
+    with pytest.raises(UserError):
+        run(*arguments)
+
+
+def test_a_file_that_is_no_run_is_refused(tmp_path):
+    path = tmp_path / "run.json"
+    for text in ("[]", "{}", "{", '{"candidates": [{"key": "a"}]}'):
+        path.write_text(text)
+        with pytest.raises(UserError, match="is not a run"):
+            run(path)
+
+
+def test_nothing_asked_costs_what_is_fixed():
+    out = run(SCENARIOS / "api-vs-self-hosted.toml", "--requests-per-month", "0", "--json")
+    found = {c["key"]: c for c in json.loads(out)["candidates"]}
+    assert found["api"]["monthly_usd"] == 0 and found["api"]["per_request_usd"] is None
+    assert found["self-hosted"]["running_usd"] == 200

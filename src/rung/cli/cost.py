@@ -6,19 +6,25 @@ import json
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rung.errors import UserError
 
+if TYPE_CHECKING:
+    from rung.economics.scenario import Scenario
+
 RUN_FILE = "run.json"
 
 
 def cost(
-    path: Annotated[
-        Path,
-        typer.Argument(help="A scenario (.toml), a run.json, or a task's folder: its newest run."),
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            help="A scenario (.toml), a run.json, a task's folder (its newest run), or candidates "
+            "in a word: name=openai/gpt-4o:500/100 (tokens in and out)."
+        ),
     ],
     requests_per_month: Annotated[
         str | None, typer.Option(help="Another volume, or low:high. What if?")
@@ -34,26 +40,25 @@ def cost(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """What each candidate costs: per request, per correct answer, a month; and where it tips."""
-    from rung.economics.scenario import Scenario
-
-    found = load(path)
+    found = load(what)
     changes: dict[str, Any] = {}
-    volume = found.workload.model_dump()
+    volume = dict(found.workload)
     if requests_per_month is not None:
         volume |= {"requests_per_month": _span(requests_per_month), "requests_per_day": None}
     if months is not None:
         volume["months"] = _span(months)
     changes["workload"] = volume
-    changes["costs"] = with_prices(found.costs, price or [])
-    day = _day(on) if on is not None else found.on or date.today()
-    changes["on"] = day
+    if price or on is not None:
+        changes["prices"] = None
+        changes["costs"] = with_prices(found.costs, price or [])
+        changes["on"] = _day(on) if on is not None else found.on
     if target is not None:
         changes["target_score"] = target
-    scenario = Scenario.model_validate({**dict(found), **changes})
-    typer.echo(answer(scenario, day, why=why, as_json=as_json), nl=False)
+    scenario = type(found).model_validate({**dict(found), **changes})
+    typer.echo(answer(scenario, date.today(), why=why, as_json=as_json), nl=False)
 
 
-def answer(scenario: Any, day: date, *, why: bool, as_json: bool) -> str:
+def answer(scenario: Scenario, today: date, *, why: bool, as_json: bool) -> str:
     """The text or JSON of one scenario."""
     from rung.economics import output, show
     from rung.economics.analysis import analyse
@@ -61,8 +66,7 @@ def answer(scenario: Any, day: date, *, why: bool, as_json: bool) -> str:
     analysis = analyse(
         scenario.candidates,
         scenario.workload.workload(),
-        scenario.settings(),
-        day,
+        scenario.book(today),
         target=scenario.target_score,
     )
     if as_json:
@@ -73,16 +77,27 @@ def answer(scenario: Any, day: date, *, why: bool, as_json: bool) -> str:
     return body + (f"\nNotes{notes}\n" if notes else "")
 
 
-def load(path: Path) -> Any:
-    """A scenario from a scenario file, a run file, or the newest run below a folder."""
-    from rung.economics.scenario import parse
+def load(what: list[str]) -> Scenario:
+    """A scenario file, a run file, the newest run below a folder, or candidates in a word each."""
+    from rung.economics import scenario
 
-    if path.is_dir():
+    path = Path(what[0])
+    if len(what) == 1 and path.is_dir():
         path = newest_run(path)
-    if not path.is_file():
+    if len(what) == 1 and path.is_file():
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".toml":
+            return scenario.parse(text, str(path))
+        return scenario_of_run(text, str(path))
+    if len(what) == 1 and "=" not in what[0]:
         raise UserError(f"{path} is not there; give a scenario (.toml), a run.json or a folder.")
-    text = path.read_text(encoding="utf-8")
-    return parse(text, str(path)) if path.suffix == ".toml" else scenario_of_run(text, str(path))
+    return scenario.Scenario.model_validate(
+        {
+            "title": "Stated candidates",
+            "workload": {"requests_per_month": 10_000},
+            "candidates": [scenario.inline(text) for text in what],
+        }
+    )
 
 
 def newest_run(folder: Path) -> Path:
@@ -95,34 +110,34 @@ def newest_run(folder: Path) -> Path:
     return runs[-1]
 
 
-def scenario_of_run(text: str, name: str) -> Any:
-    """A run as a scenario: `candidates` (CandidateUsage), `workload`, `costs`, `target`."""
+def scenario_of_run(text: str, name: str) -> Scenario:
+    """A run: `candidates` (`CandidateUsage`), `workload`, `costs`, `target_score`, `prices`.
+
+    They stand at the top of the file or under `economics`; `prices` is the `PriceBook` kept.
+    """
     from pydantic import TypeAdapter, ValidationError
 
-    from rung.economics.scenario import Scenario
-    from rung.economics.settings import CostSettings
-    from rung.economics.spec import CandidateUsage, spec_of
+    from rung.economics.pricing import PriceBook
+    from rung.economics.scenario import Volume, of_run
+    from rung.economics.spec import CandidateUsage
 
     try:
-        plain = json.loads(text, parse_float=Decimal)
+        whole = json.loads(text, parse_float=Decimal)
+        plain = whole.get("economics") or whole
         usages = TypeAdapter(list[CandidateUsage]).validate_python(plain["candidates"])
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        kept = plain.get("prices")
+        prices = PriceBook.model_validate(kept) if kept else None
+    except (AttributeError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise UserError(f"{name} is not a run that costs can be read from: {error}") from error
-    costs = plain.get("costs", {})
-    settings = CostSettings.read(costs)
-    workload = plain.get("workload") or {}
-    return Scenario.model_validate(
-        {
-            "title": plain.get("title") or plain.get("name") or name,
-            "on": plain.get("prices_of"),
-            "target_score": plain.get("target_score"),
-            "workload": {
-                "requests_per_month": workload.get("requests_per_month", 10_000),
-                "months": workload.get("months", 12),
-            },
-            "costs": costs,
-            "candidates": [spec_of(usage, settings) for usage in usages],
-        }
+    volume = {"requests_per_month": 10_000, **(plain.get("workload") or {})}
+    return of_run(
+        usages,
+        Volume.model_validate(volume),
+        title=plain.get("title") or whole.get("name") or name,
+        costs=plain.get("costs") or {},
+        target=plain.get("target_score"),
+        prices=prices,
+        on=_day(plain["prices_of"]) if plain.get("prices_of") else None,
     )
 
 
@@ -151,4 +166,4 @@ def _day(given: str) -> date:
     try:
         return date.fromisoformat(given)
     except ValueError as error:
-        raise UserError(f"--on {given!r}: write the day as YYYY-MM-DD.") from error
+        raise UserError(f"{given!r} is no day; write it as YYYY-MM-DD.") from error

@@ -13,8 +13,8 @@ from rung.economics.amounts import Line, Product, Span, Term, amounts, bound, to
 from rung.economics.breakeven import BreakEven
 from rung.economics.frontier import Point
 from rung.economics.model import CostModel, Workload, milliseconds, model_of
+from rung.economics.pricing import PriceBook
 from rung.economics.sensitivity import Flip
-from rung.economics.settings import CostSettings
 from rung.economics.spec import CandidateSpec, Score
 from rung.economics.tables import Source
 from rung.economics.variants import Variant, variants
@@ -113,8 +113,7 @@ class Analysis:
 def analyse(
     specs: Sequence[CandidateSpec],
     workload: Workload,
-    settings: CostSettings,
-    on: date,
+    book: PriceBook,
     *,
     target: Decimal | None = None,
     draws: int | None = None,
@@ -124,14 +123,14 @@ def analyse(
 
     `draws` for each break-even; left out, 1,000, fewer where there are many pairs.
     """
-    models = models_of(specs, workload, settings, on)
+    models = models_of(specs, workload, book)
     pairs = list(combinations(models, 2))
     if draws is None:
         draws = max(FEWEST_DRAWS, min(breakeven.DRAWS, ALL_DRAWS // max(1, len(pairs))))
     chosen = sensitivity.choose(models, target)
     sources = _sources(models)
     return Analysis(
-        on=on,
+        on=book.on,
         requests_per_month=workload.requests_per_month,
         months=workload.months,
         target=target,
@@ -140,17 +139,17 @@ def analyse(
         break_even=tuple(breakeven.break_even(a, b, count=draws, seed=seed) for a, b in pairs),
         payback=tuple(_payback(a, b) for a, b in pairs if total(a.once, {}) != total(b.once, {})),
         flips=tuple(sensitivity.flips(models, target)),
-        variants=tuple(v for model in models for v in variants(model, settings, on)),
+        variants=tuple(v for model in models for v in variants(model, book)),
         frontier=tuple(frontier.frontier(models)),
         sources=sources,
-        stale=tuple(source for source in sources if source.stale(on)),
+        stale=tuple(source for source in sources if source.stale(book.on)),
         seed=seed,
         draws=draws,
     )
 
 
 def models_of(
-    specs: Sequence[CandidateSpec], workload: Workload, settings: CostSettings, on: date
+    specs: Sequence[CandidateSpec], workload: Workload, book: PriceBook
 ) -> list[CostModel]:
     """All candidates priced; equal keys are refused."""
     keys = [spec.key for spec in specs]
@@ -158,7 +157,7 @@ def models_of(
     if twice or not keys:
         what = f"{twice[0]!r} is there twice" if twice else "there is none"
         raise UserError(f"Candidates need distinct keys, but {what}; name each one.")
-    return [model_of(spec, workload, settings, on) for spec in specs]
+    return [model_of(spec, workload, book) for spec in specs]
 
 
 def cost_of(model: CostModel, target: Decimal | None = None) -> CandidateCost:

@@ -9,7 +9,6 @@ always on, retraining = training x how often.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 
 from rung.economics.amounts import (
@@ -22,10 +21,9 @@ from rung.economics.amounts import (
     total,
 )
 from rung.economics.owner_lines import evaluation, labour, recurring, stated, training
-from rung.economics.pricing import Rates
+from rung.economics.pricing import PriceBook, Rates
 from rung.economics.quote import Quote
 from rung.economics.request_lines import hosting, inference, retrieval
-from rung.economics.settings import CostSettings
 from rung.economics.spec import CandidateSpec
 from rung.errors import UserError
 
@@ -121,11 +119,9 @@ class CostModel:
         return total(self.monthly, {VOLUME: requests})
 
 
-def model_of(
-    spec: CandidateSpec, workload: Workload, settings: CostSettings, on: date
-) -> CostModel:
+def model_of(spec: CandidateSpec, workload: Workload, book: PriceBook) -> CostModel:
     """Price one candidate. Raises `UserError` naming what is missing."""
-    quote = Quote(spec, settings, on)
+    quote = Quote(spec, book)
     lines = (
         *inference(quote),
         *retrieval(quote),

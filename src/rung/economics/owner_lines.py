@@ -5,7 +5,7 @@ from __future__ import annotations
 from rung.economics import tables
 from rung.economics.amounts import ONE, ZERO, Amount, Line, Product, span
 from rung.economics.money import HOURS_PER_MONTH, MTOK
-from rung.economics.pricing import YOURS, rates_from
+from rung.economics.pricing import YOURS
 from rung.economics.quote import Quote
 from rung.errors import UserError
 
@@ -36,7 +36,7 @@ def _training_products(quote: Quote) -> list[tuple[str, Product]]:
         found.append(("training run (GPU)", Product((gpu_hours, hourly))))
     hours = quote.mine("machine hours of training", run.machine_hours, "h")
     if hours is not None and hours.span.high > 0:
-        rates = rates_from(quote.spec.model or "local/", quote.settings, quote.on)
+        rates = quote.book.of_model(quote.spec.model or "local/")
         usd = rates.machine_usd_per_hour or ZERO
         hourly = quote.priced(f"machine at ${usd:f}", usd, "USD per hour", rates.source)
         found.append(("training run (machine)", Product((hours, hourly))))

@@ -14,6 +14,8 @@ from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
+from pydantic import Field
+
 from rung.candidate import NO_LLM
 from rung.economics import tables
 from rung.economics.money import MTOK, SECONDS_PER_HOUR, dec
@@ -267,7 +269,8 @@ class PriceBook(Frozen):
     """The prices that a run used, kept with it: re-pricing makes a new book, never edits a run."""
 
     on: date
-    rates: dict[str, Rates]
+    rates: dict[str, Rates] = Field(default_factory=dict)
+    """Of the models that were priced; others are looked up as of `on`."""
     settings: CostSettings = CostSettings()
 
     @classmethod
@@ -276,6 +279,10 @@ class PriceBook(Frozen):
         settings = CostSettings.read(costs)
         rates = {model: rates_from(model, settings, on) for model in sorted(set(models))}
         return cls(on=on, rates=rates, settings=settings)
+
+    def of_model(self, model: str) -> Rates:
+        """The rates that were kept, or those of the book's day."""
+        return self.rates.get(model) or rates_from(model, self.settings, self.on)
 
     def price(self, usage: Usage, model: str) -> Decimal:
         """USD of one answer at the prices of this book."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 
 from rung.economics import tables
 from rung.economics.amounts import Amount, Span, span
-from rung.economics.pricing import YOURS, Rates, rates_from
-from rung.economics.settings import CostSettings
+from rung.economics.pricing import YOURS, PriceBook, Rates
 from rung.economics.spec import CandidateSpec
 from rung.economics.tables import Source
 
@@ -35,14 +33,15 @@ COUNTED = frozenset(
 class Quote:
     """Holds what every line needs: the candidate, its prices, the day."""
 
-    def __init__(self, spec: CandidateSpec, settings: CostSettings, on: date) -> None:
-        self.spec, self.settings, self.on = spec, settings, on
+    def __init__(self, spec: CandidateSpec, book: PriceBook) -> None:
+        self.spec, self.book = spec, book
+        self.settings, self.on = book.settings, book.on
         self.rates = self._rates()
 
     def _rates(self) -> Rates | None:
         spec = self.spec
         needed = spec.prices is None and spec.hosting is None and spec.model
-        return rates_from(spec.model, self.settings, self.on) if needed else None
+        return self.book.of_model(spec.model) if needed else None
 
     def mine(self, name: str, value: Span | None, unit: str = "") -> Amount | None:
         """An input of this candidate alone."""

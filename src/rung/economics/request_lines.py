@@ -7,7 +7,6 @@ from decimal import Decimal
 from rung.economics import tables
 from rung.economics.amounts import ONE, ZERO, Amount, Line, Product, Span
 from rung.economics.money import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR
-from rung.economics.pricing import rates_from
 from rung.economics.quote import Quote
 from rung.economics.spec import Hosting
 from rung.errors import UserError
@@ -134,7 +133,7 @@ def _embedding_rate(quote: Quote) -> Amount | None:
         return quote.mine("embedding price", parts.embedding_usd_per_mtok, "USD per 1M tokens")
     if parts.embedding is None:
         return None
-    rates = rates_from(parts.embedding, quote.settings, quote.on)
+    rates = quote.book.of_model(parts.embedding)
     if not rates.tokens:
         return None
     name = f"{parts.embedding} price"

@@ -6,6 +6,7 @@ Pure: takes the text of a TOML file. Figures are read as decimals.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -16,9 +17,10 @@ from pydantic import BeforeValidator, Field, ValidationError
 from rung.economics.amounts import Span, span
 from rung.economics.analysis import Analysis, CandidateCost
 from rung.economics.model import Workload
-from rung.economics.money import dec
+from rung.economics.money import Number, dec
+from rung.economics.pricing import PriceBook
 from rung.economics.settings import CostSettings
-from rung.economics.spec import CandidateSpec
+from rung.economics.spec import CandidateSpec, CandidateUsage, Tokens, spec_of
 from rung.errors import UserError
 from rung.task.types import Frozen
 
@@ -101,9 +103,14 @@ class Scenario(Frozen):
     figures: tuple[Figure, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def settings(self) -> CostSettings:
-        """`[costs]`, checked."""
-        return CostSettings.read(self.costs)
+    prices: PriceBook | None = None
+    """The prices that a run kept; `[costs]` and another day replace them."""
+
+    def book(self, today: date) -> PriceBook:
+        """The prices to use: those that were kept, else those of the scenario's day or of today."""
+        if self.prices is not None:
+            return self.prices
+        return PriceBook(on=self.on or today, settings=CostSettings.read(self.costs))
 
 
 def parse(text: str, name: str) -> Scenario:
@@ -118,6 +125,48 @@ def parse(text: str, name: str) -> Scenario:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{name}: {where}: {first['msg']}; correct it.") from error
+
+
+def of_run(
+    usages: Sequence[CandidateUsage],
+    volume: Volume,
+    *,
+    title: str,
+    costs: Mapping[str, Any],
+    target: Number | None = None,
+    prices: PriceBook | None = None,
+    on: date | None = None,
+) -> Scenario:
+    """A run's measured candidates as a scenario, with the prices that the run kept."""
+    settings = CostSettings.read(costs)
+    return Scenario(
+        title=title,
+        on=prices.on if prices is not None else on,
+        target_score=target,
+        workload=volume,
+        costs=dict(costs),
+        candidates=tuple(spec_of(usage, settings) for usage in usages),
+        prices=prices,
+    )
+
+
+def inline(text: str) -> CandidateSpec:
+    """`key=model:input/output`, tokens as `500` or a range `400-600`: a candidate in a word."""
+    key, sign, rest = text.partition("=")
+    model, _, counts = rest.rpartition(":")
+    given, slash, written = counts.partition("/")
+    if not (key and sign and model and slash):
+        raise UserError(
+            f"{text!r} is neither a file nor a candidate; write one as "
+            "name=openai/gpt-4o:500/100 (tokens in and out)."
+        )
+    tokens = Tokens(input=_counted(given), output=_counted(written))
+    return CandidateSpec(key=key, technique="prompting", model=model, tokens=tokens)
+
+
+def _counted(text: str) -> Span:
+    low, dash, high = text.replace("_", "").partition("-")
+    return span([low, high] if dash else low)
 
 
 def value_of(figure: Figure, scenario: Scenario, analysis: Analysis) -> Span:

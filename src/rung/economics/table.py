@@ -50,8 +50,7 @@ def _scenario(name: str, scenario: Scenario) -> str:
     found = analyse(
         scenario.candidates,
         scenario.workload.workload(),
-        scenario.settings(),
-        day,
+        scenario.book(day),
         target=scenario.target_score,
         draws=10,
     )

@@ -10,8 +10,8 @@ from rung.economics import tables
 from rung.economics.amounts import ONE, ZERO, total
 from rung.economics.model import CostModel, Workload, model_of
 from rung.economics.money import HOURS_PER_MONTH, SECONDS_PER_HOUR
-from rung.economics.pricing import TokenRates
-from rung.economics.settings import CostSettings, ModelPrices
+from rung.economics.pricing import PriceBook, TokenRates
+from rung.economics.settings import ModelPrices
 from rung.economics.spec import CandidateSpec
 
 
@@ -38,12 +38,12 @@ def hit_rate(workload: Workload, lifetime_s: int) -> Decimal:
     return ONE - (-per_second * lifetime_s).exp()
 
 
-def variants(model: CostModel, settings: CostSettings, on: date) -> list[Variant]:
+def variants(model: CostModel, book: PriceBook) -> list[Variant]:
     """All the other ways that apply to this candidate."""
     found = [
-        _cached(model, on),
-        _batched(model, settings, on),
-        *_adapters(model, settings, on),
+        _cached(model, book.on),
+        _batched(model, book),
+        *_adapters(model, book),
     ]
     return [variant for variant in found if variant is not None]
 
@@ -91,7 +91,7 @@ def _saved_by_cache(fixed: Decimal, tier: TokenRates, rate: Decimal) -> Decimal:
     return fixed * (tier.input - paid) / Decimal(1_000_000)
 
 
-def _batched(model: CostModel, settings: CostSettings, on: date) -> Variant | None:
+def _batched(model: CostModel, book: PriceBook) -> Variant | None:
     """All requests through the provider's batch interface, at its prices."""
     rates = model.rates
     if rates is None or not rates.batch:
@@ -105,12 +105,14 @@ def _batched(model: CostModel, settings: CostSettings, on: date) -> Variant | No
         cache_read_usd_per_mtok=tier.cache_read,
         cache_write_usd_per_mtok=tier.cache_write,
     )
-    batched = settings.model_copy(update={"models": {**settings.models, spec.model: prices}})
-    monthly = total(model_of(spec, model.workload, batched, on).monthly, {})
+    settings = book.settings
+    settings = settings.model_copy(update={"models": {**settings.models, spec.model: prices}})
+    batched = PriceBook(on=book.on, settings=settings)
+    monthly = total(model_of(spec, model.workload, batched).monthly, {})
     return _variant(model, "batch", monthly, "answers within a day, not at once")
 
 
-def _adapters(model: CostModel, settings: CostSettings, on: date) -> list[Variant]:
+def _adapters(model: CostModel, book: PriceBook) -> list[Variant]:
     """An adapter merged into the weights, or apart on machines that others share."""
     own = model.spec.hosting
     if own is None or own.adapter == "none":
@@ -119,7 +121,7 @@ def _adapters(model: CostModel, settings: CostSettings, on: date) -> list[Varian
     if other == "unmerged" and own.unmerged_slowdown is None:
         return []
     spec = _with_adapter(model.spec, other)
-    monthly = total(model_of(spec, model.workload, settings, on).monthly, {})
+    monthly = total(model_of(spec, model.workload, book).monthly, {})
     shared = f"shared by {own.shared_by:f}" if other == "unmerged" else "machines of its own"
     return [_variant(model, f"adapter {other}", monthly, shared)]
 

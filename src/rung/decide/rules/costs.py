@@ -15,7 +15,7 @@ from rung.decide.rules.answers import Answers
 from rung.economics.amounts import span
 from rung.economics.analysis import Analysis, analyse
 from rung.economics.model import Workload
-from rung.economics.settings import CostSettings
+from rung.economics.pricing import PriceBook
 from rung.economics.spec import (
     CandidateSpec,
     Hosting,
@@ -55,7 +55,7 @@ def expected_costs(answers: Answers, on: date) -> Analysis:
 def _costs(prompt: Decimal, volume: Decimal, on: date) -> Analysis:
     specs = [_hosted("prompting", prompt), _hosted("rag", prompt), _own("fine-tuning")]
     specs.append(_own("hybrid"))
-    return analyse(specs, Workload.of(volume, 12), CostSettings(), on, draws=200)
+    return analyse(specs, Workload.of(volume, 12), PriceBook(on=on), draws=200)
 
 
 def _hosted(technique: Technique, prompt: Decimal) -> CandidateSpec:
