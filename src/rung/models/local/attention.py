@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 NAME = "rung_packed"
+BLOCK = 32
+"""Query rows that torch's kernel takes at a time (or a multiple of it)."""
+FEW = 4
+"""Fewer rows than this in a block go another way through the matrix library, with other
+rounding. One or two rows of padding keep a token's numbers the same in any company."""
+
+
+def packed_rows(group: int, new: int) -> int:
+    """Rows of a packed query: `new` tokens of `group` heads, and padding where it is needed."""
+    rows = group * new
+    return rows + max(0, FEW - rows % BLOCK) if rows % BLOCK else rows
 
 
 def use_packed_attention(model: Any) -> None:
@@ -36,10 +47,10 @@ def packed_attention(
 ) -> tuple[Tensor, None]:
     """Attention of (batch, heads, new, size) over (batch, shared heads, all, size).
 
-    `attention_mask` is (batch, 1, new, all), True where a token may look, or None for causal
+    `attention_mask` is (batch, 1, `packed_rows`, all), added to the scores, or None for causal
     attention over the new tokens alone. Returns (batch, new, heads, size).
     """
-    from torch.nn.functional import scaled_dot_product_attention
+    from torch.nn.functional import pad, scaled_dot_product_attention
 
     if options.get("softcap") is not None or options.get("position_bias") is not None:
         raise ValueError("this model's attention needs `softcap` or `position_bias`")
@@ -50,11 +61,10 @@ def packed_attention(
             query, key, value, scale=scaling, is_causal=new > 1, enable_gqa=group > 1
         )
     else:
+        packed = query.reshape(batch, key.shape[1], group * new, size)
+        padding = attention_mask.shape[2] - group * new
+        packed = pad(packed, (0, 0, 0, padding)) if padding else packed
         out = scaled_dot_product_attention(
-            query.reshape(batch, key.shape[1], group * new, size),
-            key,
-            value,
-            attn_mask=attention_mask.repeat(1, 1, group, 1) if new > 1 else attention_mask,
-            scale=scaling,
-        )
+            packed, key, value, attn_mask=attention_mask, scale=scaling
+        )[:, :, : group * new]
     return out.reshape(batch, heads, new, size).transpose(1, 2).contiguous(), None

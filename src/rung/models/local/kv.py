@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-STEP = 64
-"""Attention reads the cache in multiples of this: its sums are then the same for a text
-alone and beside longer ones, which keeps near ties from falling either way."""
+STEP, WIDE = 64, 256
+"""Attention reads the cache in multiples of STEP up to WIDE, then in multiples of WIDE.
+
+Its sums are then, but for rare last digits, the same for a text alone and beside longer ones,
+which keeps near ties from falling either way.
+"""
 
 
 class Prefix(NamedTuple):
@@ -49,7 +52,8 @@ class Slots:
     @property
     def visible(self) -> int:
         """Positions that attention reads, masked ones included."""
-        return -(-self.length // STEP) * STEP
+        step = STEP if self.length <= WIDE else WIDE
+        return -(-self.length // step) * step
 
 
 class GrowingLayer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rung.errors import MissingExtraError, ProviderError, UserError
 from rung.models.base import Adapter
-from rung.models.local.attention import use_packed_attention
+from rung.models.local.attention import packed_rows, use_packed_attention
 from rung.models.local.batching import Padded
 from rung.models.local.kv import GrowingLayer, Prefix, Slots
 from rung.models.local.machine import quiet_waiting
@@ -70,6 +70,9 @@ class Network:
         """False for models with sliding windows: they run one text at a time, as they come."""
         if self.batches:
             use_packed_attention(self._base)
+        text = self._config.get_text_config(decoder=True)
+        shared = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+        self._group = text.num_attention_heads // shared
         self._layers = len(layers)
         self._last: Tensor | None = None
         self._base.get_output_embeddings().register_forward_pre_hook(self._only_last)
@@ -108,12 +111,16 @@ class Network:
         """Logits after each row's last token, (rows, vocabulary). The cache grows."""
         import torch
 
-        positions = torch.from_numpy(padded.positions)
+        ids, positions = torch.from_numpy(padded.ids), torch.from_numpy(padded.positions)
         self._last = torch.from_numpy(padded.last)
+        if ids.numel() == 1 and cache.slots is not None:
+            # A single token takes another path through the matrix library, with other rounding:
+            # one token of padding keeps a text alone on the path of a text in company.
+            ids, positions = ids.repeat(1, 2), torch.cat([positions, positions + 1], dim=1)
         with torch.inference_mode():
-            mask = None if cache.slots is None else self._place(positions, cache.slots)
+            mask = None if cache.slots is None else self._mask(positions, cache.slots)
             out = self._base(
-                input_ids=torch.from_numpy(padded.ids),
+                input_ids=ids,
                 attention_mask=mask,
                 position_ids=positions,
                 past_key_values=cache.held,
@@ -122,9 +129,8 @@ class Network:
         logits: Tensor = out.logits[:, 0]
         return logits
 
-    @staticmethod
-    def _place(positions: Tensor, slots: Slots) -> Tensor:
-        """Tell the cache where the new tokens go; True where a token may look."""
+    def _mask(self, positions: Tensor, slots: Slots) -> Tensor:
+        """Tell the cache where the new tokens go; 0 where a token may look, else -inf."""
         import torch
 
         first, last = int(positions[:, 0].min()), int(positions[:, -1].max())
@@ -133,7 +139,15 @@ class Network:
         slots.together = slice(first, last + 1) if same else None
         slots.rows = torch.arange(len(positions))[:, None]
         slots.columns = positions
-        return torch.arange(slots.visible)[None, None, None] <= positions[:, None, :, None]
+        hidden = torch.arange(slots.visible)[None, None] > positions[:, :, None]
+        hidden = hidden.repeat(1, self._group, 1)
+        batch, rows, visible = hidden.shape
+        mask = torch.zeros(
+            (batch, 1, packed_rows(self._group, positions.shape[1]), visible),
+            dtype=self._base.dtype,
+        )
+        mask[:, 0, :rows].masked_fill_(hidden, -torch.inf)
+        return mask
 
     def _only_last(self, _: Any, inputs: tuple[Tensor]) -> tuple[Tensor]:
         """Before the widest layer: all but each row's last token is dropped."""
