@@ -13,11 +13,12 @@ from conftest_paths import ROOT, SCENARIOS
 from typer.testing import CliRunner
 
 from rung.cli.cost import cost, newest_run
-from rung.economics import table, tables
+from rung.economics import output, table, tables
 from rung.economics.analysis import analyse, models_of
 from rung.economics.breakeven import break_even
 from rung.economics.pricing import PriceBook
-from rung.economics.scenario import agrees, parse, value_of
+from rung.economics.scenario import Volume, agrees, of_run, parse, value_of
+from rung.economics.spec import CandidateUsage
 from rung.errors import UserError
 from rung.records import Usage
 
@@ -99,6 +100,28 @@ def test_why_traces_each_figure_to_its_inputs():
     out = run(SCENARIOS / "api-vs-self-hosted.toml", "--why")
     assert "x api: input tokens: 500; stated in the scenario" in out
     assert "x openai/gpt-4o input price: 2.5 USD per 1M tokens; list price, genai-prices" in out
+
+
+def test_why_can_be_computed_by_hand():
+    """The product of the printed factors is the printed figure, for every line of every file."""
+    for name, _ in ALL:
+        _, analysis = analysed(name, draws=10)
+        for line in (line for one in analysis.candidates for line in one.lines):
+            by_hand = line.scale
+            for factor in line.factors:
+                by_hand = by_hand / factor.value if factor.divides else by_hand * factor.value
+            assert abs(by_hand - line.usd.value) < Decimal("1e-18")
+    out = run(SCENARIOS / "api-vs-self-hosted-marginal.toml", "--why")
+    assert "at least a month, whatever is asked" in out and "    / 3,600" in out
+
+
+def test_json_numbers_are_the_decimals_digit_for_digit():
+    third = Decimal(1) / 3
+    assert output.dumps([Decimal("0.1"), Decimal("1E+3"), third]) == (
+        "[\n  0.1,\n  1000,\n  0.333333333333\n]\n"
+    )
+    for path in (ROOT / "src/rung/economics").glob("*.py"):
+        assert "float(" not in path.read_text(), path
 
 
 def test_what_if_at_another_volume_and_price():
@@ -377,3 +400,41 @@ def test_nothing_asked_costs_what_is_fixed():
     found = {c["key"]: c for c in json.loads(out)["candidates"]}
     assert found["api"]["monthly_usd"] == 0 and found["api"]["per_request_usd"] is None
     assert found["self-hosted"]["running_usd"] == 200
+
+
+def measured(**costs):
+    usage = CandidateUsage(
+        key="own",
+        technique="fine-tuning",
+        model="local/smollm2-135m-instruct",
+        usage=Usage(input_tokens=90_000, output_tokens=10_000, seconds=100.0),
+        requests=100,
+        unmerged_slowdown=1.2,
+    )
+    scenario = of_run(
+        [usage],
+        Volume(requests_per_month=1_000_000),
+        title="t",
+        costs={"machine_usd_per_hour": 0.36, **costs},
+        on=ON,
+    )
+    workload = scenario.workload.workload()
+    return analyse(scenario.candidates, workload, scenario.book(ON)).candidates[0]
+
+
+def test_self_hosting_is_priced_from_the_measured_throughput():
+    by_the_second = measured()
+    # 1 s of the machine a request
+    assert by_the_second.running.value == 100
+    # 1,000 tokens at 1,000 tokens/s, a quarter of the hours used: 4 s a request
+    quarter = measured(utilisation=0.25)
+    assert quarter.running.value == 400
+    assert any("measured over 100 answers" in f.source for f in quarter.lines[0].factors)
+    # at half of the hours one machine is not filled, and costs its 730 h all the same
+    assert measured(utilisation=0.5).running.value == Decimal("262.8")
+    # two machines are on whatever is asked: 2 x 730 h x 0.36
+    redundant = measured(utilisation=0.5, min_replicas=2)
+    assert redundant.running.value == Decimal("525.6")
+    # an adapter apart answers 1.2x slower and shares its machines with three others
+    apart = measured(utilisation=0.5, min_replicas=2, adapters_per_machine=4)
+    assert apart.running.value == Decimal("240")

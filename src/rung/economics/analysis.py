@@ -49,6 +49,11 @@ class LineCost:
     monthly: Span
     """USD per month at the workload, one-time costs spread over the horizon."""
     factors: tuple[Factor, ...]
+    scale: Decimal
+    """Constant of the product: units, hours."""
+    floor: tuple[Factor, ...] = ()
+    """Machines that are always on: a month never costs less than their product."""
+    floor_scale: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,15 +225,16 @@ def _per_correct(each: Span | None, score: Score | None) -> Span | None:
 
 
 def _line(model: CostModel, line: Line) -> LineCost:
-    products = [p for p in (line.product, line.floor) if p is not None]
-    factors = {f.name: f for p in products for f in _factors(p)}
     return LineCost(
         what=line.what,
         group=line.group,
         basis=line.basis,
         usd=ranged([(line.product, None)]),
         monthly=ranged([model.term(line)]),
-        factors=tuple(factors.values()),
+        factors=tuple(_factors(line.product)),
+        scale=line.product.scale,
+        floor=tuple(_factors(line.floor)) if line.floor is not None else (),
+        floor_scale=line.floor.scale if line.floor is not None else Decimal(1),
     )
 
 

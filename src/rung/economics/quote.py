@@ -17,6 +17,8 @@ COUNTED = frozenset(
         "output tokens",
         "cached input tokens",
         "tokens per request",
+        "tokens per second",
+        "slowdown of the adapter apart",
         "compute seconds",
         "GPU seconds",
         "query tokens embedded",

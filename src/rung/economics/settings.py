@@ -37,6 +37,13 @@ class CostSettings(ModelPrices):
     """A row of the CPU machine table, such as `aws-m7g.large`."""
     gpu: str | None = None
     """A card or a row of the GPU table, such as `l40s` or `runpod-secure-h100-sxm`."""
+    utilisation: Money | None = Field(default=None, gt=0, le=1)
+    """Share of the machine hours paid for that do work; set, local models are priced as machines
+    of one's own that are always on, not by the seconds they compute."""
+    min_replicas: Money | None = None
+    """Machines that are always on; 2 where one may fail."""
+    adapters_per_machine: Money | None = None
+    """Tuned models that share one base model, each adapter kept apart."""
     labour_usd_per_hour: Money | None = None
     labelling_usd_per_example: Money | None = None
     curation_hours: Money | None = None

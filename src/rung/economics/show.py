@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from rung.economics.amounts import Span
-from rung.economics.analysis import Analysis, CandidateCost, Payback
+from rung.economics.analysis import Analysis, CandidateCost, Factor, Payback
 from rung.economics.breakeven import BreakEven
 from rung.economics.money import show
 from rung.economics.sensitivity import Flip
@@ -135,18 +135,26 @@ def _why(cost: CandidateCost) -> list[str]:
             f"  {line.what}: {ranged(line.usd)} {bases[line.basis]}"
             f" -> {ranged(line.monthly)} a month"
         )
-        for factor in line.factors:
-            sign = "/" if factor.divides else "x"
-            spread = (
-                ""
-                if factor.low == factor.high
-                else (f" ({number(factor.low)} to {number(factor.high)})")
-            )
-            unit = f" {factor.unit}" if factor.unit else ""
-            lines.append(
-                f"    {sign} {factor.name}: {number(factor.value)}{unit}{spread}; {factor.source}"
-            )
+        lines += [_factor(factor) for factor in line.factors] + _constant(line.scale)
+        if line.floor:
+            lines.append("    at least a month, whatever is asked (machines that are always on):")
+            lines += [_factor(factor) for factor in line.floor] + _constant(line.floor_scale)
     return lines
+
+
+def _factor(factor: Factor) -> str:
+    sign = "/" if factor.divides else "x"
+    sure = factor.low == factor.high
+    spread = "" if sure else f" ({number(factor.low)} to {number(factor.high)})"
+    unit = f" {factor.unit}" if factor.unit else ""
+    return f"    {sign} {factor.name}: {number(factor.value)}{unit}{spread}; {factor.source}"
+
+
+def _constant(scale: Decimal) -> list[str]:
+    """The constant of a product: 1,000,000 tokens, 3,600 s, 730 h times replicas."""
+    if scale == 1:
+        return []
+    return [f"    / {number(1 / scale)}" if scale < 1 else f"    x {number(scale)}"]
 
 
 def _break_evens(analysis: Analysis) -> list[str]:

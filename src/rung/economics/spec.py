@@ -7,14 +7,17 @@ that were measured): `CandidateUsage` is what a run knows.
 from __future__ import annotations
 
 import math
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from rung.candidate import Technique
+from rung.economics import tables
 from rung.economics.amounts import Span
 from rung.economics.money import dec
+from rung.economics.pricing import DEFAULT_MACHINE, LOCAL
 from rung.economics.settings import CostSettings
 from rung.records import Usage
 from rung.task.types import Frozen
@@ -61,6 +64,8 @@ class CandidateUsage(Frozen):
     """Compute seconds of training on this machine."""
     train_gpu_seconds: float = 0
     train_examples: int = 0
+    unmerged_slowdown: float | None = None
+    """Measured time of an answer with the adapter apart over one with it merged."""
     corpus_tokens: int = 0
     query_tokens: float = 0
     """Mean tokens of a request that a hosted embedder reads for the search."""
@@ -222,6 +227,7 @@ def spec_of(found: CandidateUsage, settings: CostSettings) -> CandidateSpec:
         tokens=tokens,
         seconds=_mean(found.usage.seconds, n, found.seconds_sd),
         gpu_seconds=_mean(found.usage.gpu_seconds, n, None),
+        hosting=_hosting(found, settings, tuned=tuned),
         retrieval=_retrieval(found, settings) if reads else Retrieval(),
         training=_training(found, settings) if tuned else Training(),
         labour=_labour(found, settings, tuned=tuned, reads=reads),
@@ -248,6 +254,29 @@ def _mean(total: float, n: int, sd: float | None) -> Span:
     mean = dec(total) / n
     margin = dec(1.96 * sd / math.sqrt(n)) if sd else Decimal(0)
     return Span(value=mean, low=max(Decimal(0), mean - margin), high=mean + margin)
+
+
+def _hosting(found: CandidateUsage, settings: CostSettings, *, tuned: bool) -> Hosting | None:
+    """Machines of one's own at the throughput that was measured, where `[costs]` asks for it."""
+    seconds = dec(found.usage.gpu_seconds or found.usage.seconds)
+    asked = settings.utilisation is not None or settings.min_replicas is not None
+    if not asked or not seconds or not found.model.startswith(LOCAL):
+        return None
+    tokens = found.usage.input_tokens + found.usage.output_tokens
+    on_gpu = bool(found.usage.gpu_seconds)
+    slowdown, shared = found.unmerged_slowdown, settings.adapters_per_machine
+    apart = tuned and slowdown is not None and shared is not None
+    return Hosting(
+        usd_per_hour=settings.gpu_usd_per_hour if on_gpu else settings.machine_usd_per_hour,
+        gpu=(settings.gpu or tables.dearest_gpu(date.max).id) if on_gpu else None,
+        machine=settings.machine or DEFAULT_MACHINE,
+        tokens_per_second=tokens / seconds,
+        utilisation=Decimal(1) if settings.utilisation is None else settings.utilisation,
+        min_replicas=Decimal(1) if settings.min_replicas is None else settings.min_replicas,
+        adapter=("unmerged" if apart else "merged") if tuned else "none",
+        unmerged_slowdown=slowdown,
+        shared_by=Decimal(1) if shared is None else shared,
+    )
 
 
 def _retrieval(found: CandidateUsage, settings: CostSettings) -> Retrieval:
