@@ -1,11 +1,11 @@
-"""The embedded embedder: a BERT-like sentence model read by transformers, weights on this machine.
-
-Mean pooling over the tokens, unit length, float32 (Reimers and Gurevych 2019, arXiv 1908.10084).
-"""
+"""Sentence embeddings on this machine, from a folder in the sentence-transformers layout."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,87 +13,125 @@ import numpy as np
 
 from rung.errors import MissingExtraError, UserError
 from rung.models.base import Vectors
+from rung.models.fetch import PACKAGED, require_model
+from rung.models.local.batching import pad_right
 from rung.models.local.card import ModelCard, read_card
 from rung.models.local.machine import at_work, quiet_waiting
+from rung.models.local.opening import card_of_folder
 
+ROWS = 32
+"""Texts computed together."""
 MOST_TOKENS = 256
-"""What follows is not read: all-MiniLM-L6-v2 was trained on no longer texts."""
-BATCH = 32
+"""Longer texts are cut, where the folder does not say otherwise."""
 
 
-class LocalEmbedder:
-    """Implements `Embedder`. Nothing is loaded until the first text."""
+def open_embedder(name: str | Path) -> MiniLM:
+    """An embedder by embedded name (`local/all-minilm-l6-v2`) or folder; loads no weights yet.
 
-    def __init__(self, name: str, folder: Path, identity: str) -> None:
-        self.name, self.folder, self.identity = name, folder, identity
-        self._loaded: tuple[Any, Any] | None = None
+    Raises `UserError` where there is no such model.
+    """
+    if str(name) in PACKAGED:
+        folder = require_model(str(name))
+        card = read_card(folder)
+        assert card is not None
+        return MiniLM(folder, card)
+    folder = Path(name).expanduser()
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            f"no embedder at {str(name)!r}: give a folder that holds config.json and "
+            "model.safetensors, or 'local/all-minilm-l6-v2'"
+        )
+    return MiniLM(folder, card_of_folder(folder))
+
+
+class MiniLM:
+    """An `Embedder`: a BERT-like encoder, mean (or first-token) pooling, unit length, float32.
+
+    A text's vector does not depend on its neighbours beyond float noise (about 1e-7).
+    """
+
+    def __init__(self, folder: Path, card: ModelCard) -> None:
+        self.name = card.name
+        self.identity = f"{card.name}@{card.identity}"
+        self._folder = folder
+        self._encoder: _Encoder | None = None
+        self._lock = threading.Lock()
 
     async def embed(self, texts: list[str]) -> Vectors:
-        """Unit-length rows, shape (len(texts), dimension), float32."""
+        """Unit-length rows in the order given, shape (len(texts), dimension), float32.
+
+        Computed in a thread of its own. Raises `MissingExtraError` without the extra `local`.
+        """
         return await asyncio.to_thread(self._embed, texts)
 
     def _embed(self, texts: list[str]) -> Vectors:
-        with at_work():
-            tokenizer, model = self._load()
-            rows = tokenizer.encode_batch(texts)
-            order = sorted(range(len(rows)), key=lambda i: (len(rows[i].ids), i))
-            vectors = np.zeros((len(texts), model.config.hidden_size), dtype=np.float32)
-            for start in range(0, len(order), BATCH):
-                places = order[start : start + BATCH]
-                vectors[places] = _pooled(model, [rows[i].ids for i in places])
-            return vectors
-
-    def _load(self) -> tuple[Any, Any]:
-        if self._loaded is None:
-            quiet_waiting()
-            try:
-                import torch
-                from tokenizers import Tokenizer
-                from transformers import AutoModel
-                from transformers.utils import logging
-            except ImportError:
-                raise MissingExtraError(f"the embedder {self.name}", "local") from None
-            logging.disable_progress_bar()
-            tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
-            tokenizer.no_padding()
-            tokenizer.enable_truncation(MOST_TOKENS)
-            model = AutoModel.from_pretrained(
-                str(self.folder), dtype=torch.float32, local_files_only=True
-            )
-            self._loaded = tokenizer, model.eval()
-        return self._loaded
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = _Encoder(self._folder)
+            return self._encoder.encode(texts)
 
 
-def open_embedder(name: str) -> LocalEmbedder:
-    """By embedded name (`local/…`) or model folder; nothing is loaded yet.
+class _Encoder:
+    """The loaded weights."""
 
-    Raises `UserError` where there is no such model on this machine.
-    """
-    from rung.models.fetch import PACKAGED, require_model
+    def __init__(self, folder: Path) -> None:
+        quiet_waiting()
+        try:
+            import torch
+            from tokenizers import Tokenizer
+            from transformers import AutoModel
+            from transformers.utils.logging import disable_progress_bar
+        except ImportError as error:
+            raise MissingExtraError("embedding texts on this machine", "local") from error
+        disable_progress_bar()
+        try:
+            self._model = AutoModel.from_pretrained(
+                str(folder), dtype=torch.float32, local_files_only=True
+            ).eval()
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"transformers cannot load {str(folder)!r}: {error}") from error
+        except Exception as error:  # tokenizers raises plain exceptions
+            raise UserError(f"no usable tokenizer in {str(folder)!r}: {error}") from error
+        most = _json(folder / "sentence_bert_config.json").get("max_seq_length") or MOST_TOKENS
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(int(most))
+        pooling = _json(folder / "1_Pooling" / "config.json")
+        self._first_token = bool(pooling.get("pooling_mode_cls_token", False))
 
-    folder = require_model(name) if name in PACKAGED else Path(name).expanduser()
-    if not (folder / "tokenizer.json").is_file():
-        raise UserError(
-            f"no embedder at {name!r}: give a folder with tokenizer.json, config.json and "
-            "*.safetensors, or 'local/all-minilm-l6-v2'"
-        )
-    card = read_card(folder) or ModelCard.of_folder(folder, name=name)
-    return LocalEmbedder(name, folder, f"{card.identity}-mean-{MOST_TOKENS}")
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Every different text once, in batches of about equal length."""
+        distinct = sorted(set(texts))
+        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(distinct)]
+        order = sorted(range(len(distinct)), key=lambda i: (len(tokens[i]), i))
+        size = int(self._model.config.hidden_size)
+        vectors = np.zeros((len(distinct), size), dtype=np.float32)
+        for start in range(0, len(order), ROWS):
+            chosen = order[start : start + ROWS]
+            with at_work():
+                vectors[chosen] = self._forward([tokens[i] for i in chosen])
+        place = {text: at for at, text in enumerate(distinct)}
+        return vectors[[place[text] for text in texts]]
+
+    def _forward(self, rows: list[list[int]]) -> Any:
+        import torch
+
+        padded = pad_right(rows, [0] * len(rows))
+        mask = torch.from_numpy((padded.positions <= padded.last[:, None]).astype(np.int64))
+        with torch.inference_mode():
+            hidden = self._model(
+                input_ids=torch.from_numpy(padded.ids), attention_mask=mask
+            ).last_hidden_state
+            if self._first_token:
+                pooled = hidden[:, 0]
+            else:
+                weights = mask[:, :, None].to(hidden.dtype)
+                pooled = (hidden * weights).sum(1) / weights.sum(1)
+            return torch.nn.functional.normalize(pooled, dim=1).numpy()
 
 
-def _pooled(model: Any, ids: list[list[int]]) -> Vectors:
-    """Mean of the last layer over each row's own tokens, scaled to length 1."""
-    import torch
-
-    longest = max(len(row) for row in ids)
-    tokens = torch.zeros((len(ids), longest), dtype=torch.long)
-    mask = torch.zeros((len(ids), longest), dtype=torch.long)
-    for i, row in enumerate(ids):
-        tokens[i, : len(row)] = torch.tensor(row)
-        mask[i, : len(row)] = 1
-    with torch.inference_mode():
-        hidden = model(input_ids=tokens, attention_mask=mask).last_hidden_state
-        weights = mask.unsqueeze(-1).to(hidden.dtype)
-        mean = (hidden * weights).sum(1) / weights.sum(1)
-        unit: Vectors = torch.nn.functional.normalize(mean, dim=-1).numpy()
-    return unit
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found

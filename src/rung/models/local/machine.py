@@ -98,11 +98,11 @@ class Pace:
 
         if self._threads is None or "RUNG_THREADS" in os.environ:
             self._threads = thread_count()
-        now = _load()
-        if now is not None and "RUNG_THREADS" not in os.environ:
-            if self._before is not None and now.at - self._before.at >= self.WINDOW_S:
-                self._threads = free_threads(self._before, now, thread_count())
-                self._before = now
+        now = None if "RUNG_THREADS" in os.environ else _load()
+        before = self._before
+        if now is not None and before is not None and now.at - before.at >= self.WINDOW_S:
+            self._threads = free_threads(before, now, thread_count())
+            self._before = now
         if torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
 

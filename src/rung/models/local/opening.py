@@ -35,11 +35,11 @@ def open_local(name: str | Path) -> LocalModel:
             f"no local model at {str(name)!r}: give the folder that holds config.json and "
             "*.safetensors, a .gguf file, or one of " + ", ".join(sorted(PACKAGED))
         )
-    return LocalModel(path, _remembered_card(path))
+    return LocalModel(path, card_of_folder(path))
 
 
-def _remembered_card(folder: Path) -> ModelCard:
-    """The card of someone else's folder: kept in our cache, never written there."""
+def card_of_folder(folder: Path) -> ModelCard:
+    """The card of a folder. One of somebody else is kept in our cache, never written there."""
     own = read_card(folder)
     if own is not None:
         return own
