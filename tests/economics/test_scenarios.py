@@ -137,6 +137,31 @@ def test_what_if_at_another_volume_and_price():
     assert found["chosen"] == "api"
 
 
+@pytest.mark.parametrize(
+    ("name", "price", "candidate", "line", "usd"),
+    [
+        ("training-run.toml", "training_usd_per_mtok=1", "4o tuned", "training run", "0.5"),
+        ("training-run.toml", "labour_usd_per_hour=10", "4o tuned", "curation hours", "400"),
+        ("rag-components.toml", "store_usd_per_month=9", "pgvector", "vector store", "9"),
+        (
+            "rag-components.toml", "embedding_usd_per_mtok=0.04", "pgvector",
+            "query tokens embedded", "0.000002",
+        ),
+        ("ten-thousand-a-day.toml", "machine_usd_per_hour=1", "both", "machine always on", "730"),
+        (
+            "api-vs-self-hosted-marginal.toml", "gpu_usd_per_hour=2", "own-rtx4090",
+            "training run (GPU)", "5",
+        ),
+    ],
+)  # fmt: skip
+def test_costs_override_any_stated_or_listed_price(name, price, candidate, line, usd):
+    found = json.loads(run(SCENARIOS / name, "--price", price, "--json"), parse_float=Decimal)
+    one = next(c for c in found["candidates"] if c["key"] == candidate)
+    bill = next(item for item in one["lines"] if item["what"] == line)
+    assert bill["usd"]["value"] == Decimal(usd)
+    assert "your [costs]" in {factor["source"] for factor in bill["factors"]}
+
+
 def test_a_stale_price_is_said_so():
     out = run(SCENARIOS / "training-run.toml")
     assert "older than 90 days (325): OpenAI gpt-4o-mini supervised tuning" in out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rung.economics import tables
 from rung.economics.amounts import ONE, ZERO, Amount, Line, Product, span
 from rung.economics.money import HOURS_PER_MONTH, MTOK
 from rung.economics.pricing import YOURS
@@ -16,9 +15,9 @@ def _training_products(quote: Quote) -> list[tuple[str, Product]]:
     run = quote.spec.training
     found = []
     tokens = quote.mine("training tokens", run.tokens)
-    rate = quote.mine("training price", run.usd_per_mtok, "USD per 1M training tokens")
-    if run.table is not None:
-        rate = quote.row("tuning", run.table)
+    row = quote.row("tuning", run.table) if run.table is not None else None
+    own, unit = quote.settings.training_usd_per_mtok, "USD per 1M training tokens"
+    rate = quote.price("training price", unit, own, run.usd_per_mtok, row)
     if tokens is not None:
         if rate is None:
             raise UserError(
@@ -28,11 +27,7 @@ def _training_products(quote: Quote) -> list[tuple[str, Product]]:
         found.append(("training run", Product((tokens, rate), (), PER_MTOK)))
     gpu_hours = quote.mine("GPU hours of training", run.gpu_hours, "h")
     if gpu_hours is not None and gpu_hours.span.high > 0:
-        card = tables.gpu(run.gpu, quote.on) if run.gpu else tables.dearest_gpu(quote.on)
-        hourly = quote.priced(card.id, card.usd, card.unit, card.as_source())
-        if quote.settings.gpu_usd_per_hour is not None:
-            own = quote.settings.gpu_usd_per_hour
-            hourly = Amount(key="GPU price", span=span(own), unit="USD per hour", source=YOURS)
+        hourly = quote.hour(gpu=run.gpu or quote.settings.gpu, machine=None)
         found.append(("training run (GPU)", Product((gpu_hours, hourly))))
     hours = quote.mine("machine hours of training", run.machine_hours, "h")
     if hours is not None and hours.span.high > 0:
@@ -73,9 +68,9 @@ def labour(quote: Quote) -> list[Line]:
             lines.append(Line(name, "labour", basis, product))  # type: ignore[arg-type]
     examples = quote.mine("labelled examples", work.examples)
     if examples is not None:
-        each = quote.mine("price of a label", work.usd_per_example, "USD per example")
-        if work.labelling is not None:
-            each = quote.row("labelling", work.labelling)
+        row = quote.row("labelling", work.labelling) if work.labelling is not None else None
+        own = quote.settings.labelling_usd_per_example
+        each = quote.price("price of a label", "USD per example", own, work.usd_per_example, row)
         if each is None:
             raise UserError(
                 f"{quote.spec.key}: labelled examples have no price; set "
@@ -86,15 +81,15 @@ def labour(quote: Quote) -> list[Line]:
 
 
 def _wage(quote: Quote) -> Amount:
-    stated = quote.spec.labour.usd_per_hour
-    source = "stated in the scenario"
-    if stated is None and quote.settings.labour_usd_per_hour is not None:
-        stated, source = span(quote.settings.labour_usd_per_hour), YOURS
+    own, stated = quote.settings.labour_usd_per_hour, quote.spec.labour.usd_per_hour
+    if own is not None:
+        return Amount(key="labour", span=span(own), unit="USD per hour", source=YOURS)
     if stated is None:
         raise UserError(
             f"{quote.spec.key}: hours of work have no price; set [costs] labour_usd_per_hour."
         )
-    return Amount(key="labour", span=stated, unit="USD per hour", source=source)
+    key = f"labour at ${stated.low:f}-{stated.high:f}"
+    return Amount(key=key, span=stated, unit="USD per hour", source="stated in the scenario")
 
 
 def recurring(quote: Quote) -> list[Line]:
@@ -106,7 +101,7 @@ def recurring(quote: Quote) -> list[Line]:
     if fixed is not None and fixed.span.high > 0:
         lines.append(Line("infrastructure", "infrastructure", "month", Product((fixed,))))
     if quote.spec.recurring.machine is not None:
-        hourly = quote.row("machines", quote.spec.recurring.machine)
+        hourly = quote.hour(gpu=None, machine=quote.spec.recurring.machine)
         product = Product((hourly,), (), HOURS_PER_MONTH)
         lines.append(Line("machine always on", "infrastructure", "month", product))
     return lines

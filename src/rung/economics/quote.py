@@ -64,3 +64,23 @@ class Quote:
         """A row of our own tables as a price."""
         found = tables.find(table, name, self.on)
         return self.priced(found.id, found.usd, found.unit, found.as_source())
+
+    def price(
+        self, name: str, unit: str, own: Decimal | None, stated: Span | None, row: Amount | None
+    ) -> Amount | None:
+        """`[costs]` before what the candidate states, before a row of our tables."""
+        if own is not None:
+            return Amount(key=name, span=span(own), unit=unit, source=YOURS)
+        return self.mine(name, stated, unit) or row
+
+    def hour(self, *, gpu: str | None, machine: str | None) -> Amount:
+        """A GPU hour (by card or row; the dearest where none is named) or a CPU machine's."""
+        on_gpu = machine is None
+        own = self.settings.gpu_usd_per_hour if on_gpu else self.settings.machine_usd_per_hour
+        if own is not None:
+            name = "GPU hour" if on_gpu else "machine hour"
+            return Amount(key=name, span=span(own), unit="USD per hour", source=YOURS)
+        if machine is not None:
+            return self.row("machines", machine)
+        card = tables.gpu(gpu, self.on) if gpu else tables.dearest_gpu(self.on)
+        return self.priced(card.id, card.usd, card.unit, card.as_source())

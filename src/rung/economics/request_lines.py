@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from rung.economics import tables
 from rung.economics.amounts import ONE, ZERO, Amount, Line, Product, Span
 from rung.economics.money import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR
 from rung.economics.quote import Quote
@@ -72,6 +71,8 @@ def _token_rate(quote: Quote, price: str) -> Amount | None:
     listed: Decimal | None = getattr(tier, price)
     usd = tier.input if listed is None else listed
     name = f"{quote.rates.model} {price.replace('_', ' ')} price"
+    if tier.over_input_tokens:
+        name += f" over {tier.over_input_tokens:,} tokens"
     return quote.priced(name, usd, "USD per 1M tokens", quote.rates.source)
 
 
@@ -113,24 +114,40 @@ def retrieval(quote: Quote) -> list[Line]:
     if rate is not None and corpus is not None and changed is not None:
         product = Product((corpus, changed, rate), (), PER_MTOK)
         lines.append(Line("index updates", "embedding", "month", product))
-    store = quote.mine("vector store", parts.store_usd_per_month, "USD per month")
-    if parts.store is not None:
-        store = quote.row("stores", parts.store)
-    if store is not None:
-        lines.append(Line("vector store", "store", "month", Product((store,))))
-    rerank = quote.mine("rerank price", parts.rerank_usd_per_1k, "USD per 1,000 searches")
-    if parts.rerank is not None:
-        rerank = quote.row("rerank", parts.rerank)
-    if rerank is not None:
-        product = Product((rerank,), (), ONE / 1000)
-        lines.append(Line("reranking", "retrieval", "request", product))
-    return lines
+    return [*lines, *_store(quote), *_rerank(quote)]
+
+
+def _store(quote: Quote) -> list[Line]:
+    parts = quote.spec.retrieval
+    if parts.store is None and parts.store_usd_per_month is None:
+        return []
+    row = quote.row("stores", parts.store) if parts.store is not None else None
+    own = quote.settings.store_usd_per_month
+    price = quote.price("vector store", "USD per month", own, parts.store_usd_per_month, row)
+    product = Product((price,) if price else ())
+    return [Line("vector store", "store", "month", product)]
+
+
+def _rerank(quote: Quote) -> list[Line]:
+    parts = quote.spec.retrieval
+    if parts.rerank is None and parts.rerank_usd_per_1k is None:
+        return []
+    row = quote.row("rerank", parts.rerank) if parts.rerank is not None else None
+    own = quote.settings.rerank_usd_per_1k
+    price = quote.price("rerank price", "USD per 1,000 searches", own, parts.rerank_usd_per_1k, row)
+    product = Product((price,) if price else (), (), ONE / 1000)
+    return [Line("reranking", "retrieval", "request", product)]
 
 
 def _embedding_rate(quote: Quote) -> Amount | None:
     parts = quote.spec.retrieval
-    if parts.embedding_usd_per_mtok is not None:
-        return quote.mine("embedding price", parts.embedding_usd_per_mtok, "USD per 1M tokens")
+    if (
+        parts.embedding_usd_per_mtok is not None
+        or quote.settings.embedding_usd_per_mtok is not None
+    ):
+        own = quote.settings.embedding_usd_per_mtok
+        stated = parts.embedding_usd_per_mtok
+        return quote.price("embedding price", "USD per 1M tokens", own, stated, None)
     if parts.embedding is None:
         return None
     rates = quote.book.of_model(parts.embedding)
@@ -167,15 +184,11 @@ def hosting(quote: Quote) -> list[Line]:
 
 def machine_hour(quote: Quote, hosting: Hosting) -> Amount:
     """The price of one machine hour."""
-    stated = quote.mine("machine hour", hosting.usd_per_hour, "USD per hour")
-    if stated is not None:
-        return stated
-    if hosting.gpu is not None:
-        card = tables.gpu(hosting.gpu, quote.on)
-        return quote.priced(card.id, card.usd, card.unit, card.as_source())
-    if hosting.machine is None:
+    if hosting.usd_per_hour is None and hosting.gpu is None and hosting.machine is None:
         raise UserError(f"{quote.spec.key}: hosting needs usd_per_hour, gpu or machine.")
-    return quote.row("machines", hosting.machine)
+    stated = quote.mine("machine hour", hosting.usd_per_hour, "USD per hour")
+    machine = None if hosting.gpu is not None else hosting.machine
+    return stated or quote.hour(gpu=hosting.gpu, machine=machine)
 
 
 def _request_tokens(quote: Quote) -> list[Amount]:
