@@ -245,7 +245,7 @@ def test_the_command_gives_one_json_object():
     ]
     assert found["costs"]["candidates"][0]["key"] == "prompting"
     assert found["costs"]["candidates"][0]["monthly_usd"] > 0
-    assert found["next_command"] == "rung climb my-task"
+    assert found["next_command"] == "rung init my-task"
 
 
 def test_the_command_asks_on_a_terminal():

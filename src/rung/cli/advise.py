@@ -46,8 +46,7 @@ def advise(
 
     known = _of_task(task) if task is not None else {}
     found = collect(answers, answer or [], ask=_asks(ask, as_json), known=known)
-    folder = str(task) if task is not None else "my-task"
-    result = advised(found, _day(on), folder)
+    result = advised(found, _day(on), str(task) if task is not None else None)
     if as_json:
         typer.echo(output.dumps(wording.as_json(result)), nl=False)
     else:

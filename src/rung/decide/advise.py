@@ -120,8 +120,11 @@ class Advice:
     note: str = PRIOR
 
 
-def advise(answers: Answers, on: date, folder: str = "my-task") -> Advice:
-    """The framework's expectation for these answers, priced with the prices of `on`."""
+def advise(answers: Answers, on: date, folder: str | None = None) -> Advice:
+    """The framework's expectation for these answers, priced with the prices of `on`.
+
+    `folder` is the task's, where there is one already: then the next command measures.
+    """
     used = thresholds(answers.thresholds)
     facts = derive(answers.facts(), used)
     chosen = next(rule for rule in of_kind("expect") if holds(rule, facts, used))
@@ -154,7 +157,7 @@ def advise(answers: Answers, on: date, folder: str = "my-task") -> Advice:
         ),
         costs=expected_costs(answers, on),
         assumed=ASSUMED,
-        next_command=_next(answers, folder),
+        next_command=f"rung climb {folder}" if folder else "rung init my-task",
     )
 
 
@@ -265,12 +268,6 @@ def _dispute(rule: Rule, used: Decimal, own: bool, matters: bool) -> Dispute:
         why="you set it" if own else rule.why or "",
         matters=matters,
     )
-
-
-def _next(answers: Answers, folder: str) -> str:
-    if answers.examples is None or answers.examples == 0:
-        return f"rung init {folder}"
-    return f"rung climb {folder}"
 
 
 def beside(advice: Advice, measured: str | None, why: str = "") -> str:
