@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,12 @@ from pydantic import ValidationError
 from rung.candidate import Weights
 from rung.errors import MissingExtraError, RungError, StoreError, UserError
 from rung.models.base import Adapter, Message
+from rung.models.local.attention import use_packed_attention
 from rung.models.local.card import sha256_file
 from rung.models.local.codec import Codec
 from rung.models.local.engine import LocalModel
 from rung.models.local.machine import at_work
-from rung.models.local.network import load_base
+from rung.models.local.network import load_base, plain_layers
 from rung.task.types import Frozen
 from rung.tuning.batches import Encoded, collate, epoch_order, in_order
 
@@ -268,7 +270,11 @@ def _with_lora(base: Path, weights: Weights) -> Any:
         task_type="CAUSAL_LM",
     )
     model = load_base(base)
-    with torch.random.fork_rng(devices=[]):
+    if plain_layers(model):
+        use_packed_attention(model)
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        # peft asks transformers for a property that is about to be renamed.
+        warnings.simplefilter("ignore", FutureWarning)
         torch.manual_seed(weights.seed)
         return get_peft_model(model, config, autocast_adapter_dtype=False)
 

@@ -43,6 +43,14 @@ def load_base(folder: Path) -> Any:
     return model.eval().requires_grad_(False)
 
 
+def plain_layers(model: Any) -> bool:
+    """True where every layer attends to everything before: no sliding windows, no state."""
+    from transformers import DynamicCache
+    from transformers.cache_utils import DynamicLayer
+
+    return all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
+
+
 class Cache(NamedTuple):
     """What a batch has read so far."""
 
@@ -56,8 +64,7 @@ class Network:
     """One model with any number of adapters, one of them (or none) switched on."""
 
     def __init__(self, folder: Path) -> None:
-        from transformers import DynamicCache
-        from transformers.cache_utils import CacheLayerMixin, DynamicLayer
+        from transformers.cache_utils import CacheLayerMixin
 
         # transformers asks for the type; importing it where the class stands would load torch.
         CacheLayerMixin.register(GrowingLayer)
@@ -65,15 +72,14 @@ class Network:
         self._tuned: Any = None
         self._loaded: OrderedDict[str, None] = OrderedDict()
         self._config = self._base.config
-        layers = DynamicCache(config=self._config).layers
-        self.batches = all(type(layer) is DynamicLayer for layer in layers)
+        self.batches = plain_layers(self._base)
         """False for models with sliding windows: they run one text at a time, as they come."""
         if self.batches:
             use_packed_attention(self._base)
         text = self._config.get_text_config(decoder=True)
         shared = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
         self._group = text.num_attention_heads // shared
-        self._layers = len(layers)
+        self._layers = text.num_hidden_layers
         self._last: Tensor | None = None
         self._base.get_output_embeddings().register_forward_pre_hook(self._only_last)
 
