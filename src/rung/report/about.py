@@ -1,0 +1,169 @@
+"""What it takes to check or repeat a run, and what should make a reader careful."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from rung.decide.results import RunResult
+from rung.economics.pricing import PriceBook, Rates
+from rung.errors import RungError
+from rung.report.reading import FinishedRun
+from rung.report.rows import price_book
+from rung.report.words import describe, usd
+from rung.task.types import Task
+
+FEW = 50
+"""Test examples below which an interval at a score of 0.8 is wider than 0.2 (Clopper-Pearson)."""
+
+
+class PriceRow(NamedTuple):
+    """One model's price and where it comes from."""
+
+    model: str
+    price: str
+    source: str
+    url: str
+    checked: str
+    stale: bool
+
+
+class Prior(NamedTuple):
+    """What the framework expected before anything was measured."""
+
+    expected: str
+    because: str
+    sources: str
+    agrees: str
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class About:
+    """The end of the report."""
+
+    facts: tuple[tuple[str, str], ...]
+    prices: tuple[PriceRow, ...]
+    versions: tuple[tuple[str, str], ...]
+    hashes: tuple[tuple[str, str], ...]
+    candidates: tuple[tuple[str, str], ...]
+    command: str
+
+
+def about(run: FinishedRun, task: Task | None) -> About:
+    """Versions, seed, hashes, prices with their date, the command."""
+    result = run.result
+    book = price_book(result)
+    facts = [
+        ("run", result.run),
+        ("started", result.started or "not recorded"),
+        ("seed", str(result.seed)),
+        ("task fingerprint", result.fingerprint),
+        ("examples", ", ".join(f"{n} {name}" for name, n in result.sizes.items())),
+        ("prices of", str(book.on) if book else "not recorded"),
+        ("test split", result.ledger or "not recorded"),
+        ("finished", "yes" if result.finished else "no: the climb was interrupted"),
+    ]
+    folder = task.root.name if task is not None and task.root is not None else "DIR"
+    return About(
+        facts=tuple(facts),
+        prices=tuple(_price(model, rates, book) for model, rates in book.rates.items())
+        if book
+        else (),
+        versions=tuple(result.versions.items()),
+        hashes=tuple(run.hashes.items()),
+        candidates=tuple(
+            (r.key, json.dumps(r.candidate.model_dump(mode="json"), indent=1, ensure_ascii=False))
+            for r in result.candidates
+        ),
+        command=f"rung climb {folder}",
+    )
+
+
+def _price(model: str, rates: Rates, book: PriceBook) -> PriceRow:
+    if rates.tokens:
+        first = rates.tokens[0]
+        price = f"{usd(float(first.input))} in, {usd(float(first.output))} out per 1M tokens"
+        price += f" ({len(rates.tokens)} tiers)" if len(rates.tokens) > 1 else ""
+    elif rates.machine_usd_per_hour is not None:
+        price = f"${rates.machine_usd_per_hour} a machine hour"
+    else:
+        price = "–"
+    source = rates.source
+    return PriceRow(
+        model,
+        price,
+        source.what,
+        source.url if source.url.startswith("https://") else "",
+        str(source.checked) if source.checked else "your own figure",
+        source.stale(book.on),
+    )
+
+
+def flags(run: FinishedRun, task: Task | None) -> list[str]:
+    """What should make a reader careful: the run's notes, and what its figures show."""
+    result = run.result
+    found = list(result.notes)
+    if not result.finished:
+        found.append("The climb was interrupted: this is what was known then. Run it again.")
+    tests = result.sizes.get("test", 0)
+    if tests < FEW:
+        found.append(f"Only {tests} test examples: intervals are wide.")
+    found += _rows_flags(result)
+    book = price_book(result)
+    if book is None:
+        found.append("The run kept no prices: costs cannot be traced.")
+    else:
+        found += [f"Price older than 90 days on the day of the run: {s}." for s in book.stale()]
+    if run.unreadable:
+        found.append(f"{run.unreadable} recorded attempts could not be read and are left out.")
+    if task is not None and task.fingerprint() != result.fingerprint:
+        found.append("The task's files have changed since this run: texts may not be those asked.")
+    if task is None:
+        found.append("Shown without the task's files: no inputs and expected answers.")
+    return found
+
+
+def _rows_flags(result: RunResult) -> list[str]:
+    found = []
+    for row in result.candidates:
+        score = row.score
+        if score is not None and score.errors + score.unscored:
+            found.append(
+                f"{describe(row)}: {score.errors} examples without an answer and "
+                f"{score.unscored} unscored on {score.split}; they are not counted as wrong."
+            )
+        if row.state == "skipped":
+            found.append(f"{describe(row)} was skipped: {row.reason}")
+    return found
+
+
+def prior(run: FinishedRun, task: Task | None) -> Prior | None:
+    """The framework's expectation from what the task file says, beside what was measured."""
+    if task is None:
+        return None
+    from rung.decide.advise import advise
+    from rung.decide.rules.answers import answers_of
+
+    started = run.result.started
+    day = (datetime.fromisoformat(started) if started else datetime.now(UTC)).date()
+    try:
+        found = advise(answers_of(task), day)
+    except (RungError, ValueError):
+        return None  # a prior is a courtesy: a task it cannot read still has its measurement
+    choice = run.row(run.result.verdict.choice)
+    if choice is None:
+        agrees = "Measured: nothing is certified."
+    elif choice.technique == found.expected:
+        agrees = f"Measured: {choice.technique}, as expected."
+    else:
+        agrees = f"Measured: {choice.technique} is enough. The measurement overrules the prior."
+    return Prior(
+        found.expected,
+        found.because.says,
+        "; ".join(found.because.sources),
+        agrees,
+        tuple(reason.says for reason in found.flags),
+    )

@@ -1,0 +1,202 @@
+"""Examples and answers as compact data inside the page; a little script shows rows on demand.
+
+Texts are kept once however often they are said, and cut where a run has too many of them: the
+whole of every answer stays in `attempts.jsonl`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rung.records import Answer, Attempt
+from rung.report.reading import FinishedRun
+from rung.report.rows import places
+from rung.report.texts import clean, cut
+from rung.report.words import describe
+from rung.task.types import Example, Task, render_expected
+
+GENEROUS = ((20_000, 1_200_000), (4_000, 1_400_000))
+STRICT = (1_500, 600, 240, 120)
+"""Characters a text may have, the first that keeps all texts within so many bytes: up to about
+1.4 MB with long texts, up to `MOST_BYTES` with short ones."""
+MOST_BYTES = 4_500_000
+MOST_EXAMPLES = 10_000
+NAME_CHARS = 200
+RIGHT = 1.0 - 1e-9
+
+
+@dataclass(frozen=True)
+class ExampleData:
+    """What the page embeds, and what it says of it."""
+
+    data: dict[str, Any]
+    shown: int
+    left_out: int
+    """Examples beyond `MOST_EXAMPLES`."""
+    cut_at: int
+    """Characters; texts that are longer end with a note."""
+    cut: int
+    """Texts that were cut."""
+
+
+class _Texts:
+    """Texts by number, each kept once."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.cut, self.bytes = limit, 0, 0
+        self.kept: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, text: str, limit: int | None = None) -> int:
+        known = self._numbers.get(text)
+        if known is not None:
+            return known
+        most = self.limit if limit is None else limit
+        self.cut += len(text) > most
+        shown = cut(text, most)
+        self._numbers[text] = number = len(self.kept)
+        self.kept.append(shown)
+        self.bytes += len(shown.encode())
+        return number
+
+
+Answers = Mapping[tuple[str, str], Mapping[str, Attempt]]
+"""Attempts by split and example, then by candidate."""
+
+
+def example_data(run: FinishedRun, task: Task | None) -> ExampleData:
+    """Every example that any candidate was asked, with all answers to it."""
+    asked: dict[tuple[str, str], dict[str, Attempt]] = {}
+    for one in run.attempts:
+        asked.setdefault((one.split, one.example_id), {})[one.candidate] = one
+    known = _examples(task)
+    order = [place for place in known if place in asked]
+    order += [place for place in asked if place not in known]
+    order.sort(key=lambda place: place[0] != "test")  # a stable sort: test first, files' order
+    shown = order[:MOST_EXAMPLES]
+    texts, rows, passages = _within_size(run, shown, asked, known)
+    named = places(run.result)
+    keys = [r.key for r in run.result.candidates]
+    candidates = [
+        [named[r.key], clean(describe(r)), r.technique, clean(r.key)] for r in run.result.candidates
+    ]
+    data = {
+        "candidates": candidates,
+        "chosen": keys.index(c) if (c := run.result.verdict.choice) in keys else -1,
+        "texts": texts.kept,
+        "passages": passages,
+        "examples": rows,
+    }
+    return ExampleData(data, len(shown), len(order) - len(shown), texts.limit, texts.cut)
+
+
+def _examples(task: Task | None) -> dict[tuple[str, str], Example]:
+    if task is None:
+        return {}
+    return {(s, e.id): e for s in ("test", "dev") for e in task.split(s)}
+
+
+def _within_size(
+    run: FinishedRun,
+    shown: Sequence[tuple[str, str]],
+    asked: Answers,
+    known: Mapping[tuple[str, str], Example],
+) -> tuple[_Texts, list[Any], list[Any]]:
+    """The most generous cut whose texts are small enough together."""
+    tries = [*GENEROUS, *((limit, MOST_BYTES) for limit in STRICT)]
+    for limit, most in tries:
+        texts = _Texts(limit)
+        rows, passages = _rows(run, shown, asked, known, texts, most)
+        if texts.bytes <= most:
+            break
+    return texts, rows, passages
+
+
+def _rows(
+    run: FinishedRun,
+    shown: Sequence[tuple[str, str]],
+    asked: Answers,
+    known: Mapping[tuple[str, str], Example],
+    texts: _Texts,
+    most: int,
+) -> tuple[list[Any], list[Any]]:
+    keys = [r.key for r in run.result.candidates]
+    passages: dict[tuple[int, int, int, int], int] = {}
+    rows = []
+    for place in shown:
+        if texts.bytes > most and texts.limit != STRICT[-1]:
+            break  # too large already: the caller tries a shorter cut
+        example = known.get(place)
+        answers = asked[place]
+        rows.append(
+            [
+                texts.number(place[1], NAME_CHARS),
+                place[0],
+                -1 if example is None else texts.number(example.input_text()),
+                -1 if example is None else texts.number(render_expected(example.expected)),
+                [] if example is None else [texts.number(i, NAME_CHARS)
+                                            for i in example.context_ids],
+                [
+                    _attempt(answers[k], texts, passages) if k in answers else 0
+                    for k in keys
+                ],
+            ]
+        )  # fmt: skip
+    return rows, [list(p) for p in passages]
+
+
+def _attempt(
+    one: Attempt, texts: _Texts, passages: dict[tuple[int, int, int, int], int]
+) -> list[Any]:
+    """[outcome, score, answer, problem, passages, citations, tokens in, out, ms, calls].
+
+    Outcome: r right, p partly, w wrong, u unscored, e error. A tail of nothing is left out.
+    """
+    answer = one.answer
+    said = -1 if answer is None else texts.number(answer.text)
+    problem = one.error or (answer.problem if answer else None)
+    row: list[Any] = [
+        outcome(one),
+        None if one.score is None else round(one.score, 3),
+        said,
+        texts.number(problem) if problem else -1,
+    ]
+    if answer is not None:
+        row += _facts(answer, texts, passages)
+    return row
+
+
+def _facts(
+    answer: Answer, texts: _Texts, passages: dict[tuple[int, int, int, int], int]
+) -> list[Any]:
+    numbers = []
+    for p in answer.passages:
+        key = (
+            texts.number(p.document_id, NAME_CHARS),
+            texts.number(p.title, NAME_CHARS),
+            texts.number(p.text),
+            p.start,
+        )
+        numbers.append(passages.setdefault(key, len(passages)))
+    used = answer.usage
+    return [
+        numbers,
+        list(answer.citations),
+        used.input_tokens,
+        used.output_tokens,
+        round(answer.latency_s * 1000),
+        answer.calls,
+    ]
+
+
+def outcome(one: Attempt) -> str:
+    """One letter: what became of an attempt."""
+    if one.state == "errored":
+        return "e"
+    if one.score is None:
+        return "u"
+    if one.score >= RIGHT:
+        return "r"
+    return "p" if one.score > 0 else "w"

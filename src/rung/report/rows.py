@@ -1,0 +1,242 @@
+"""The ladder as rows of facts: each figure with where it comes from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rung.decide.results import CandidateResult, Measured, RunResult
+from rung.economics.pricing import PriceBook
+from rung.report.figures import Bar, Scale, Strip
+from rung.report.reading import FinishedRun
+from rung.report.spending import Cost
+from rung.report.words import STATES, describe, number, score_text, usd
+
+STRIP = Scale(0.0, 1.0, 6.0, 214.0)
+"""Scores from 0 to 1, never cut: the same axis in every row."""
+NONE = "–"
+
+
+class Fact(NamedTuple):
+    """A figure as text, and where it comes from."""
+
+    text: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One candidate of the ladder, ready to be shown."""
+
+    row: CandidateResult
+    place: str
+    label: str
+    chosen: bool
+    state: str
+    strip: Strip
+    score: Fact
+    interval: Fact
+    dev: Fact
+    certified: Fact
+    wrong: Fact
+    errors: Fact
+    unscored: Fact
+    calls: Fact
+    per_thousand: Fact
+    monthly: Fact
+    latency: Fact
+
+    @property
+    def key(self) -> str:
+        """The candidate's key."""
+        return self.row.key
+
+
+def places(result: RunResult) -> dict[str, str]:
+    """A short name for each candidate: its number on the ladder; letters for probes."""
+    found: dict[str, str] = {}
+    rungs = probes = 0
+    for row in result.candidates:
+        if row.candidate.is_probe:
+            found[row.key] = chr(ord("A") + probes % 26)
+            probes += 1
+        else:
+            rungs += 1
+            found[row.key] = str(rungs)
+    return found
+
+
+def price_book(result: RunResult) -> PriceBook | None:
+    """The prices that the run used; None for a run that kept none."""
+    try:
+        return PriceBook.model_validate(result.prices) if result.prices else None
+    except ValueError:
+        return None
+
+
+def ladder_rows(run: FinishedRun, costs: Mapping[str, Cost]) -> list[Row]:
+    """Every candidate in the order of the ladder."""
+    result = run.result
+    asked = _asked(run)
+    used = Counter[str]()
+    for one in run.attempts:
+        used[one.candidate] += one.answer.calls if one.answer else 0
+    book, named = price_book(result), places(result)
+    return [
+        Row(
+            row=row,
+            place=named[row.key],
+            label=describe(row),
+            chosen=row.key == result.verdict.choice,
+            state=STATES[row.state],
+            strip=strip(row, result),
+            **_scores(row, result),
+            **_counts(row),
+            calls=_calls(row, used[row.key], asked.get(row.key, 0)),
+            **_money(row, result, costs.get(row.key), book),
+            latency=_latency(row),
+        )
+        for row in result.candidates
+    ]
+
+
+def strip(row: CandidateResult, result: RunResult) -> Strip:
+    """Score and interval on test and on dev, the target line, the certified bound."""
+    bars = []
+    for found, y in ((row.test, 14.0), (row.dev, 27.0)):
+        if found is None or found.value is None:
+            continue
+        low = found.value if found.low is None else found.low
+        high = found.value if found.high is None else found.high
+        bars.append(Bar(STRIP.at(found.value), STRIP.at(low), STRIP.at(high), y, found.split))
+    certified = row.test.certified if row.test else None
+    said = [f"{m.split} {score_text(m)}" for m in (row.test, row.dev) if m]
+    title = f"{describe(row)}: {', '.join(said) or 'not measured'}; target {result.target:g}"
+    return Strip(
+        tuple(bars),
+        (STRIP.at(result.target),),
+        None if not certified else STRIP.at(certified),
+        title=title,
+    )
+
+
+def _scores(row: CandidateResult, result: RunResult) -> dict[str, Fact]:
+    best = row.score
+    if best is None or best.value is None:
+        nothing = Fact(NONE, "Nothing was scored.")
+        return {"score": nothing, "interval": nothing, "dev": nothing, "certified": nothing}
+    bounds = NONE if best.low is None else f"{number(best.low, 2)}–{number(best.high, 2)}"
+    where = f"of {best.n} {best.split} scores"
+    return {
+        "score": Fact(number(best.value), f"Mean {where} ({result.metric}). {_details(best)}"),
+        "interval": Fact(
+            bounds, f"{result.confidence:.0%} interval {where}, method: {best.method or 'none'}."
+        ),
+        "dev": _dev(row),
+        "certified": _certified(row, result),
+    }
+
+
+def _details(found: Measured) -> str:
+    said = ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in found.details.items())
+    return f"Secondary measures: {said}." if said else ""
+
+
+def _dev(row: CandidateResult) -> Fact:
+    found = row.dev
+    if found is None or found.value is None:
+        return Fact(NONE, "No pilot was scored on dev.")
+    return Fact(f"{found.value:.3f}", f"Pilot: mean of {found.n} dev scores, {score_text(found)}.")
+
+
+def _certified(row: CandidateResult, result: RunResult) -> Fact:
+    found = row.test
+    if found is None or found.certified is None:
+        return Fact(NONE, "Only scores on test certify anything.")
+    error = "" if row.alpha is None else f" at an error of {row.alpha:.2g}, this candidate's share"
+    return Fact(
+        f"≥ {found.certified:.3f}",
+        f"Highest target that {found.n} test scores certify{error} of "
+        f"{1 - result.confidence:.0%} for the whole ladder.",
+    )
+
+
+def _counts(row: CandidateResult) -> dict[str, Fact]:
+    found = row.score
+    if found is None:
+        nothing = Fact(NONE, "Nothing was asked.")
+        return {"wrong": nothing, "errors": nothing, "unscored": nothing}
+    on = f"on {found.split}"
+    return {
+        "wrong": Fact(str(found.wrong), f"Scored answers without any credit, {on}."),
+        "errors": Fact(str(found.errors), f"Examples that got no answer, {on}: never 'wrong'."),
+        "unscored": Fact(str(found.unscored), f"Answers that no scorer could judge, {on}."),
+    }
+
+
+def _asked(run: FinishedRun) -> dict[str, int]:
+    """Model calls that each candidate would take if asked everything.
+
+    The run knows the sum over candidates of pilot and test; probes have a pilot only.
+    """
+    result = run.result
+    rows = [r for r in result.candidates if r.technique != "no-llm"]
+    tests = result.sizes.get("test", 0)
+    tested = sum(not r.candidate.is_probe for r in rows)
+    if not rows:
+        return {}
+    pilot = max(0, result.calls.exhaustive - tests * tested) // len(rows)
+    return {r.key: pilot + (0 if r.candidate.is_probe else tests) for r in rows}
+
+
+def _calls(row: CandidateResult, used: int, exhaustive: int) -> Fact:
+    if row.technique == "no-llm":
+        return Fact("none", "Asks no language model.")
+    return Fact(
+        f"{used:,} / {exhaustive:,}",
+        "Model calls behind the recorded attempts, repairs included / one call for every pilot "
+        "and test example.",
+    )
+
+
+def _money(
+    row: CandidateResult, result: RunResult, cost: Cost | None, book: PriceBook | None
+) -> dict[str, Fact]:
+    if cost is None or row.cost_per_request_usd is None:
+        nothing = Fact(NONE, "Nothing was answered, so nothing was priced.")
+        return {"per_thousand": nothing, "monthly": nothing}
+    rates = book.rates.get(row.model) if book else None
+    source = f" Price: {rates.source}." if rates else ""
+    use = row.usage
+    tokens = f"{use.input_tokens:,} tokens in, {use.output_tokens:,} out, {use.seconds:.3g} s"
+    spread = f"{usd(cost.low * 1000)} to {usd(cost.high * 1000)}"
+    requests = result.workload.get("requests_per_month", 0)
+    months = result.workload.get("months", 1)
+    setup = f" + set-up {usd(row.setup_usd)} / {months} months" if row.setup_usd else ""
+    return {
+        "per_thousand": Fact(
+            usd(cost.each * 1000),
+            f"Mean of {cost.n} answers ({tokens} each), 95 % interval {spread}.{source}",
+        ),
+        "monthly": Fact(
+            usd(row.monthly_usd),
+            f"{requests:,} requests x {usd(cost.each)}{setup}; 95 % interval of the measured "
+            f"cost: {usd(cost.month(requests)[1])} to {usd(cost.month(requests)[2])}.",
+        ),
+    }
+
+
+def _latency(row: CandidateResult) -> Fact:
+    if row.latency_p95_s is None:
+        return Fact(NONE, "Timed only for candidates that are good enough.")
+    return Fact(
+        seconds(row.latency_p95_s),
+        "95th percentile, requests asked one at a time, nothing from the cache.",
+    )
+
+
+def seconds(value: float) -> str:
+    """`0.31 s`, `12 ms`."""
+    return f"{value * 1000:.2g} ms" if value < 0.1 else f"{value:.2g} s"

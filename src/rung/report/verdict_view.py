@@ -1,0 +1,262 @@
+"""The first screen: what to do, how good, how sure, what it costs, what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rung.decide.results import CandidateResult, Comparison, RunResult
+from rung.report.reading import FinishedRun
+from rung.report.rows import Fact, Row
+from rung.report.spending import Cost, crossing
+from rung.report.words import describe, number, usd
+
+BADGES = {"sufficient": "Good enough", "insufficient": "Not good enough", "undecided": "Undecided"}
+MOST_CHANGES = 5
+
+
+@dataclass(frozen=True)
+class Hero:
+    """The first screen."""
+
+    badge: str
+    headline: str
+    lead: str
+    rival: str
+    tiles: tuple[tuple[str, Fact, str], ...]
+    """(question, figure, small print)"""
+    changes: tuple[str, ...]
+    next_step: str
+
+
+def hero(run: FinishedRun, rows: Sequence[Row], costs: Mapping[str, Cost]) -> Hero:
+    """The first screen of a run."""
+    result = run.result
+    chosen = next((r for r in rows if r.chosen), None)
+    return Hero(
+        badge=BADGES[result.verdict.status] if result.finished else "Not finished",
+        headline=_headline(result, chosen),
+        lead=_lead(result, chosen, rows),
+        rival=_rival(run, chosen),
+        tiles=_tiles(result, chosen or _best(rows), costs),
+        changes=tuple(what_would_change(run, costs)),
+        next_step=result.verdict.next_step,
+    )
+
+
+def _headline(result: RunResult, chosen: Row | None) -> str:
+    if chosen is not None:
+        return chosen.label
+    goal = f"{result.metric} {result.target:g}"
+    if result.verdict.status == "insufficient":
+        return f"Nothing tried reaches {goal}"
+    return f"The data cannot tell what reaches {goal}"
+
+
+def _lead(result: RunResult, chosen: Row | None, rows: Sequence[Row]) -> str:
+    tried = sum(r.row.state not in ("planned", "skipped", "probe") for r in rows)
+    goal = f"{result.metric} {result.target:g} with {result.confidence:.0%} confidence"
+    if chosen is None:
+        plural = "" if tried == 1 else "s"
+        return f"{tried} candidate{plural} measured, none certified at {goal}."
+    test = chosen.row.test
+    if test is None:
+        return f"The cheapest of {tried} candidates tried that is good enough: {goal}."
+    return (
+        f"The cheapest of {tried} tried that is good enough: {result.metric} "
+        f"{number(test.value, 2)}, at least {number(test.certified, 2)} with "
+        f"{result.confidence:.0%} confidence, for {usd(chosen.row.monthly_usd)} a month."
+    )
+
+
+def _rival(run: FinishedRun, chosen: Row | None) -> str:
+    """How the dearest other technique compares: the question that follows the verdict."""
+    if chosen is None:
+        return ""
+    pairs = [
+        (c, other)
+        for c in run.result.verdict.comparisons
+        if (other := run.row(c.other)) is not None and other.monthly_usd is not None
+    ]
+    others = [p for p in pairs if p[1].technique != chosen.row.technique] or pairs
+    dearer = [p for p in others if (p[1].monthly_usd or 0) > (chosen.row.monthly_usd or 0)]
+    if not dearer:
+        return ""
+    compared, row = max(dearer, key=lambda p: (p[1].monthly_usd or 0.0, p[1].key))
+    return f"{describe(row)} {_costs_more(row, chosen.row)} and {compared_text(compared)}."
+
+
+def _costs_more(row: CandidateResult, chosen: CandidateResult) -> str:
+    mine, theirs = chosen.monthly_usd or 0.0, row.monthly_usd or 0.0
+    times = f"{theirs / mine:,.3g}x as much" if mine > 0 else usd(theirs) + " a month"
+    return f"costs {times}"
+
+
+def compared_text(found: Comparison) -> str:
+    """Another candidate beside the choice, in words."""
+    low, high = -found.high, -found.low
+    ends = f"{-found.difference:+.3f} [{low:+.3f}, {high:+.3f}] on {found.n} common examples"
+    if found.low > 0:
+        return f"scores lower: {ends}"
+    if found.high < 0:
+        return f"scores higher: {ends}"
+    return f"is not shown to score differently: {ends}"
+
+
+def _best(rows: Sequence[Row]) -> Row | None:
+    scored = [r for r in rows if r.row.state != "probe" and r.row.score and r.row.score.value]
+    return max(scored, key=lambda r: (r.row.score.value if r.row.score else 0) or 0, default=None)
+
+
+def _tiles(
+    result: RunResult, row: Row | None, costs: Mapping[str, Cost]
+) -> tuple[tuple[str, Fact, str], ...]:
+    nothing = Fact("–", "Nothing was measured.")
+    if row is None:
+        return (("How good", nothing, "nothing was scored"),)
+    score = row.row.score
+    assert score is not None
+    who = "" if row.chosen else f"best so far: {row.label}; "
+    requests = result.workload.get("requests_per_month", 0)
+    certified = row.certified if row.certified.text != "–" else nothing
+    sure = f"certified with {result.confidence:.0%} confidence; target {result.target:g}"
+    cost = costs.get(row.key)
+    spread = ""
+    if cost is not None:
+        _, low, high = cost.month(requests)
+        spread = f"; 95 % range {usd(low)} to {usd(high)}" if usd(low) != usd(high) else ""
+    return (
+        (
+            "How good",
+            Fact(number(score.value, 2), row.score.why),
+            f"{who}{result.metric} on {score.n} {score.split} examples, "
+            f"{result.confidence:.0%} interval {row.interval.text}",
+        ),
+        ("How sure", certified, sure if certified is not nothing else "nothing is certified"),
+        (
+            "What it costs a month",
+            row.monthly,
+            f"at {requests:,} requests; {row.per_thousand.text} per 1,000{spread}",
+        ),
+        ("How fast", row.latency, "95 of 100 requests, asked alone, are answered within this"),
+    )
+
+
+def what_would_change(run: FinishedRun, costs: Mapping[str, Cost]) -> list[str]:
+    """What would have to be otherwise for another answer, worked out from this run's figures."""
+    choice = run.row(run.result.verdict.choice)
+    if choice is None:
+        return _without_choice(run)
+    found = [
+        *_volume(run, choice, costs),
+        *_price(run, choice, costs),
+        *_target(run.result, choice),
+        *_open_ends(run, choice),
+    ]
+    return found[:MOST_CHANGES]
+
+
+def _passed(run: FinishedRun, choice: CandidateResult) -> list[CandidateResult]:
+    return [
+        r
+        for r in run.result.candidates
+        if r.state == "pass" and not r.reason and r.key != choice.key
+    ]
+
+
+def _volume(run: FinishedRun, choice: CandidateResult, costs: Mapping[str, Cost]) -> list[str]:
+    """Volumes from which another certified candidate is the cheaper one."""
+    said = []
+    now = run.result.workload.get("requests_per_month", 0)
+    for row in _passed(run, choice):
+        if row.key not in costs or choice.key not in costs:
+            continue
+        met = crossing(choice.key, row.key, dict(costs))
+        if met.requests is None:
+            continue
+        side = "more" if met.cheaper_above == row.key else "fewer"
+        said.append(
+            f"Volume: with {side} than {round_2(met.requests)} requests a month (now {now:,}), "
+            f"{describe(row)} is cheaper."
+        )
+    return said
+
+
+def _price(run: FinishedRun, choice: CandidateResult, costs: Mapping[str, Cost]) -> list[str]:
+    """How much dearer a request may get before the next certified candidate is cheaper."""
+    requests = run.result.workload.get("requests_per_month", 0)
+    rivals = [r for r in _passed(run, choice) if r.monthly_usd is not None]
+    mine = costs.get(choice.key)
+    if not rivals or mine is None or mine.each * requests <= 0:
+        return []
+    rival = min(rivals, key=lambda r: (r.monthly_usd or 0.0, r.key))
+    times = ((rival.monthly_usd or 0.0) - mine.fixed) / (mine.each * requests)
+    if times <= 1:
+        return []
+    return [
+        f"Price: a request would have to cost {times:,.3g} times as much before {describe(rival)} "
+        "is cheaper."
+    ]
+
+
+def _target(result: RunResult, choice: CandidateResult) -> list[str]:
+    bound = choice.test.certified if choice.test else None
+    if bound is None:
+        return []
+    higher = f"Target: above {bound:.3f} this choice is no longer certified (now {result.target:g})"
+    others = [r for r in result.candidates if r.state == "pass" and r.key != choice.key]
+    best = max(others, key=lambda r: (r.test.certified if r.test else 0) or 0, default=None)
+    reach = (best.test.certified if best and best.test else 0) or 0
+    if best is not None and reach > bound:
+        return [f"{higher}; {describe(best)} is, up to {reach:.3f}."]
+    return [higher + "."]
+
+
+def _open_ends(run: FinishedRun, choice: CandidateResult) -> list[str]:
+    """Candidates that are cheaper, or unmeasured, and not settled."""
+    said = []
+    for row in run.result.candidates:
+        cheaper = (row.monthly_usd or 0.0) < (choice.monthly_usd or 0.0)
+        if row.state == "undecided" and cheaper:
+            chance = _chance(row)
+            said.append(
+                f"More test examples: {describe(row)} costs less and could not be decided{chance}."
+            )
+        if row.state in ("incomplete", "skipped"):
+            said.append(f"{describe(row)} was not settled: {row.reason or row.state}.")
+    unreached = [describe(r) for r in run.result.candidates if r.state == "planned"]
+    if unreached:
+        said.append(f"Not tried, expected to cost more: {'; '.join(unreached)}.")
+    return said
+
+
+def _chance(row: CandidateResult) -> str:
+    if row.forecast is None or not row.forecast.points:
+        return ""
+    size, chance = row.forecast.points[0]
+    return f" (with {size:,} examples the chance to certify it is {chance:.0%})"
+
+
+def _without_choice(run: FinishedRun) -> list[str]:
+    result = run.result
+    tested = [r for r in result.candidates if r.test is not None and r.test.certified]
+    best = max(tested, key=lambda r: (r.test.certified if r.test else 0) or 0, default=None)
+    said = []
+    if best is not None and best.test is not None and best.test.certified:
+        said.append(
+            f"Target: {best.test.certified:.3f} or less is certified already, by {describe(best)}."
+        )
+    for row in result.candidates:
+        if row.state == "undecided":
+            said.append(f"More test examples: {describe(row)} could not be decided{_chance(row)}.")
+        if row.state in ("incomplete", "skipped"):
+            said.append(f"{describe(row)} was not settled: {row.reason or row.state}.")
+    for row in result.candidates:
+        if row.state == "pass" and row.reason:
+            said.append(f"Limits: {describe(row)} is good enough, but {row.reason}.")
+    return said[:MOST_CHANGES]
+
+
+def round_2(value: float) -> str:
+    """A volume with two significant digits: no more is known."""
+    return f"{float(f'{value:.2g}'):,.0f}"
