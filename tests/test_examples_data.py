@@ -43,6 +43,11 @@ def rows(task: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
+def register() -> dict[str, dict[str, str]]:
+    lines = (HOUSE / "policy-answers" / "register.jsonl").read_text(encoding="utf-8").splitlines()
+    return {rule["id"]: rule for rule in map(json.loads, lines)}
+
+
 def config(task: str) -> dict[str, Any]:
     return tomllib.loads((HOUSE / task / "rung.toml").read_text(encoding="utf-8"))
 
@@ -87,12 +92,26 @@ def test_no_two_inputs_say_nearly_the_same(task: str) -> None:
     assert near == []
 
 
-@pytest.mark.parametrize("task", ["policy-answers", "handbook-desk"])
-def test_every_fact_stands_in_one_paragraph_of_its_page(task: str) -> None:
-    for row in rows(task):
+def test_every_desk_fact_stands_in_one_paragraph_of_its_page() -> None:
+    for row in rows("handbook-desk"):
         assert row["context_ids"], row["id"]
         blocks = [block for name in row["context_ids"] for block in paragraphs(name)]
         assert any(holds(block, row["expected"]) for block in blocks), row["id"]
+
+
+def test_every_policy_fact_stands_in_its_rule() -> None:
+    rules = register()
+    for row in rows("policy-answers"):
+        assert row["context_ids"], row["id"]
+        assert any(holds(rules[name]["text"], row["expected"]) for name in row["context_ids"])
+
+
+def test_the_register_is_made_of_short_rules_under_handbook_headings() -> None:
+    rules = register().values()
+    pages = {page.read_text(encoding="utf-8").split("\n", 1)[0][2:] for page in HANDBOOK.glob("*")}
+    assert {rule["title"].split(" › ")[0] for rule in rules} <= pages
+    assert all(4 <= len(rule["text"].split()) <= 40 for rule in rules)
+    assert len({rule["text"] for rule in rules}) == len(register())
 
 
 def test_the_two_handbook_tasks_share_no_question() -> None:
@@ -102,9 +121,13 @@ def test_the_two_handbook_tasks_share_no_question() -> None:
 
 def test_questions_are_spread_over_the_handbook() -> None:
     pages = {page.name for page in HANDBOOK.glob("*.md")}
-    for task in ("policy-answers", "handbook-desk"):
-        asked = {name for row in rows(task) for name in row["context_ids"]}
-        assert len(asked) >= 0.9 * len(pages)
+    asked = {name for row in rows("handbook-desk") for name in row["context_ids"]}
+    assert len(asked) >= 0.9 * len(pages)
+    rules = register()
+    titles = {
+        rules[i]["title"].split(" › ")[0] for r in rows("policy-answers") for i in r["context_ids"]
+    }
+    assert len(titles) >= 0.9 * len(pages)
 
 
 def test_desk_answers_keep_the_word_limit() -> None:
