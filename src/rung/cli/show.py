@@ -29,13 +29,16 @@ def show_report(folder: Path, form: str) -> None:
     if form == "html":
         _html(folder, run)
         return
-    result = read_run(run).result
+    found = read_run(run)
+    result = found.result
     if form == "json":
         typer.echo((run / RUN_FILE).read_text(encoding="utf-8"), nl=False)
     elif form == "markdown":
         from rung.report.markdown import markdown
+        from rung.report.spending import costs_of
+        from rung.report.verdict_view import what_would_change
 
-        typer.echo(markdown(result), nl=False)
+        typer.echo(markdown(result, what_would_change(found, costs_of(found))), nl=False)
     else:
         from rich.console import Console
 

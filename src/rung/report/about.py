@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from rung.decide.results import RunResult
 from rung.economics.pricing import PriceBook, Rates
 from rung.errors import RungError
 from rung.report.reading import FinishedRun
 from rung.report.rows import price_book
-from rung.report.words import describe, usd
+from rung.report.words import usd
 from rung.task.types import Task
 
 FEW = 50
@@ -111,7 +110,7 @@ def flags(run: FinishedRun, task: Task | None) -> list[str]:
     tests = result.sizes.get("test", 0)
     if tests < FEW:
         found.append(f"Only {tests} test examples: intervals are wide.")
-    found += _rows_flags(result)
+    found += _rows_flags(run)
     book = price_book(result)
     if book is None:
         found.append("The run kept no prices: costs cannot be traced.")
@@ -126,18 +125,19 @@ def flags(run: FinishedRun, task: Task | None) -> list[str]:
     return found
 
 
-def _rows_flags(result: RunResult) -> list[str]:
-    found = []
-    for row in result.candidates:
+def _rows_flags(run: FinishedRun) -> list[str]:
+    missing, skipped = [], []
+    for row in run.result.candidates:
         score = row.score
         if score is not None and score.errors + score.unscored:
-            found.append(
-                f"{describe(row)}: {score.errors} examples without an answer and "
-                f"{score.unscored} unscored on {score.split}; they are not counted as wrong."
-            )
+            counts = f"{score.errors} without an answer, {score.unscored} unscored"
+            missing.append(f"{run.label(row)}: {counts} on {score.split}")
         if row.state == "skipped":
-            found.append(f"{describe(row)} was skipped: {row.reason}")
-    return found
+            skipped.append(f"{run.label(row)} was skipped: {row.reason}")
+    if missing:
+        said = "; ".join(missing)
+        skipped.insert(0, f"Examples that are in no score, and not counted as wrong. {said}.")
+    return skipped
 
 
 def prior(run: FinishedRun, task: Task | None) -> Prior | None:

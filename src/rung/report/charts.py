@@ -27,7 +27,7 @@ from rung.report.figures import (
 from rung.report.reading import FinishedRun
 from rung.report.rows import places
 from rung.report.spending import Cost, crossing, measured_rows, undominated
-from rung.report.words import describe, number, usd
+from rung.report.words import number, usd
 
 LEFT, RIGHT, TOP = 46.0, 424.0, 14.0
 HEIGHT, BOTTOM = 316.0, 268.0
@@ -46,11 +46,17 @@ def quality_cost(run: FinishedRun, costs: Mapping[str, Cost]) -> Plot | None:
     requests = result.workload.get("requests_per_month", 0)
     months = {r.key: costs[r.key].month(requests) for r in rows}
     x = logarithmic([v for m in months.values() for v in m if v > 0 or m[0] <= 0],
-                    (LEFT, RIGHT), usd)  # fmt: skip
+                    (LEFT, RIGHT), money_tick)  # fmt: skip
     y = _score_axis(rows, result.target)
     named = places(result)
     points = [
-        _point(r, named[r.key], months[r.key], x.scale, y.scale, r.key == result.verdict.choice)
+        _point(
+            r,
+            f"{named[r.key]}: {run.label(r)}",
+            months[r.key],
+            (x.scale, y.scale),
+            chosen=r.key == result.verdict.choice,
+        )
         for r in rows
     ]
     spots = place_labels([(p.x, p.y) for p in points], RIGHT + 12, BOTTOM)
@@ -82,25 +88,26 @@ def _score_axis(rows: Sequence[CandidateResult], target: float) -> Axis:
 
 def _point(
     row: CandidateResult,
-    place: str,
+    name: str,
     months: tuple[float, float, float],
-    x: Scale,
-    y: Scale,
+    scales: tuple[Scale, Scale],
+    *,
     chosen: bool,
 ) -> Point:
+    x, y = scales
     score = row.score
     assert score is not None and score.value is not None
     low = score.value if score.low is None else score.low
     high = score.value if score.high is None else score.high
     return Point(
-        place=place,
+        place=name.partition(":")[0],
         technique=row.technique,
         x=x.at(months[0]),
         y=y.at(score.value),
         xs=(x.at(months[1]), x.at(months[2])),
         ys=(y.at(low), y.at(high)),
         title=(
-            f"{place}: {describe(row)}. {score.split} {score.value:.3f} "
+            f"{name}. {score.split} {score.value:.3f} "
             f"[{number(score.low, 2)}–{number(score.high, 2)}], {usd(months[0])} a month "
             f"({usd(months[1])} to {usd(months[2])})"
         ),
@@ -131,7 +138,7 @@ def cost_volume(run: FinishedRun, costs: Mapping[str, Cost]) -> Plot | None:
     monthly = {r.key: [costs[r.key].month(v) for v in volumes] for r in drawn}
     ends = [v[0] for line in monthly.values() for v in (line[0], line[-1])]
     x = logarithmic([volumes[0], volumes[-1]], (LEFT, RIGHT - 14), _count)
-    y = logarithmic(ends, (BOTTOM, TOP), usd)
+    y = logarithmic(ends, (BOTTOM, TOP), money_tick)
     return Plot(
         title="Cost a month against volume",
         x=replace(x, label="requests a month (log)"),
@@ -147,6 +154,11 @@ def _volumes(now: int) -> list[float]:
     low, high = max(1.0, now / DECADES), now * DECADES
     low, high = 10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high))
     return [low * (high / low) ** (i / SAMPLES) for i in range(SAMPLES + 1)]
+
+
+def money_tick(value: float) -> str:
+    """A power of ten in USD, as short as it reads: `$0.001`, `$10`, `$1M`."""
+    return f"${_count(value)}" if value >= 1 else f"${value:.{-math.floor(math.log10(value))}f}"
 
 
 def _count(value: float) -> str:
@@ -181,7 +193,7 @@ def _curves(
                 line=line_path(line),
                 band=line_path([*low, *reversed(high)]) + "Z",
                 dash=dash,
-                title=f"{named[row.key]}: {describe(row)}",
+                title=f"{named[row.key]}: {run.label(row)}",
                 chosen=row.key == run.result.verdict.choice,
                 end=line[-1],
                 label_y=label_y,
@@ -206,7 +218,7 @@ def _crossings(
         met = crossing(choice, row.key, dict(costs))
         if met.requests is not None and shown[0] <= met.requests <= shown[1]:
             spot = (scales[0].at(met.requests), scales[1].at(costs[choice].month(met.requests)[0]))
-            found.append((*spot, f"Break-even with {describe(row)}: {_count(met.requests)}"))
+            found.append((*spot, f"Break-even with {run.label(row)}: {_count(met.requests)}"))
     return tuple(found)
 
 
@@ -230,7 +242,7 @@ def differences(compared: Sequence[Comparison]) -> tuple[list[tuple[Comparison, 
     return rows, Axis(scale, ticks, "choice minus other")
 
 
-def losses(row: CandidateResult) -> Plot | None:
+def losses(run: FinishedRun, row: CandidateResult) -> Plot | None:
     """Loss on dev and on train, epoch by epoch; the axis starts at 0."""
     dev = [float(v) for v in row.training.get("dev_losses", ())]
     train = [float(v) for v in row.training.get("train_losses", ())]
@@ -254,7 +266,7 @@ def losses(row: CandidateResult) -> Plot | None:
     apart = spread([c.label_y for c in curves], 12, TOP, 150.0)
     ticks = tuple(Tick(x.at(i), str(i)) for i in range(epochs + 1))
     return Plot(
-        title=f"Loss of {describe(row)}",
+        title=f"Loss of {run.label(row)}",
         x=Axis(x, ticks, "epoch"),
         y=replace(y, label="nats a token of the answer"),
         height=196.0,
@@ -268,7 +280,7 @@ def break_evens(run: FinishedRun, costs: Mapping[str, Cost]) -> list[tuple[str, 
     if choice is None or choice not in costs:
         return []
     return [
-        (describe(row), _crossing_text(run.result, row, dict(costs)))
+        (run.label(row), _crossing_text(run.result, row, dict(costs)))
         for row in measured_rows(run)
         if row.key != choice and row.key in costs
     ]

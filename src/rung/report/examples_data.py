@@ -14,7 +14,6 @@ from rung.records import Answer, Attempt
 from rung.report.reading import FinishedRun
 from rung.report.rows import places
 from rung.report.texts import clean, cut
-from rung.report.words import describe
 from rung.task.types import Example, Task, render_expected
 
 GENEROUS = ((20_000, 1_200_000), (4_000, 1_400_000))
@@ -80,7 +79,8 @@ def example_data(run: FinishedRun, task: Task | None) -> ExampleData:
     named = places(run.result)
     keys = [r.key for r in run.result.candidates]
     candidates = [
-        [named[r.key], clean(describe(r)), r.technique, clean(r.key)] for r in run.result.candidates
+        [named[r.key], clean(run.label(r)), r.technique, clean(r.key)]
+        for r in run.result.candidates
     ]
     data = {
         "candidates": candidates,

@@ -13,7 +13,7 @@ from rung.records import Attempt
 from rung.report.examples_data import outcome
 from rung.report.reading import FinishedRun
 from rung.report.rows import places
-from rung.report.words import describe, score_text
+from rung.report.words import score_text
 from rung.task.types import Example, LabelsOutput, SplitName, Task
 
 OUTCOMES = {"r": "right", "p": "partly", "w": "wrong", "u": "unscored", "e": "no answer"}
@@ -76,14 +76,14 @@ def failures(run: FinishedRun, task: Task | None) -> Failures:
         split: SplitName = "test" if by.get((row.key, "test")) else "dev"
         made = by.get((row.key, split), [])
         if made:
-            signs.append(_signs(row, named[row.key], split, made, examples))
+            signs.append(_signs(row, f"{named[row.key]}: {run.label(row)}", split, made, examples))
     watched = run.row(run.result.verdict.choice) or _best(run)
     mixed = _confusions(by.get((watched.key, "test"), []), examples, task) if watched else ()
     nobody, everybody, common = _agreement(run)
     return Failures(
         signs=tuple(signs),
         confusions=mixed,
-        confused=describe(watched) if watched else "",
+        confused=run.label(watched) if watched else "",
         nobody=nobody,
         everybody=everybody,
         common=common,
@@ -104,7 +104,7 @@ def _best(run: FinishedRun) -> CandidateResult | None:
 
 def _signs(
     row: CandidateResult,
-    place: str,
+    name: str,
     split: SplitName,
     made: list[Attempt],
     examples: dict[tuple[str, str], Example],
@@ -121,8 +121,8 @@ def _signs(
         if one.answer is not None
     ]
     return Signs(
-        place=place,
-        label=describe(row),
+        place=name.partition(": ")[0],
+        label=name.partition(": ")[2],
         row=row,
         split=split,
         n=len(made),
@@ -179,7 +179,7 @@ def _probes(run: FinishedRun) -> list[str]:
         if not probe.candidate.is_probe or probe.dev is None or probe.dev.value is None:
             continue
         beside = [
-            f"{describe(r)} {score_text(r.dev)}"
+            f"{run.label(r)} {score_text(r.dev)}"
             for r in rows
             if r.key != probe.key
             and r.model == probe.model

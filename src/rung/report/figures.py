@@ -180,8 +180,8 @@ def place_labels(
 ) -> list[tuple[float, float]]:
     """A place for each spot's short label that covers neither marks nor labels placed before."""
     around = (
-        (12, 0), (-12, 0), (0, -13), (0, 13), (11, -11), (-11, -11), (11, 11), (-11, 11),
-        (22, 0), (-22, 0), (0, -24), (0, 24),
+        (12, 0), (-12, 0), (0, -13), (0, 13), (13, -13), (-13, -13), (13, 13), (-13, 13),
+        (25, 0), (-25, 0), (0, -26), (0, 26),
     )  # fmt: skip
     taken = list(spots)
     found = []

@@ -28,7 +28,7 @@ from rung.report.spending import Cost, costs_of, measured_rows, undominated
 from rung.report.terminal import calls_text
 from rung.report.texts import finalize, one_line, script_json
 from rung.report.verdict_view import hero
-from rung.report.words import TECHNIQUE_COLOURS, usd
+from rung.report.words import TECHNIQUE_COLOURS, signed, usd
 from rung.task.types import Task
 
 REPORT_FILE = "report.html"
@@ -84,7 +84,7 @@ def _figures(run: FinishedRun, rows: list[Row], costs: Mapping[str, Cost]) -> di
         "frontier": set(undominated(priced)),
         "break_evens": charts.break_evens(run, costs),
         "differences": charts.differences(run.result.verdict.comparisons),
-        "trained": [(r, charts.losses(r.row)) for r in rows if r.row.training],
+        "trained": [(r, charts.losses(run, r.row)) for r in rows if r.row.training],
         "training_facts": training_facts,
         "loss_table": loss_table,
     }
@@ -145,7 +145,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(usd=usd, marks=MARKS, outcome_names=OUTCOMES, short=one_line)
+    made.globals.update(usd=usd, signed=signed, marks=MARKS, outcome_names=OUTCOMES, short=one_line)
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from rung.decide.results import CandidateResult, RunResult
 from rung.report.terminal import calls_text
@@ -29,8 +30,8 @@ def escape(text: str, limit: int = 400) -> str:
     return _SPECIAL.sub(r"\\\1", one_line(text, limit))
 
 
-def markdown(result: RunResult) -> str:
-    """The whole comment."""
+def markdown(result: RunResult, changes: Sequence[str] = ()) -> str:
+    """The whole comment; `changes` says what would change the verdict."""
     lines = [
         f"### {BADGES[result.verdict.status]} {escape(result.task)}: {result.verdict.status}",
         "",
@@ -43,6 +44,11 @@ def markdown(result: RunResult) -> str:
         "",
         *(f"- {escape(reason)}" for reason in result.verdict.reasons),
         "",
+        *(
+            ["**What would change it**", "", *(f"- {escape(c)}" for c in changes), ""]
+            if changes
+            else []
+        ),
         f"**Next:** {escape(result.verdict.next_step)}",
         "",
         *(f"> {escape(note)}" for note in result.notes),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from rung.decide.results import CandidateResult, RunResult
 from rung.errors import StoreError, UserError
 from rung.records import Attempt
+from rung.report import words
 
 RUN_FILE, ATTEMPTS_FILE = "run.json", "attempts.jsonl"
 
@@ -25,6 +27,15 @@ class FinishedRun:
     """sha256 of the files that were read."""
     unreadable: int = 0
     """Lines of `attempts.jsonl` that could not be read: a kill may cut the last one short."""
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Each candidate in words, by key."""
+        return words.labels(self.result)
+
+    def label(self, row: CandidateResult) -> str:
+        """A candidate in words."""
+        return self.labels[row.key]
 
     def row(self, key: str | None) -> CandidateResult | None:
         """The candidate with that key."""

@@ -12,7 +12,7 @@ from rung.economics.pricing import PriceBook
 from rung.report.figures import Bar, Scale, Strip
 from rung.report.reading import FinishedRun
 from rung.report.spending import Cost
-from rung.report.words import STATES, describe, number, score_text, usd
+from rung.report.words import STATES, bound, name_and_model, number, score_text, usd
 
 STRIP = Scale(0.0, 1.0, 6.0, 214.0)
 """Scores from 0 to 1, never cut: the same axis in every row."""
@@ -33,6 +33,8 @@ class Row:
     row: CandidateResult
     place: str
     label: str
+    model: str
+    """Short name of the model that is asked; empty where none is."""
     chosen: bool
     state: str
     strip: Strip
@@ -88,10 +90,11 @@ def ladder_rows(run: FinishedRun, costs: Mapping[str, Cost]) -> list[Row]:
         Row(
             row=row,
             place=named[row.key],
-            label=describe(row),
+            label=run.label(row),
+            model=name_and_model(row.candidate)[1],
             chosen=row.key == result.verdict.choice,
             state=STATES[row.state],
-            strip=strip(row, result),
+            strip=strip(row, run.label(row), result),
             **_scores(row, result),
             **_counts(row),
             calls=_calls(row, used[row.key], asked.get(row.key, 0)),
@@ -102,7 +105,7 @@ def ladder_rows(run: FinishedRun, costs: Mapping[str, Cost]) -> list[Row]:
     ]
 
 
-def strip(row: CandidateResult, result: RunResult) -> Strip:
+def strip(row: CandidateResult, label: str, result: RunResult) -> Strip:
     """Score and interval on test and on dev, the target line, the certified bound."""
     bars = []
     for found, y in ((row.test, 14.0), (row.dev, 27.0)):
@@ -113,7 +116,7 @@ def strip(row: CandidateResult, result: RunResult) -> Strip:
         bars.append(Bar(STRIP.at(found.value), STRIP.at(low), STRIP.at(high), y, found.split))
     certified = row.test.certified if row.test else None
     said = [f"{m.split} {score_text(m)}" for m in (row.test, row.dev) if m]
-    title = f"{describe(row)}: {', '.join(said) or 'not measured'}; target {result.target:g}"
+    title = f"{label}: {', '.join(said) or 'not measured'}; target {result.target:g}"
     return Strip(
         tuple(bars),
         (STRIP.at(result.target),),
@@ -157,7 +160,7 @@ def _certified(row: CandidateResult, result: RunResult) -> Fact:
         return Fact(NONE, "Only scores on test certify anything.")
     error = "" if row.alpha is None else f" at an error of {row.alpha:.2g}, this candidate's share"
     return Fact(
-        f"≥ {found.certified:.3f}",
+        f"≥ {bound(found.certified)}",
         f"Highest target that {found.n} test scores certify{error} of "
         f"{1 - result.confidence:.0%} for the whole ladder.",
     )
@@ -218,11 +221,11 @@ def _money(
     return {
         "per_thousand": Fact(
             usd(cost.each * 1000),
-            f"Mean of {cost.n} answers ({tokens} each), 95 % interval {spread}.{source}",
+            f"Mean of {cost.n} answers ({tokens} each), 95% interval {spread}.{source}",
         ),
         "monthly": Fact(
             usd(row.monthly_usd),
-            f"{requests:,} requests x {usd(cost.each)}{setup}; 95 % interval of the measured "
+            f"{requests:,} requests x {usd(cost.each)}{setup}; 95% interval of the measured "
             f"cost: {usd(cost.month(requests)[1])} to {usd(cost.month(requests)[2])}.",
         ),
     }
@@ -238,5 +241,9 @@ def _latency(row: CandidateResult) -> Fact:
 
 
 def seconds(value: float) -> str:
-    """`0.31 s`, `12 ms`."""
+    """`12 ms`, `0.31 s`, `5.2 min`."""
+    if value >= 60:
+        return f"{value / 60:.1f} min"
+    if value >= 10:
+        return f"{value:.0f} s"
     return f"{value * 1000:.2g} ms" if value < 0.1 else f"{value:.2g} s"

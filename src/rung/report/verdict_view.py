@@ -9,7 +9,7 @@ from rung.decide.results import CandidateResult, Comparison, RunResult
 from rung.report.reading import FinishedRun
 from rung.report.rows import Fact, Row
 from rung.report.spending import Cost, crossing
-from rung.report.words import describe, number, usd
+from rung.report.words import bound, number, signed, times, usd
 
 BADGES = {"sufficient": "Good enough", "insufficient": "Not good enough", "undecided": "Undecided"}
 MOST_CHANGES = 5
@@ -21,6 +21,7 @@ class Hero:
 
     badge: str
     headline: str
+    model: str
     lead: str
     rival: str
     tiles: tuple[tuple[str, Fact, str], ...]
@@ -36,6 +37,7 @@ def hero(run: FinishedRun, rows: Sequence[Row], costs: Mapping[str, Cost]) -> He
     return Hero(
         badge=BADGES[result.verdict.status] if result.finished else "Not finished",
         headline=_headline(result, chosen),
+        model=chosen.model if chosen else "",
         lead=_lead(result, chosen, rows),
         rival=_rival(run, chosen),
         tiles=_tiles(result, chosen or _best(rows), costs),
@@ -64,7 +66,7 @@ def _lead(result: RunResult, chosen: Row | None, rows: Sequence[Row]) -> str:
         return f"The cheapest of {tried} candidates tried that is good enough: {goal}."
     return (
         f"The cheapest of {tried} tried that is good enough: {result.metric} "
-        f"{number(test.value, 2)}, at least {number(test.certified, 2)} with "
+        f"{number(test.value, 2)}, at least {bound(test.certified, 2)} with "
         f"{result.confidence:.0%} confidence, for {usd(chosen.row.monthly_usd)} a month."
     )
 
@@ -83,19 +85,20 @@ def _rival(run: FinishedRun, chosen: Row | None) -> str:
     if not dearer:
         return ""
     compared, row = max(dearer, key=lambda p: (p[1].monthly_usd or 0.0, p[1].key))
-    return f"{describe(row)} {_costs_more(row, chosen.row)} and {compared_text(compared)}."
+    return f"{run.label(row)} {_costs_more(row, chosen.row)} and {compared_text(compared)}."
 
 
 def _costs_more(row: CandidateResult, chosen: CandidateResult) -> str:
     mine, theirs = chosen.monthly_usd or 0.0, row.monthly_usd or 0.0
-    times = f"{theirs / mine:,.3g}x as much" if mine > 0 else usd(theirs) + " a month"
-    return f"costs {times}"
+    return f"costs {times(theirs / mine)}× as much" if mine > 0 else f"costs {usd(theirs)} a month"
 
 
 def compared_text(found: Comparison) -> str:
     """Another candidate beside the choice, in words."""
     low, high = -found.high, -found.low
-    ends = f"{-found.difference:+.3f} [{low:+.3f}, {high:+.3f}] on {found.n} common examples"
+    ends = (
+        f"{signed(-found.difference)} [{signed(low)}, {signed(high)}] on {found.n} common examples"
+    )
     if found.low > 0:
         return f"scores lower: {ends}"
     if found.high < 0:
@@ -124,7 +127,7 @@ def _tiles(
     spread = ""
     if cost is not None:
         _, low, high = cost.month(requests)
-        spread = f"; 95 % range {usd(low)} to {usd(high)}" if usd(low) != usd(high) else ""
+        spread = f"; 95% range {usd(low)} to {usd(high)}" if usd(low) != usd(high) else ""
     return (
         (
             "How good",
@@ -150,7 +153,7 @@ def what_would_change(run: FinishedRun, costs: Mapping[str, Cost]) -> list[str]:
     found = [
         *_volume(run, choice, costs),
         *_price(run, choice, costs),
-        *_target(run.result, choice),
+        *_target(run, choice),
         *_open_ends(run, choice),
     ]
     return found[:MOST_CHANGES]
@@ -177,7 +180,7 @@ def _volume(run: FinishedRun, choice: CandidateResult, costs: Mapping[str, Cost]
         side = "more" if met.cheaper_above == row.key else "fewer"
         said.append(
             f"Volume: with {side} than {round_2(met.requests)} requests a month (now {now:,}), "
-            f"{describe(row)} is cheaper."
+            f"{run.label(row)} is cheaper."
         )
     return said
 
@@ -190,25 +193,28 @@ def _price(run: FinishedRun, choice: CandidateResult, costs: Mapping[str, Cost])
     if not rivals or mine is None or mine.each * requests <= 0:
         return []
     rival = min(rivals, key=lambda r: (r.monthly_usd or 0.0, r.key))
-    times = ((rival.monthly_usd or 0.0) - mine.fixed) / (mine.each * requests)
-    if times <= 1:
+    factor = ((rival.monthly_usd or 0.0) - mine.fixed) / (mine.each * requests)
+    if factor <= 1:
         return []
     return [
-        f"Price: a request would have to cost {times:,.3g} times as much before {describe(rival)} "
-        "is cheaper."
+        f"Price: a request would have to cost {times(factor)} times as much before "
+        f"{run.label(rival)} is cheaper."
     ]
 
 
-def _target(result: RunResult, choice: CandidateResult) -> list[str]:
-    bound = choice.test.certified if choice.test else None
-    if bound is None:
+def _target(run: FinishedRun, choice: CandidateResult) -> list[str]:
+    result = run.result
+    most = choice.test.certified if choice.test else None
+    if most is None:
         return []
-    higher = f"Target: above {bound:.3f} this choice is no longer certified (now {result.target:g})"
+    higher = (
+        f"Target: above {bound(most)} this choice is no longer certified (now {result.target:g})"
+    )
     others = [r for r in result.candidates if r.state == "pass" and r.key != choice.key]
     best = max(others, key=lambda r: (r.test.certified if r.test else 0) or 0, default=None)
     reach = (best.test.certified if best and best.test else 0) or 0
-    if best is not None and reach > bound:
-        return [f"{higher}; {describe(best)} is, up to {reach:.3f}."]
+    if best is not None and reach > most:
+        return [f"{higher}; {run.label(best)} is, up to {bound(reach)}."]
     return [higher + "."]
 
 
@@ -220,11 +226,11 @@ def _open_ends(run: FinishedRun, choice: CandidateResult) -> list[str]:
         if row.state == "undecided" and cheaper:
             chance = _chance(row)
             said.append(
-                f"More test examples: {describe(row)} costs less and could not be decided{chance}."
+                f"More test examples: {run.label(row)} costs less and could not be decided{chance}."
             )
         if row.state in ("incomplete", "skipped"):
-            said.append(f"{describe(row)} was not settled: {row.reason or row.state}.")
-    unreached = [describe(r) for r in run.result.candidates if r.state == "planned"]
+            said.append(f"{run.label(row)} was not settled: {row.reason or row.state}.")
+    unreached = [run.label(r) for r in run.result.candidates if r.state == "planned"]
     if unreached:
         said.append(f"Not tried, expected to cost more: {'; '.join(unreached)}.")
     return said
@@ -244,16 +250,17 @@ def _without_choice(run: FinishedRun) -> list[str]:
     said = []
     if best is not None and best.test is not None and best.test.certified:
         said.append(
-            f"Target: {best.test.certified:.3f} or less is certified already, by {describe(best)}."
+            f"Target: {bound(best.test.certified)} or less is certified already, by "
+            f"{run.label(best)}."
         )
     for row in result.candidates:
         if row.state == "undecided":
-            said.append(f"More test examples: {describe(row)} could not be decided{_chance(row)}.")
+            said.append(f"More test examples: {run.label(row)} could not be decided{_chance(row)}.")
         if row.state in ("incomplete", "skipped"):
-            said.append(f"{describe(row)} was not settled: {row.reason or row.state}.")
+            said.append(f"{run.label(row)} was not settled: {row.reason or row.state}.")
     for row in result.candidates:
         if row.state == "pass" and row.reason:
-            said.append(f"Limits: {describe(row)} is good enough, but {row.reason}.")
+            said.append(f"Limits: {run.label(row)} is good enough, but {row.reason}.")
     return said[:MOST_CHANGES]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rung.candidate import Candidate, Technique
 from rung.decide.results import CandidateResult, Measured, RunResult
 
@@ -50,7 +52,26 @@ def usd(value: float | None) -> str:
         return f"${value:,.0f}"
     if value >= 0.1:
         return f"${value:,.2f}"
-    return f"${value:.2g}" if value >= 1e-4 else f"${value:.1e}"
+    return f"${value:.{1 - math.floor(math.log10(value))}f}"
+
+
+def bound(value: float | None, digits: int = 3) -> str:
+    """A lower bound, rounded down: rounding up would promise more than is certified."""
+    if value is None:
+        return "–"
+    size = 10**digits
+    return f"{math.floor(value * size + 1e-9) / size:.{digits}f}"
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A difference with its sign; none on a difference that rounds to 0."""
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text
+
+
+def times(value: float) -> str:
+    """A ratio with two significant digits: `4.1`, `1,300`."""
+    return f"{value:.2g}" if value < 100 else f"{float(f'{value:.2g}'):,.0f}"
 
 
 def per_thousand(row: CandidateResult) -> str:
@@ -76,9 +97,9 @@ def headline(result: RunResult) -> str:
             "undecided": f"The data cannot tell what reaches {result.metric} {result.target:g}.",
             "sufficient": "Good enough.",
         }[verdict.status]
-    bound = f"at least {number(row.test.certified, 2)} with {result.confidence:.0%} confidence"
+    sure = f"at least {bound(row.test.certified, 2)} with {result.confidence:.0%} confidence"
     return (
-        f"{describe(row)}: {result.metric} {number(row.test.value, 2)} ({bound}), "
+        f"{describe(row)}: {result.metric} {number(row.test.value, 2)} ({sure}), "
         f"{per_thousand(row)} per 1,000 requests."
     )
 
@@ -90,13 +111,20 @@ def describe(row: CandidateResult) -> str:
 
 def describe_candidate(candidate: Candidate) -> str:
     """As `describe`, before anything is measured."""
+    name, model = name_and_model(candidate)
+    return f"{name} ({model})" if model else name
+
+
+def name_and_model(candidate: Candidate) -> tuple[str, str]:
+    """What is done, and the model's short name; no model where none is asked."""
     technique = candidate.technique
     if technique == "no-llm":
         kind = candidate.model.removeprefix("no-llm/")
-        return {
+        said = {
             "nearest": "No language model: nearest labelled examples",
             "linear": "No language model: linear head on embeddings",
         }.get(kind, candidate.model)
+        return said, ""
     names = {
         "prompting": "Prompt",
         "full-context": "Prompt with all documents",
@@ -114,5 +142,13 @@ def describe_candidate(candidate: Candidate) -> str:
         parts.append(f"{shots.k} {shots.kind} examples")
     elif technique == "prompting":
         parts.append("no examples")
-    model = candidate.model.rsplit("/", 1)[-1].rsplit("#", 1)[-1]
-    return f"{', '.join(parts)} ({model})"
+    return ", ".join(parts), candidate.model.rsplit("/", 1)[-1].rsplit("#", 1)[-1]
+
+
+def labels(result: RunResult) -> dict[str, str]:
+    """Each candidate in words; without the model where all ask the same one."""
+    pairs = {r.key: name_and_model(r.candidate) for r in result.candidates}
+    models = {model for _, model in pairs.values() if model}
+    if len(models) > 1:
+        return {r.key: describe(r) for r in result.candidates}
+    return {key: name for key, (name, _) in pairs.items()}

@@ -1,7 +1,7 @@
 "use strict";
 /* The examples table: filtered in memory, drawn a page at a time, text only ever as text. */
 (() => {
-  const PAGE = 50;
+  const PAGE = 25;
   const { candidates, chosen, texts, passages, examples } = JSON.parse(document.getElementById("data").textContent);
   const WORDS = { r: ["✓", "right"], p: ["◐", "partly"], w: ["✗", "wrong"], u: ["?", "unscored"], e: ["!", "no answer"], n: ["·", "not asked"] };
   const form = document.getElementById("filters");
