@@ -14,10 +14,10 @@ from rung.task.types import Example, Task
 
 CHUNKS = (400, 800)
 """Characters of a passage."""
-DEPTHS = (1, 2, 3, 5)
+DEPTHS = (1, 2, 3)
 ASKED = 60
 """Examples looked at."""
-SLACK = 0.03
+SLACK = 0.05
 """A smaller context may find this much less often than the best."""
 
 

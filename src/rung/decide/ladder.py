@@ -45,6 +45,8 @@ one embedded lookup: used before anything is measured, for the order only."""
 SHOTS = 5
 """Few-shot examples: 3-5 ("When to Fine-Tune vs RAG vs Prompting")."""
 MOST_FIXED_SHOTS = 12
+GOLD_PASSAGES = 2
+"""Most gold passages of a probe: an answer that a border cuts stands in two."""
 SAMPLE = 16
 CHARS_PER_TOKEN = 4
 
@@ -109,11 +111,16 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
         size = sum(len(d.text) for d in task.documents) / CHARS_PER_TOKEN
         if size < FITS_WINDOW * model.context_window:
             found.append(Candidate(model=name, prompt=prompt, context=Context(kind="all")))
-        found.append(Candidate(model=name, prompt=prompt, context=context, embedder=searching))
+        one = context.model_copy(update={"k": 1})
+        found.append(Candidate(model=name, prompt=prompt, context=one, embedder=searching))
         if fixed:
             few = shots("fixed", min(SHOTS, fixed))
-            found.append(Candidate(model=name, prompt=few, context=context, embedder=searching))
-        gold = context.model_copy(update={"kind": "gold"})
+            # A weak reader is lost among passages, a strong one gains from them: both are tried.
+            found += [
+                Candidate(model=name, prompt=few, context=some, embedder=searching)
+                for some in dict.fromkeys((one, context))
+            ]
+        gold = context.model_copy(update={"kind": "gold", "k": min(context.k, GOLD_PASSAGES)})
         found.append(Candidate(model=name, prompt=prompt, context=gold, embedder=searching))
     if model.trains and len(task.train) >= FEWEST_TO_TUNE:
         baked = prompt.model_copy(update={"contract": False})

@@ -53,11 +53,14 @@ def build_messages(
     for shot in shots:
         messages.append(Message(role="user", content=shot.input))
         messages.append(Message(role="assistant", content=shot.answer))
-    user = input_text
-    if passages and not passages_first:
-        user = f"{render_passages(passages)}\n\n{input_text}"
-    messages.append(Message(role="user", content=user))
+    asked = input_text if passages_first else user_turn(input_text, passages)
+    messages.append(Message(role="user", content=asked))
     return tuple(messages)
+
+
+def user_turn(input_text: str, passages: Sequence[Passage]) -> str:
+    """What the user says: the passages, if any, and the input below them."""
+    return f"{render_passages(passages)}\n\n{input_text}" if passages else input_text
 
 
 def render_passages(passages: Sequence[Passage]) -> str:

@@ -26,17 +26,32 @@ MARKS = {"pass": "✓", "drop": "✗", "hopeless": "✗", "undecided": "?", "pro
 STYLES = {"pass": "bold green", "drop": "dim", "hopeless": "dim", "undecided": "yellow"}
 NARROW = 100
 """Columns below which only the figures that decide are shown."""
+SLIM = 80
+"""Columns below which a candidate's words say its technique."""
+ROOMY = 128
+"""Columns from which each score is drawn, with its interval and the target."""
+CELLS = 20
 
 
-def ladder_table(rows: Sequence[CandidateResult], choice: str | None, width: int) -> Table:
+def ladder_table(
+    rows: Sequence[CandidateResult],
+    choice: str | None,
+    width: int,
+    target: float | None = None,
+) -> Table:
     """One row a candidate, in the order of the ladder."""
     wide = width >= NARROW
+    drawn = width >= ROOMY and target is not None
     table = Table(box=None, pad_edge=False, padding=(0, 1), expand=False)
     table.add_column("")
-    table.add_column("technique", no_wrap=True)
+    if width >= SLIM:
+        table.add_column("technique", no_wrap=True)
     table.add_column("candidate", overflow="fold", ratio=1)
+    if drawn:
+        table.add_column("0" + "score".center(CELLS - 2) + "1", no_wrap=True)
     table.add_column("score", no_wrap=True)
-    table.add_column("on", justify="right", no_wrap=True)
+    if width >= SLIM:
+        table.add_column("on", justify="right", no_wrap=True)
     if wide:
         for name in ("wrong", "errors", "unscored"):
             table.add_column(name, justify="right")
@@ -45,21 +60,41 @@ def ladder_table(rows: Sequence[CandidateResult], choice: str | None, width: int
         table.add_column("$/month", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(row, choice, wide), style=STYLES.get(row.state, ""))
+        cells = _cells(row, choice, width)
+        if drawn and target is not None:
+            cells.insert(3, strip(row, target))
+        table.add_row(*cells, style=STYLES.get(row.state, ""))
     return table
 
 
-def _cells(row: CandidateResult, choice: str | None, wide: bool) -> list[RenderableType]:
+def strip(row: CandidateResult, target: float) -> Text:
+    """The score from 0 to 1 as a dot on its interval, the target as an upright line."""
+    score = row.score
+    signs = ["·"] * CELLS
+    if score is not None and score.low is not None and score.high is not None:
+        for place in range(_cell(score.low), _cell(score.high) + 1):
+            signs[place] = "━"
+    signs[_cell(target)] = "┊" if signs[_cell(target)] == "·" else "┿"
+    if score is not None and score.value is not None:
+        signs[_cell(score.value)] = "●"
+    return Text("".join(signs))
+
+
+def _cell(value: float) -> int:
+    return min(CELLS - 1, max(0, int(value * CELLS)))
+
+
+def _cells(row: CandidateResult, choice: str | None, width: int) -> list[RenderableType]:
     score = row.score
     on = "–" if score is None else f"{score.n} {score.split}"
     mark = "▶" if row.key == choice else MARKS.get(row.state, " ")
-    cells: list[RenderableType] = [
-        Text(mark),
-        Text(row.technique, style=TECHNIQUE_COLOURS[row.technique]),
-        Text(describe(row)),
-        Text(score_text(score)),
-        Text(on),
-    ]
+    wide, slim = width >= NARROW, width < SLIM
+    colour = TECHNIQUE_COLOURS[row.technique]
+    cells: list[RenderableType] = [Text(mark)]
+    cells += [] if slim else [Text(row.technique, style=colour)]
+    cells.append(Text(describe(row), style=colour if slim else ""))
+    cells.append(Text(score_text(score)))
+    cells += [] if slim else [Text(on)]
     if wide:
         cells += [Text(c) for c in counts(score)]
     cells.append(Text(per_thousand(row)))
@@ -103,7 +138,7 @@ def show(result: RunResult, console: Console) -> None:
     sizes = ", ".join(f"{n} {name}" for name, n in result.sizes.items())
     target = f"target {result.metric} ≥ {result.target:g} at {result.confidence:.0%} confidence"
     console.print(Text(f"{result.task}: {target} · {sizes}", style="bold"))
-    table = ladder_table(result.candidates, result.verdict.choice, console.width)
+    table = ladder_table(result.candidates, result.verdict.choice, console.width, result.target)
     notes = [Text(f"note: {note}", style="dim") for note in result.notes]
     console.print(Padding(table, (1, 0)))
     console.print(Group(verdict_text(result), *notes, Text(calls_text(result), style="dim")))

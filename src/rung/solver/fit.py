@@ -7,7 +7,6 @@ read here.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +19,8 @@ from rung.knowledge.retriever import Retriever
 from rung.models.base import Adapter, ChatModel
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import fit_label_model
-from rung.prompts.messages import Shot
 from rung.records import Passage
+from rung.solver.shots import choose_shots
 from rung.solver.solver import Parts, Solver, SolverSpec
 from rung.task.contract import render
 from rung.task.types import Document, Example, Task, digest
@@ -67,7 +66,8 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     """Fit one candidate on the train split. Raises `UserError` for what the task cannot give."""
     _refuse_what_is_missing(candidate, task)
     embedder = workshop.embedder(candidate.embedder) if candidate.embedder else None
-    spec = _spec(candidate, task)
+    retriever = await workshop.retriever(task.documents, candidate)
+    spec = await _spec(candidate, task, retriever)
     if candidate.model.startswith(NO_LLM):
         assert embedder is not None
         vectors, _ = await embedder.embed_metered([e.input_text() for e in task.train])
@@ -78,7 +78,6 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     if candidate.prompt.shots.kind == "nearest":
         assert embedder is not None
         shot_vectors, _ = await embedder.embed_metered([s.input for s in spec.shots])
-    retriever = await workshop.retriever(task.documents, candidate)
     parts = Parts(
         chat=workshop.chat(candidate.model),
         embedder=embedder,
@@ -112,46 +111,20 @@ def _refuse_what_is_missing(candidate: Candidate, task: Task) -> None:
         )
 
 
-def _spec(candidate: Candidate, task: Task) -> SolverSpec:
+async def _spec(candidate: Candidate, task: Task, retriever: Retriever | None) -> SolverSpec:
     documents: tuple[Passage, ...] = ()
     if candidate.context.kind == "all":
         documents = tuple(
             Passage(document_id=d.id, title=d.title, text=d.text) for d in task.documents
-        )
-    shots: tuple[Shot, ...] = ()
-    kind = candidate.prompt.shots.kind
-    if kind != "none":
-        chosen = task.train if kind == "nearest" else fixed_shots(task, candidate.prompt.shots.k)
-        shots = tuple(
-            Shot(input=e.input_text(), answer=render(task.output, e.expected)) for e in chosen
         )
     return SolverSpec(
         candidate=candidate,
         task=task.name,
         instruction=task.instruction,
         output=task.output,
-        shots=shots,
+        shots=await choose_shots(candidate, task, retriever),
         documents=documents,
     )
-
-
-def fixed_shots(task: Task, k: int) -> list[Example]:
-    """`k` training examples in content-hash order, every expected answer once before any twice.
-
-    For labels this shows as many labels as fit; for free answers it is a seeded random choice.
-    """
-
-    def order(example: Example) -> str:
-        return hashlib.sha256(f"{task.climb.seed}:{example.id}".encode()).hexdigest()
-
-    rounds: dict[str, int] = {}
-    ranked: list[tuple[int, str, Example]] = []
-    for example in sorted(task.train, key=order):
-        answer = render(task.output, example.expected)
-        rounds[answer] = rounds.get(answer, -1) + 1
-        ranked.append((rounds[answer], order(example), example))
-    ranked.sort(key=lambda row: row[:2])
-    return [example for _, _, example in ranked[:k]]
 
 
 async def _tune(untuned: Solver, task: Task, workshop: Workshop) -> Adapter:

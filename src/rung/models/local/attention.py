@@ -7,7 +7,7 @@ leaves every number as it is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,10 +24,66 @@ SHORT = 320
 """Up to so many tokens, plain products train faster than torch's fused kernel."""
 
 
+STEP = 64
+ALONE = 128
+"""Texts up to here have the same sums however many positions attention reads."""
+WIDE = 384
+"""Longer texts have them from here on: the matrix library adds up in blocks of 384."""
+
+
+class Part(NamedTuple):
+    """A stretch of new tokens that reads no further than it has to."""
+
+    start: int
+    end: int
+    visible: int
+    """Positions of the cache that it reads."""
+    mask: Tensor
+    """(batch, 1, `packed_rows`, visible): 0 where a token may look, else -inf."""
+
+
+def readable(length: int) -> int:
+    """Positions to read for a text of `length`, those masked out included.
+
+    Chosen so that a text has the same sums alone and beside a longer one, on this library.
+    """
+    needed = -(-length // STEP) * STEP
+    return needed if needed <= ALONE else max(WIDE, needed)
+
+
 def packed_rows(group: int, new: int) -> int:
     """Rows of a packed query: `new` tokens of `group` heads, and padding where it is needed."""
     rows = group * new
     return rows + max(0, FEW - rows % BLOCK) if rows % BLOCK else rows
+
+
+def split(positions: Tensor, group: int, dtype: Any) -> list[Part]:
+    """Cut new tokens at `positions` (batch, new) into parts of at most ALONE tokens.
+
+    Early tokens then read little of the cache: half the work of a long prompt.
+    """
+    new = positions.shape[1]
+    parts = []
+    start = 0
+    while start < new:
+        # Cut at multiples of ALONE in the text, so that a part's reach is the text's own affair.
+        first = int(positions[:, start].max())
+        end = min(new, start + ALONE - first % ALONE)
+        here = positions[:, start:end]
+        visible = readable(int(here.max()) + 1)
+        parts.append(Part(start, end, visible, _mask(here, visible, group, dtype)))
+        start = end
+    return parts
+
+
+def _mask(positions: Tensor, visible: int, group: int, dtype: Any) -> Tensor:
+    import torch
+
+    hidden = torch.arange(visible)[None, None] > positions[:, :, None]
+    batch, new, _ = hidden.shape
+    mask = torch.zeros((batch, 1, packed_rows(group, new), visible), dtype=dtype)
+    mask[:, 0, : group * new].masked_fill_(hidden.repeat(1, group, 1), -torch.inf)
+    return mask
 
 
 def use_packed_attention(model: Any) -> None:
@@ -51,29 +107,45 @@ def packed_attention(
 ) -> tuple[Tensor, None]:
     """Attention of (batch, heads, new, size) over (batch, shared heads, all, size).
 
-    `attention_mask` is (batch, 1, `packed_rows`, all), added to the scores, or None for causal
-    attention over the new tokens alone. Returns (batch, new, heads, size).
+    The option `parts` says what each new token may look at. Without it, attention is causal
+    over the new tokens alone. Returns (batch, new, heads, size).
     """
-    from torch.nn.functional import pad, scaled_dot_product_attention
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention
 
     if options.get("softcap") is not None or options.get("position_bias") is not None:
         raise ValueError("this model's attention needs `softcap` or `position_bias`")
     batch, heads, new, size = query.shape
-    group = heads // key.shape[1]
-    if attention_mask is None and new <= SHORT:
+    parts: list[Part] | None = options.get("parts")
+    if parts is not None:
+        done = [_part(query, key, value, part, scaling) for part in parts]
+        out = done[0] if len(done) == 1 else torch.cat(done, dim=2)
+    elif new <= SHORT:
         out = _causal_products(query, key, value, scaling or size**-0.5)
-    elif attention_mask is None:
-        out = scaled_dot_product_attention(
-            query, key, value, scale=scaling, is_causal=new > 1, enable_gqa=group > 1
-        )
+        out = out.reshape(batch, heads, new, size)
     else:
-        packed = query.reshape(batch, key.shape[1], group * new, size)
-        padding = attention_mask.shape[2] - group * new
-        packed = pad(packed, (0, 0, 0, padding)) if padding else packed
         out = scaled_dot_product_attention(
-            packed, key, value, attn_mask=attention_mask, scale=scaling
-        )[:, :, : group * new]
-    return out.reshape(batch, heads, new, size).transpose(1, 2).contiguous(), None
+            query, key, value, scale=scaling, is_causal=True, enable_gqa=True
+        )
+    return out.transpose(1, 2).contiguous(), None
+
+
+def _part(query: Tensor, key: Tensor, value: Tensor, part: Part, scaling: float | None) -> Tensor:
+    from torch.nn.functional import pad, scaled_dot_product_attention
+
+    batch, heads, _, size = query.shape
+    shared, new = key.shape[1], part.end - part.start
+    rows = heads // shared * new
+    packed = query[:, :, part.start : part.end].reshape(batch, shared, rows, size)
+    padding = part.mask.shape[2] - rows
+    out = scaled_dot_product_attention(
+        pad(packed, (0, 0, 0, padding)) if padding else packed,
+        key[:, :, : part.visible],
+        value[:, :, : part.visible],
+        attn_mask=part.mask,
+        scale=scaling,
+    )
+    return out[:, :, :rows].reshape(batch, heads, new, size)
 
 
 def _causal_products(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:

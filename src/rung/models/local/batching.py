@@ -88,31 +88,21 @@ def plan(
     """Indices of the prompts to compute next as one batch, shortest first.
 
     `room` is the most answer tokens of each. The prompt that has waited longest (index 0) is
-    always in it, with those of its family that are nearest in length.
+    always in it, with those of its family that are about as long.
     """
     family = next(group for group in families(prompts, limits) if 0 in group)
     family.sort(key=lambda i: (len(prompts[i]), i))
-    at = family.index(0)
-    low = high = at
-    while high - low + 1 < limits.rows:
-        below = family[low - 1] if low > 0 else None
-        above = family[high + 1] if high + 1 < len(family) else None
-        if below is None and above is None:
-            break
-        wider = (low - 1, high) if above is None or _nearer(prompts, below, above) else None
-        low_next, high_next = wider or (low, high + 1)
-        chosen = family[low_next : high_next + 1]
-        widest = max(len(prompts[i]) + room[i] for i in chosen)
-        if widest * len(chosen) > limits.tokens:
-            break
-        low, high = low_next, high_next
-    return family[low : high + 1]
+    # Equal shares of the sorted family: as few batches as possible, each about equally long.
+    batches = -(-len(family) // limits.rows)
+    at = family.index(0) * batches // len(family)
+    chosen = family[-(-at * len(family) // batches) : -(-(at + 1) * len(family) // batches)]
+    while len(chosen) > 1 and _tokens(chosen, prompts, room) > limits.tokens:
+        chosen.remove(chosen[-1] if chosen[-1] != 0 else chosen[0])
+    return chosen
 
 
-def _nearer(prompts: Sequence[Tokens], below: int | None, above: int) -> bool:
-    # Index 0 lies between the two; the nearer one pads less.
-    own = len(prompts[0])
-    return below is not None and own - len(prompts[below]) <= len(prompts[above]) - own
+def _tokens(chosen: list[int], prompts: Sequence[Tokens], room: Sequence[int]) -> int:
+    return len(chosen) * max(len(prompts[i]) + room[i] for i in chosen)
 
 
 class Padded(NamedTuple):

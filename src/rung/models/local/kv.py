@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rung.models.local.attention import readable
+
 if TYPE_CHECKING:
     from torch import Tensor
-
-STEP, WIDE = 64, 256
-"""Attention reads the cache in multiples of STEP up to WIDE, then in multiples of WIDE.
-
-Its sums are then, but for rare last digits, the same for a text alone and beside longer ones,
-which keeps near ties from falling either way.
-"""
 
 
 class Prefix(NamedTuple):
@@ -36,6 +31,10 @@ class Prefix(NamedTuple):
         return sum(2 * k.numel() * k.element_size() for k, _ in self.layers)
 
 
+ROOM = 64
+"""Positions that a full buffer grows by."""
+
+
 class Slots:
     """Where the next forward pass writes: shared by all layers of one cache."""
 
@@ -52,8 +51,7 @@ class Slots:
     @property
     def visible(self) -> int:
         """Positions that attention reads, masked ones included."""
-        step = STEP if self.length <= WIDE else WIDE
-        return -(-self.length // step) * step
+        return readable(self.length)
 
 
 class GrowingLayer:
@@ -110,7 +108,7 @@ class GrowingLayer:
     def _make_room(self, like: Tensor) -> None:
         if self._both and self._both[0].shape[2] >= self._slots.visible:
             return
-        shape = (self._rows, like.shape[1], self._slots.visible + STEP, like.shape[3])
+        shape = (self._rows, like.shape[1], self._slots.visible + ROOM, like.shape[3])
         before = self._both or list(self._start or ())
         # Zeros: what is masked out is still multiplied, by zero, and must be a number.
         self._both = [like.new_zeros(shape), like.new_zeros(shape)]

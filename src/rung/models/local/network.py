@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rung.errors import MissingExtraError, ProviderError, UserError
 from rung.models.base import Adapter
-from rung.models.local.attention import packed_rows, use_packed_attention
+from rung.models.local.attention import split, use_packed_attention
 from rung.models.local.batching import Padded
 from rung.models.local.kv import GrowingLayer, Prefix, Slots
 from rung.models.local.machine import quiet_waiting
@@ -124,10 +124,9 @@ class Network:
             # one token of padding keeps a text alone on the path of a text in company.
             ids, positions = ids.repeat(1, 2), torch.cat([positions, positions + 1], dim=1)
         with torch.inference_mode():
-            mask = None if cache.slots is None else self._mask(positions, cache.slots)
             out = self._base(
                 input_ids=ids,
-                attention_mask=mask,
+                **self._place(positions, cache.slots),
                 position_ids=positions,
                 past_key_values=cache.held,
                 use_cache=True,
@@ -135,25 +134,21 @@ class Network:
         logits: Tensor = out.logits[:, 0]
         return logits
 
-    def _mask(self, positions: Tensor, slots: Slots) -> Tensor:
-        """Tell the cache where the new tokens go; 0 where a token may look, else -inf."""
+    def _place(self, positions: Tensor, slots: Slots | None) -> dict[str, Any]:
+        """Tell the cache where the new tokens go, and attention what they may look at."""
         import torch
 
+        if slots is None:
+            return {}
         first, last = int(positions[:, 0].min()), int(positions[:, -1].max())
         slots.length = max(slots.length, last + 1)
         same = last - first + 1 == positions.shape[1]
         slots.together = slice(first, last + 1) if same else None
         slots.rows = torch.arange(len(positions))[:, None]
         slots.columns = positions
-        hidden = torch.arange(slots.visible)[None, None] > positions[:, :, None]
-        hidden = hidden.repeat(1, self._group, 1)
-        batch, rows, visible = hidden.shape
-        mask = torch.zeros(
-            (batch, 1, packed_rows(self._group, positions.shape[1]), visible),
-            dtype=self._base.dtype,
-        )
-        mask[:, 0, :rows].masked_fill_(hidden, -torch.inf)
-        return mask
+        parts = split(positions, self._group, self._base.dtype)
+        # A mask in four dimensions is taken as it is; attention goes by the parts.
+        return {"attention_mask": parts[-1].mask, "parts": parts}
 
     def _only_last(self, _: Any, inputs: tuple[Tensor]) -> tuple[Tensor]:
         """Before the widest layer: all but each row's last token is dropped."""

@@ -1,0 +1,52 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := examples/aarlund/handbook-desk
+
+help: ## What the verbs do
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q torch==2.13.0
+	$(BIN)/pip install -q -c constraints.txt -e '.[local,docs,parquet,serve]'
+	@touch $@
+
+$(VENV)/developing: $(VENV)/installed
+	$(BIN)/pip install -q -c constraints.txt $$($(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"])')
+	@touch $@
+
+install: $(VENV)/installed ## Install into .venv, embedded models included
+	$(BIN)/rung models fetch
+
+demo: install ## Install, then climb the ladder on a shipped example
+	$(BIN)/rung climb $(DEMO)
+
+test: $(VENV)/developing install ## Every test, the real embedded models included
+	$(BIN)/pytest -m 'not slow' -n 2
+	$(BIN)/pytest -m slow
+
+test-fast: $(VENV)/developing ## The tests that need no model
+	$(BIN)/pytest -m 'not slow' -n 2
+
+check: $(VENV)/developing ## Format, lint, types, layers, generated docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+
+fix: $(VENV)/developing ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/developing ## Write the generated docs anew
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/developing install ## Local engine against plain transformers; decisions against their design
+	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/decision.py
+
+.PHONY: help install demo test test-fast check fix docs bench
