@@ -1,0 +1,110 @@
+"""`rung plan`: the ladder, what a climb may take and certify; and that it asks nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from report.synthetic import EMBEDDER, make_task
+from rung.cli.plan import Plan, make_plan, show_plan
+from rung.cli.plan_text import certification_text, show
+from rung.climbing import ClimbOptions
+from rung.models.scripted import ScriptedEmbedder, ScriptedModel
+from rung.task.types import Models, Target, Task
+
+
+@pytest.fixture
+def model() -> ScriptedModel:
+    return ScriptedModel(["never asked"], "scripted/m")
+
+
+def task_of(n_test: int = 60, score: float = 0.8) -> Task:
+    return make_task(n_test=n_test).model_copy(
+        update={
+            "models": Models(to_try=("scripted/m",), embedder=EMBEDDER),
+            "target": Target(metric="accuracy", score=score),
+        }
+    )
+
+
+def planned(task: Task, model: ScriptedModel) -> Plan:
+    options = ClimbOptions(models={"scripted/m": model}, embedders={EMBEDDER: ScriptedEmbedder()})
+    return asyncio.run(make_plan(task, options))
+
+
+def test_a_plan_asks_no_model_and_leaves_no_file(
+    model: ScriptedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    planned(task_of().model_copy(update={"root": tmp_path}), model)
+    assert model.calls == 0 and model.closed
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_forecast_counts_pilots_and_everything(model: ScriptedModel) -> None:
+    task = task_of(n_test=60)
+    plan = planned(task, model)
+    asking = [c for c in plan.candidates if c.technique != "no-llm"]
+    probes = sum(c.probe for c in asking)
+    assert probes == 1 and len(plan.candidates) > len(asking)
+    assert plan.pilots_only.calls == 40 * len(asking)
+    assert plan.everything.calls == 40 * len(asking) + 60 * (len(asking) - probes)
+    assert plan.pilots_only.tokens < plan.everything.tokens
+    assert plan.pilots_only.usd <= plan.everything.usd
+    months = [c.monthly_usd for c in plan.candidates if not c.probe]
+    assert months == sorted(months)
+
+
+def test_it_says_how_many_must_be_right(model: ScriptedModel) -> None:
+    from rung.evidence import must_see
+
+    plan = planned(task_of(n_test=60), model)
+    tested = sum(not c.probe for c in plan.candidates)
+    alpha = 0.8 * 0.05 / tested
+    assert plan.certification.alpha == pytest.approx(alpha)
+    needed = must_see(60, 0.8, alpha)
+    assert needed is not None
+    assert f"With 60 test examples you must see {needed} right" in certification_text(plan)
+    small = planned(task_of(n_test=12, score=0.9), model)
+    assert "not even all right certifies 0.9" in certification_text(small)
+
+
+def test_the_text_fits_a_terminal_and_holds_every_candidate(model: ScriptedModel) -> None:
+    plan = planned(task_of(), model)
+    for width in (70, 120):
+        console = Console(width=width, record=True, file=io.StringIO())
+        show(plan, console)
+        text = console.export_text()
+        assert max(len(line) for line in text.splitlines()) <= width
+        assert "Everything:" in text and "you must see" in text and "No model was asked" in text
+        assert text.count("prompting") >= 3
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_the_command_prints_the_plan_of_a_folder(
+    as_json: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {"id": str(i), "input": f"message {i} about {i % 7}", "expected": ["a", "b"][i % 2]}
+        for i in range(80)
+    ]
+    (tmp_path / "examples.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    (tmp_path / "rung.toml").write_text(
+        '[task]\nname = "t"\ninstruction = "Say a or b."\nexamples = "examples.jsonl"\n'
+        '[output]\nlabels = ["a", "b"]\n[target]\nscore = 0.7\n'
+        '[models]\ntry = ["http://127.0.0.1:9/v1#m"]\n'
+        "[costs]\ninput_usd_per_mtok = 0.1\noutput_usd_per_mtok = 0.2\n"
+    )
+    show_plan(tmp_path, as_json)
+    out = capsys.readouterr().out
+    if as_json:
+        found = json.loads(out)
+        assert found["everything"]["calls"] > 0 and found["candidates"]
+    else:
+        assert "you must see" in out.replace("\n", " ")
+    assert not (tmp_path / ".rung").exists()
