@@ -58,7 +58,7 @@ def test_terminal_and_markdown_name_choice_and_ladder(
     assert "Prompt, 5 nearest" in out and "good enough" in out and "cannot tell" in out
 
 
-@pytest.mark.parametrize("width", [60, 100, 160])
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
 def test_the_ladder_fits_terminals_of_every_width(width: int) -> None:
     result, _ = make_run(make_task())
     console = Console(width=width, record=True, force_terminal=False, file=io.StringIO())
@@ -66,7 +66,7 @@ def test_the_ladder_fits_terminals_of_every_width(width: int) -> None:
     text = console.export_text()
     assert max(len(line) for line in text.splitlines()) <= width
     assert "good enough" in text and "cannot tell" in text
-    assert ("fine-tuning" in text) == (width > 60)
+    assert ("fine-tuning" in text) == (width >= 96)
     assert ("●" in text) == (width == 160)
 
 

@@ -31,7 +31,7 @@ class FinishedRun:
     @cached_property
     def labels(self) -> dict[str, str]:
         """Each candidate in words, by key."""
-        return words.labels(self.result)
+        return words.labels(self.result.candidates)
 
     def label(self, row: CandidateResult) -> str:
         """A candidate in words."""

@@ -14,8 +14,9 @@ from rung.report.words import (
     STATES,
     TECHNIQUE_COLOURS,
     counts,
-    describe,
     headline,
+    labels,
+    models,
     number,
     per_thousand,
     score_text,
@@ -24,9 +25,9 @@ from rung.report.words import (
 
 MARKS = {"pass": "✓", "drop": "✗", "hopeless": "✗", "undecided": "?", "probe": "·"}
 STYLES = {"pass": "bold green", "drop": "dim", "hopeless": "dim", "undecided": "yellow"}
-NARROW = 100
+NARROW = 120
 """Columns below which only the figures that decide are shown."""
-SLIM = 80
+SLIM = 96
 """Columns below which a candidate's words say its technique."""
 ROOMY = 128
 """Columns from which each score is drawn, with its interval and the target."""
@@ -42,6 +43,7 @@ def ladder_table(
     """One row a candidate, in the order of the ladder."""
     wide = width >= NARROW
     drawn = width >= ROOMY and target is not None
+    said = labels(rows)
     table = Table(box=None, pad_edge=False, padding=(0, 1), expand=False)
     table.add_column("")
     if width >= SLIM:
@@ -60,7 +62,7 @@ def ladder_table(
         table.add_column("$/month", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in rows:
-        cells = _cells(row, choice, width)
+        cells = _cells(row, said[row.key], row.key == choice, width)
         if drawn and target is not None:
             cells.insert(3, strip(row, target))
         table.add_row(*cells, style=STYLES.get(row.state, ""))
@@ -84,15 +86,15 @@ def _cell(value: float) -> int:
     return min(CELLS - 1, max(0, int(value * CELLS)))
 
 
-def _cells(row: CandidateResult, choice: str | None, width: int) -> list[RenderableType]:
+def _cells(row: CandidateResult, label: str, chosen: bool, width: int) -> list[RenderableType]:
     score = row.score
     on = "–" if score is None else f"{score.n} {score.split}"
-    mark = "▶" if row.key == choice else MARKS.get(row.state, " ")
+    mark = "▶" if chosen else MARKS.get(row.state, " ")
     wide, slim = width >= NARROW, width < SLIM
     colour = TECHNIQUE_COLOURS[row.technique]
     cells: list[RenderableType] = [Text(mark)]
     cells += [] if slim else [Text(row.technique, style=colour)]
-    cells.append(Text(describe(row), style=colour if slim else ""))
+    cells.append(Text(label, style=colour if slim else ""))
     cells.append(Text(score_text(score)))
     cells += [] if slim else [Text(on)]
     if wide:
@@ -112,9 +114,10 @@ def verdict_text(result: RunResult) -> Text:
     text.append(headline(result) + "\n", style="bold")
     for reason in result.verdict.reasons:
         text.append(f"  · {reason}\n")
+    said = labels(result.candidates)
     for compared in result.verdict.comparisons:
         text.append(
-            f"  · against {compared.other}: {compared.difference:+.3f} "
+            f"  · against {said.get(compared.other, compared.other)}: {compared.difference:+.3f} "
             f"[{number(compared.low)}, {number(compared.high)}] on {compared.n} common examples "
             f"({compared.method})\n"
         )
@@ -137,7 +140,8 @@ def show(result: RunResult, console: Console) -> None:
     """Print a finished run."""
     sizes = ", ".join(f"{n} {name}" for name, n in result.sizes.items())
     target = f"target {result.metric} ≥ {result.target:g} at {result.confidence:.0%} confidence"
-    console.print(Text(f"{result.task}: {target} · {sizes}", style="bold"))
+    asked = f" · asking {', '.join(found)}" if (found := models(result.candidates)) else ""
+    console.print(Text(f"{result.task}: {target} · {sizes}{asked}", style="bold"))
     table = ladder_table(result.candidates, result.verdict.choice, console.width, result.target)
     notes = [Text(f"note: {note}", style="dim") for note in result.notes]
     console.print(Padding(table, (1, 0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from rung.candidate import Candidate, Technique
 from rung.decide.results import CandidateResult, Measured, RunResult
@@ -145,10 +146,13 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
     return ", ".join(parts), candidate.model.rsplit("/", 1)[-1].rsplit("#", 1)[-1]
 
 
-def labels(result: RunResult) -> dict[str, str]:
-    """Each candidate in words; without the model where all ask the same one."""
-    pairs = {r.key: name_and_model(r.candidate) for r in result.candidates}
-    models = {model for _, model in pairs.values() if model}
-    if len(models) > 1:
-        return {r.key: describe(r) for r in result.candidates}
-    return {key: name for key, (name, _) in pairs.items()}
+def labels(rows: Sequence[CandidateResult]) -> dict[str, str]:
+    """Each candidate in words, by key; without the model where all ask the same one."""
+    if len(models(rows)) > 1:
+        return {r.key: describe(r) for r in rows}
+    return {r.key: name_and_model(r.candidate)[0] for r in rows}
+
+
+def models(rows: Sequence[CandidateResult]) -> list[str]:
+    """Short names of the models that candidates ask."""
+    return sorted({m for r in rows if (m := name_and_model(r.candidate)[1])})
