@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from rung.cli.advise import advise, init
+from rung.cli.cost import cost
 from rung.errors import BudgetExceeded, RungError, UserError
 
 app = typer.Typer(
@@ -18,6 +20,9 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="The embedded models.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+app.command()(cost)
+app.command()(advise)
+app.command()(init)
 
 EXIT = {"sufficient": 0, "insufficient": 3, "undecided": 4}
 INTERRUPTED = 130

@@ -125,7 +125,7 @@ def scenario_of_run(text: str, name: str) -> Scenario:
         whole = json.loads(text, parse_float=Decimal)
         plain = whole.get("economics") or whole
         usages = TypeAdapter(list[CandidateUsage]).validate_python(plain["candidates"])
-        kept = plain.get("prices")
+        kept = plain.get("prices") or whole.get("prices")
         prices = PriceBook.model_validate(kept) if kept else None
     except (AttributeError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise UserError(f"{name} is not a run that costs can be read from: {error}") from error

@@ -10,6 +10,7 @@ from typing import Any
 
 from rung import __version__
 from rung.climbing.certify import Outcome, in_order
+from rung.climbing.economics import economics_of
 from rung.climbing.summary import mean_usage, measured, value_of
 from rung.climbing.tools import Tools
 from rung.decide.ladder import Planned, monthly_usd
@@ -133,6 +134,7 @@ class Ladder:
             notes=tuple(self.notes),
             ledger=self.ledger_summary,
             workload=self.task.workload.model_dump(),
+            economics=economics_of(list(self.rows.values()), self.attempts, self.task),
             prices=self.tools.prices.model_dump(mode="json"),
             versions=_versions(),
             started=self._started,

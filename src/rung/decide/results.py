@@ -145,7 +145,10 @@ class RunResult(Frozen):
     notes: tuple[str, ...] = ()
     ledger: str = ""
     workload: dict[str, int] = Field(default_factory=dict)
+    economics: dict[str, Any] = Field(default_factory=dict)
+    """What `rung cost` reads besides `prices`: measured usage, workload, `[costs]`, target."""
     prices: dict[str, Any] = Field(default_factory=dict)
+    """The `PriceBook` of the day."""
     versions: dict[str, str] = Field(default_factory=dict)
     started: str = ""
     finished: bool = False
