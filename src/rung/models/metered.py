@@ -29,9 +29,11 @@ class Metered:
         self.identity = inner.identity
 
     async def embed(self, texts: list[str]) -> Vectors:
+        """Unit-length rows, shape (len(texts), dimension), float32."""
         return (await self.embed_metered(texts))[0]
 
     async def embed_metered(self, texts: list[str]) -> tuple[Vectors, list[float]]:
+        """Vectors, and compute seconds of each text."""
         started = time.perf_counter()
         vectors = await self.inner.embed(texts)
         seconds = time.perf_counter() - started

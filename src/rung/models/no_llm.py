@@ -35,6 +35,7 @@ class Nearest:
         self.vectors, self.labels, self.k = vectors, labels, min(k, len(labels))
 
     def predict(self, vectors: Vectors) -> list[tuple[str, float]]:
+        """Label and share of the votes of each row."""
         similarity = vectors @ self.vectors.T
         return [self._vote(row) for row in similarity]
 
@@ -49,6 +50,7 @@ class Nearest:
         return best, votes[best] / sum(votes.values())
 
     def save(self, path: Path) -> None:
+        """Write one `.npz` file."""
         np.savez(path, kind="nearest", vectors=self.vectors, labels=np.array(self.labels), k=self.k)
 
 
@@ -72,6 +74,7 @@ class Linear:
         return cls(weights.astype(np.float64), bias.astype(np.float64), list(head.classes_))
 
     def predict(self, vectors: Vectors) -> list[tuple[str, float]]:
+        """Label and softmax share of each row."""
         logits = vectors @ self.weights.T + self.bias
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares = odds / odds.sum(axis=1, keepdims=True)
@@ -79,6 +82,7 @@ class Linear:
         return [(self.labels[b], float(shares[i, b])) for i, b in enumerate(best)]
 
     def save(self, path: Path) -> None:
+        """Write one `.npz` file."""
         np.savez(
             path, kind="linear", weights=self.weights, bias=self.bias, labels=np.array(self.labels)
         )
