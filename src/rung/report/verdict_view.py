@@ -12,7 +12,7 @@ from rung.report.spending import Cost, crossing
 from rung.report.words import bound, number, signed, times, usd
 
 BADGES = {"sufficient": "Good enough", "insufficient": "Not good enough", "undecided": "Undecided"}
-MOST_CHANGES = 5
+MOST_CHANGES = 6
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,7 @@ def what_would_change(run: FinishedRun, costs: Mapping[str, Cost]) -> list[str]:
         *_volume(run, choice, costs),
         *_price(run, choice, costs),
         *_target(run, choice),
+        *_quality(run, choice),
         *_open_ends(run, choice),
     ]
     return found[:MOST_CHANGES]
@@ -216,6 +217,26 @@ def _target(run: FinishedRun, choice: CandidateResult) -> list[str]:
     if best is not None and reach > most:
         return [f"{higher}; {run.label(best)} is, up to {bound(reach)}."]
     return [higher + "."]
+
+
+def _quality(run: FinishedRun, choice: CandidateResult) -> list[str]:
+    """How far the cheaper candidates are from the target."""
+    cheaper = [
+        (r.score.value, r)
+        for r in run.result.candidates
+        if r.state in ("drop", "hopeless")
+        and r.score is not None
+        and r.score.value is not None
+        and (r.monthly_usd or 0.0) < (choice.monthly_usd or 0.0)
+    ]
+    if not cheaper:
+        return []
+    value, row = max(cheaper, key=lambda pair: (pair[0], pair[1].key))
+    return [
+        f"Quality: of the cheaper candidates that are not enough, {run.label(row)} comes closest, "
+        f"with {value:.3f} on {row.score.split if row.score else ''} for "
+        f"{usd(row.monthly_usd)} a month."
+    ]
 
 
 def _open_ends(run: FinishedRun, choice: CandidateResult) -> list[str]:

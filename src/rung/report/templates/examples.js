@@ -146,7 +146,7 @@
     if (score !== null) facts.push(`score ${score}`);
     if (calls) facts.push(`${tokensIn} tokens in, ${tokensOut} out`);
     if (calls > 1) facts.push(`${calls} calls`);
-    if (ms) facts.push(`${ms} ms in the batch`);
+    if (ms) facts.push(`${ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`} in its batch`);
     node.append(make("small", "", facts.join(" · ")));
     if (read.length) node.append(reading(read, cited, gold));
     return node;
@@ -154,7 +154,7 @@
 
   const reading = (read, cited, gold) => {
     const node = make("details");
-    node.append(make("summary", "", `${read.length} passages read, ${cited.length} cited`));
+    node.append(make("summary", "", `${read.length} ${read.length === 1 ? "passage" : "passages"} read, ${cited.length} cited`));
     read.forEach((number, place) => {
       const [documentId, title, content, start] = passages[number];
       const classes = ["passage"];
