@@ -25,7 +25,7 @@ SHORT = 320
 
 
 STEP = 64
-ALONE = 128
+ALONE = 192
 """Texts up to here have the same sums however many positions attention reads."""
 WIDE = 384
 """Longer texts have them from here on: the matrix library adds up in blocks of 384."""
