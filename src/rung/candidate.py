@@ -36,6 +36,7 @@ class Prompt(Frozen):
     max_input_chars: int = 20_000
     """Guard: a longer input is refused before any call."""
     max_output_tokens: int = 96
+    temperature: float = 0.0
 
 
 class Context(Frozen):

@@ -53,6 +53,9 @@ def climb(
     exhaustive: Annotated[
         bool, typer.Option("--exhaustive", help="Ask every candidate everything.")
     ] = False,
+    learning_curve: Annotated[
+        bool, typer.Option(help="Tuned but not enough: say whether more examples would help.")
+    ] = False,
     mode: Annotated[
         str, typer.Option(help="What a PASS speaks of: traffic, fast, replay, suite.")
     ] = "traffic",
@@ -69,7 +72,11 @@ def climb(
     from rung.task.load import load_task
 
     options = ClimbOptions(
-        budget_usd=budget, only=_techniques(only or []), everything=exhaustive, mode=mode
+        budget_usd=budget,
+        only=_techniques(only or []),
+        everything=exhaustive,
+        learning_curve=learning_curve,
+        mode=mode,
     )
     task = load_task(folder)
     console = Console(stderr=as_json)

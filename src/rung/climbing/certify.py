@@ -44,9 +44,9 @@ def in_order(task: Task) -> list[list[Example]]:
 
 
 def plan_design(task: Task, alpha: float, graded: bool, mode: str = "traffic") -> Design:
-    """The looks of one candidate. Clusters make means, so they take the graded path."""
+    """The looks of one candidate. Clusters and repeats make means: graded path."""
     units = len(in_order(task))
-    graded = graded or task.cluster is not None
+    graded = graded or task.cluster is not None or task.climb.repeats > 1
     return sequential(
         target=task.target.score,
         alpha=alpha,

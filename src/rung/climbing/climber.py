@@ -13,6 +13,7 @@ from pathlib import Path
 from rung.candidate import Context
 from rung.climbing.certify import certify, in_order, plan_design
 from rung.climbing.latency import ASKED, p95_alone
+from rung.climbing.learning import learning_of, sentence
 from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
 from rung.climbing.retrieval import choose_context
@@ -76,6 +77,11 @@ class Climber:
         Raises `UserError`, `BudgetExceeded` and `StoreError`. An outage of a model leaves its
         candidates incomplete and the verdict undecided.
         """
+        if self.task.climb.repeats > 1 and self.task.climb.temperature == 0:
+            raise UserError(
+                f"[climb] repeats = {self.task.climb.repeats} asks the same greedy question again: "
+                "set [climb] temperature, such as 0.7"
+            )
         await grade_gold(self.task, self.scorer)
         rungs = await self.plan()
         self.observer.planned(rungs)
@@ -161,12 +167,26 @@ class _Rung:
         if tuned is not None:
             self.ladder.update(self.key, training=tuned.model_dump(exclude={"adapter"}))
         row = await self._pilot(solver)
-        if row.state in ("probe", "hopeless", "incomplete"):
+        if row.state == "probe":
             return row
-        row = await self._certify(solver)
-        if row.state != "pass":
-            return row
-        return await self._time(solver)
+        if row.state != "hopeless":
+            row = await self._certify(solver)
+        if row.state == "pass":
+            return await self._time(solver)
+        if self.climber.options.learning_curve and row.state != "incomplete":
+            return await self._learn(solver)
+        return row
+
+    async def _learn(self, solver: Solver) -> CandidateResult:
+        """What more training examples would do, where the candidate is tuned."""
+        curve = await learning_of(
+            solver.candidate, self.task, self.climber.workshop, self.runner, self.observer
+        )
+        if curve is None:
+            return self.ladder.rows[self.key]
+        row = self.ladder.rows[self.key]
+        reason = "; ".join(part for part in (row.reason, sentence(curve)) if part)
+        return self.ladder.update(self.key, learning=curve, reason=reason)
 
     async def _pilot(self, solver: Solver) -> CandidateResult:
         pilot = self.task.dev[: self.task.climb.dev_size]

@@ -30,6 +30,9 @@ class ClimbOptions:
     """Keep these techniques; all when empty."""
     everything: bool = False
     """Ask every candidate every example, whatever is already known."""
+    learning_curve: bool = False
+    """Where a tuned candidate falls short, train on 1/8, 1/4 and 1/2 of the examples too, and say
+    whether more of them would help."""
     mode: str = "traffic"
     """What a PASS speaks of: see `rung.evidence.sequential`."""
     candidates: tuple[Candidate, ...] = ()

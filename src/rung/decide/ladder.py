@@ -95,7 +95,9 @@ def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -
 
 def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list[Candidate]:
     embedder = task.models.embedder
-    prompt = Prompt(max_output_tokens=answer_tokens(task, model))
+    prompt = Prompt(
+        max_output_tokens=answer_tokens(task, model), temperature=task.climb.temperature
+    )
 
     def shots(kind: str, k: int) -> Prompt:
         return prompt.model_copy(update={"shots": Shots.model_validate({"kind": kind, "k": k})})

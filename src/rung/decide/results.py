@@ -85,6 +85,8 @@ class CandidateResult(Frozen):
     latency_p95_s: float | None = None
     """Asked one at a time."""
     training: dict[str, Any] = Field(default_factory=dict)
+    learning: dict[str, Any] = Field(default_factory=dict)
+    """Scores on dev by training size, and what more examples would do (`LearningCurve`)."""
 
     @property
     def score(self) -> Measured | None:

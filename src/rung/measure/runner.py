@@ -7,8 +7,10 @@ would fail too) stops the run, which is then resumed by running it again.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from statistics import fmean
 
 from rung.errors import ProviderError
 from rung.knowledge.gold import gold_passages
@@ -48,7 +50,8 @@ class Runner:
     ) -> list[Attempt]:
         """One attempt an example, in the order of `examples`; those already kept are not repeated.
 
-        Once `decided` is set, nothing more is begun (`asyncio.CancelledError`). Raises `ProviderError` on an outage and `BudgetExceeded`; what was answered is kept.
+        Once `decided` is set, nothing more is begun (`asyncio.CancelledError`). Raises
+        `ProviderError` on an outage and `BudgetExceeded`; what was answered is kept.
         """
         key = solver.candidate.key
         missing = [e for e in examples if self.store.get((key, split, e.id)) is None]
@@ -88,23 +91,35 @@ class Runner:
 
     async def _ask(self, solver: Solver, example: Example, split: SplitName) -> Attempt:
         base = Attempt(candidate=solver.candidate.key, split=split, example_id=example.id)
+        gold = self._gold(solver, example)
+        repeats = self.task.climb.repeats if solver.parts.chat is not None else 1
         try:
-            answer = await solver.answer(example.input, self._gold(solver, example))
+            answers = [await solver.answer(example.input, gold, seed) for seed in range(repeats)]
         except ProviderError as error:
             if error.outage:
                 raise
             final = error.status in FINAL_STATUS
             return base.model_copy(update={"error": str(error), "error_is_final": final})
-        return await self._score(base, example, answer, solver.candidate.model)
+        return await self._score(base, example, answers, solver.candidate.model)
 
-    async def _score(self, base: Attempt, example: Example, answer: Answer, model: str) -> Attempt:
-        score = await self.scorer.score(example, answer)
+    async def _score(
+        self, base: Attempt, example: Example, answers: Sequence[Answer], model: str
+    ) -> Attempt:
+        """One attempt of an example's answers: scores and costs averaged, the first one kept."""
+        scores = [await self.scorer.score(example, answer) for answer in answers]
+        values = [s.value for s in scores if s.value is not None]
+        details = {
+            name: fmean(s.details.get(name, 0.0) for s in scores) for name in scores[0].details
+        }
+        if len(answers) > 1:
+            said = Counter(answer.text for answer in answers)
+            details["agreement"] = said.most_common(1)[0][1] / len(answers)
         return base.model_copy(
             update={
-                "answer": answer,
-                "score": score.value,
-                "details": score.details,
-                "cost_usd": float(self._price(answer.usage, model)),
+                "answer": answers[0],
+                "score": fmean(values) if len(values) == len(scores) else None,
+                "details": details,
+                "cost_usd": fmean(float(self._price(a.usage, model)) for a in answers),
             }
         )
 

@@ -10,16 +10,16 @@ from rung.report.terminal import calls_text
 from rung.report.texts import one_line
 from rung.report.words import (
     STATES,
+    bound,
     counts,
-    describe,
     headline,
-    number,
+    labels,
     per_thousand,
     score_text,
     usd,
 )
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+\-!|~])")
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~])")
 BADGES = {"sufficient": "✅", "insufficient": "❌", "undecided": "❔"}
 HEAD = ("", "candidate", "technique", "score", "on", "at least", "wrong", "errors", "unscored")
 MONEY = ("$/1k", "$/month", "p95", "verdict")
@@ -61,21 +61,22 @@ def _table(result: RunResult) -> list[str]:
     head = [*HEAD, *MONEY]
     right = {"on", "at least", "wrong", "errors", "unscored", "$/1k", "$/month", "p95"}
     rule = ["--:" if name in right else ":--" for name in head]
-    rows = [_cells(row, result.verdict.choice) for row in result.candidates]
+    said = labels(result.candidates)
+    rows = [_cells(row, said[row.key], result.verdict.choice) for row in result.candidates]
     return ["| " + " | ".join(cells) + " |" for cells in (head, rule, *rows)]
 
 
-def _cells(row: CandidateResult, choice: str | None) -> list[str]:
+def _cells(row: CandidateResult, label: str, choice: str | None) -> list[str]:
     score = row.score
     late = "–" if row.latency_p95_s is None else f"{row.latency_p95_s:.2g} s"
     certified = score.certified if score else None
     return [
         "▶" if row.key == choice else "",
-        escape(describe(row)),
+        escape(label),
         row.technique,
         score_text(score).replace("[", "\\[").replace("]", "\\]"),
         "–" if score is None else f"{score.n} {score.split}",
-        number(certified),
+        bound(certified),
         *counts(score),
         per_thousand(row),
         usd(row.monthly_usd),

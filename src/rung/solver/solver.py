@@ -74,11 +74,15 @@ class Solver:
         return asyncio.run(self.answer(value))
 
     async def answer(
-        self, value: str | dict[str, JsonValue], given: tuple[Passage, ...] | None = None
+        self,
+        value: str | dict[str, JsonValue],
+        given: tuple[Passage, ...] | None = None,
+        seed: int = 0,
     ) -> Answer:
         """Answer one input.
 
-        `given` replaces what the candidate would know by itself (gold probes only).
+        `given` replaces what the candidate would know by itself (gold probes only); `seed` tells
+        samples of one input apart where the prompt has a temperature.
         Raises `ProviderError` when the model cannot be asked; an invalid answer is an answer.
         """
         text = render_input(value)
@@ -88,7 +92,7 @@ class Solver:
             return Answer(text="", valid=False, problem=problem, finish="refused")
         if self.parts.label_model is not None:
             return await self._label(text, self.parts.label_model)
-        return await self._converse(text, given)
+        return await self._converse(text, given, seed)
 
     async def _label(self, text: str, model: LabelModel) -> Answer:
         vectors, seconds = await self._embedder().embed_metered([text])
@@ -103,12 +107,12 @@ class Solver:
             confidence=confidence,
         )
 
-    async def _converse(self, text: str, given: tuple[Passage, ...] | None) -> Answer:
+    async def _converse(self, text: str, given: tuple[Passage, ...] | None, seed: int) -> Answer:
         messages, passages, seconds = await self.messages(text, given)
         prompt = self.candidate.prompt
         replies: list[ChatReply] = []
         while True:
-            reply = await self._chat().reply(self._request(messages))
+            reply = await self._chat().reply(self._request(messages, seed))
             replies.append(reply)
             said = final_answer(reply.text, prompt)
             parsed = self._parse(said, reply)
@@ -135,7 +139,7 @@ class Solver:
         )
         return messages, passages, time.perf_counter() - started
 
-    def _request(self, messages: tuple[Message, ...]) -> ChatRequest:
+    def _request(self, messages: tuple[Message, ...], seed: int) -> ChatRequest:
         prompt, output = self.candidate.prompt, self.spec.output
         constrain = prompt.constrained and not prompt.reasoning
         choices = output.labels if constrain and isinstance(output, LabelsOutput) else None
@@ -143,6 +147,8 @@ class Solver:
         return ChatRequest(
             messages=messages,
             max_tokens=prompt.max_output_tokens,
+            temperature=prompt.temperature,
+            seed=seed,
             choices=choices,
             json_schema=schema,
             adapter=self.parts.adapter,

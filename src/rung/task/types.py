@@ -159,6 +159,10 @@ class ClimbSettings(Frozen):
     """Most test examples to certify on; all when left out."""
     epochs: int = Field(default=3, ge=1)
     """Most passes over the training examples; the loss on dev decides when to stop."""
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    """Of every model asked; 0 is greedy."""
+    repeats: int = Field(default=1, ge=1)
+    """Answers sampled for each example, whose scores are averaged; needs a temperature."""
 
 
 class Task(BaseModel):
