@@ -11,7 +11,7 @@ def test_the_comment_holds_verdict_ladder_and_what_it_took() -> None:
     result, _ = make_run(make_task())
     text = markdown(result, ("Volume: more.",))
     lines = text.splitlines()
-    assert lines[0] == "### ✅ ticket\\-routing: sufficient"
+    assert lines[0] == "### ✅ ticket-routing: sufficient"
     assert "Prompt, 5 nearest examples" in lines[2] and "at least" in lines[2]
     table = [line for line in lines if line.startswith("|")]
     assert len(table) == 2 + len(result.candidates)
@@ -20,4 +20,4 @@ def test_the_comment_holds_verdict_ladder_and_what_it_took() -> None:
 
 
 def test_nothing_in_a_text_is_mark_up() -> None:
-    assert escape("a|b\n<img src=x> `c` [d](e)") == "a\\|b \\<img src=x\\> \\`c\\` \\[d\\]\\(e\\)"
+    assert escape("a|b\n<img src=x> `c` [d](e)") == "a\\|b \\<img src=x\\> \\`c\\` \\[d\\](e)"
