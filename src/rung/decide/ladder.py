@@ -183,7 +183,16 @@ def plan(
                 usd_per_month=monthly_usd(per_request, setup, task),
             )
         )
-    return sorted(planned, key=lambda p: (p.candidate.is_probe, p.usd_per_month, p.candidate.key))
+    # Where calls are free, fewer tokens stand for the lower cost.
+    return sorted(
+        planned,
+        key=lambda p: (
+            p.candidate.is_probe,
+            p.usd_per_month,
+            p.usage.input_tokens + p.usage.output_tokens,
+            p.candidate.key,
+        ),
+    )
 
 
 def expected_usage(task: Task, candidate: Candidate, chat: Callable[[str], ChatModel]) -> Usage:

@@ -17,7 +17,7 @@ def decide(
     rows = [r for r in results if r.state != "probe"]
     passed = [r for r in rows if r.state == "pass" and within_limits(r, target) is None]
     if passed:
-        choice = min(passed, key=lambda r: (r.monthly_usd or 0.0, r.key))
+        choice = min(passed, key=lambda r: r.monthly_usd or 0.0)  # on a tie the lower rung
         return Verdict(
             status="sufficient",
             choice=choice.key,
