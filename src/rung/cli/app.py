@@ -80,7 +80,7 @@ def climb(
     )
     task = load_task(folder)
     console = Console(stderr=as_json)
-    with LiveLadder(console) as live:
+    with LiveLadder(console, task.target.score) as live:
         result = climb_task(task, options, live)
     run_folder = (task.root or folder) / ".rung" / "runs" / result.run
     report = write_report(run_folder, task)
@@ -103,7 +103,9 @@ def plan(folder: Folder, as_json: Json = False) -> None:
 @app.command()
 def report(
     folder: Folder,
-    form: Annotated[str, typer.Option("--format", help="html, terminal or json.")] = "html",
+    form: Annotated[
+        str, typer.Option("--format", help="html, terminal, markdown, json or schema.")
+    ] = "html",
 ) -> None:
     """Write or show the report of the newest run."""
     from rung.cli.show import show_report

@@ -33,8 +33,8 @@ REFRESH_PER_S = 4
 class LiveLadder(Observer):
     """Shows rung, technique, calls done of planned, score so far, cost and time left."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console, target: float | None = None) -> None:
+        self.console, self.target = console, target
         self.rows: dict[str, CandidateResult] = {}
         self.spent = 0.0
         self._scores: list[float] = []
@@ -72,7 +72,7 @@ class LiveLadder(Observer):
             self._live.__exit__(kind, error, trace)
 
     def _picture(self) -> Group:
-        table = ladder_table(list(self.rows.values()), None, self.console.width)
+        table = ladder_table(list(self.rows.values()), None, self.console.width, self.target)
         return Group(table, "", self._progress)
 
     def planned(self, rungs: Sequence[Planned]) -> None:

@@ -12,7 +12,7 @@ from rung.knowledge.retriever import Retriever
 from rung.task.contract import render
 from rung.task.types import Example, Task
 
-CHUNKS = (400, 800)
+CHUNKS = (300, 600)
 """Characters of a passage."""
 DEPTHS = (1, 2, 3)
 ASKED = 60

@@ -25,7 +25,7 @@ from rung.decide.results import (
 from rung.decide.verdict import decide
 from rung.economics.money import dec
 from rung.errors import StoreError
-from rung.evidence import forecast, must_see, paired_comparison
+from rung.evidence import fixed_order, forecast, must_see, paired_comparison
 from rung.measure.store import RunStore
 from rung.records import Attempt
 from rung.task.types import Task
@@ -153,7 +153,9 @@ class Ladder:
         pilot = min(len(self.task.dev), self.task.climb.dev_size)
         tested = sum(len(unit) for unit in in_order(self.task))
         exhaustive = sum(pilot + (0 if self.rows[k].candidate.is_probe else tested) for k in asked)
-        used = sum(a.answer.calls for k in asked for a in self.attempts(k) if a.answer is not None)
+        used = sum(
+            a.answer is not None and a.answer.calls > 0 for k in asked for a in self.attempts(k)
+        )
         return Calls(made=counter.made, cached=counter.cached, used=used, exhaustive=exhaustive)
 
     def _comparisons(self, choice: str) -> list[Comparison]:
@@ -162,7 +164,8 @@ class Ladder:
         compared = []
         for key in self.rows:
             theirs = self._test_values(key)
-            common = sorted(set(ours) & set(theirs)) if key != choice else []
+            both = set(ours) & set(theirs) if key != choice else set()
+            common = fixed_order(both, self.task.climb.seed)  # bets need a random order
             if not common:
                 continue
             found = paired_comparison(

@@ -119,12 +119,12 @@ class Verdict(Frozen):
 
 
 class Calls(Frozen):
-    """Model calls: of this invocation, and what running everything on everything would take."""
+    """Model calls of this invocation; answers used, and what everything on everything takes."""
 
     made: int = 0
     cached: int = 0
     used: int = 0
-    """Calls behind the recorded attempts, whenever they were made."""
+    """Answers of models behind the verdict, whenever they were made."""
     exhaustive: int = 0
 
 

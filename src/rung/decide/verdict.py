@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rung.decide.results import CandidateResult, Comparison, Measured, Verdict
@@ -47,7 +48,8 @@ def certified_text(measured: Measured | None) -> str:
     """A score as prose: value, certified bound, examples."""
     if measured is None or measured.value is None:
         return "nothing scored"
-    bound = f", at least {measured.certified:.3f} certified" if measured.certified else ""
+    down = math.floor((measured.certified or 0.0) * 1000) / 1000  # a bound is never rounded up
+    bound = f", at least {down:.3f} certified" if down else ""
     return f"{measured.value:.3f} on {measured.n} {measured.split} examples{bound}"
 
 
