@@ -181,3 +181,10 @@ def test_description_of_a_nested_schema() -> None:
         'Answer with one JSON object, nothing else: {"total": number, "paid"?: true | false | null,'
         ' "lines": ["none" | text, …], "slots"?: {any name: whole number}}'
     )
+
+
+def test_keys_are_rendered_in_the_order_of_the_schema() -> None:
+    given = [{"note": 1, "type": "PER", "text": "Jeff"}]
+    assert render(ENTITIES, given) == '[{"text": "Jeff", "type": "PER", "note": 1}]'
+    root = {"$ref": "#/$defs/one", "$defs": {"one": {"properties": {"a": {}, "b": {}}}}}
+    assert render(SchemaOutput(json_schema=root), {"b": 1, "a": 2}) == '{"a": 2, "b": 1}'

@@ -57,8 +57,24 @@ def parse(output: Output, text: str) -> Parsed:
 def render(output: Output, expected: JsonValue) -> str:
     """The exact text that a model should write for `expected`; `parse` reads it back."""
     if isinstance(output, SchemaOutput):
-        return json.dumps(expected, ensure_ascii=False)
+        root = output.json_schema
+        return json.dumps(_in_order(expected, root, root), ensure_ascii=False)
     return str(expected).strip()
+
+
+def _in_order(value: JsonValue, schema: JsonValue, root: dict[str, JsonValue]) -> JsonValue:
+    """Keys in the order of the schema: constrained decoding writes them in no other."""
+    if isinstance(schema, dict) and "$ref" in schema:
+        schema = _resolve(schema["$ref"], root)
+    if not isinstance(schema, dict):
+        return value
+    if isinstance(value, list):
+        return [_in_order(inner, schema.get("items"), root) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    known = schema.get("properties", {})
+    names = [*(n for n in known if n in value), *(n for n in value if n not in known)]
+    return {name: _in_order(value[name], known.get(name), root) for name in names}
 
 
 def describe(output: Output) -> str:
