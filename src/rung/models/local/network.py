@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -164,13 +165,16 @@ class Network:
         place, name = adapter.path, adapter.digest
         if not (Path(place) / "adapter_config.json").is_file():
             raise ProviderError(f"the adapter folder {place!r} is gone: train it again", status=404)
-        # Adapter weights in the base's bf16: mixed types would cost a conversion per layer.
-        if self._tuned is None:
-            self._tuned = PeftModel.from_pretrained(
-                self._base, place, adapter_name=name, autocast_adapter_dtype=False
-            ).eval()
-        else:
-            self._tuned.load_adapter(place, adapter_name=name, autocast_adapter_dtype=False)
+        with warnings.catch_warnings():
+            # peft asks transformers for a property that is about to be renamed.
+            warnings.simplefilter("ignore", FutureWarning)
+            # Adapter weights in the base's bf16: mixed types cost a conversion per layer.
+            if self._tuned is None:
+                self._tuned = PeftModel.from_pretrained(
+                    self._base, place, adapter_name=name, autocast_adapter_dtype=False
+                ).eval()
+            else:
+                self._tuned.load_adapter(place, adapter_name=name, autocast_adapter_dtype=False)
         self._loaded[name] = None
         while len(self._loaded) > ADAPTERS:
             oldest, _ = self._loaded.popitem(last=False)

@@ -26,7 +26,7 @@ def open_local(name: str | Path) -> LocalModel:
         folder = require_model(str(name))
         card = read_card(folder)
         assert card is not None
-        return LocalModel(folder, card)
+        return LocalModel(_speaking(folder), card)
     path = Path(name).expanduser()
     if path.suffix == ".gguf" and path.is_file():
         return _open_gguf(path)
@@ -35,7 +35,21 @@ def open_local(name: str | Path) -> LocalModel:
             f"no local model at {str(name)!r}: give the folder that holds config.json and "
             "*.safetensors, a .gguf file, or one of " + ", ".join(sorted(PACKAGED))
         )
-    return LocalModel(path, card_of_folder(path))
+    return LocalModel(_speaking(path), card_of_folder(path))
+
+
+def _speaking(folder: Path) -> Path:
+    """The folder of a model that writes text. Raises `UserError` on any other kind."""
+    try:
+        kinds = json.loads((folder / "config.json").read_text(encoding="utf-8"))["architectures"]
+    except (OSError, ValueError, KeyError):
+        return folder
+    if not any("CausalLM" in kind or "LMHead" in kind or "Generation" in kind for kind in kinds):
+        raise UserError(
+            f"the model in {str(folder)!r} is a {kinds[0]}, which writes no text: use it as an "
+            "embedder, or name a chat model such as 'local/smollm2-135m-instruct'"
+        )
+    return folder
 
 
 def card_of_folder(folder: Path) -> ModelCard:
