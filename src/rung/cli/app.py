@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ app.command()(advise)
 app.command()(init)
 
 EXIT = {"sufficient": 0, "insufficient": 3, "undecided": 4}
+USER_ERROR = 2
 INTERRUPTED = 130
 
 Folder = Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")]
@@ -76,7 +78,7 @@ def climb(
         only=_techniques(only or []),
         everything=exhaustive,
         learning_curve=learning_curve,
-        mode=mode,
+        mode=_known("--mode", mode, ("traffic", "fast", "replay", "suite")),
     )
     task = load_task(folder)
     console = Console(stderr=as_json)
@@ -139,37 +141,44 @@ def _techniques(names: list[str]) -> tuple[Any, ...]:
     from typing import get_args
 
     from rung.candidate import Technique
+
+    return tuple(_known("--only", name, get_args(Technique)) for name in names)
+
+
+def _known(option: str, value: str, known: Sequence[str]) -> str:
     from rung.task.wording import did_you_mean
 
-    known = get_args(Technique)
-    for name in names:
-        if name not in known:
-            raise UserError(f"unknown technique {name!r} in --only; {did_you_mean(name, known)}")
-    return tuple(names)
+    if value not in known:
+        raise UserError(f"unknown value {value!r} of {option}; {did_you_mean(value, known)}")
+    return value
 
 
 def main() -> None:
     """Run the command line; every deliberate error is one sentence on standard error."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
+        code = app(standalone_mode=False)  # the code of a `typer.Exit`, or what a command returns
     except (KeyboardInterrupt, typer.Abort):
-        _complain("interrupted; run the same command again to go on, nothing is paid twice")
-        sys.exit(INTERRUPTED)
+        code = INTERRUPTED
     except BudgetExceeded as error:
         _complain(str(error))
-        sys.exit(EXIT["undecided"])
+        code = EXIT["undecided"]
     except RungError as error:
         _complain(str(error))
-        sys.exit(2)
+        code = USER_ERROR
+    except OSError as error:
+        _complain(f"{error}: free space or mend its permissions and run again; nothing is lost")
+        code = USER_ERROR
     except Exception as error:
-        import click
-
-        if isinstance(error, click.ClickException):
-            error.show()
-            sys.exit(error.exit_code)
-        raise
+        said = getattr(error, "format_message", None)  # a usage error, of click or typer's copy
+        if said is None:
+            raise
+        if said():
+            text = said().rstrip(".")
+            _complain(text if text.endswith("?") else f"{text}; `--help` says what there is")
+        code = USER_ERROR
+    if code == INTERRUPTED:
+        _complain("interrupted; run the same command again to go on, nothing is paid twice")
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _complain(text: str) -> None:
