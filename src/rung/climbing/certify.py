@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from rung.climbing.summary import unit_of, value_of
+from rung.errors import BudgetExceeded
 from rung.evidence import Decision, Design, cluster_means, fixed_order, sequential
 from rung.records import Attempt
 from rung.task.types import Example, Task
@@ -84,9 +85,12 @@ async def certify(
             running = asyncio.ensure_future(ask(following, decided))
         try:
             answered = await current
-        except BaseException:
+        except BaseException as error:
             if running is not None:
-                running.cancel()
+                if isinstance(error, BudgetExceeded):
+                    decided.set()  # what has begun is paid for: kept
+                else:
+                    running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
             raise
         examples += rows

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from statistics import fmean
 
-from rung.errors import ProviderError
+from rung.errors import BudgetExceeded, ProviderError
 from rung.knowledge.gold import gold_passages
 from rung.measure.store import RunStore
 from rung.records import Answer, Attempt, Passage, Usage
@@ -53,17 +53,19 @@ class Runner:
         Once `decided` is set, nothing more is begun (`asyncio.CancelledError`). Raises
         `ProviderError` on an outage and `BudgetExceeded`; what was answered is kept.
         """
-        key = solver.candidate.key
+        key, stop = solver.candidate.key, decided or asyncio.Event()
         missing = [e for e in examples if self.store.get((key, split, e.id)) is None]
         await solver.prepare([e.input for e in missing])
         tasks = [
-            asyncio.create_task(self._attempt(solver, example, split, on_attempt, decided))
+            asyncio.create_task(self._attempt(solver, example, split, on_attempt, stop))
             for example in examples
         ]
         try:
             return list(await asyncio.gather(*tasks))
-        except BaseException:
-            if decided is None or not decided.is_set():  # else what has begun is kept
+        except BaseException as error:
+            if isinstance(error, BudgetExceeded):
+                stop.set()  # what has begun is paid for: kept
+            elif not stop.is_set():
                 for task in tasks:
                     task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -75,12 +77,12 @@ class Runner:
         example: Example,
         split: SplitName,
         on_attempt: Callable[[Attempt], None] | None,
-        decided: asyncio.Event | None,
+        stop: asyncio.Event,
     ) -> Attempt:
         attempt = self.store.get((solver.candidate.key, split, example.id))
         if attempt is None:
             async with self._slots:
-                if decided is not None and decided.is_set():
+                if stop.is_set():
                     raise asyncio.CancelledError
                 attempt = await self._ask(solver, example, split)
             if attempt.state != "errored" or attempt.error_is_final:
