@@ -205,7 +205,10 @@ class _Rung:
         return row
 
     async def _certify(self, solver: Solver) -> CandidateResult:
-        alpha = self.ledger.alpha(self.key)
+        try:
+            alpha = self.ledger.alpha(self.key)
+        except UserError as error:  # the split is used up: nothing more can be told on it
+            return self.ladder.update(self.key, state="undecided", reason=str(error))
         options = self.climber.options
         design = plan_design(self.task, alpha, self.climber.scorer.graded, options.mode)
         self.observer.phase(self.key, "test", sum(len(u) for u in in_order(self.task)))
@@ -224,11 +227,12 @@ class _Rung:
         return self.ladder.tested(self.key, outcome, alpha)
 
     async def _time(self, solver: Solver) -> CandidateResult:
-        seconds = self.ladder.known_latency(self.key)
-        if seconds is None:
+        row = self.ladder.rows[self.key]
+        if row.latency_p95_s is None:
             self.observer.phase(self.key, "latency", ASKED)
             seconds = await p95_alone(solver, self.task.dev, self.climber.tools)
-        row = self.ladder.update(self.key, latency_p95_s=seconds)
+            row = self.ladder.update(self.key, latency_p95_s=seconds)
+            self.ladder.write(finished=False)  # a kill from here on does not time it again
         broken = within_limits(row, self.task.target)
         return self.ladder.update(self.key, reason=broken) if broken else row
 

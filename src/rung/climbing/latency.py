@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from rung.climbing.tools import Tools
+from rung.errors import ProviderError
+from rung.measure.cache import CachedEmbedder
+from rung.measure.metered_model import MeteredModel
 from rung.solver import Solver
 from rung.task.types import Example
 
@@ -16,24 +18,31 @@ ASKED = 12
 
 
 async def p95_alone(solver: Solver, examples: Sequence[Example], tools: Tools) -> float | None:
-    """Seconds at the 95th percentile (nearest rank), one at a time; None without examples."""
-    name = solver.candidate.embedder
-    embedder = tools.embedder(name) if name else None
-    chat = None if solver.parts.chat is None else tools.raw(solver.candidate.model)
-    alone = Solver(solver.spec, replace(solver.parts, chat=chat))
+    """Seconds at the 95th percentile (nearest rank), one at a time; None where none answers.
+
+    Raises `ProviderError` on an outage and `BudgetExceeded`; other failed calls are left out.
+    """
+    name, chat = solver.candidate.embedder, solver.parts.chat
+    used: list[CachedEmbedder | MeteredModel] = [tools.embedder(name)] if name else []
+    if chat is not None:
+        used.append(tools.chat(solver.candidate.model))
     took: list[float] = []
-    if embedder is not None:
-        embedder.fresh = True
+    for tool in used:
+        tool.fresh = True
     try:
         for i, example in enumerate(examples[: ASKED + 1]):
             started = time.perf_counter()
-            answer = await alone.answer(example.input)
-            tools.counter.made += answer.calls
+            try:
+                await solver.answer(example.input)
+            except ProviderError as error:
+                if error.outage:
+                    raise
+                continue
             if i or len(examples) == 1:  # the first one loads weights
                 took.append(time.perf_counter() - started)
     finally:
-        if embedder is not None:
-            embedder.fresh = False
+        for tool in used:
+            tool.fresh = False
     if not took:
         return None
     return sorted(took)[math.ceil(0.95 * len(took)) - 1]

@@ -48,25 +48,22 @@ class Ladder:
         self.notes: list[str] = list(task.notes)
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._clock = time.perf_counter()
-        self.earlier = self._earlier()
+        for row in self._earlier():  # timing is not asked twice
+            if row.key in self.rows:
+                self.update(row.key, latency_p95_s=row.latency_p95_s)
 
-    def _earlier(self) -> RunResult | None:
-        """What the same run knew when it was last written."""
+    def _earlier(self) -> Sequence[CandidateResult]:
+        """The rows of the same run when it was last written."""
         path = self.store.folder / RUN_FILE
         if not path.exists():
-            return None
+            return ()
         try:
-            return RunResult.model_validate_json(path.read_text())
+            return RunResult.model_validate_json(path.read_text()).candidates
         except ValueError as error:
             raise StoreError(
                 f"{path} cannot be read ({str(error).splitlines()[0]}): delete it and run again; "
                 "attempts and answered calls are kept elsewhere"
             ) from error
-
-    def known_latency(self, key: str) -> float | None:
-        """Latency that an earlier invocation of this run measured."""
-        rows = self.earlier.candidates if self.earlier else ()
-        return next((r.latency_p95_s for r in rows if r.key == key), None)
 
     def update(self, key: str, **changes: Any) -> CandidateResult:
         """Change a row."""

@@ -62,7 +62,7 @@ class Tools:
             names.add(task.models.judge)
         self.prices = PriceBook.of(names - set(options.models), task.costs, today)
         self._raw: dict[str, ChatModel] = {}
-        self._chat: dict[str, ChatModel] = {}
+        self._chat: dict[str, MeteredModel] = {}
         self._embedders: dict[str, CachedEmbedder] = {}
 
     def raw(self, name: str) -> ChatModel:
@@ -72,7 +72,7 @@ class Tools:
             self._raw[name] = given or open_model(name, self.task.root)
         return self._raw[name]
 
-    def chat(self, name: str) -> ChatModel:
+    def chat(self, name: str) -> MeteredModel:
         """The model behind cache, budget and counter."""
         if name not in self._chat:
             self._chat[name] = MeteredModel(

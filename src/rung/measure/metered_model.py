@@ -62,9 +62,13 @@ class MeteredModel:
         self._cache, self._budget, self._price, self._counter = cache, budget, price, counter
         self._in_flight: dict[str, asyncio.Future[ChatReply]] = {}
         self._seconds_per_token = 0.0
+        self.fresh = False
+        """While set, every call is made anew, within the budget: for timing."""
 
     async def reply(self, request: ChatRequest) -> ChatReply:
         """The cached reply, or a new one that is cached before it is returned."""
+        if self.fresh:
+            return await self._ask(request)
         key = request.cache_key(self.identity)
         known = self._cache.get(key)
         if known is not None:
