@@ -158,7 +158,14 @@ async def _tune(untuned: Solver, task: Task, workshop: Workshop) -> Adapter:
             workshop.on_tuning(candidate.key, stage, share)
 
     result = await asyncio.to_thread(
-        train_lora, model, train, dev, candidate.weights, folder, progress
+        train_lora,
+        model,
+        train,
+        dev,
+        candidate.weights,
+        folder,
+        progress,
+        workshop.stop.is_set,
     )
     workshop.tuned[candidate.key] = result
     adapter: Adapter = result.adapter
