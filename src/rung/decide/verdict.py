@@ -96,7 +96,10 @@ def _why_not(row: CandidateResult, target: Target) -> str:
 def _more(rows: Sequence[CandidateResult], target: Target) -> str:
     """What would settle an undecided climb."""
     if any(r.state == "incomplete" for r in rows):
-        return "Some calls went unanswered: run the same command again; nothing is paid twice."
+        return (
+            "Some calls went unanswered: see why above, then run the same command again; nothing "
+            "is paid twice."
+        )
     tested = [r for r in rows if r.test is not None and r.forecast is not None]
     if not tested:
         return "Nothing was measured on test: add examples, or give the climb a larger budget."
