@@ -150,10 +150,21 @@ class Ladder:
         pilot = min(len(self.task.dev), self.task.climb.dev_size)
         tested = sum(len(unit) for unit in in_order(self.task))
         exhaustive = sum(pilot + (0 if self.rows[k].candidate.is_probe else tested) for k in asked)
-        used = sum(
-            a.answer is not None and a.answer.calls > 0 for k in asked for a in self.attempts(k)
+        used = tokens = forecast = 0
+        for key in asked:
+            answers = [a.answer for a in self.attempts(key) if a.answer and a.answer.calls]
+            expected = self.planned[key].usage
+            used += len(answers)
+            tokens += sum(a.usage.input_tokens + a.usage.output_tokens for a in answers)
+            forecast += len(answers) * (expected.input_tokens + expected.output_tokens)
+        return Calls(
+            made=counter.made,
+            cached=counter.cached,
+            used=used,
+            exhaustive=exhaustive,
+            tokens=tokens,
+            tokens_forecast=forecast,
         )
-        return Calls(made=counter.made, cached=counter.cached, used=used, exhaustive=exhaustive)
 
     def _comparisons(self, choice: str) -> list[Comparison]:
         """The choice beside every other candidate on the test examples both answered."""
