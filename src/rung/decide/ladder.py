@@ -13,6 +13,7 @@ from statistics import fmean
 
 from rung.candidate import Candidate, Context, Prompt, Shots, Technique, Weights
 from rung.economics.settings import CostSettings
+from rung.knowledge.chunking import chunk
 from rung.models.base import ChatModel, Message
 from rung.prompts.messages import build_messages
 from rung.records import Usage
@@ -48,6 +49,8 @@ MOST_FIXED_SHOTS = 12
 GOLD_PASSAGES = 2
 """Most gold passages of a probe: an answer that a border cuts stands in two."""
 SAMPLE = 16
+PASSAGE_FRAME = 10
+"""Characters around a passage in a prompt: its number, colon, line breaks."""
 CHARS_PER_TOKEN = 4
 
 
@@ -210,7 +213,11 @@ def expected_usage(task: Task, candidate: Candidate, chat: Callable[[str], ChatM
     ]
     answers = [_tokens(model, render(task.output, e.expected)) for e in sample]
     shot = fmean(_tokens(model, e.input_text()) for e in sample) + fmean(answers)
-    read = fmean(asked) + candidate.prompt.shots.k * shot + _context_tokens(task, candidate)
+    context = _context_tokens(task, candidate)
+    shots = candidate.prompt.shots
+    if shots.kind == "fixed" and candidate.context.kind != "all":
+        shot += context  # they carry their own passages
+    read = fmean(asked) + shots.k * shot + context
     written = fmean(answers)
     return Usage(
         input_tokens=round(read),
@@ -223,7 +230,8 @@ def _context_tokens(task: Task, candidate: Candidate) -> float:
     context = candidate.context
     if context.kind == "none":
         return 0.0
-    chars = context.k * context.chunk_chars
     if context.kind == "all":
-        chars = sum(len(d.text) for d in task.documents)
-    return chars / CHARS_PER_TOKEN
+        return sum(len(d.text) for d in task.documents) / CHARS_PER_TOKEN
+    passages = chunk(task.documents, context.chunk_chars)
+    mean = fmean(len(p.title) + len(p.text) for p in passages) if passages else 0.0
+    return context.k * (mean + PASSAGE_FRAME) / CHARS_PER_TOKEN

@@ -126,6 +126,10 @@ class Calls(Frozen):
     used: int = 0
     """Answers of models behind the verdict, whenever they were made."""
     exhaustive: int = 0
+    tokens: int = 0
+    """Read and written by the answers used."""
+    tokens_forecast: int = 0
+    """Expected for the answers used, before any was asked (`rung plan`)."""
 
 
 class RunResult(Frozen):

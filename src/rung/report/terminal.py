@@ -131,7 +131,9 @@ def calls_text(result: RunResult) -> str:
     share = f"{calls.used / calls.exhaustive:.0%}" if calls.exhaustive else "–"
     return (
         f"{calls.made} model calls made, {calls.cached} answered from the cache, "
-        f"{calls.used} answers used of {calls.exhaustive} exhaustive ({share}); {result.seconds:.1f} s, "
+        f"{calls.used} answers used of {calls.exhaustive} exhaustive ({share}), "
+        f"{calls.tokens:,} tokens where {calls.tokens_forecast:,} were forecast; "
+        f"{result.seconds:.1f} s, "
         f"{usd(result.spent_usd)} spent"
     )
 
