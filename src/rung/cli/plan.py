@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rung.task.types import Frozen
+from rung.cli.plan_data import Amount, Certification, Plan, PlannedRung
 
 if TYPE_CHECKING:
     from rung.climbing import Climber, ClimbOptions
@@ -20,65 +20,6 @@ if TYPE_CHECKING:
 
 PLANNED_SHARE = 0.8
 """Of alpha, for the candidates planned at the start (`rung.evidence.ledger`)."""
-
-
-class PlannedRung(Frozen):
-    """One candidate in the order of the ladder; figures are expected, nothing was measured."""
-
-    key: str
-    technique: str
-    model: str
-    description: str
-    probe: bool
-    input_tokens: int
-    output_tokens: int
-    cost_per_request_usd: float
-    setup_usd: float
-    monthly_usd: float
-    training_tokens: int
-    """Read while training, all epochs; 0 without training."""
-
-
-class Amount(Frozen):
-    """What some part of a climb takes."""
-
-    calls: int
-    tokens: int
-    usd: float
-    minutes: float | None
-    """Of models that run on this machine, training left out; None where none does."""
-
-
-class Certification(Frozen):
-    """What the test examples can certify at best."""
-
-    units: int
-    """Test examples, or clusters of them."""
-    target: float
-    alpha: float
-    """Error granted to one candidate."""
-    must_see: int | None
-    """Right answers that certify the target; None where none suffice, or scores are graded."""
-    graded: bool
-
-
-class Plan(Frozen):
-    """One object that says everything: `rung plan --json`."""
-
-    task: str
-    metric: str
-    target: float
-    confidence: float
-    sizes: dict[str, int]
-    requests_per_month: int
-    months: int
-    candidates: tuple[PlannedRung, ...]
-    pilots_only: Amount
-    """Every candidate is left after its pilot on dev."""
-    everything: Amount
-    """Every candidate is asked every example: no climb takes more, retries and repairs aside."""
-    certification: Certification
-    prices_of: str
 
 
 def show_plan(folder: Path, as_json: bool) -> None:

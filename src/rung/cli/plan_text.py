@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rung.cli.plan_data import Amount, Plan
 from rung.report.words import TECHNIQUE_COLOURS, usd
-
-if TYPE_CHECKING:
-    from rung.cli.plan import Amount, Plan
 
 
 def show(plan: Plan, console: Console) -> None:
