@@ -22,7 +22,7 @@ from rung.decide.results import (
     RunResult,
     Verdict,
 )
-from rung.decide.verdict import decide
+from rung.decide.verdict import decide, out_of_examples
 from rung.economics.money import dec
 from rung.errors import StoreError
 from rung.evidence import fixed_order, forecast, must_see, paired_comparison
@@ -97,14 +97,12 @@ class Ladder:
             return self.update(key, state="incomplete", test=found, alpha=alpha, reason=reason)
         certified = outcome.decision.lower_bound
         state = outcome.decision.state
-        ahead = _forecast(outcome.scores, self.task, alpha) if state == "undecided" else None
-        return self.update(
-            key,
-            state=state,
-            test=found.model_copy(update={"certified": certified}),
-            alpha=alpha,
-            forecast=ahead,
+        row = self.update(
+            key, state=state, test=found.model_copy(update={"certified": certified}), alpha=alpha
         )
+        if state == "undecided" or out_of_examples(row, self.task.target):
+            row = self.update(key, forecast=_forecast(outcome.scores, self.task, alpha))
+        return row
 
     def result(self, *, finished: bool) -> RunResult:
         """The run as it stands."""

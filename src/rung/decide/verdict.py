@@ -26,11 +26,18 @@ def decide(
             next_step="Serve it from .rung/winner, or raise the target and climb on.",
             comparisons=tuple(comparisons),
         )
-    open_ends = [r for r in rows if r.state in ("undecided", "incomplete", "planned")]
+    unsettled = ("undecided", "incomplete", "planned")
+    open_ends = [r for r in rows if r.state in unsettled or out_of_examples(r, target)]
     reasons = tuple(_why_not(r, target) for r in rows) or ("No candidate could be tried.",)
     if open_ends or not rows or all(r.state == "skipped" for r in rows):
         return Verdict(status="undecided", reasons=reasons, next_step=_more(open_ends, target))
     return Verdict(status="insufficient", reasons=reasons, next_step=_beyond(rows, target))
+
+
+def out_of_examples(row: CandidateResult, target: Target) -> bool:
+    """Left because these test examples can no longer certify it, though it scores the target."""
+    value = row.test.value if row.test else None
+    return row.state == "drop" and value is not None and value >= target.score
 
 
 def within_limits(row: CandidateResult, target: Target) -> str | None:
