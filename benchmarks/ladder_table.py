@@ -183,8 +183,16 @@ def _facts(kept: Kept) -> list[str]:
         f"Verdict: {verdict['status']}"
         + (f", cheapest that suffices: {said(won)} ({won['technique']})." if won else "."),
         f"Highest score: {said(top)} ({top['technique']}), {_value(top):.3f}." if top else "",
+        _tokens(result["calls"]),
         f"A plain climb: {plain['used']} of {plain['exhaustive']} calls ({share:.0%}), {agreed}.",
     ]
+
+
+def _tokens(calls: dict[str, int]) -> str:
+    if not calls.get("tokens_forecast"):
+        return ""
+    used, ahead = calls["tokens"], calls["tokens_forecast"]
+    return f"Tokens of all calls: {used:,}; forecast before the first: {ahead:,}."
 
 
 def shown(kept: Kept) -> str:
@@ -193,7 +201,7 @@ def shown(kept: Kept) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
     table = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
     head = f"{kept['set']} ({kept['seconds'] / 60:.1f} minutes)"
-    return "\n".join([head, *_facts(kept), "", *table, ""])
+    return "\n".join([head, *filter(None, _facts(kept)), "", *table, ""])
 
 
 def _markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
