@@ -111,14 +111,20 @@ class Climber:
         runner = Runner(self.task, self.scorer, ladder.store, self.tools.price, slots)
         tested = [r.candidate.key for r in rungs if not r.candidate.is_probe]
         ledger = TestLedger(self.tools.folder / "ledger.json", self.task, tested)
+        down: dict[str, str] = {}
+        """Models that cannot be reached: their other candidates need not find out again."""
         # Probes first: they cost little and say what the rungs above can hope for.
         for rung in sorted(rungs, key=lambda r: not r.candidate.is_probe):
-            key = rung.candidate.key
+            key, model = rung.candidate.key, rung.candidate.model
             try:
+                if model in down:
+                    raise ProviderError(down[model])
                 row = await _Rung(self, rung, ladder, runner, ledger).climb()
             except UserError as error:
                 row = ladder.update(key, state="skipped", reason=str(error))
             except ProviderError as error:
+                if error.outage:
+                    down[model] = str(error)
                 row = ladder.update(key, state="incomplete", reason=str(error))
             self.observer.result(row)
             ladder.ledger_summary = ledger.ledger.summary()
