@@ -119,6 +119,7 @@ def test_an_outage_leaves_the_verdict_undecided(tmp_path: Path) -> None:
     asked = by_technique(result, "prompting")
     assert {r.state for r in asked} == {"incomplete"}
     assert all(r.reason == "no connection" and r.score is None for r in asked)
+    assert down.calls <= len(task.dev)  # the other candidates of the model need not find out again
     assert climb(task, tmp_path, model()).verdict.status == "sufficient"
 
 
