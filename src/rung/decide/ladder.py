@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from statistics import fmean
 
 from rung.candidate import Candidate, Context, Prompt, Shots, Technique, Weights
+from rung.decide.usage import expected_usage
 from rung.economics.settings import CostSettings
-from rung.knowledge.chunking import chunk
 from rung.models.base import ChatModel, Message
-from rung.prompts.messages import build_messages
 from rung.records import Usage
-from rung.task.contract import describe, render
+from rung.task.contract import render
 from rung.task.types import Frozen, LabelsOutput, Task, TextOutput
 
 SETUP_USD: dict[Technique, Decimal] = {
@@ -39,18 +37,12 @@ vs Prompting")."""
 FITS_WINDOW = 0.6
 """Share of the window that all documents may fill; the rest is for shots, input and answer."""
 
-READ_PER_S, WRITE_PER_S, MATCH_S = 900, 200, 0.02
-"""Prior for a small local model on two cores (tokens/s read, tokens/s written in batches) and for
-one embedded lookup: used before anything is measured, for the order only."""
-
 SHOTS = 5
 """Few-shot examples: 3-5 ("When to Fine-Tune vs RAG vs Prompting")."""
 MOST_FIXED_SHOTS = 12
 GOLD_PASSAGES = 2
 """Most gold passages of a probe: an answer that a border cuts stands in two."""
 SAMPLE = 16
-PASSAGE_FRAME = 10
-"""Characters around a passage in a prompt: its number, colon, line breaks."""
 CHARS_PER_TOKEN = 4
 
 
@@ -196,42 +188,3 @@ def plan(
             p.candidate.key,
         ),
     )
-
-
-def expected_usage(task: Task, candidate: Candidate, chat: Callable[[str], ChatModel]) -> Usage:
-    """Tokens and seconds of one request, reckoned from a few training examples."""
-    if candidate.technique == "no-llm":
-        return Usage(seconds=MATCH_S)
-    model = chat(candidate.model)
-    sample = (task.train or task.dev)[:SAMPLE]
-    contract = describe(task.output)
-    asked = [
-        model.count_tokens(
-            build_messages(task.instruction, contract, candidate.prompt, (), (), e.input_text())
-        )
-        for e in sample
-    ]
-    answers = [_tokens(model, render(task.output, e.expected)) for e in sample]
-    shot = fmean(_tokens(model, e.input_text()) for e in sample) + fmean(answers)
-    context = _context_tokens(task, candidate)
-    shots = candidate.prompt.shots
-    if shots.kind == "fixed" and candidate.context.kind != "all":
-        shot += context  # they carry their own passages
-    read = fmean(asked) + shots.k * shot + context
-    written = fmean(answers)
-    return Usage(
-        input_tokens=round(read),
-        output_tokens=round(written),
-        seconds=read / READ_PER_S + written / WRITE_PER_S,
-    )
-
-
-def _context_tokens(task: Task, candidate: Candidate) -> float:
-    context = candidate.context
-    if context.kind == "none":
-        return 0.0
-    if context.kind == "all":
-        return sum(len(d.text) for d in task.documents) / CHARS_PER_TOKEN
-    passages = chunk(task.documents, context.chunk_chars)
-    mean = fmean(len(p.title) + len(p.text) for p in passages) if passages else 0.0
-    return context.k * (mean + PASSAGE_FRAME) / CHARS_PER_TOKEN

@@ -1,0 +1,93 @@
+"""What a request of a candidate will use, reckoned before any is asked.
+
+Prompts are built as the solver builds them, from training examples and passages taken at even steps
+through the documents, and counted with the model's own tokenizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from statistics import fmean
+
+from rung.candidate import Candidate
+from rung.knowledge.chunking import chunk
+from rung.models.base import ChatModel, Message
+from rung.prompts.messages import Shot, build_messages, user_turn
+from rung.records import Passage, Usage
+from rung.task.contract import describe, render
+from rung.task.types import Document, Example, Task
+
+READ_PER_S, WRITE_PER_S, MATCH_S = 900, 200, 0.02
+"""Prior for a small local model on two cores (tokens/s read, tokens/s written in batches) and for
+one embedded lookup: used before anything is measured, for the order only."""
+
+SAMPLE = 16
+"""Prompts counted for each candidate."""
+
+
+def expected_usage(task: Task, candidate: Candidate, chat: Callable[[str], ChatModel]) -> Usage:
+    """Mean tokens and seconds of one request."""
+    if candidate.technique == "no-llm":
+        return Usage(seconds=MATCH_S)
+    model = chat(candidate.model)
+    pool = task.train or task.dev
+    prompts = [_prompt(task, candidate, pool, place) for place in range(min(SAMPLE, len(pool)))]
+    read = fmean(model.count_tokens(p) for p in prompts)
+    # An answer is what it adds to a prompt, without the turn around it.
+    empty = model.count_tokens((*prompts[0], Message(role="assistant", content="")))
+    written = fmean(
+        model.count_tokens((*prompts[0], Message(role="assistant", content=said))) - empty + 1
+        for said in (render(task.output, e.expected) for e in pool[:SAMPLE])
+    )
+    return Usage(
+        input_tokens=round(read),
+        output_tokens=round(written),
+        seconds=read / READ_PER_S + written / WRITE_PER_S,
+    )
+
+
+def _prompt(
+    task: Task, candidate: Candidate, pool: Sequence[Example], place: int
+) -> tuple[Message, ...]:
+    """The prompt of one training example, the ones after it standing in as shots."""
+    passages = _passages(task, candidate, place)
+    k = candidate.prompt.shots.k if candidate.prompt.shots.kind != "none" else 0
+    carry = candidate.prompt.shots.kind == "fixed" and candidate.context.kind != "all"
+    shots = []
+    for step in range(1, k + 1):
+        other = pool[(place + step) % len(pool)]
+        own = _passages(task, candidate, place + step) if carry else ()
+        shots.append(
+            Shot(
+                input=user_turn(other.input_text(), own),
+                answer=render(task.output, other.expected),
+            )
+        )
+    return build_messages(
+        task.instruction,
+        describe(task.output),
+        candidate.prompt,
+        shots,
+        passages,
+        pool[place].input_text(),
+        passages_first=candidate.context.kind == "all",
+    )
+
+
+def _passages(task: Task, candidate: Candidate, place: int) -> tuple[Passage, ...]:
+    context = candidate.context
+    if context.kind == "none":
+        return ()
+    if context.kind == "all":
+        return tuple(Passage(document_id=d.id, title=d.title, text=d.text) for d in task.documents)
+    cut = _cut(task.documents, context.chunk_chars)
+    if not cut:
+        return ()
+    step = max(1, len(cut) // SAMPLE)
+    return tuple(cut[(place * step + i) % len(cut)] for i in range(context.k))
+
+
+@lru_cache(maxsize=4)
+def _cut(documents: tuple[Document, ...], chars: int) -> tuple[Passage, ...]:
+    return chunk(documents, chars)
