@@ -86,12 +86,7 @@ async def certify(
         try:
             answered = await current
         except BaseException as error:
-            if running is not None:
-                if isinstance(error, BudgetExceeded):
-                    decided.set()  # what has begun is paid for: kept
-                else:
-                    running.cancel()
-                await asyncio.gather(running, return_exceptions=True)
+            await _leave(running, decided, error)
             raise
         examples += rows
         attempts += answered
@@ -109,3 +104,16 @@ async def certify(
     if running is not None:
         await asyncio.gather(running, return_exceptions=True)  # what has begun is paid for: kept
     return Outcome(decision, examples, attempts, scores)
+
+
+async def _leave(
+    running: asyncio.Task[list[Attempt]] | None, decided: asyncio.Event, error: BaseException
+) -> None:
+    """End the batch that was begun ahead; where the budget ended, what has begun is paid for."""
+    if running is None:
+        return
+    if isinstance(error, BudgetExceeded):
+        decided.set()
+    else:
+        running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
