@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, computed_field
 
 from rung.candidate import Candidate, Technique
 from rung.records import Usage
@@ -61,6 +61,8 @@ class Forecast(Frozen):
 class CandidateResult(Frozen):
     """One row of the ladder."""
 
+    model_config = ConfigDict(frozen=True, extra="ignore")  # reads back its computed fields
+
     key: str
     technique: Technique
     model: str
@@ -88,10 +90,17 @@ class CandidateResult(Frozen):
     learning: dict[str, Any] = Field(default_factory=dict)
     """Scores on dev by training size, and what more examples would do (`LearningCurve`)."""
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def score(self) -> Measured | None:
         """Test where there is any, else dev."""
         return self.test or self.dev
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def errors(self) -> int:
+        """Calls without an answer behind the score; they are in no way wrong answers."""
+        return self.score.errors if self.score else 0
 
 
 class Comparison(Frozen):
