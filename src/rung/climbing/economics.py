@@ -7,7 +7,9 @@ from functools import reduce
 from operator import add
 from typing import Any
 
+from rung.decide.ladder import assumed_setup_usd
 from rung.decide.results import CandidateResult
+from rung.economics.settings import CostSettings
 from rung.economics.spec import CandidateUsage
 from rung.records import Attempt, Usage
 from rung.task.types import Task
@@ -20,10 +22,11 @@ def economics_of(
 ) -> dict[str, Any]:
     """The `economics` part of `run.json`: what `rung cost` reads. Probes are not for sale."""
     usages = []
+    settings = CostSettings.read(task.costs)
     for row in rows:
         used = [a.answer.usage for a in attempts(row.key) if a.answer is not None]
         if used and row.state != "probe":
-            usages.append(_usage(row, used, task))
+            usages.append(_usage(row, used, task, settings))
     return {
         "candidates": [u.model_dump(mode="json") for u in usages],
         "workload": task.workload.model_dump(mode="json"),
@@ -32,7 +35,9 @@ def economics_of(
     }
 
 
-def _usage(row: CandidateResult, used: Sequence[Usage], task: Task) -> CandidateUsage:
+def _usage(
+    row: CandidateResult, used: Sequence[Usage], task: Task, settings: CostSettings
+) -> CandidateUsage:
     score, training = row.score, row.training
     return CandidateUsage(
         key=row.key,
@@ -48,6 +53,7 @@ def _usage(row: CandidateResult, used: Sequence[Usage], task: Task) -> Candidate
         score_high=score.high if score else None,
         n=score.n if score else None,
         latency_p95_s=row.latency_p95_s,
+        setup_usd=float(assumed_setup_usd(row.technique, settings)),
         train_tokens=int(training.get("train_tokens", 0)),
         train_seconds=float(training.get("seconds", 0.0)),
         train_examples=len(task.train) if training else 0,

@@ -58,15 +58,21 @@ class Planned(Frozen):
     """At the workload: requests, plus set-up spread over the horizon."""
 
 
+def assumed_setup_usd(technique: Technique, costs: CostSettings) -> Decimal:
+    """USD once by `SETUP_USD`; nothing where `[costs]` states hours and their price."""
+    stated = costs.setup_hours is not None or costs.rag_setup_hours is not None
+    if costs.labour_usd_per_hour is not None and stated:
+        return Decimal(0)
+    return SETUP_USD[technique]
+
+
 def setup_usd(technique: Technique, costs: CostSettings) -> Decimal:
-    """USD once. The user's own hours and rate where given, else `SETUP_USD`."""
-    if costs.labour_usd_per_hour is None:
-        return SETUP_USD[technique]
-    tuning = costs.setup_hours if technique in ("fine-tuning", "hybrid") else None
-    rag = costs.rag_setup_hours if technique in ("rag", "hybrid") else None
-    if tuning is None and rag is None:
-        return SETUP_USD[technique]
-    return costs.labour_usd_per_hour * ((tuning or Decimal(0)) + (rag or Decimal(0)))
+    """USD once: the user's own hours and rate where given, as `rung cost` counts them."""
+    hours = costs.setup_hours or Decimal(0)
+    if technique in ("rag", "hybrid"):
+        hours += costs.rag_setup_hours or Decimal(0)
+    own = hours * (costs.labour_usd_per_hour or Decimal(0))
+    return assumed_setup_usd(technique, costs) or own
 
 
 def monthly_usd(usd_per_request: Decimal, setup: Decimal, task: Task) -> Decimal:

@@ -66,6 +66,8 @@ class CandidateUsage(Frozen):
     train_examples: int = 0
     unmerged_slowdown: float | None = None
     """Measured time of an answer with the adapter apart over one with it merged."""
+    setup_usd: float = 0
+    """Assumed once, where `[costs]` states no hours: the ladder's prior by technique."""
     corpus_tokens: int = 0
     query_tokens: float = 0
     """Mean tokens of a request that a hosted embedder reads for the search."""
@@ -237,6 +239,7 @@ def spec_of(found: CandidateUsage, settings: CostSettings) -> CandidateSpec:
             evaluations_per_month=settings.evaluations_per_month,
             evaluation_size=settings.evaluation_size,
         ),
+        stated=Stated(usd_once=dec(found.setup_usd) if found.setup_usd else None),
         score=_score(found),
         latency_p95_s=found.latency_p95_s,
         measured=f"measured over {n} answers" if n > 1 else "measured",
