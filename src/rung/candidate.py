@@ -96,7 +96,7 @@ class Candidate(Frozen):
     @property
     def key(self) -> str:
         """Readable and unique, such as `smollm2-135m-instruct+5-nearest+rag3~1f0c9a`."""
-        parts = [self.model.removeprefix("local/").replace("/", ":")]
+        parts = [_short(self.model)]
         if self.prompt.shots.kind != "none":
             parts.append(f"{self.prompt.shots.k}-{self.prompt.shots.kind}")
         if self.prompt.reasoning:
@@ -108,3 +108,11 @@ class Candidate(Frozen):
         if self.weights.kind == "lora":
             parts.append("lora")
         return "+".join(parts) + "~" + self.digest[:6]
+
+
+def _short(model: str) -> str:
+    """A model's name as a key shows it: `gpt-4o-mini@localhost:8000` for an endpoint."""
+    if "://" in model:
+        address, _, name = model.partition("#")
+        return f"{name or 'model'}@{address.split('://')[1].split('/')[0]}"
+    return model.removeprefix("local/").replace("/", ":")
