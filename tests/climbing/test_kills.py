@@ -1,0 +1,142 @@
+"""`kill -9` at any moment of a climb on the embedded model loses nothing and repeats nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rung.models.fetch import model_folder
+
+KILLS = 20
+LOCAL = "local/smollm2-135m-instruct"
+needs_model = pytest.mark.skipif(
+    model_folder(LOCAL) is None, reason=f"{LOCAL} is not on this machine: run `rung models fetch`"
+)
+
+# Writes down every call that was answered and kept, so that a second one would show.
+PROGRAM = """
+import os, sys
+from rung.measure.cache import Cache
+put = Cache.put
+log = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def noted(self, key, model, reply):
+    put(self, key, model, reply)
+    os.write(log, (key + chr(10)).encode())
+Cache.put = noted
+from rung.cli.app import main
+main()
+"""
+
+HOUSES = {
+    "stable": ("horse", "hay", "saddle", "hoof", "mane"),
+    "harbour": ("boat", "anchor", "mast", "rope", "tide"),
+    "kitchen": ("pan", "flour", "oven", "spoon", "salt"),
+}
+
+
+def write_task(folder: Path) -> None:
+    """Sixty short messages, three rooms, four short documents."""
+    dice = random.Random(7)
+    rows = []
+    for n in range(60):
+        room = list(HOUSES)[n % 3]
+        words = dice.sample(HOUSES[room], 2)
+        rows.append({"id": f"m{n}", "input": f"{words[0]} {words[1]} no {n}", "expected": room})
+    (folder / "examples.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    (folder / "docs").mkdir()
+    for room, words in HOUSES.items():
+        text = f"# {room}\n\nIn the {room} you find {', '.join(words)}.\n"
+        (folder / "docs" / f"{room}.md").write_text(text)
+    (folder / "rung.toml").write_text(
+        '[task]\nname = "rooms"\ninstruction = "Which room?"\nexamples = "examples.jsonl"\n'
+        f'documents = "docs"\n[output]\nlabels = {json.dumps(list(HOUSES))}\n'
+        "[target]\nscore = 0.5\n[climb]\ndev_size = 4\ntest_size = 8\n"
+    )
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    only = [word for name in ("no-llm", "prompting", "rag") for word in ("--only", name)]
+    command = [sys.executable, "-c", PROGRAM, str(folder / "asked.log"), "climb", str(folder)]
+    with (folder / "screen.txt").open("ab") as screen:
+        return subprocess.Popen([*command, *only, "--exhaustive"], stdout=screen, stderr=screen)
+
+
+def kept_calls(folder: Path) -> set[str]:
+    path = folder / ".rung" / "cache.sqlite"
+    if not path.exists():
+        return set()
+    with sqlite3.connect(path, timeout=30) as cache:
+        tables = cache.execute("SELECT name FROM sqlite_master WHERE name = 'calls'").fetchall()
+        return {k for (k,) in cache.execute("SELECT key FROM calls")} if tables else set()
+
+
+def attempts(folder: Path) -> dict[tuple[str, str, str], tuple[Any, ...]]:
+    """What was answered, by candidate, split and example; fails on a doubled line."""
+    (run,) = (folder / ".rung" / "runs").iterdir()
+    found: dict[tuple[str, str, str], tuple[Any, ...]] = {}
+    for line in (run / "attempts.jsonl").read_text().splitlines():
+        a = json.loads(line)
+        key = (a["candidate"], a["split"], a["example_id"])
+        assert key not in found, f"{key} stands twice"
+        answer = a["answer"]
+        found[key] = (answer["text"], a["score"], [p["text"] for p in answer["passages"]])
+    return found
+
+
+def finish(folder: Path, undisturbed: Path) -> None:
+    """What a climb that was killed and run again must come to."""
+    assert attempts(folder) == attempts(undisturbed)
+    assert kept_calls(folder) == kept_calls(undisturbed)
+    asked = (folder / "asked.log").read_text().split()
+    assert len(asked) == len(set(asked)), "an answered call was made again"
+    verdicts = [
+        json.loads(next((f / ".rung/runs").glob("*/run.json")).read_text())["verdict"]
+        for f in (folder, undisturbed)
+    ]
+    assert verdicts[0]["status"] == verdicts[1]["status"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@needs_model
+def test_twenty_kills(tmp_path: Path) -> None:
+    undisturbed = tmp_path / "undisturbed"
+    undisturbed.mkdir()
+    write_task(undisturbed)
+    began = time.monotonic()
+    assert start(undisturbed).wait() in (0, 3, 4), (undisturbed / "screen.txt").read_text()
+    whole = time.monotonic() - began
+    assert len(attempts(undisturbed)) > 60 and len(kept_calls(undisturbed)) > 40
+
+    dice = random.Random(20)
+    folder, kills, effective = tmp_path / "killed", 0, 0
+    while kills < KILLS:
+        if not folder.exists():
+            folder.mkdir()
+            write_task(folder)
+        before = kept_calls(folder)
+        climbing = start(folder)
+        try:
+            climbing.wait(timeout=dice.uniform(0.2, 0.6) * whole)
+            finish(folder, undisturbed)  # it was done before the kill: begin anew
+            shutil.rmtree(folder)
+        except subprocess.TimeoutExpired:
+            climbing.kill()
+            climbing.wait()
+            kills += 1
+            after = kept_calls(folder)
+            assert before <= after, "an answered call was lost"
+            effective += before != after
+    if folder.exists():
+        assert start(folder).wait() in (0, 3, 4)
+        finish(folder, undisturbed)
+    assert effective >= KILLS // 4
