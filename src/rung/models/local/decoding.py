@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+READ_TOKENS = 1024
+"""Prompt tokens in one forward pass, unless a single prompt is longer."""
+
+
 @dataclass
 class Row:
     """One prompt on its way to an answer."""
@@ -122,7 +126,7 @@ def decode(network: Network, rows: Sequence[Row], prefix: Prefix | None) -> tupl
     active = list(rows)
     pending = [row.prompt[shared:] + row.begin() for row in active]
     lengths = [shared] * len(rows)
-    logits = network.forward(pad_right(pending, lengths), cache)
+    logits = _read(network, pending, lengths, cache)
     kept = _kept(rows, cache)
     read = time.perf_counter()
     while True:
@@ -146,6 +150,24 @@ def read_prefix(network: Network, tokens: Tokens, known: Prefix | None) -> Prefi
     cache = network.new_cache(1, known)
     network.forward(pad_right([tokens[have:]], [have]), cache)
     return Prefix(len(tokens), [layer.first(len(tokens)) for layer in cache.held.layers])
+
+
+def _read(network: Network, prompts: list[Tokens], starts: list[int], cache: Cache) -> Tensor:
+    """Read the prompts a few at a time: less padding, and what is in work stays near at hand.
+
+    The longest come first, so that the cache has its full size from the start.
+    """
+    import torch
+
+    logits: list[Tensor] = []
+    end = len(prompts)
+    while end > 0:
+        longest = max(map(len, prompts[:end]))
+        start = max(0, end - max(1, READ_TOKENS // longest))
+        part = pad_right(prompts[start:end], starts[start:end])
+        logits.insert(0, network.forward(part, cache, slice(start, end)))
+        end = start
+    return torch.cat(logits)
 
 
 def _kept(rows: Sequence[Row], cache: Cache) -> Prefix:

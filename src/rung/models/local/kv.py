@@ -47,6 +47,8 @@ class Slots:
         """(rows, new tokens)"""
         self.together: slice | None = None
         """The columns, where they are the same for all rows."""
+        self.batch = slice(None)
+        """The rows of the cache that this pass is about."""
 
     @property
     def visible(self) -> int:
@@ -75,12 +77,13 @@ class GrowingLayer:
         """Write the new positions and return all that attention reads."""
         slots = self._slots
         self._make_room(keys)
-        for buffer, new in zip(self._both, (keys, values), strict=True):
+        ours = [buffer[slots.batch] for buffer in self._both]
+        for buffer, new in zip(ours, (keys, values), strict=True):
             if slots.together is not None:
                 buffer[:, :, slots.together] = new
             else:
                 buffer[slots.rows, :, slots.columns] = new.transpose(1, 2)
-        keys, values = (buffer[:, :, : slots.visible] for buffer in self._both)
+        keys, values = (buffer[:, :, : slots.visible] for buffer in ours)
         return keys, values
 
     def select(self, rows: Tensor) -> None:

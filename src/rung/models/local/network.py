@@ -17,6 +17,7 @@ from rung.models.local.machine import quiet_waiting
 if TYPE_CHECKING:
     from torch import Tensor
 
+ALL = slice(None)
 ADAPTERS = 4
 """Adapters kept in memory beside the base weights."""
 
@@ -114,10 +115,15 @@ class Network:
         for layer in cache.held.layers:
             layer.select(torch.tensor(rows))
 
-    def forward(self, padded: Padded, cache: Cache) -> Tensor:
-        """Logits after each row's last token, (rows, vocabulary). The cache grows."""
+    def forward(self, padded: Padded, cache: Cache, batch: slice = ALL) -> Tensor:
+        """Logits after each row's last token, (rows, vocabulary). The cache grows.
+
+        `batch` says which of the cache's rows the padded ones are.
+        """
         import torch
 
+        if cache.slots is not None:
+            cache.slots.batch = batch
         ids, positions = torch.from_numpy(padded.ids), torch.from_numpy(padded.positions)
         self._last = torch.from_numpy(padded.last)
         if ids.numel() == 1 and cache.slots is not None:
