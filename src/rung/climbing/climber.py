@@ -87,7 +87,9 @@ class Climber:
         self.observer.planned(rungs)
         keys = [r.candidate.key for r in rungs]
         judged = [self.scorer.name, self.scorer.version]
-        name = digest([self.task.fingerprint(), judged, sorted(keys)])[:12]
+        # Attempts of other weights or another engine are another run.
+        asked = sorted({self.tools.raw(m).identity for m in self.task.models.to_try})
+        name = digest([self.task.fingerprint(), judged, asked, sorted(keys)])[:12]
         store = RunStore(self.tools.folder / "runs" / name)
         try:
             ladder = Ladder(self.task, self.tools, name, rungs, store)
