@@ -50,6 +50,7 @@ def test_the_file_is_valid_and_named_after_its_folder(path: Path) -> None:
 
 
 @present
+@pytest.mark.slow
 async def test_every_set_loads_and_its_gold_scores_full_marks(cut_sets) -> None:
     for path in SETS:
         task = load_task(cut_sets / path.name)

@@ -191,6 +191,7 @@ def test_a_typo_on_the_command_line(
     assert "\n" not in said.err.strip() and not (tmp_path / ".rung").exists()
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_answer(tmp_path: Path, terminal: Terminal) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -209,6 +210,7 @@ def test_a_model_that_does_not_answer(tmp_path: Path, terminal: Terminal) -> Non
 
 
 @needs_model
+@pytest.mark.slow
 def test_a_missing_extra(tmp_path: Path) -> None:
     write(tmp_path, **{"rung.toml": toml(model=LOCAL)})
     refuses(process("climb", tmp_path, program=BLOCKED), "a missing extra")
@@ -330,6 +332,7 @@ def test_ctrl_c_in_the_middle_then_again(tmp_path: Path) -> None:
         assert kept(tmp_path) == before + made - TIMED  # what times a request is not kept
 
 
+@pytest.mark.slow
 def test_the_budget_ends_a_climb_with_its_own_code(tmp_path: Path, terminal: Terminal) -> None:
     with endpoint() as server:
         write(tmp_path, **{"rung.toml": toml(model=server.model)})
@@ -342,6 +345,7 @@ def test_the_budget_ends_a_climb_with_its_own_code(tmp_path: Path, terminal: Ter
         assert terminal(*command).code == EXIT["sufficient"]
 
 
+@pytest.mark.slow
 def test_every_ending_has_its_code_and_again_costs_nothing(
     tmp_path: Path, terminal: Terminal
 ) -> None:
