@@ -92,19 +92,21 @@ class Climber:
         name = digest([self.task.fingerprint(), judged, asked, sorted(keys)])[:12]
         store = RunStore(self.tools.folder / "runs" / name)
         try:
-            ladder = Ladder(self.task, self.tools, name, rungs, store)
-            await self._climb(rungs, ladder)
-            result = ladder.write(finished=True)
-            self._keep_winner(result)
-            return result
-        except BaseException:
-            self.workshop.stop.set()
-            if "ladder" in locals():
-                ladder.write(finished=False)
-            raise
+            return await self._run(rungs, Ladder(self.task, self.tools, name, rungs, store))
         finally:
             store.close()
             await self.tools.aclose()
+
+    async def _run(self, rungs: Sequence[Planned], ladder: Ladder) -> RunResult:
+        try:
+            await self._climb(rungs, ladder)
+        except BaseException:
+            self.workshop.stop.set()
+            ladder.write(finished=False)
+            raise
+        result = ladder.write(finished=True)
+        self._keep_winner(result)
+        return result
 
     async def _climb(self, rungs: Sequence[Planned], ladder: Ladder) -> None:
         slots = LOCAL_SLOTS
