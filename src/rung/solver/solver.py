@@ -116,7 +116,10 @@ class Solver:
             replies.append(reply)
             said = final_answer(reply.text, prompt)
             parsed = self._parse(said, reply)
-            if parsed.valid or reply.finish == "refused" or len(replies) > prompt.repairs:
+            # JSON that ran out of room under its schema would run out of it again.
+            cut = reply.finish == "length" and isinstance(self.spec.output, SchemaOutput)
+            stop = cut or reply.finish == "refused" or len(replies) > prompt.repairs
+            if parsed.valid or stop:
                 break
             messages = repair_messages(messages, reply.text, parsed.problem or "", self.contract)
         return self._assemble(said, parsed, replies, passages, seconds)
