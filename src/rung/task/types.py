@@ -154,7 +154,7 @@ class ClimbSettings(Frozen):
     dev_size: int = Field(default=40, ge=1)
     """Most dev examples a pilot asks."""
     train_size: int | None = Field(default=None, ge=1)
-    """Most train examples a tuned candidate learns from; all when left out."""
+    """Most train examples that any candidate learns from or shows; all when left out."""
     test_size: int | None = Field(default=None, ge=1)
     """Most test examples to certify on; all when left out."""
     epochs: int = Field(default=3, ge=1)
