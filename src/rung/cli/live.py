@@ -20,6 +20,7 @@ from rich.progress import (
 )
 
 from rung.climbing import Observer
+from rung.climbing.rows import unmeasured
 from rung.decide.ladder import Planned
 from rung.decide.results import CandidateResult
 from rung.evidence import interval
@@ -77,7 +78,7 @@ class LiveLadder(Observer):
 
     def planned(self, rungs: Sequence[Planned]) -> None:
         """Show the whole ladder, nothing tried yet."""
-        self.rows = {r.candidate.key: _unmeasured(r) for r in rungs}
+        self.rows = {r.candidate.key: unmeasured(r) for r in rungs}
         self._line(f"{len(rungs)} candidates, cheapest first")
 
     def phase(self, key: str, name: str, total: int) -> None:
@@ -127,13 +128,3 @@ class LiveLadder(Observer):
         self._said = time.monotonic()
         if self._live is None:
             self.console.print(text, markup=False, highlight=False)
-
-
-def _unmeasured(rung: Planned) -> CandidateResult:
-    candidate = rung.candidate
-    return CandidateResult(
-        key=candidate.key,
-        technique=candidate.technique,
-        model=candidate.model,
-        candidate=candidate,
-    )

@@ -42,7 +42,7 @@ class Ladder:
     ) -> None:
         self.task, self.tools, self.name, self.store = task, tools, name, store
         self.planned = {r.candidate.key: r for r in rungs}
-        self.rows = {r.candidate.key: _row(r) for r in rungs}
+        self.rows = {r.candidate.key: unmeasured(r) for r in rungs}
         self.scorer_name = task.target.metric if task.scorer is None else "function"
         self.ledger_summary = ""
         self.notes: list[str] = list(task.notes)
@@ -198,7 +198,8 @@ class Ladder:
         return {i: v for i, v in values.items() if v is not None}
 
 
-def _row(rung: Planned) -> CandidateResult:
+def unmeasured(rung: Planned) -> CandidateResult:
+    """The row of a candidate before anything is known of it."""
     candidate = rung.candidate
     return CandidateResult(
         key=candidate.key,
