@@ -29,13 +29,14 @@ from rung.errors import UserError
 from rung.models.base import ChatReply, ChatRequest, Message
 from rung.models.fetch import require_model
 from rung.models.local import LocalModel, open_local
+from rung.models.local.batching import DEFAULT_LIMITS
 from rung.models.local.machine import thread_count
 from rung.tuning import TuningExample, TuningResult, train_lora
 
 MODEL = "local/smollm2-135m-instruct"
-PROMPTS = 32
+PROMPTS = 64
 ANSWER_TOKENS = 16
-BATCH = 16
+BATCH = DEFAULT_LIMITS.rows
 ROUNDS = 2
 GOALS = {"no_shared_prefix": 1.0, "two_thirds_shared": 2.0}
 LABELS = ("billing", "billing dispute", "delivery", "returns", "warranty", "other")

@@ -2,7 +2,7 @@
 
     python benchmarks/ladder.py [--sets a,b] [--minutes N] [--json] [--write docs/benchmarks.md]
 
-Each set of `benchmarks/sets` is climbed twice: exhaustively (every candidate answers every pilot
+Each set of `benchmarks/sets`, and each shipped example, is climbed twice: exhaustively (every candidate answers every pilot
 and test example), then plainly, as `rung climb` does it, from the same cache. What was answered is
 kept in `.rung` beside each rung.toml: running again goes on where it stopped, free when done.
 `--write` makes the tables of a Markdown file anew from what is kept, `--cut` only cuts the data.
@@ -35,6 +35,7 @@ from rung.task.types import Task
 
 HERE = Path(__file__).resolve().parent
 SETS = HERE / "sets"
+SHIPPED = HERE.parent / "examples" / "aarlund"
 DATA = HERE.parents[1] / "shared" / "data"
 ORDER = (
     "banking12",
@@ -49,12 +50,21 @@ ORDER = (
     "wikigold-ner",
     "wikisql-mini",
     "banking77",
+    "ticket-routing",
+    "policy-answers",
+    "case-notes",
+    "handbook-desk",
 )
 KEPT = "ladder.json"
 INTENTS, LEARNT = 12, 10
 """banking12: intents, and rows of each to learn from; its other rows are asked."""
 FIRST = 100
 """Rows of pubmedqa's test split, as its README advises for a quick run."""
+
+
+def home(name: str) -> Path:
+    """The folder of a set's rung.toml."""
+    return SHIPPED / name if (SHIPPED / name).exists() else SETS / name
 
 
 def cut(name: str) -> None:
@@ -114,9 +124,9 @@ class Watch(Observer):
 
 def measure(name: str) -> dict[str, Any]:
     """Climb one set exhaustively, then plainly; what is kept of it."""
-    path = SETS / name / ".rung" / KEPT
+    path = home(name) / ".rung" / KEPT
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    task = load_task(SETS / name)
+    task = load_task(home(name))
     watch = Watch(name)
     began = time.perf_counter()
     result = climb(task, ClimbOptions(everything=True), watch)
@@ -141,20 +151,20 @@ def measure(name: str) -> dict[str, Any]:
 
 def plain(task: Task, exhaustive: RunResult) -> dict[str, Any]:
     """The verdict and calls of `rung climb`, which stops when it knows, from the same cache."""
-    home = SETS / task.name / ".rung"
-    other = home / "plain"
+    kept = home(task.name) / ".rung"
+    other = kept / "plain"
     shutil.rmtree(other, ignore_errors=True)
     runs = other / "runs" / exhaustive.run
     runs.mkdir(parents=True)
-    source, target = sqlite3.connect(home / "cache.sqlite"), sqlite3.connect(other / "cache.sqlite")
+    source, target = sqlite3.connect(kept / "cache.sqlite"), sqlite3.connect(other / "cache.sqlite")
     with target:
         source.backup(target)
     source.close()
     target.close()
-    if (home / "adapters").exists():
-        (other / "adapters").symlink_to(home / "adapters")
+    if (kept / "adapters").exists():
+        (other / "adapters").symlink_to(kept / "adapters")
     # Latencies are known from the exhaustive run: nothing is timed twice.
-    shutil.copy(home / "runs" / exhaustive.run / "run.json", runs / "run.json")
+    shutil.copy(kept / "runs" / exhaustive.run / "run.json", runs / "run.json")
     result = climb(task, ClimbOptions(folder=other))
     shutil.rmtree(other, ignore_errors=True)
     tried = [c for c in result.candidates if c.state != "planned"]
@@ -179,7 +189,7 @@ def _say(text: str) -> None:
 
 def kept_sets(names: Sequence[str]) -> list[dict[str, Any]]:
     """What is kept of sets measured earlier."""
-    paths = [SETS / name / ".rung" / KEPT for name in names]
+    paths = [home(name) / ".rung" / KEPT for name in names]
     return [json.loads(p.read_text(encoding="utf-8")) for p in paths if p.exists()]
 
 

@@ -65,6 +65,10 @@ EXPECTED = {
         "fine-tuning, or few-shot with the style guide",
         "README of the set",
     ),
+    "ticket-routing": Expected(("no-llm",), "no language model: it was written so", "examples/"),
+    "policy-answers": Expected(("rag",), "RAG: it was written so", "examples/"),
+    "case-notes": Expected(("fine-tuning",), "fine-tuning: it was written so", "examples/"),
+    "handbook-desk": Expected(("hybrid",), "the hybrid: it was written so", "examples/"),
 }
 
 

@@ -40,6 +40,8 @@ class Part(NamedTuple):
     """Positions of the cache that it reads."""
     mask: Tensor
     """(batch, 1, `packed_rows`, visible): 0 where a token may look, else -inf."""
+    reading: bool
+    """True for prompts, False for answers as they grow."""
 
 
 def readable(length: int) -> int:
@@ -57,7 +59,7 @@ def packed_rows(group: int, new: int) -> int:
     return rows + max(0, FEW - rows % BLOCK) if rows % BLOCK else rows
 
 
-def split(positions: Tensor, group: int, dtype: Any) -> list[Part]:
+def split(positions: Tensor, group: int, dtype: Any, reading: bool) -> list[Part]:
     """Cut new tokens at `positions` (batch, new) into parts of at most ALONE tokens.
 
     Early tokens then read little of the cache: half the work of a long prompt.
@@ -71,7 +73,7 @@ def split(positions: Tensor, group: int, dtype: Any) -> list[Part]:
         end = min(new, start + ALONE - first % ALONE)
         here = positions[:, start:end]
         visible = readable(int(here.max()) + 1)
-        parts.append(Part(start, end, visible, _mask(here, visible, group, dtype)))
+        parts.append(Part(start, end, visible, _mask(here, visible, group, dtype), reading))
         start = end
     return parts
 
@@ -138,13 +140,17 @@ def _part(query: Tensor, key: Tensor, value: Tensor, part: Part, scaling: float 
     rows = heads // shared * new
     packed = query[:, :, part.start : part.end].reshape(batch, shared, rows, size)
     padding = part.mask.shape[2] - rows
-    out = scaled_dot_product_attention(
-        pad(packed, (0, 0, 0, padding)) if padding else packed,
-        key[:, :, : part.visible],
-        value[:, :, : part.visible],
-        attn_mask=part.mask,
-        scale=scaling,
-    )
+    if padding:
+        packed = pad(packed, (0, 0, 0, padding))
+    seen, held = key[:, :, : part.visible], value[:, :, : part.visible]
+    if part.reading:
+        # For many new tokens plain products are faster than torch's fused kernel.
+        scores = (packed @ seen.transpose(2, 3)).mul_(scaling or size**-0.5)
+        out = scores.add_(part.mask).softmax(dim=-1) @ held
+    else:
+        out = scaled_dot_product_attention(
+            packed, seen, held, attn_mask=part.mask, scale=scaling
+        )
     return out[:, :, :rows].reshape(batch, heads, new, size)
 
 

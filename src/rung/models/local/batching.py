@@ -19,7 +19,7 @@ Tokens = list[int]
 class Limits(NamedTuple):
     """How large a batch may be."""
 
-    rows: int = 16
+    rows: int = 32
     tokens: int = 16_384
     """Padded prompt tokens plus room for the answers, over all rows: bounds the memory."""
     worthwhile: int = 256

@@ -148,7 +148,7 @@ def read_prefix(network: Network, tokens: Tokens, known: Prefix | None) -> Prefi
     """Compute the keys and values of `tokens`, whose first ones `known` holds already."""
     have = known.length if known else 0
     cache = network.new_cache(1, known)
-    network.forward(pad_right([tokens[have:]], [have]), cache)
+    network.forward(pad_right([tokens[have:]], [have]), cache, reading=True)
     return Prefix(len(tokens), [layer.first(len(tokens)) for layer in cache.held.layers])
 
 
@@ -165,7 +165,7 @@ def _read(network: Network, prompts: list[Tokens], starts: list[int], cache: Cac
         longest = max(map(len, prompts[:end]))
         start = max(0, end - max(1, READ_TOKENS // longest))
         part = pad_right(prompts[start:end], starts[start:end])
-        logits.insert(0, network.forward(part, cache, slice(start, end)))
+        logits.insert(0, network.forward(part, cache, slice(start, end), reading=True))
         end = start
     return torch.cat(logits)
 

@@ -115,10 +115,13 @@ class Network:
         for layer in cache.held.layers:
             layer.select(torch.tensor(rows))
 
-    def forward(self, padded: Padded, cache: Cache, batch: slice = ALL) -> Tensor:
+    def forward(
+        self, padded: Padded, cache: Cache, batch: slice = ALL, *, reading: bool = False
+    ) -> Tensor:
         """Logits after each row's last token, (rows, vocabulary). The cache grows.
 
-        `batch` says which of the cache's rows the padded ones are.
+        `batch` says which of the cache's rows the padded ones are, `reading` that they are of
+        prompts: attention then goes the way that suits many tokens.
         """
         import torch
 
@@ -133,7 +136,7 @@ class Network:
         with torch.inference_mode():
             out = self._base(
                 input_ids=ids,
-                **self._place(positions, cache.slots),
+                **self._place(positions, cache.slots, reading),
                 position_ids=positions,
                 past_key_values=cache.held,
                 use_cache=True,
@@ -141,7 +144,7 @@ class Network:
         logits: Tensor = out.logits[:, 0]
         return logits
 
-    def _place(self, positions: Tensor, slots: Slots | None) -> dict[str, Any]:
+    def _place(self, positions: Tensor, slots: Slots | None, reading: bool) -> dict[str, Any]:
         """Tell the cache where the new tokens go, and attention what they may look at."""
         import torch
 
@@ -153,7 +156,7 @@ class Network:
         slots.together = slice(first, last + 1) if same else None
         slots.rows = torch.arange(len(positions))[:, None]
         slots.columns = positions
-        parts = split(positions, self._group, self._base.dtype)
+        parts = split(positions, self._group, self._base.dtype, reading)
         # A mask in four dimensions is taken as it is; attention goes by the parts.
         return {"attention_mask": parts[-1].mask, "parts": parts}
 
