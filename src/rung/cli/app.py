@@ -11,6 +11,7 @@ import typer
 
 from rung.cli.advise import advise, init
 from rung.cli.cost import cost
+from rung.cli.explain import explain
 from rung.errors import BudgetExceeded, RungError, UserError
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app.add_typer(models_app, name="models")
 app.command()(cost)
 app.command()(advise)
 app.command()(init)
+app.command()(explain)
 
 EXIT = {"sufficient": 0, "insufficient": 3, "undecided": 4}
 USER_ERROR = 2
@@ -58,6 +60,9 @@ def climb(
     learning_curve: Annotated[
         bool, typer.Option(help="Tuned but not enough: say whether more examples would help.")
     ] = False,
+    diagnose: Annotated[
+        bool, typer.Option(help="Skip rungs that the failures so far prove to be out of reach.")
+    ] = True,
     mode: Annotated[
         str, typer.Option(help="What a PASS speaks of: traffic, fast, replay, suite.")
     ] = "traffic",
@@ -77,6 +82,7 @@ def climb(
         budget_usd=budget,
         only=_techniques(only or []),
         everything=exhaustive,
+        diagnose=diagnose,
         learning_curve=learning_curve,
         mode=_known("--mode", mode, ("traffic", "fast", "replay", "suite")),
     )

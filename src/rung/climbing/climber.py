@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rung.candidate import Context
 from rung.climbing.certify import certify, in_order, plan_design
+from rung.climbing.gate import Gate
 from rung.climbing.latency import ASKED, p95_alone
 from rung.climbing.learning import learning_of, sentence
 from rung.climbing.ledger import TestLedger
@@ -115,6 +116,7 @@ class Climber:
         runner = Runner(self.task, self.scorer, ladder.store, self.tools.price, slots)
         tested = [r.candidate.key for r in rungs if not r.candidate.is_probe]
         ledger = TestLedger(self.tools.folder / "ledger.json", self.task, tested)
+        gate = Gate(self.task, self.scorer, ladder, self.workshop)
         down: dict[str, str] = {}
         """Models that cannot be reached: their other candidates need not find out again."""
         # Probes first: they cost little and say what the rungs above can hope for.
@@ -123,7 +125,12 @@ class Climber:
             try:
                 if model in down:
                     raise ProviderError(down[model])
+                hopeless = await gate.skip(rung.candidate) if self._may_skip else None
+                if hopeless is not None:
+                    raise UserError(hopeless)
                 row = await _Rung(self, rung, ladder, runner, ledger).climb()
+                if key in self._solvers:
+                    gate.failed(self._solvers[key])
             except UserError as error:
                 row = ladder.update(key, state="skipped", reason=str(error))
             except ProviderError as error:
@@ -135,6 +142,10 @@ class Climber:
             enough = row.state == "pass" and within_limits(row, self.task.target) is None
             if enough and not self.options.everything:
                 break
+
+    @property
+    def _may_skip(self) -> bool:
+        return self.options.diagnose and not self.options.everything
 
     def _keep_winner(self, result: RunResult) -> None:
         choice = result.verdict.choice

@@ -45,6 +45,8 @@ class Ladder:
         self.rows = {r.candidate.key: unmeasured(r) for r in rungs}
         self.scorer_name = task.target.metric if task.scorer is None else "function"
         self.ledger_summary = ""
+        self.probe_answers = 0
+        """Answers that deciding what to skip took."""
         self.notes: list[str] = list(task.notes)
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._clock = time.perf_counter()
@@ -148,7 +150,7 @@ class Ladder:
         pilot = min(len(self.task.dev), self.task.climb.dev_size)
         tested = sum(len(unit) for unit in in_order(self.task))
         exhaustive = sum(pilot + (0 if self.rows[k].candidate.is_probe else tested) for k in asked)
-        used = tokens = forecast = 0
+        used, tokens, forecast = self.probe_answers, 0, 0
         for key in asked:
             answers = [a.answer for a in self.attempts(key) if a.answer and a.answer.calls]
             expected = self.planned[key].usage

@@ -30,6 +30,8 @@ class ClimbOptions:
     """Keep these techniques; all when empty."""
     everything: bool = False
     """Ask every candidate every example, whatever is already known."""
+    diagnose: bool = True
+    """Skip rungs that the failures so far prove to be out of reach; costs a few dev calls."""
     learning_curve: bool = False
     """Where a tuned candidate falls short, train on 1/8, 1/4 and 1/2 of the examples too, and say
     whether more of them would help."""

@@ -84,19 +84,51 @@ class Runner:
             async with self._slots:
                 if stop.is_set():
                     raise asyncio.CancelledError
-                attempt = await self._ask(solver, example, split)
+                attempt = await self._first(solver, example, split)
             if attempt.state != "errored" or attempt.error_is_final:
                 self.store.add(attempt)
         if on_attempt is not None:
             on_attempt(attempt)
         return attempt
 
-    async def _ask(self, solver: Solver, example: Example, split: SplitName) -> Attempt:
+    async def probe(
+        self,
+        solver: Solver,
+        example: Example,
+        name: str,
+        given: tuple[Passage, ...] | None = None,
+        seed: int = 0,
+    ) -> Attempt:
+        """One dev example, asked under a name of its own: an intervention, kept as an attempt.
+
+        `given` is what the solver is to know instead of what it would find. Raises
+        `ProviderError` on an outage and `BudgetExceeded`.
+        """
+        attempt = self.store.get((name, "dev", example.id))
+        if attempt is None:
+            async with self._slots:
+                base = Attempt(candidate=name, split="dev", example_id=example.id)
+                attempt = await self._ask(base, solver, example, given, [seed])
+            if attempt.state != "errored" or attempt.error_is_final:
+                self.store.add(attempt)
+        return attempt
+
+    async def _first(self, solver: Solver, example: Example, split: SplitName) -> Attempt:
         base = Attempt(candidate=solver.candidate.key, split=split, example_id=example.id)
-        gold = self._gold(solver, example)
         repeats = self.task.climb.repeats if solver.parts.chat is not None else 1
+        gold = self._gold(solver, example)
+        return await self._ask(base, solver, example, gold, range(repeats))
+
+    async def _ask(
+        self,
+        base: Attempt,
+        solver: Solver,
+        example: Example,
+        given: tuple[Passage, ...] | None,
+        seeds: Sequence[int],
+    ) -> Attempt:
         try:
-            answers = [await solver.answer(example.input, gold, seed) for seed in range(repeats)]
+            answers = [await solver.answer(example.input, given, seed) for seed in seeds]
         except ProviderError as error:
             if error.outage:
                 raise

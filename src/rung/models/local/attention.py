@@ -148,9 +148,7 @@ def _part(query: Tensor, key: Tensor, value: Tensor, part: Part, scaling: float 
         scores = (packed @ seen.transpose(2, 3)).mul_(scaling or size**-0.5)
         out = scores.add_(part.mask).softmax(dim=-1) @ held
     else:
-        out = scaled_dot_product_attention(
-            packed, seen, held, attn_mask=part.mask, scale=scaling
-        )
+        out = scaled_dot_product_attention(packed, seen, held, attn_mask=part.mask, scale=scaling)
     return out[:, :, :rows].reshape(batch, heads, new, size)
 
 

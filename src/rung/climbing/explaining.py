@@ -1,0 +1,137 @@
+"""Explaining a finished run: which candidate, which failures, where the probes' answers stay."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rung.climbing.tools import ClimbOptions, Tools
+from rung.decide.results import CandidateResult, RunResult
+from rung.diagnose import Bench, Diagnosis, Finding, diagnose
+from rung.errors import UserError
+from rung.measure.runner import Runner
+from rung.measure.store import RunStore
+from rung.records import Attempt
+from rung.scorers import scorer_for
+from rung.solver import Workshop, fit
+from rung.task.types import Example, Task
+
+PROBES = "probes"
+"""Folder of the arms' attempts, in the run's folder."""
+DIAGNOSIS_FILE = "diagnosis.json"
+WIDTH = 0.25
+"""Shares are known well enough when their intervals are this narrow."""
+AT_ONCE = 64
+
+
+@dataclass
+class Explained:
+    """A diagnosis, and the bench it was made on."""
+
+    diagnosis: Diagnosis
+    bench: Bench
+    attempts: list[tuple[Example, Attempt]]
+
+
+class Explainer:
+    """Diagnoses one candidate of one finished run."""
+
+    def __init__(self, task: Task, run: RunResult, folder: Path, options: ClimbOptions) -> None:
+        self.task, self.run, self.folder = task, run, folder
+        if run.fingerprint != task.fingerprint():
+            raise UserError(
+                f"the task was changed after run {run.run}: run `rung climb` again, then explain"
+            )
+        self.tools = Tools(task, options)
+        judge = task.models.judge
+        self._scorer = scorer_for(task, self.tools.chat(judge) if judge else None)
+
+    def subject(self, key: str | None) -> CandidateResult:
+        """The candidate to diagnose: the one named, else the choice, else the best on dev."""
+        rows = [r for r in self.run.candidates if r.state != "probe" and r.dev is not None]
+        if key is not None:
+            named = [r for r in rows if r.key.startswith(key)]
+            if len(named) != 1:
+                known = ", ".join(r.key for r in rows)
+                raise UserError(f"no single candidate is named {key!r}; this run measured {known}")
+            return named[0]
+        if not rows:
+            raise UserError("no candidate of this run was asked a dev example: climb first")
+        chosen = [r for r in rows if r.key == self.run.verdict.choice]
+        return chosen[0] if chosen else max(rows, key=_dev_score)
+
+    async def explain(
+        self,
+        key: str | None = None,
+        only: str | None = None,
+        width: float | None = WIDTH,
+        told: Callable[[Finding], None] | None = None,
+    ) -> Explained:
+        """Diagnose; `only` is the id of the one example to look at."""
+        row = self.subject(key)
+        workshop = Workshop(
+            self.tools.chat, self.tools.raw, self.tools.embedder, self.tools.folder / "adapters"
+        )
+        measured = RunStore(self.folder)
+        store = RunStore(self.folder / PROBES)
+        try:
+            solver = await fit(row.candidate, self.task, workshop)
+            runner = Runner(self.task, self._scorer, store, self.tools.price, AT_ONCE)
+            bench = Bench(
+                task=self.task,
+                subject=solver,
+                runner=runner,
+                workshop=workshop,
+                cut=self.task.target.score or 1.0,
+                peers=_peers(measured.attempts.values()),
+                techniques={r.key: r.technique for r in self.run.candidates},
+            )
+            attempts = await self._attempts(bench, measured, only)
+            tried = [r.candidate for r in self.run.candidates if r.state != "probe"]
+            found = await diagnose(bench, attempts, tried, width=width, told=told)
+            if only is None:
+                text = found.model_dump_json(indent=1) + "\n"
+                measured.write(DIAGNOSIS_FILE, text)
+            return Explained(found, bench, attempts)
+        finally:
+            measured.close()
+            store.close()
+
+    async def aclose(self) -> None:
+        """Close models and cache."""
+        await self.tools.aclose()
+
+    async def _attempts(
+        self, bench: Bench, measured: RunStore, only: str | None
+    ) -> list[tuple[Example, Attempt]]:
+        """The candidate's attempts at every dev example: those of the climb, the rest asked now."""
+        key = bench.subject.candidate.key
+        wanted = [e for e in self.task.dev if only is None or e.id == only]
+        if not wanted:
+            tests = {e.id for e in self.task.test}
+            why = "it is a test example, and no probe ever touches test" if only in tests else ""
+            raise UserError(
+                f"no dev example has the id {only!r}{': ' + why if why else ''}; "
+                "`rung explain DIR` lists failures by cause with their ids"
+            )
+        await bench.subject.prepare([e.input for e in wanted])
+
+        async def attempt(example: Example) -> tuple[Example, Attempt]:
+            known = measured.get((key, "dev", example.id))
+            return example, known or await bench.runner.probe(bench.subject, example, key)
+
+        return list(await asyncio.gather(*[attempt(example) for example in wanted]))
+
+
+def _peers(attempts: Iterable[Attempt]) -> dict[str, dict[str, Attempt]]:
+    found: dict[str, dict[str, Attempt]] = {}
+    for one in attempts:
+        if one.split == "dev":
+            found.setdefault(one.candidate, {})[one.example_id] = one
+    return found
+
+
+def _dev_score(row: CandidateResult) -> float:
+    return row.dev.value or 0.0 if row.dev is not None else 0.0

@@ -1,0 +1,127 @@
+"""Why the failures fail: probes on one candidate's dev failures, cheapest first.
+
+A failure gets a cause when a probe flips it and the probe's placebo does not; else it stays
+`unexplained`. Only dev examples are asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+from rung.candidate import Candidate
+from rung.diagnose.bench import Bench, Case, Unanswered
+from rung.diagnose.causes import Cause
+from rung.diagnose.probes import SHELF, Probe
+from rung.diagnose.records import Diagnosis, Finding, ProbeResult
+from rung.diagnose.shares import bounds, shares
+from rung.evidence import fixed_order
+from rung.records import Attempt
+from rung.task.types import Example
+
+BATCH = 16
+"""Failures probed at once, between two looks at whether enough is known."""
+
+Enough = Callable[[Sequence[Finding]], bool]
+Told = Callable[[Finding], None]
+
+
+async def diagnose(
+    bench: Bench,
+    attempts: Sequence[tuple[Example, Attempt]],
+    candidates: Iterable[Candidate] = (),
+    *,
+    probes: Sequence[Probe] = SHELF,
+    width: float | None = None,
+    enough: Enough | None = None,
+    told: Told | None = None,
+) -> Diagnosis:
+    """The failures among `attempts` by cause.
+
+    `candidates` are the run's, whose largest reachable scores are worked out. Stops when every
+    share's interval is at most `width` wide, when `enough` says so, or when the failures are
+    through. Raises `ProviderError` on an outage and `BudgetExceeded`; answers are kept.
+    """
+    task, tried = bench.task, list(candidates)
+    answered = [(e, a) for e, a in attempts if a.error is None or a.error_is_final]
+    scored = [(e, a) for e, a in answered if a.score is not None or a.error_is_final]
+    failed = {e.id: (e, a) for e, a in scored if (a.score or 0.0) < bench.cut}
+    bench.controls += [Case(e, a) for e, a in scored if e.id not in failed]
+    order = fixed_order(list(failed), task.climb.seed)
+    findings: list[Finding] = []
+    unanswered = 0
+    confidence = task.target.confidence
+    for start in range(0, len(order), BATCH):
+        cases = [bench.case(*failed[i]) for i in order[start : start + BATCH]]
+        done = await asyncio.gather(*[_find(bench, case, probes, told) for case in cases])
+        findings += [f for f in done if f is not None]
+        unanswered += sum(f is None for f in done)
+        if enough is not None and enough(findings):
+            break
+        if width is not None and _narrow(findings, tried, confidence, width):
+            break
+    return Diagnosis(
+        candidate=bench.subject.candidate.key,
+        n=len(scored),
+        failures=len(failed),
+        probed=len(findings),
+        unanswered=unanswered,
+        confidence=confidence,
+        calls=sum(len(arms) for arms in bench.asked.values()),
+        causes=tuple(shares(findings, tried, confidence)),
+        bounds=tuple(bounds(findings, len(scored), tried, task.target.score)),
+        examples={f.id: f for f in findings},
+        note=_note(len(scored), len(failed), len(findings)),
+    )
+
+
+async def _find(
+    bench: Bench, case: Case, probes: Sequence[Probe], told: Told | None
+) -> Finding | None:
+    """One failure through the probes; None where an arm got no answer."""
+    seen = _seen(case.attempt)
+    results: list[ProbeResult] = []
+    flip: ProbeResult | None = None
+    if seen is None:
+        try:
+            for probe in probes:
+                results += await probe(bench, case)
+                flip = next((r for r in results if r.flipped), None)
+                if flip is not None:
+                    break
+        except Unanswered:
+            return None
+    finding = Finding(
+        id=case.example.id,
+        score=case.attempt.score,
+        cause=flip.cause if flip else seen or "unexplained",
+        also=flip.also if flip else (),
+        flipped_by=flip.probe if flip else None,
+        probes=tuple(results),
+    )
+    if told is not None:
+        told(finding)
+    return finding
+
+
+def _seen(attempt: Attempt) -> Cause | None:
+    """What needs no probe: there was no answer, or a refusal."""
+    if attempt.answer is None:
+        return "errored"
+    return "refused" if attempt.answer.finish == "refused" else None
+
+
+def _narrow(
+    findings: Sequence[Finding], tried: Sequence[Candidate], confidence: float, width: float
+) -> bool:
+    return all(s.high - s.low <= width for s in shares(findings, tried, confidence))
+
+
+def _note(n: int, failures: int, probed: int) -> str:
+    if n == 0:
+        return "No dev example was scored, so there is nothing to explain."
+    if failures == 0:
+        return f"No failures among {n} dev examples."
+    if probed < failures:
+        return f"{probed} of {failures} failures were probed: enough was known by then."
+    return ""
