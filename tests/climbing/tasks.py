@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -137,10 +137,19 @@ def reading(request: ChatRequest) -> str:
     return found[1] if found else "unknown"
 
 
-def options(folder: Path, chat: ScriptedModel, **how: Any) -> ClimbOptions:
-    """Everything scripted, kept in `folder`."""
+def options(
+    folder: Path,
+    chat: ScriptedModel,
+    *,
+    extra: Mapping[str, ScriptedModel] | None = None,
+    **how: Any,
+) -> ClimbOptions:
+    """Everything scripted, kept in `folder`; `extra` models by name."""
     return ClimbOptions(
-        models={MODEL: chat}, embedders={EMBEDDER: ScriptedEmbedder()}, folder=folder, **how
+        models={MODEL: chat, **(extra or {})},
+        embedders={EMBEDDER: ScriptedEmbedder()},
+        folder=folder,
+        **how,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -69,6 +70,7 @@ class Bench:
         context = self.subject.candidate.context
         size = DEFAULT_CHUNK if context.kind == "none" else context.chunk_chars
         self.library = Library(self.task, size)
+        self._turns: dict[tuple[str, str], asyncio.Lock] = {}
 
     def case(self, example: Example, attempt: Attempt) -> Case:
         """A failure with what is known of its passages."""
@@ -96,7 +98,9 @@ class Bench:
         solver = solver or self.subject
         texts = None if given is None else [p.text for p in given]
         name = f"{self.subject.candidate.key}|{arm}~{identity(solver, [texts, seed])}"
-        attempt = await self.runner.probe(solver, case.example, name, given, seed)
+        # Two failures may ask the same arm of one control at once.
+        async with self._turns.setdefault((name, case.example.id), asyncio.Lock()):
+            attempt = await self.runner.probe(solver, case.example, name, given, seed)
         self.asked.setdefault(case.example.id, []).append(Asked(arm, attempt, solver, given))
         return attempt
 

@@ -48,9 +48,9 @@ def shares(
     found = []
     for cause in CAUSES:
         here = [f for f in findings if f.cause == cause]
-        misled = _placebo_alone(findings, cause)
-        if not here and not misled:
+        if not here:
             continue
+        misled = _placebo_alone(findings, cause)
         share, low, high = net_share(len(here), misled, len(findings), confidence)
         found.append(
             CauseShare(
