@@ -2,9 +2,10 @@
 
     python benchmarks/ladder.py [--sets a,b] [--minutes N] [--json] [--write docs/benchmarks.md]
 
-Each set of `benchmarks/sets`, and each shipped example, is climbed twice: exhaustively (every candidate answers every pilot
-and test example), then plainly, as `rung climb` does it, from the same cache. What was answered is
-kept in `.rung` beside each rung.toml: running again goes on where it stopped, free when done.
+Each set of `benchmarks/sets`, and each shipped example, is climbed twice: exhaustively (every
+candidate answers every pilot and test example), then plainly, as `rung climb` does it, from the
+same cache. What was answered is kept in `.rung` beside each rung.toml: running again goes on where
+it stopped, free when done.
 `--write` makes the tables of a Markdown file anew from what is kept, `--cut` only cuts the data.
 Sets whose data is absent are skipped with a reason.
 """
@@ -144,13 +145,17 @@ def measure(name: str) -> dict[str, Any]:
         "wall": {k: earlier.get(k, 0.0) + (s if fresh else 0.0) for k, s in wall.items()},
         "result": result.model_dump(mode="json"),
         "plain": plain(task, result),
+        "unskipped": plain(task, result, diagnose=False)["used"],
     }
     path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     return kept
 
 
-def plain(task: Task, exhaustive: RunResult) -> dict[str, Any]:
-    """The verdict and calls of `rung climb`, which stops when it knows, from the same cache."""
+def plain(task: Task, exhaustive: RunResult, *, diagnose: bool = True) -> dict[str, Any]:
+    """The verdict and calls of `rung climb`, which stops when it knows, from the same cache.
+
+    `diagnose` as in `rung climb`: whether failures may prove that a rung need not be tried.
+    """
     kept = home(task.name) / ".rung"
     other = kept / "plain"
     shutil.rmtree(other, ignore_errors=True)
@@ -165,7 +170,7 @@ def plain(task: Task, exhaustive: RunResult) -> dict[str, Any]:
         (other / "adapters").symlink_to(kept / "adapters")
     # Latencies are known from the exhaustive run: nothing is timed twice.
     shutil.copy(kept / "runs" / exhaustive.run / "run.json", runs / "run.json")
-    result = climb(task, ClimbOptions(folder=other))
+    result = climb(task, ClimbOptions(folder=other, diagnose=diagnose))
     shutil.rmtree(other, ignore_errors=True)
     tried = [c for c in result.candidates if c.state != "planned"]
     return {

@@ -246,6 +246,13 @@ def overview(sets: list[Kept]) -> list[str]:
     return _markdown(header, rows)
 
 
+def skipped(kept: Kept) -> list[str]:
+    """What the exhaustive climb found of the rungs that the plain one skipped by diagnosis."""
+    states = {r["key"]: r["state"] for r in kept["result"]["candidates"]}
+    plain = kept["plain"]["states"]
+    return [states[key] for key, state in plain.items() if state == "skipped"]
+
+
 def thrift(sets: list[Kept]) -> list[str]:
     """Calls of the plain climb beside those of the exhaustive one."""
     rows = []
@@ -260,6 +267,9 @@ def thrift(sets: list[Kept]) -> list[str]:
                 f"{plain['used'] / max(1, plain['exhaustive']):.0%}",
                 verdict["status"],
                 "yes" if same_verdict(kept) else f"no: {plain['status']}",
+                str(len(skipped(kept))),
+                str(sum(state == "pass" for state in skipped(kept))),
+                str(kept["unskipped"]),
                 f"{kept['seconds'] / 60:.1f}",
             )
         )
@@ -269,7 +279,18 @@ def thrift(sets: list[Kept]) -> list[str]:
     minutes = sum(kept["seconds"] for kept in sets) / 60
     share = f"{used / max(1, most):.0%}"
     rows.append(
-        ("all", str(used), str(most), share, "", f"{agreed} of {len(sets)}", f"{minutes:.1f}")
+        (
+            "all",
+            str(used),
+            str(most),
+            share,
+            "",
+            f"{agreed} of {len(sets)}",
+            str(sum(len(skipped(kept)) for kept in sets)),
+            str(sum(state == "pass" for kept in sets for state in skipped(kept))),
+            str(sum(kept["unskipped"] for kept in sets)),
+            f"{minutes:.1f}",
+        )
     )
     header = (
         "set",
@@ -278,6 +299,9 @@ def thrift(sets: list[Kept]) -> list[str]:
         "share",
         "exhaustive verdict",
         "same verdict",
+        "rungs skipped",
+        "of them would have passed",
+        "calls without skipping",
         "minutes, exhaustive",
     )
     return _markdown(header, rows)

@@ -1,4 +1,4 @@
-"""Truncated: an answer that ran out of room is right with four times as much."""
+"""Truncated: an answer that ran out of room is right with more."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from rung.diagnose.bench import Bench, Case, keys
 from rung.diagnose.records import ProbeResult
 from rung.diagnose.variants import with_prompt
 
-TIMES = 4
+TIMES, LEAST = 4, 128
+"""Room is four times as much, and at least so many tokens."""
 
 
 async def truncation(bench: Bench, case: Case) -> list[ProbeResult]:
@@ -15,7 +16,7 @@ async def truncation(bench: Bench, case: Case) -> list[ProbeResult]:
     if answer is None or answer.finish != "length":
         return []
     room = bench.subject.candidate.prompt.max_output_tokens
-    roomy = with_prompt(bench.subject, max_output_tokens=TIMES * room)
+    roomy = with_prompt(bench.subject, max_output_tokens=max(TIMES * room, LEAST))
     treated = await bench.ask("more room", case, roomy)
     placebo = await bench.ask("same room", case, seed=1)
     return [
