@@ -25,7 +25,7 @@ demo: install ## Install, then climb the ladder on a shipped example
 	$(BIN)/rung climb $(DEMO)
 
 test: $(VENV)/developing install ## Every test, the real embedded models included
-	$(BIN)/pytest -m 'not slow' -n 2
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -m 'not slow' -n 2
 	$(BIN)/pytest -m slow
 
 test-fast: $(VENV)/developing ## The tests that need no model

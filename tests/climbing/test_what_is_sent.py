@@ -61,7 +61,7 @@ def test_gold_passages_reach_probes_only(tmp_path: Path) -> None:
 def test_the_input_reaches_the_model_unchanged(tmp_path: Path) -> None:
     chat = ScriptedModel(lambda _: "unknown", MODEL)
     task = fact_task()
-    climb(task, tmp_path, chat, only=("prompting",))
+    climb(task, tmp_path, chat, only=("prompting",), diagnose=False)
     asked = {r.messages[-1].content for r in chat.requests}
     assert {e.input_text() for e in task.dev} <= asked
     assert asked <= {e.input_text() for e in (*task.dev, *task.test)}

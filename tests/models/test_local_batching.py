@@ -60,7 +60,7 @@ def test_plan_keeps_its_limits_and_serves_whoever_waited_longest(prompts, rows):
 def test_plan_fills_batches_evenly_with_prompts_of_like_length():
     rng = random.Random(0)
     prompts = [[rng.randrange(1000)] * rng.randint(10, 200) for _ in range(20)]
-    chosen = plan(prompts, [8] * 20, Limits(worthwhile=10_000))
+    chosen = plan(prompts, [8] * 20, Limits(rows=16, worthwhile=10_000))
     assert len(chosen) == 10
     lengths = sorted(len(p) for p in prompts)
     mine = sorted(len(prompts[i]) for i in chosen)
