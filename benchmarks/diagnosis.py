@@ -161,7 +161,6 @@ def reading_breaks(gold: Sequence[str]) -> list[Break]:
     solvers = [
         no_document(gold),
         shuffled_index,
-        without_shots,
         drowned,
         prompted(max_output_tokens=CUT_TOKENS, repairs=0),
         as_it_is,

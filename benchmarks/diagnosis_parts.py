@@ -41,6 +41,10 @@ class Blind:
         self.context = inner.context
         self._inner, self._shuffled = inner, shuffled
 
+    async def search_metered(self, query: str, k: int) -> tuple[tuple[Passage, ...], float]:
+        """At most `k` passages; nothing is timed here."""
+        return await self.search(query, k), 0.0
+
     async def search(self, query: str, k: int) -> tuple[Passage, ...]:
         """At most `k` passages."""
         if self._shuffled is not None:
@@ -56,6 +60,10 @@ class Drowning:
 
     def __init__(self, inner: Any) -> None:
         self.passages, self.context, self._inner = inner.passages, inner.context, inner
+
+    async def search_metered(self, query: str, k: int) -> tuple[tuple[Passage, ...], float]:
+        """As `search`; nothing is timed here."""
+        return await self.search(query, k), 0.0
 
     async def search(self, query: str, k: int) -> tuple[Passage, ...]:
         """What was found, in the middle of `DISTRACTORS` others."""

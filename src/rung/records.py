@@ -20,7 +20,8 @@ class Usage(Frozen):
     """Part of `input_tokens` that was read from a prompt cache."""
     cache_write_tokens: int = 0
     seconds: float = 0.0
-    """Compute seconds of this machine; a batch's seconds are shared out by tokens."""
+    """Seconds of this whole machine (processor time over cores); a batch's are shared out by
+    tokens."""
     gpu_seconds: float = 0.0
 
     def __add__(self, other: Usage) -> Usage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +19,7 @@ from rung.knowledge.dense import DenseIndex
 from rung.knowledge.fusion import fuse
 from rung.knowledge.lexical import LexicalIndex, Ranking
 from rung.models.base import Embedder, Vectors
+from rung.models.metered import Metered
 from rung.records import Passage
 from rung.task.types import Document
 
@@ -76,13 +78,29 @@ class Retriever:
         The score is BM25 (lexical), cosine (dense) or the fused rank sum (hybrid): comparable
         within one search only. Lexical search leaves out passages without a common word.
         """
-        ranking = await self._rank(query, k) if k > 0 and self.passages else []
-        return tuple(self.passages[i].model_copy(update={"score": score}) for i, score in ranking)
+        return (await self.search_metered(query, k))[0]
 
-    async def _rank(self, query: str, k: int) -> Ranking:
+    async def search_metered(self, query: str, k: int) -> tuple[tuple[Passage, ...], float]:
+        """As `search`, with the seconds that embedding and ranking took, waiting left out."""
+        if k <= 0 or not self.passages:
+            return (), 0.0
+        vector, seconds = await self._embedded(query)
+        started = time.perf_counter()
+        ranking = self._rank(query, vector, k)
+        found = tuple(self.passages[i].model_copy(update={"score": s}) for i, s in ranking)
+        return found, seconds + time.perf_counter() - started
+
+    async def _embedded(self, query: str) -> tuple[Vectors | None, float]:
         if self._dense is None:
+            return None, 0.0
+        embedder = _needed(self._embedder, self.context)
+        metered = embedder if isinstance(embedder, Metered) else Metered(embedder)
+        vectors, seconds = await metered.embed_metered([query])
+        return vectors[0], seconds[0]
+
+    def _rank(self, query: str, vector: Vectors | None, k: int) -> Ranking:
+        if self._dense is None or vector is None:
             return self._lexical.search(query, k) if self._lexical else []
-        vector = (await _needed(self._embedder, self.context).embed([query]))[0]
         if self._lexical is None:
             return self._dense.search(vector, k)
         depth = max(FUSED_DEPTH, k)

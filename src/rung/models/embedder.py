@@ -16,7 +16,7 @@ from rung.models.base import Vectors
 from rung.models.fetch import PACKAGED, require_model
 from rung.models.local.batching import pad_right
 from rung.models.local.card import ModelCard, read_card
-from rung.models.local.machine import at_work, quiet_waiting
+from rung.models.local.machine import at_work, machine_seconds, quiet_waiting
 from rung.models.local.opening import card_of_folder
 
 ROWS = 32
@@ -62,9 +62,13 @@ class MiniLM:
 
         Computed in a thread of its own. Raises `MissingExtraError` without the extra `local`.
         """
+        return (await self.embed_timed(texts))[0]
+
+    async def embed_timed(self, texts: list[str]) -> tuple[Vectors, float]:
+        """As `embed`, with the seconds of the machine that it took; waiting is left out."""
         return await asyncio.to_thread(self._embed, texts)
 
-    def _embed(self, texts: list[str]) -> Vectors:
+    def _embed(self, texts: list[str]) -> tuple[Vectors, float]:
         with self._lock:
             if self._encoder is None:
                 self._encoder = _Encoder(self._folder)
@@ -99,19 +103,22 @@ class _Encoder:
         pooling = _json(folder / "1_Pooling" / "config.json")
         self._first_token = bool(pooling.get("pooling_mode_cls_token", False))
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Every different text once, in batches of about equal length."""
+    def encode(self, texts: Sequence[str]) -> tuple[Vectors, float]:
+        """Every different text once, in batches of about equal length; the seconds beside."""
         distinct = sorted(set(texts))
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(distinct)]
         order = sorted(range(len(distinct)), key=lambda i: (len(tokens[i]), i))
         size = int(self._model.config.hidden_size)
         vectors = np.zeros((len(distinct), size), dtype=np.float32)
+        seconds = 0.0
         for start in range(0, len(order), ROWS):
             chosen = order[start : start + ROWS]
             with at_work():
+                began = machine_seconds()
                 vectors[chosen] = self._forward([tokens[i] for i in chosen])
+                seconds += machine_seconds() - began
         place = {text: at for at, text in enumerate(distinct)}
-        return vectors[[place[text] for text in texts]]
+        return vectors[[place[text] for text in texts]], seconds
 
     def _forward(self, rows: list[list[int]]) -> Any:
         import torch

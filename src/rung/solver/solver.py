@@ -127,10 +127,12 @@ class Solver:
     async def messages(
         self, text: str, given: tuple[Passage, ...] | None = None
     ) -> tuple[tuple[Message, ...], tuple[Passage, ...], float]:
-        """The messages of the first call, the passages in them, and the seconds it took."""
-        started = time.perf_counter()
-        passages = await self._passages(text) if given is None else given
-        shots = await self._shots(text)
+        """The messages of the first call, the passages in them, and the seconds it took.
+
+        Waiting is not counted: many inputs wait for one machine at once.
+        """
+        passages, searching = await self._passages(text) if given is None else (given, 0.0)
+        shots, choosing = await self._shots(text)
         messages = build_messages(
             self.spec.instruction,
             self.contract,
@@ -140,7 +142,7 @@ class Solver:
             text,
             passages_first=self.candidate.context.kind == "all",
         )
-        return messages, passages, time.perf_counter() - started
+        return messages, passages, searching + choosing
 
     def _request(self, messages: tuple[Message, ...], seed: int) -> ChatRequest:
         prompt, output = self.candidate.prompt, self.spec.output
@@ -188,31 +190,35 @@ class Solver:
             confidence=replies[-1].confidence,
         )
 
-    async def _passages(self, text: str) -> tuple[Passage, ...]:
+    async def _passages(self, text: str) -> tuple[tuple[Passage, ...], float]:
+        """What the model is to know, and the seconds that finding it took."""
         match self.candidate.context.kind:
             case "none":
-                return ()
+                return (), 0.0
             case "all":
-                return self.spec.documents
+                return self.spec.documents, 0.0
             case "retrieved":
                 assert self.parts.retriever is not None
-                return await self.parts.retriever.search(text, self.candidate.context.k)
+                return await self.parts.retriever.search_metered(text, self.candidate.context.k)
             case "gold":
                 raise UserError(
                     f"{self.candidate.key} is a probe: it answers only when the gold passages "
                     "are given, and cannot be served"
                 )
 
-    async def _shots(self, text: str) -> Sequence[Shot]:
+    async def _shots(self, text: str) -> tuple[Sequence[Shot], float]:
+        """The solved examples to show, and the seconds that choosing them took."""
         shots = self.candidate.prompt.shots
         if shots.kind != "nearest":
-            return self.spec.shots
+            return self.spec.shots, 0.0
         assert self.parts.shot_vectors is not None
-        vector = (await self._embedder().embed([text]))[0]
-        similarity = self.parts.shot_vectors @ vector
+        vectors, seconds = await self._embedder().embed_metered([text])
+        started = time.perf_counter()
+        similarity = self.parts.shot_vectors @ vectors[0]
         nearest = np.argsort(-similarity, kind="stable")[: shots.k]
         # The nearest stands last: closest to the question that it resembles.
-        return [self.spec.shots[i] for i in reversed(nearest)]
+        chosen = [self.spec.shots[i] for i in reversed(nearest)]
+        return chosen, seconds[0] + time.perf_counter() - started
 
     def _chat(self) -> ChatModel:
         assert self.parts.chat is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +13,7 @@ from rung.errors import ProviderError
 from rung.models.local.batching import Tokens, pad_right
 from rung.models.local.constrain import Constraint
 from rung.models.local.kv import Prefix
+from rung.models.local.machine import machine_seconds
 from rung.models.local.network import Cache, Network
 from rung.records import Finish
 
@@ -108,7 +108,7 @@ class Row:
 
 
 class Timing(NamedTuple):
-    """Seconds of compute of one batch."""
+    """Seconds of the machine (`machine_seconds`) that one batch took."""
 
     reading: float
     writing: float
@@ -120,7 +120,7 @@ def decode(network: Network, rows: Sequence[Row], prefix: Prefix | None) -> tupl
     `prefix` holds the tokens that all prompts begin with, already computed. The returned
     prefix covers the first row's prompt where the batch has one row, else it is empty.
     """
-    started = time.perf_counter()
+    started = machine_seconds()
     shared = prefix.length if prefix else 0
     cache = network.new_cache(len(rows), prefix)
     active = list(rows)
@@ -128,7 +128,7 @@ def decode(network: Network, rows: Sequence[Row], prefix: Prefix | None) -> tupl
     lengths = [shared] * len(rows)
     logits = _read(network, pending, lengths, cache)
     kept = _kept(rows, cache)
-    read = time.perf_counter()
+    read = machine_seconds()
     while True:
         lengths = [n + len(p) for n, p in zip(lengths, pending, strict=True)]
         pending = _choose(active, logits)
@@ -141,7 +141,7 @@ def decode(network: Network, rows: Sequence[Row], prefix: Prefix | None) -> tupl
             pending = [pending[at] for at in alive]
             lengths = [lengths[at] for at in alive]
         logits = network.forward(pad_right(pending, lengths), cache)
-    return Timing(read - started, time.perf_counter() - read), kept
+    return Timing(read - started, machine_seconds() - read), kept
 
 
 def read_prefix(network: Network, tokens: Tokens, known: Prefix | None) -> Prefix:

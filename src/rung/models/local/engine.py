@@ -22,7 +22,7 @@ from rung.models.local.codec import Codec
 from rung.models.local.constrain import ChoiceConstraint, Constrainer
 from rung.models.local.decoding import Row, Timing, decode, read_prefix
 from rung.models.local.kv import Prefix, PrefixStore
-from rung.models.local.machine import at_work
+from rung.models.local.machine import at_work, machine_seconds
 from rung.models.local.network import Network
 from rung.records import Usage
 
@@ -195,10 +195,10 @@ class Worker:
         assert self._network is not None
         adapter = jobs[0].request.adapter
         self._network.use(adapter)
-        started = time.perf_counter()
+        started = machine_seconds()
         key = adapter.digest if adapter else None
         prefix, fresh = self._prefix(key, [row.prompt for row in rows])
-        prefix_s = time.perf_counter() - started
+        prefix_s = machine_seconds() - started
         timing, left = decode(self._network, rows, prefix)
         if left.length:
             self._prefixes.keep(key, rows[0].prompt[: left.length], left)

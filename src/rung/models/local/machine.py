@@ -51,11 +51,25 @@ def thread_count() -> int:
     """Most threads for torch: `RUNG_THREADS`, else every core this process may use."""
     text = os.environ.get("RUNG_THREADS")
     if text is None:
-        affinity = getattr(os, "sched_getaffinity", None)
-        return len(affinity(0)) if affinity else os.cpu_count() or 1
+        return cores()
     if not text.isdigit() or int(text) < 1:
         raise UserError(f"RUNG_THREADS is {text!r}: set it to a whole number of threads, 1 or more")
     return int(text)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def machine_seconds() -> float:
+    """Seconds of the whole machine that this process has used: processor time over cores.
+
+    Unlike the clock's, they do not grow while other programs hold the cores, so that a cost does
+    not hang on what else ran. Take differences.
+    """
+    return time.process_time() / cores()
 
 
 class Load(NamedTuple):
