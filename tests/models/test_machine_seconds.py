@@ -1,4 +1,4 @@
-"""What a request costs does not hang on what else ran: seconds are of the processor, not waiting."""
+"""A cost does not hang on what else ran: seconds are of the processor, not of waiting."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import numpy as np
+
 from rung.candidate import Context
 from rung.knowledge.retriever import Retriever
 from rung.models.local.machine import cores, machine_seconds
