@@ -68,6 +68,8 @@ class Candidate(Frozen):
     weights: Weights = Weights()
     embedder: str | None = None
     """Set where similarity is used: nearest shots, dense or hybrid search, no-llm."""
+    first: Literal["no-llm/nearest", "no-llm/linear"] | None = None
+    """A cascade: this one answers where it is sure, the model is asked the rest."""
 
     @property
     def technique(self) -> Technique:
@@ -91,7 +93,9 @@ class Candidate(Frozen):
     @property
     def digest(self) -> str:
         """Content hash: equal slots, equal digest."""
-        return digest(self.model_dump(mode="json"))
+        # A slot that came later stays out while it is empty: digests name caches and winners.
+        later = {"first"} if self.first is None else None
+        return digest(self.model_dump(mode="json", exclude=later))
 
     @property
     def key(self) -> str:
@@ -107,6 +111,8 @@ class Candidate(Frozen):
             parts.append({"all": "all-docs", "gold": "gold"}[self.context.kind])
         if self.weights.kind == "lora":
             parts.append("lora")
+        if self.first is not None:
+            parts.append(f"{self.first.removeprefix(NO_LLM)}-first")
         return "+".join(parts) + "~" + self.digest[:6]
 
 

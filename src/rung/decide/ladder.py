@@ -109,6 +109,8 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
         nearest = shots("nearest", min(SHOTS, len(task.train)))
         found.append(Candidate(model=name, prompt=shots("fixed", fixed)))
         found.append(Candidate(model=name, prompt=nearest, embedder=embedder))
+        if task.climb.cascade and isinstance(task.output, LabelsOutput):
+            found.append(found[-1].model_copy(update={"first": "no-llm/linear"}))
     searching = embedder if context.search != "lexical" else None
     if task.documents:
         size = sum(len(d.text) for d in task.documents) / CHARS_PER_TOKEN

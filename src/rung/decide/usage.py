@@ -22,6 +22,8 @@ READ_PER_S, WRITE_PER_S, MATCH_S = 900, 200, 0.02
 """Prior for a small local model on two cores (tokens/s read, tokens/s written in batches) and for
 one embedded lookup: used before anything is measured, for the order only."""
 
+ESCALATED = 0.5
+"""Share of requests that a cascade is expected to pass on, before anything is measured."""
 SAMPLE = 16
 """Prompts counted for each candidate."""
 
@@ -40,6 +42,8 @@ def expected_usage(task: Task, candidate: Candidate, chat: Callable[[str], ChatM
         model.count_tokens((*prompts[0], Message(role="assistant", content=said))) - empty + 1
         for said in (render(task.output, e.expected) for e in pool[:SAMPLE])
     )
+    if candidate.first is not None:
+        read, written = read * ESCALATED, written * ESCALATED
     return Usage(
         input_tokens=round(read),
         output_tokens=round(written),

@@ -134,6 +134,9 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
         "hybrid": "Fine-tuned reader with retrieval",
     }
     parts = [names[technique]]
+    if candidate.first is not None:
+        first = "linear head" if candidate.first.endswith("linear") else "nearest example"
+        parts = [f"{first.capitalize()} where it is sure, else {names[technique].lower()}"]
     if candidate.context.kind in ("retrieved", "gold"):
         kind = "gold" if candidate.context.kind == "gold" else "retrieved"
         plural = "s" if candidate.context.k > 1 else ""

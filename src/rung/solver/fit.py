@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rung.candidate import NO_LLM, Candidate
 from rung.errors import UserError
 from rung.knowledge.retriever import Retriever
-from rung.models.base import Adapter, ChatModel
+from rung.models.base import Adapter, ChatModel, Vectors
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import fit_label_model
 from rung.records import Passage
@@ -25,6 +25,8 @@ from rung.solver.solver import Parts, Solver, SolverSpec
 from rung.task.contract import render
 from rung.task.types import Document, Example, Task, digest
 
+FEWEST_SURE = 5
+"""Dev answers below which nothing is said of a confidence."""
 DEV_FOR_LOSS = 40
 """Dev examples whose loss is watched while tuning."""
 
@@ -93,7 +95,45 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
             retriever=retriever,
             adapter=adapter,
         )
+    if candidate.first is not None:
+        assert embedder is not None
+        spec, parts = await _cascade(candidate.first, spec, parts, task, embedder)
     return Solver(spec, parts)
+
+
+async def _cascade(
+    first: str, spec: SolverSpec, parts: Parts, task: Task, embedder: MeteredEmbedder
+) -> tuple[SolverSpec, Parts]:
+    """Put a fitted no-llm model before a solver, and choose on dev from when it stands."""
+
+    async def vectors(examples: Sequence[Example]) -> Vectors:
+        return (await embedder.embed_metered([e.input_text() for e in examples]))[0]
+
+    labels = [render(task.output, e.expected) for e in task.train]
+    model = fit_label_model(first, await vectors(task.train), labels)
+    told = model.predict(await vectors(task.dev)) if task.dev else []
+    judged = [
+        (confidence, label == render(task.output, example.expected))
+        for (label, confidence), example in zip(told, task.dev, strict=True)
+    ]
+    sure = sure_from(judged, task.target.score)
+    return spec.model_copy(update={"sure": sure}), replace(parts, label_model=model)
+
+
+def sure_from(judged: Sequence[tuple[float, bool]], target: float) -> float | None:
+    """The lowest confidence from which the answers are right at the target's rate.
+
+    `judged` are confidences with whether the answer was right. None where no `FEWEST_SURE` of the
+    most confident answers are.
+    """
+    found, right = None, 0
+    ranked = sorted(judged, key=lambda pair: -pair[0])
+    for n, (confidence, good) in enumerate(ranked, start=1):
+        right += good
+        last = n == len(ranked) or ranked[n][0] < confidence  # equal ones stand or fall together
+        if last and n >= FEWEST_SURE and right >= target * n:
+            found = confidence
+    return found
 
 
 def _refuse_what_is_missing(candidate: Candidate, task: Task) -> None:
@@ -102,6 +142,7 @@ def _refuse_what_is_missing(candidate: Candidate, task: Task) -> None:
         candidate.model.startswith(NO_LLM)
         or shots.kind != "none"
         or candidate.weights.kind == "lora"
+        or candidate.first is not None
     )
     if needs_train and not task.train:
         raise UserError(f"{candidate.key} learns from training examples, but `train` is empty")

@@ -37,6 +37,8 @@ class SolverSpec(Frozen):
     """The fixed shots, or the pool that the nearest are taken from."""
     documents: tuple[Passage, ...] = ()
     """Whole documents, where the context is `all`."""
+    sure: float | None = None
+    """Of a cascade: confidence from which its first answer stands; None: it never does."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,22 @@ class Solver:
         if len(text) > limit:
             problem = f"the input has {len(text)} characters, this solver takes {limit}."
             return Answer(text="", valid=False, problem=problem, finish="refused")
-        if self.parts.label_model is not None:
-            return await self._label(text, self.parts.label_model)
-        return await self._converse(text, given, seed)
+        if self.parts.label_model is None:
+            return await self._converse(text, given, seed)
+        quick = await self._label(text, self.parts.label_model)
+        if self.parts.chat is None or self._stands(quick):
+            return quick
+        answer = await self._converse(text, given, seed)
+        took = {
+            "usage": quick.usage + answer.usage,
+            "latency_s": quick.latency_s + answer.latency_s,
+        }
+        return answer.model_copy(update=took)
+
+    def _stands(self, quick: Answer) -> bool:
+        """Whether the first answer of a cascade is sure enough."""
+        sure = self.spec.sure
+        return sure is not None and (quick.confidence or 0.0) >= sure
 
     async def _label(self, text: str, model: LabelModel) -> Answer:
         vectors, seconds = await self._embedder().embed_metered([text])

@@ -159,6 +159,9 @@ class ClimbSettings(Frozen):
     """Most test examples to certify on; all when left out."""
     epochs: int = Field(default=3, ge=1)
     """Most passes over the training examples; the loss on dev decides when to stop."""
+    cascade: bool = False
+    """For labels: also try a linear head that answers where it is sure, and the prompt with the
+    nearest examples for the rest."""
     temperature: float = Field(default=0.0, ge=0, le=2)
     """Of every model asked; 0 is greedy."""
     repeats: int = Field(default=1, ge=1)
@@ -200,4 +203,6 @@ class Task(BaseModel):
     def fingerprint(self) -> str:
         """Content hash of everything that can change an answer or a score."""
         plain = self.model_dump(mode="json", exclude={"workload", "costs", "facts"})
+        if not self.climb.cascade:
+            del plain["climb"]["cascade"]  # it changes what is tried, and nothing while it is off
         return digest(plain)
