@@ -121,12 +121,11 @@ async def plant(
     task = place.task.model_copy(update={"dev": tuple(broken), "target": target})
     runner = Runner(task, scorer_for(task), store, place.tools.price, 64)
     bench = Bench(task, kind.solver(place.bench.subject, rng), runner, place.bench.workshop, 0.5)
-    own = place.bench.subject.candidate.key
     bench.techniques = place.bench.techniques
-    bench.peers = {k: rescored(a, broken) for k, a in place.attempts.items() if k != own}
+    bench.peers = {k: rescored(a, broken) for k, a in place.attempts.items()}
     if not kind.name.startswith("flipped"):
         bench.peers = {}
-    name = f"{kind.name}|{own}"
+    name = f"{kind.name}|{place.bench.subject.candidate.key}"
     done = [(e, await bench.runner.probe(bench.subject, e, name)) for e in broken]
     found = await diagnose(bench, done, [bench.subject.candidate])
     result = Planted(kind.name, sorted(kind.right), planted=found.failures)
@@ -236,11 +235,14 @@ async def measure(each: int) -> dict[str, Any]:
     routes = await ground("ticket-routing", near, store)
     planted = []
     samples = chunks(reads.solved, 6, each)
+    # Few are broken by company, and fewer by another instruction: this model hardly reads it.
+    samples[2] = chunks(reads.solved, 1, 2 * each)[0]
+    samples[5] = chunks(reads.solved, 1, 5 * each)[0]
     gold = {i for e in samples[0] for i in e.context_ids}
     for kind, examples in zip(reading_breaks(sorted(gold)), samples, strict=True):
         planted.append(await plant(reads, kind, examples, store))
         _say(planted[-1])
-    for kind, examples in zip(LABEL_BREAKS, chunks(routes.solved, 2, each), strict=True):
+    for kind, examples in zip(LABEL_BREAKS, chunks(routes.solved, 2, 2 * each), strict=True):
         planted.append(await plant(routes, kind, examples, store))
         _say(planted[-1])
     rest = {p.task.name: await untouched(p) for p in (reads, routes)}

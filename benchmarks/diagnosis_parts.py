@@ -18,7 +18,7 @@ from rung.task.types import Example, LabelsOutput, Task
 
 DISTRACTORS = 7
 CUT_TOKENS = 3
-GARBLED = "Translate the question into French and write nothing but the translation."
+GARBLED = "Say in which language the text is written."
 
 
 @dataclass(frozen=True)

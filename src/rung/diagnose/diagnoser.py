@@ -14,7 +14,7 @@ from rung.diagnose.bench import Bench, Case, Unanswered
 from rung.diagnose.causes import Cause
 from rung.diagnose.probes import SHELF, Probe
 from rung.diagnose.records import Diagnosis, Finding, ProbeResult
-from rung.diagnose.shares import bounds, shares
+from rung.diagnose.shares import bounds, placebo_alone, shares
 from rung.evidence import fixed_order
 from rung.records import Attempt
 from rung.task.types import Example
@@ -60,6 +60,7 @@ async def diagnose(
             break
         if width is not None and _narrow(findings, tried, confidence, width):
             break
+    findings = _beyond_placebo(findings)
     return Diagnosis(
         candidate=bench.subject.candidate.key,
         n=len(scored),
@@ -102,6 +103,17 @@ async def _find(
     if told is not None:
         told(finding)
     return finding
+
+
+def _beyond_placebo(findings: Sequence[Finding]) -> list[Finding]:
+    """Withdraw every cause whose placebo flips as many failures as its probe: that is chance."""
+    chance = {
+        cause
+        for cause in {f.cause for f in findings if f.flipped_by is not None}
+        if sum(f.cause == cause for f in findings) <= placebo_alone(findings, cause)
+    }
+    none = {"cause": "unexplained", "also": (), "flipped_by": None}
+    return [f.model_copy(update=none) if f.cause in chance else f for f in findings]
 
 
 def _seen(attempt: Attempt) -> Cause | None:

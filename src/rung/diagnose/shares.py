@@ -50,7 +50,7 @@ def shares(
         here = [f for f in findings if f.cause == cause]
         if not here:
             continue
-        misled = _placebo_alone(findings, cause)
+        misled = placebo_alone(findings, cause)
         share, low, high = net_share(len(here), misled, len(findings), confidence)
         found.append(
             CauseShare(
@@ -68,7 +68,8 @@ def shares(
     return sorted(found, key=lambda c: (c.cause == "unexplained", -c.share, c.cause))
 
 
-def _placebo_alone(findings: Sequence[Finding], cause: Cause) -> int:
+def placebo_alone(findings: Sequence[Finding], cause: Cause) -> int:
+    """Failures that the placebo of a cause's probe flips and the probe does not."""
     return sum(
         any(p.cause == cause and p.placebo and not p.treated for p in f.probes) for f in findings
     )
@@ -88,7 +89,7 @@ def bounds(
 def _bound(findings: Sequence[Finding], n: int, candidate: Candidate, target: float) -> Bound:
     could = mendable(candidate)
     kept = [f for f in findings if not f.causes <= could]
-    misled = sum(_placebo_alone(findings, c) for c in {c for f in kept for c in f.causes - could})
+    misled = sum(placebo_alone(findings, c) for c in {c for f in kept for c in f.causes - could})
     count = max(0, len(kept) - misled)
     lost = 1.0 - sum(f.score or 0.0 for f in kept) / len(kept) if kept else 1.0
     most = 1.0 - count / n * lost

@@ -1,6 +1,7 @@
 """Label suspect: do those that are right elsewhere agree with each other against the label?
 
-Asks no model: the witnesses are the run's other candidates, whose dev answers are known.
+Asks no model: the witnesses are the run's candidates, whose dev answers are known, the one
+under diagnosis among them.
 """
 
 from __future__ import annotations
@@ -26,8 +27,7 @@ SURE = 0.6
 
 async def suspects(bench: Bench, case: Case) -> list[ProbeResult]:
     """Placebo: every witness but one is replaced by what it said to another example."""
-    own = bench.subject.candidate.key
-    strong = {key: a for key, a in bench.peers.items() if key != own and _strong(a)}
+    strong = {key: a for key, a in bench.peers.items() if _strong(a)}
     known = {
         key: text
         for key, attempts in strong.items()
