@@ -15,7 +15,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ("", "climb", "plan", "report", "cost", "advise", "init", "models", "models fetch")
+COMMANDS = (
+    *("", "climb", "plan", "audit", "report", "cost", "advise", "init"),
+    *("models", "models fetch"),
+)
 COLUMNS = "100"
 MAP_START, MAP_END = "<!-- map -->", "<!-- end of map -->"
 

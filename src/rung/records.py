@@ -1,4 +1,4 @@
-"""What happened, as plain data: usage, passages, answers, attempts."""
+"""What happened, as plain data: usage, passages, answers, attempts, red flags."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pydantic import Field
 from rung.task.types import Frozen, JsonValue, SplitName
 
 Finish = Literal["stop", "length", "refused"]
+Severity = Literal["info", "warn", "block"]
+"""info: worth knowing. warn: read the result with it in mind. block: the data cannot carry the
+decision, and a climb stops unless it is told to go on."""
 
 
 class Usage(Frozen):
@@ -90,3 +93,21 @@ class Attempt(Frozen):
         if self.error is not None:
             return "errored"
         return "unscored" if self.score is None else "scored"
+
+
+class Flag(Frozen):
+    """A red flag of the audit: what was measured, against which threshold, and what to do."""
+
+    id: str
+    """Such as `label-noise`; the same fault has the same id in every task."""
+    severity: Severity
+    figure: float | int | None = None
+    """What was measured; None where a statement of the task is the fault."""
+    threshold: float | int | None = None
+    source: str = ""
+    """Where the threshold comes from: a document's title or a reference."""
+    text: str
+    """One sentence with the figure; never an example's own words."""
+    advice: str
+    examples: tuple[str, ...] = ()
+    """Ids of examples or documents, most suspicious first."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from rung.cli.advise import advise, init
+from rung.cli.audit import audit
 from rung.cli.cost import cost
 from rung.cli.explain import explain
 from rung.errors import BudgetExceeded, RungError, UserError
@@ -24,6 +25,7 @@ models_app = typer.Typer(help="The embedded models.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.command()(cost)
 app.command()(advise)
+app.command()(audit)
 app.command()(init)
 app.command()(explain)
 
@@ -66,6 +68,9 @@ def climb(
     mode: Annotated[
         str, typer.Option(help="What a PASS speaks of: traffic, fast, replay, suite.")
     ] = "traffic",
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Climb although the audit says stop.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Climb the ladder and name the cheapest technique that is good enough."""
@@ -84,6 +89,7 @@ def climb(
         everything=exhaustive,
         diagnose=diagnose,
         learning_curve=learning_curve,
+        anyway=anyway,
         mode=_known("--mode", mode, ("traffic", "fast", "replay", "suite")),
     )
     task = load_task(folder)

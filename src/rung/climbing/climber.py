@@ -1,4 +1,4 @@
-"""`Climber`: grade the gold, plan, climb from the cheapest rung, decide, save the winner.
+"""`Climber`: grade the gold, audit, plan, climb from the cheapest rung, decide, save the winner.
 
 Everything that costs is resumable: answered calls are in the cache, scored attempts in the run's
 folder, trained adapters under their content hash. Running again goes on where it stopped.
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rung.candidate import Context
+from rung.climbing.auditing import audit_of, refuse
 from rung.climbing.certify import certify, in_order, plan_design
 from rung.climbing.gate import Gate
 from rung.climbing.latency import ASKED, p95_alone
@@ -84,6 +85,9 @@ class Climber:
                 "set [climb] temperature, such as 0.7"
             )
         await grade_gold(self.task, self.scorer)
+        audited = await audit_of(self.tools)
+        if not self.options.anyway:
+            refuse(audited)
         rungs = await self.plan()
         self.observer.planned(rungs)
         keys = [r.candidate.key for r in rungs]
@@ -93,7 +97,9 @@ class Climber:
         name = digest([self.task.fingerprint(), judged, asked, sorted(keys)])[:12]
         store = RunStore(self.tools.folder / "runs" / name)
         try:
-            return await self._run(rungs, Ladder(self.task, self.tools, name, rungs, store))
+            ladder = Ladder(self.task, self.tools, name, rungs, store)
+            ladder.flags = audited.flags
+            return await self._run(rungs, ladder)
         finally:
             store.close()
             await self.tools.aclose()

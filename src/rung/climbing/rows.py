@@ -27,7 +27,7 @@ from rung.economics.money import dec
 from rung.errors import StoreError
 from rung.evidence import fixed_order, forecast, must_see, paired_comparison
 from rung.measure.store import RunStore
-from rung.records import Attempt
+from rung.records import Attempt, Flag
 from rung.task.types import Task
 
 RUN_FILE = "run.json"
@@ -48,6 +48,7 @@ class Ladder:
         self.probe_answers = 0
         """Answers that deciding what to skip took."""
         self.notes: list[str] = list(task.notes)
+        self.flags: tuple[Flag, ...] = ()
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._clock = time.perf_counter()
         for row in self._earlier():  # timing is not asked twice
@@ -129,6 +130,7 @@ class Ladder:
             seconds=time.perf_counter() - self._clock,
             seed=self.task.climb.seed,
             notes=tuple(self.notes),
+            flags=self.flags,
             ledger=self.ledger_summary,
             workload=self.task.workload.model_dump(),
             economics=economics_of(list(self.rows.values()), self.attempts, self.task),

@@ -35,6 +35,8 @@ class ClimbOptions:
     learning_curve: bool = False
     """Where a tuned candidate falls short, train on 1/8, 1/4 and 1/2 of the examples too, and say
     whether more of them would help."""
+    anyway: bool = False
+    """Climb although the audit says that the data cannot carry a decision."""
     mode: str = "traffic"
     """What a PASS speaks of: see `rung.evidence.sequential`."""
     candidates: tuple[Candidate, ...] = ()

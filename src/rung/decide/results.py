@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, computed_field
 
 from rung.candidate import Candidate, Technique
-from rung.records import Usage
+from rung.records import Flag, Usage
 from rung.task.types import Frozen, SplitName
 
 State = Literal[
@@ -158,6 +158,8 @@ class RunResult(Frozen):
     seconds: float = 0.0
     seed: int = 0
     notes: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    """Red flags that the audit found before the climb, the gravest first."""
     ledger: str = ""
     workload: dict[str, int] = Field(default_factory=dict)
     economics: dict[str, Any] = Field(default_factory=dict)

@@ -25,6 +25,7 @@ from rung.report.examples_data import ExampleData, example_data
 from rung.report.failures import OUTCOMES, failures
 from rung.report.figures import MARKS, Tick
 from rung.report.reading import FinishedRun, read_run
+from rung.report.red_flags import WORDS, ids
 from rung.report.rows import STRIP, Row, ladder_rows, seconds
 from rung.report.spending import Cost, costs_of, measured_rows, undominated
 from rung.report.terminal import calls_text
@@ -112,12 +113,14 @@ def _examples(run: FinishedRun, task: Task | None) -> dict[str, Any]:
     found = failures(run, task)
     shown: ExampleData = example_data(run, task)
     sections = [("ladder", "Ladder"), ("money", "Cost"), ("compared", "Compared")]
-    sections += [("failures", "Failures"), ("training", "Training"), ("flags", "Care")]
+    sections += [("failures", "Failures"), ("training", "Training")]
+    sections += [("red-flags", "Red flags"), ("flags", "Care")]
     sections += [("examples", "Examples"), ("repeat", "Repeat")]
     absent = {
         "money": not measured_rows(run),
         "compared": not run.result.verdict.comparisons,
         "failures": not found.signs,
+        "red-flags": not run.result.flags,
         "training": not any(r.training for r in run.result.candidates),
     }
     return {
@@ -163,6 +166,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals.update(flag_words=WORDS, flag_ids=ids)
     made.globals.update(
         usd=usd, signed=signed, times=times, marks=MARKS, outcome_names=OUTCOMES, short=one_line
     )

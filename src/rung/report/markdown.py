@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from rung.decide.results import CandidateResult, RunResult
+from rung.report.red_flags import flag_lines
 from rung.report.terminal import calls_text
 from rung.report.texts import one_line
 from rung.report.words import (
@@ -52,6 +53,7 @@ def markdown(result: RunResult, changes: Sequence[str] = ()) -> str:
         f"**Next:** {escape(result.verdict.next_step)}",
         "",
         *(f"> {escape(note)}" for note in result.notes),
+        *(f"> Red flag: {escape(line)}" for line in flag_lines(result.flags)),
         f"<sub>{escape(calls_text(result))} · run `{result.run}` · seed {result.seed}</sub>",
     ]
     return "\n".join(lines) + "\n"

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rung.decide.results import CandidateResult, RunResult
+from rung.report.red_flags import flag_lines
 from rung.report.words import (
     STATES,
     TECHNIQUE_COLOURS,
@@ -146,6 +147,7 @@ def show(result: RunResult, console: Console) -> None:
     console.print(Text(f"{result.task}: {target} · {sizes}{asked}", style="bold"))
     table = ladder_table(result.candidates, result.verdict.choice, console.width, result.target)
     notes = [Text(f"note: {note}", style="dim") for note in result.notes]
+    notes += [Text(f"flag: {line}", style="yellow") for line in flag_lines(result.flags)]
     console.print(Padding(table, (1, 0)))
     console.print(Group(verdict_text(result), *notes, Text(calls_text(result), style="dim")))
     if result.ledger:

@@ -27,6 +27,8 @@ class Documents(NamedTuple):
 
     documents: tuple[Document, ...]
     notes: tuple[str, ...]
+    empty: tuple[str, ...] = ()
+    """Ids of the documents without text, which are left out."""
 
 
 def load_documents(path: Path, name: str) -> Documents:
@@ -56,7 +58,7 @@ def load_documents(path: Path, name: str) -> Documents:
         notes.append(f"{name}: {len(empty)} empty documents left out: {listed(empty)}")
     if left_out:
         notes.append(f"{name}: {len(left_out)} files of other kinds left out: {listed(left_out)}")
-    return Documents(kept, tuple(notes))
+    return Documents(kept, tuple(notes), tuple(empty))
 
 
 def check_context_ids(examples: tuple[Example, ...], documents: tuple[Document, ...]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rung.errors import UserError
@@ -52,7 +52,7 @@ def parse_rows(rows: list[Row], output: Output) -> list[Example]:
     return examples
 
 
-def refuse_shared_ids(files: Iterable[tuple[str, list[Example]]]) -> None:
+def refuse_shared_ids(files: Iterable[tuple[str, Sequence[Example]]]) -> None:
     """Ids must be unique across the files of a task too."""
     owner: dict[str, tuple[str, str]] = {}
     for name, examples in files:

@@ -21,6 +21,7 @@ from rung.task.types import (
     LabelsOutput,
     Output,
     SchemaOutput,
+    Source,
     SqlOutput,
     Target,
     Task,
@@ -50,7 +51,8 @@ def load(path: str | Path) -> Loaded:
     root = file.resolve().parent
     output = read_output(config.output, root)
     how = How(output, config.climb.seed, config.task.cluster)
-    splits = _examples(config.task, root, how)
+    given = _given(config.task, root, output)
+    splits = _split(given, how)
     knowledge = Documents((), ())
     if config.task.documents is not None:
         knowledge = load_documents(root / config.task.documents, config.task.documents)
@@ -74,6 +76,7 @@ def load(path: str | Path) -> Loaded:
         cluster=config.task.cluster,
         root=root,
         notes=(*knowledge.notes, *_leaks(splits.report)),
+        source=Source(examples=given, empty_documents=knowledge.empty),
     )
     return Loaded(task, splits.report)
 
@@ -168,12 +171,17 @@ def _target(config: RungFile, output: Output) -> Target:
     return Target(**{**plain, "metric": config.target.metric or DEFAULT_METRIC[output.kind]})
 
 
-def _examples(table: TaskTable, root: Path, how: How) -> Splits:
+def _given(table: TaskTable, root: Path, output: Output) -> dict[str, tuple[Example, ...]]:
+    """Every example of every file, by the key that names the file."""
     names = {key: getattr(table, key) for key in ("examples", "train", "dev", "test")}
-    given: dict[str, list[Example]] = {
-        key: load_examples(root / name, name, how.output) for key, name in names.items() if name
+    given = {
+        key: tuple(load_examples(root / name, name, output)) for key, name in names.items() if name
     }
     refuse_shared_ids((names[key], examples) for key, examples in given.items())
+    return given
+
+
+def _split(given: dict[str, tuple[Example, ...]], how: How) -> Splits:
     if "examples" in given:
         return split_one(given["examples"], how)
     if "dev" in given:

@@ -168,6 +168,14 @@ class ClimbSettings(Frozen):
     """Answers sampled for each example, whose scores are averaged; needs a temperature."""
 
 
+class Source(Frozen):
+    """What lies in a task's files, before anything is split or left out; the audit reads it."""
+
+    examples: dict[str, tuple[Example, ...]] = Field(default_factory=dict)
+    """By the key of `[task]` that names the file: `examples`, or `train`, `dev` and `test`."""
+    empty_documents: tuple[str, ...] = ()
+
+
 class Task(BaseModel):
     """The job whole. Splits are disjoint; `scorer` overrides `target.metric` when given."""
 
@@ -194,6 +202,8 @@ class Task(BaseModel):
     """The folder of `rung.toml`; `.rung/` is kept beside it."""
     notes: tuple[str, ...] = Field(default=(), exclude=True)
     """What reading the files left out, a sentence each: leaked examples, empty documents."""
+    source: Source | None = Field(default=None, exclude=True)
+    """The files as they lie; None for tasks built in code."""
 
     def split(self, name: SplitName) -> tuple[Example, ...]:
         """The examples of one split."""

@@ -1,0 +1,61 @@
+"""Documents that are marked as holding an answer, and do not hold it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rung.audit.base import NOTHING, Found, one, percent, skip, these
+from rung.audit.material import Material
+from rung.audit.pairs import bare
+from rung.records import Flag
+from rung.task.types import TextOutput
+
+QUOTED = 0.5
+"""Share of the answers that must stand in their documents before answers count as quotations."""
+COMMON = 0.03
+"""Share of all answers from which one is a form of words, such as a refusal, and no quotation."""
+FEWEST = 10
+WARNS = 0.05
+
+
+def check(material: Material) -> Found:
+    """`gold-without-answer`: the expected answer stands in none of the example's `context_ids`."""
+    docs = {doc.id: bare(doc.text) for doc in material.task.documents}
+    if not docs:
+        return skip("the task has no documents")
+    if not isinstance(material.task.output, TextOutput):
+        return skip("answers are no texts that a document could hold")
+    marked = [i for i, row in enumerate(material.rows) if row.example.context_ids]
+    times = Counter(material.same_answer[i] for i in marked)
+    often = max(2, COMMON * len(marked))
+    asked = [i for i in marked if times[material.same_answer[i]] <= often]
+    if len(asked) < FEWEST:
+        return skip("fewer than ten examples name documents and have an answer of their own")
+    missing = [i for i in asked if not _held(material, i, docs)]
+    share = len(missing) / len(asked)
+    if 1.0 - share < QUOTED:
+        return skip(f"{percent(1 - share)} of the answers stand in their documents: no quotations")
+    if not missing:
+        return NOTHING
+    return one(
+        Flag(
+            id="gold-without-answer",
+            severity="warn" if share >= WARNS else "info",
+            figure=round(share, 4),
+            threshold=WARNS,
+            source="our own: perfect retrieval cannot mend what the passage does not hold",
+            text=(
+                f"{these(len(missing), 'example')} of {len(asked):,} ({percent(share)}) name "
+                "documents in which the expected answer does not stand word for word."
+            ),
+            advice="Correct context_ids or the expected answer; a changed document may have lost "
+            "the fact.",
+            examples=material.most_suspicious(missing),
+        )
+    )
+
+
+def _held(material: Material, row: int, docs: dict[str, str]) -> bool:
+    answer = f" {bare(material.answer_texts[row])} "
+    named = material.rows[row].example.context_ids
+    return any(answer in f" {docs.get(ident, '')} " for ident in named)

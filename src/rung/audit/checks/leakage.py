@@ -1,0 +1,136 @@
+"""Test examples that a candidate may have seen: in train, in dev, or in a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rung.audit.base import Found, percent, these
+from rung.audit.material import Material
+from rung.audit.pairs import bare
+from rung.records import Flag
+
+SOURCE = "our own: an example that was seen in training says nothing about new ones"
+WARNS = 0.01
+BLOCKS = 0.5
+"""Share of the test examples from which the score would mostly say what was remembered."""
+_ORDER = {"train": 0, "dev": 1, "test": 2}
+_TELLING = 40
+"""Characters of an input below which finding it in a document means nothing."""
+
+
+class Leak(NamedTuple):
+    """A row, and the row of a later split that it gives away."""
+
+    earlier: int
+    row: int
+    exact: bool
+
+
+def check(material: Material) -> Found:
+    """`leakage` between the files as given, `leakage-documents` into the documents."""
+    flags = (_between(material), _in_documents(material))
+    return Found(tuple(flag for flag in flags if flag is not None))
+
+
+def earlier(material: Material) -> list[Leak]:
+    """Rows that a later split has too, each once, exact ones first.
+
+    An equal input counts whatever its answer; a nearly equal one only with the same answer, for
+    inputs made from one template differ in little and ask for different things.
+    """
+    split = [_ORDER.get(row.part, -1) for row in material.rows]
+    found: dict[int, Leak] = {}
+    for group in material.twins.equal:
+        last = max(group, key=lambda i: (split[i], -i))
+        for row in group:
+            if 0 <= split[row] < split[last]:
+                found[row] = Leak(row, last, True)
+    for a, b in _near_rows(material):
+        first, second = sorted((a, b), key=lambda i: (split[i], i))
+        if 0 <= split[first] < split[second]:
+            found.setdefault(first, Leak(first, second, False))
+    return sorted(found.values(), key=lambda leak: (not leak.exact, leak.earlier))
+
+
+def given_away(material: Material) -> dict[int, bool]:
+    """Rows that stand in an earlier split too, and whether word for word."""
+    split = [_ORDER.get(row.part, -1) for row in material.rows]
+    found: dict[int, bool] = {}
+    for group in material.twins.equal:
+        first = min(split[i] for i in group)
+        found.update({i: True for i in group if split[i] > first >= 0})
+    for a, b in _near_rows(material):
+        first, second = sorted((a, b), key=lambda i: (split[i], i))
+        if split[second] > split[first] >= 0:
+            found.setdefault(second, False)
+    return dict(sorted(found.items(), key=lambda item: (not item[1], item[0])))
+
+
+def _near_rows(material: Material) -> Iterator[tuple[int, int]]:
+    """Pairs of rows that are nearly equal and have the same answer, repeats of both included."""
+    groups = material.twins.group_of()
+    for near in material.twins.near:
+        for a in groups.get(near.first, (near.first,)):
+            for b in groups.get(near.second, (near.second,)):
+                if material.same_answer[a] == material.same_answer[b]:
+                    yield a, b
+
+
+def _between(material: Material) -> Flag | None:
+    found = given_away(material)
+    if not found:
+        return None
+    tested = [row for row in found if material.rows[row].part == "test"]
+    tests = sum(row.part == "test" for row in material.rows)
+    share = len(tested) / tests if tests else 0.0
+    near = sum(not found[row] for row in tested)
+    kept = near / tests if tests else 0.0
+    exact = sum(found.values())
+    severity = "block" if kept >= BLOCKS else "warn" if share >= WARNS else "info"
+    return Flag(
+        id="leakage",
+        severity=severity,
+        figure=round(share, 4),
+        threshold=WARNS,
+        source=SOURCE,
+        text=(
+            f"{these(len(tested), 'test example')} ({percent(share)}) stand in train or dev too, "
+            f"{near:,} of them nearly word for word; {these(exact, 'exact copy', 'exact copies')} "
+            "in an earlier split are left out of it."
+        ),
+        advice=(
+            "Split anew so that like examples stay together ([task] examples does that), or take "
+            "the listed ones out; `rung audit --fix` takes them out of train and dev."
+        ),
+        examples=material.most_suspicious(list(found)),
+    )
+
+
+def _in_documents(material: Material) -> Flag | None:
+    if not material.task.documents:
+        return None
+    texts = "\n".join(bare(document.text) for document in material.task.documents)
+    tests = [i for i, row in enumerate(material.rows) if _tested(material, row.example.id)]
+    asked = [i for i in tests if len(bare(material.inputs[i])) >= _TELLING]
+    found = [i for i in asked if bare(material.inputs[i]) in texts]
+    if not found:
+        return None
+    share = len(found) / len(tests)
+    return Flag(
+        id="leakage-documents",
+        severity="warn" if share >= WARNS else "info",
+        figure=round(share, 4),
+        threshold=WARNS,
+        source=SOURCE,
+        text=(
+            f"{these(len(found), 'test example')} ({percent(share)}) stand word for word in a "
+            "document: retrieval finds them more easily than what real users ask."
+        ),
+        advice="Where the documents were made from the examples, take those passages out.",
+        examples=material.most_suspicious(found),
+    )
+
+
+def _tested(material: Material, ident: str) -> bool:
+    return material.split_of.get(ident) == "test"

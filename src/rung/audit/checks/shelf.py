@@ -1,0 +1,43 @@
+"""The list of checks. To add one: a file beside this one with a function `check`, a line here."""
+
+from __future__ import annotations
+
+from rung.audit.base import Check
+from rung.audit.checks import (
+    agreement,
+    breadth,
+    contradictions,
+    documents,
+    duplicates,
+    enough,
+    framework,
+    gold,
+    imbalance,
+    label_noise,
+    leakage,
+    members,
+    moving,
+    output_noise,
+    personal,
+    windows,
+)
+
+SHELF: dict[str, Check] = {
+    "enough-examples": enough.check,
+    "label-noise": label_noise.check,
+    "output-noise": output_noise.check,
+    "agreement": agreement.check,
+    "contradictions": contradictions.check,
+    "duplicates": duplicates.check,
+    "leakage": leakage.check,
+    "label-members": members.check,
+    "imbalance": imbalance.check,
+    "breadth": breadth.check,
+    "moving-target": moving.check,
+    "documents": documents.check,
+    "gold-passages": gold.check,
+    "personal-data": personal.check,
+    "windows": windows.check,
+    "framework": framework.check,
+}
+"""By name, in the order in which they are shown."""

@@ -1,0 +1,108 @@
+"""The audit as a climb's first step, and for `rung audit`: what it takes is opened here.
+
+Vectors of the audit are kept apart from those that candidates ask for: theirs are timed, and a
+candidate's cost must not hang on whether its inputs were embedded before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from rung.audit import Audit, Material, Window, audit
+from rung.climbing.tools import Tools
+from rung.errors import UserError
+from rung.measure.cache import Cache
+from rung.models.base import Embedder, Message, Vectors
+from rung.models.registry import open_embedder
+
+ASIDE = "#audit"
+"""After the embedder's identity: the audit's own vectors in the cache."""
+_HERE = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])[:/]")
+
+
+async def material_of(
+    tools: Tools, answers: Mapping[str, tuple[str, ...]] | None = None
+) -> Material:
+    """The task with everything that the checks look at."""
+    task = tools.task
+    names = task.models.to_try
+    material = Material(
+        task,
+        windows={name: window for name in names if (window := _window(tools, name)) is not None},
+        answers=answers,
+        hosted=tuple(
+            name for name in names if elsewhere(name) and name not in tools.options.models
+        ),
+    )
+    embedder = task.models.embedder
+    try:
+        opened = tools.options.embedders.get(embedder) or open_embedder(embedder, task.root)
+    except UserError as problem:
+        material.unembedded = f"the embedder cannot be used: {problem}"
+        return material
+    await material.embed(_Aside(opened, tools.cache))
+    return material
+
+
+async def audit_of(tools: Tools, answers: Mapping[str, tuple[str, ...]] | None = None) -> Audit:
+    """The audit of the task that these tools are for. Asks no chat model."""
+    return audit(await material_of(tools, answers))
+
+
+def refuse(found: Audit) -> None:
+    """Raise `UserError` where the data cannot carry a decision."""
+    if not found.blocking:
+        return
+    said = " ".join(f"{flag.text} {flag.advice}" for flag in found.blocking)
+    raise UserError(
+        f"the audit stops this climb before any model is asked: {said} `rung audit` shows "
+        "everything; `--anyway` climbs all the same"
+    )
+
+
+def elsewhere(name: str) -> bool:
+    """Whether a model of that name reads its prompts on another machine."""
+    if name.startswith(("http://", "https://")):
+        return _HERE.match(name) is None
+    return name.startswith(("openai/", "anthropic/", "gemini/"))
+
+
+def _window(tools: Tools, name: str) -> Window | None:
+    """What a model reads; None where it cannot be opened (the climb says why)."""
+    try:
+        model = tools.raw(name)
+    except UserError:
+        return None
+
+    def measure(system: str, user: str) -> int:
+        turns = (Message(role="system", content=system), Message(role="user", content=user))
+        return model.count_tokens(turns)
+
+    return Window(tokens=model.context_window, measure=measure, trains=model.trains)
+
+
+class _Aside:
+    """An embedder behind the audit's own part of the cache."""
+
+    def __init__(self, inner: Embedder, cache: Cache) -> None:
+        self.name, self.identity = inner.name, inner.identity + ASIDE
+        self._inner, self._cache = inner, cache
+
+    async def embed(self, texts: list[str]) -> Vectors:
+        """Each text computed once per cache; one that a candidate has embedded is not computed."""
+        known = {text: found[0] for text, found in self._known(texts).items()}
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        if missing:
+            vectors = await self._inner.embed(missing)
+            self._cache.put_vectors(
+                self.identity, [(t, v, 0.0) for t, v in zip(missing, vectors, strict=True)]
+            )
+            known.update(zip(missing, vectors, strict=True))
+        return np.stack([known[text] for text in texts])
+
+    def _known(self, texts: list[str]) -> dict[str, tuple[Vectors, float]]:
+        theirs = self._cache.vectors(self._inner.identity, texts)
+        return {**theirs, **self._cache.vectors(self.identity, texts)}
