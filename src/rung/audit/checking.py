@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 
+from threadpoolctl import threadpool_limits
+
 from rung.audit.base import Audit, Ceiling, Checked
 from rung.audit.checks.shelf import SHELF
 from rung.audit.material import Material
@@ -17,7 +19,8 @@ def audit(material: Material) -> Audit:
     flags: list[Flag] = []
     checked: list[Checked] = []
     ceiling: Ceiling | None = None
-    with warnings.catch_warnings():
+    # Hundreds of small fits: threads of the linear algebra would only wait for each other.
+    with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn's advice on convergence is not the user's
         for name, check in SHELF.items():
             found = check(material)

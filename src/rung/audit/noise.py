@@ -60,7 +60,7 @@ class Noise(NamedTuple):
     @property
     def informed(self) -> bool:
         """Whether the probabilities say enough about labels."""
-        return self.accuracy - self.majority >= INFORMED * (1.0 - self.majority)
+        return enough(self.accuracy, self.majority)
 
     def order(self) -> list[int]:
         """Suspects, the most suspicious first."""
@@ -87,6 +87,11 @@ class Noise(NamedTuple):
         return suspects / n, low, max(high, suspects / n), n
 
 
+def enough(accuracy: float, majority: float) -> bool:
+    """Whether predictions of that accuracy say enough about labels to doubt one."""
+    return accuracy - majority >= INFORMED * (1.0 - majority)
+
+
 def find(vectors: Vectors, labels: NDArray[np.str_], seed: int) -> Noise | None:
     """Suspects among labelled vectors; None where fewer than two labels have `FEWEST` examples."""
     names, given = np.unique(labels, return_inverse=True)
@@ -95,11 +100,15 @@ def find(vectors: Vectors, labels: NDArray[np.str_], seed: int) -> Noise | None:
         return None
     kept_names, y = np.unique(given[judged], return_inverse=True)
     x = np.asarray(vectors, dtype=np.float64)[judged]
-    draw = np.random.default_rng(seed)
-    likely, first = _judge(x, y, seed)
-    suspect, margin, better = _doubts(likely, y)
-    hits, planted = _sensitivity(x, y, suspect, draw)
-    size = len(labels)
+    size, majority = len(labels), float(np.bincount(y).max() / len(y))
+    first = _linear(x, y, np.ones(len(y), dtype=bool), seed, repeats=1)
+    accuracy = float((first.argmax(axis=1) == y).mean())
+    if not enough(accuracy, majority):
+        nobody = np.zeros(size, dtype=bool)
+        own = tuple(str(names[i]) for i in given)
+        return Noise(judged, nobody, np.full(size, -1.0), own, accuracy, majority, 0, 1)
+    suspect, margin, better = _doubts(_judge(x, y, seed), y)
+    hits, planted = _sensitivity(x, y, suspect, np.random.default_rng(seed))
     whole_suspect, whole_margin = np.zeros(size, dtype=bool), np.full(size, -1.0)
     whole_better = given.copy()
     whole_suspect[judged], whole_margin[judged] = suspect, margin
@@ -109,8 +118,8 @@ def find(vectors: Vectors, labels: NDArray[np.str_], seed: int) -> Noise | None:
         suspect=whole_suspect,
         margin=whole_margin,
         better=tuple(str(names[i]) for i in whole_better),
-        accuracy=float((first.argmax(axis=1) == y).mean()),
-        majority=float(np.bincount(y).max() / len(y)),
+        accuracy=accuracy,
+        majority=majority,
         hits=hits,
         planted=planted,
     )
@@ -129,36 +138,33 @@ def _doubts(likely: Floats, y: Whole) -> tuple[Flags, Floats, Whole]:
     return suspect, others.max(axis=1) - own, others.argmax(axis=1)
 
 
-def _judge(x: Floats, y: Whole, seed: int) -> tuple[Floats, Floats]:
-    """Out-of-sample probabilities of the last round and of the first."""
+def _judge(x: Floats, y: Whole, seed: int) -> Floats:
+    """Out-of-sample probabilities of the last round."""
     nearest, closeness = _neighbours(x)
     kept = np.ones(len(y), dtype=bool)
-    first: Floats | None = None
     likely = np.zeros((len(y), int(y.max()) + 1))
     for _ in range(ROUNDS):
         likely = (_linear(x, y, kept, seed) + _voted(y, kept, nearest, closeness)) / 2.0
-        first = likely if first is None else first
         kept = ~_doubts(likely, y)[0]
         for label in range(likely.shape[1]):
             own = y == label
             if kept[own].mean() < _KEPT:
                 kept[own] = True
-    assert first is not None
-    return likely, first
+    return likely
 
 
-def _linear(x: Floats, y: Whole, kept: Flags, seed: int) -> Floats:
+def _linear(x: Floats, y: Whole, kept: Flags, seed: int, repeats: int = REPEATS) -> Floats:
     from sklearn.linear_model import LogisticRegression
 
     likely = np.zeros((len(y), int(y.max()) + 1))
-    for repeat in range(REPEATS):
+    for repeat in range(repeats):
         fold = _folds(y, seed + repeat)
         for number in range(FOLDS):
             out = fold == number
             head = LogisticRegression(C=C, max_iter=200, tol=1e-3)
             head.fit(x[~out & kept], y[~out & kept])
             likely[np.ix_(out, head.classes_)] += head.predict_proba(x[out])
-    shares: Floats = likely / REPEATS
+    shares: Floats = likely / repeats
     return shares
 
 
@@ -212,7 +218,7 @@ def _sensitivity(x: Floats, y: Whole, suspect: Flags, draw: np.random.Generator)
         changed[chosen] = (y[chosen] + draw.integers(1, int(y.max()) + 1, size)) % (y.max() + 1)
         if len(np.unique(changed)) <= int(y.max()):  # a label would be gone: nothing is told
             continue
-        found = _doubts(_judge(x, changed, int(draw.integers(1 << 30)))[0], changed)[0]
+        found = _doubts(_judge(x, changed, int(draw.integers(1 << 30))), changed)[0]
         hits += int(found[chosen].sum())
         planted += size
     return hits, max(planted, 1)
