@@ -75,11 +75,21 @@ def contradictions(
     judged = both >= READ
     if not judged.any():
         return None
+    told[stated & _quoted(names, answers)] = 1.0
     doubt = np.where(judged, -np.log(np.clip(told, 1e-3, 1.0)), 0.0)
     suspect = ((told < DOUBT) & judged).any(axis=1)
     order = [int(i) for i in np.argsort(-doubt.sum(axis=1), kind="stable") if suspect[i]]
     facts = tuple(names[int(doubt[i].argmax())] for i in order)
     return Contradictions(tuple(order), facts, int(judged.sum()))
+
+
+def _quoted(names: Sequence[str], answers: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether an answer holds the value of a fact word for word."""
+    values = [" ".join(_KEY.split(name, maxsplit=1)[-1].strip(" ]").split()) for name in names]
+    folded = [" ".join(answer.casefold().split()) for answer in answers]
+    return np.array(
+        [[len(value) > 2 and value in answer for value in values] for answer in folded], dtype=bool
+    ).reshape(len(answers), len(names))
 
 
 def _facts(inputs: Sequence[str]) -> tuple[list[str], NDArray[np.bool_]]:

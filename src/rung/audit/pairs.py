@@ -16,6 +16,9 @@ from typing import NamedTuple
 from rung.task.duplicates import SIMILAR, normalised
 
 _GRAM = 5
+LOOSE, TIGHT = 0.6, 0.95
+"""Short texts that differ in one letter share few 5-grams: from `LOOSE` on, those that are `TIGHT`
+alike by edits count too."""
 LONGEST = 6_000
 """Characters of a text that are compared."""
 
@@ -50,16 +53,20 @@ def bare(text: str) -> str:
 
 
 def find_twins(texts: Sequence[str], least: float = SIMILAR) -> Twins:
-    """Equal texts (after `bare`), and every pair of others that is `least` similar."""
+    """Equal texts (after `bare`), and every pair of others that is `least` similar.
+
+    Or that a few edits make equal: see `LOOSE`.
+    """
     members: dict[str, list[int]] = defaultdict(list)
     for index, text in enumerate(texts):
         members[bare(text)].append(index)
     equal = tuple(tuple(own) for own in members.values() if len(own) > 1)
     firsts = [own[0] for own in members.values()]
-    pairs = similar_pairs([text[:LONGEST] for text in members], least)
+    plain = [text[:LONGEST] for text in members]
     near = [
         Near(min(firsts[a], firsts[b]), max(firsts[a], firsts[b]), likeness)
-        for a, b, likeness in pairs
+        for a, b, likeness in similar_pairs(plain, LOOSE)
+        if likeness >= least or _edited(plain[a], plain[b])
     ]
     return Twins(equal, tuple(sorted(near, key=lambda n: (-n.similarity, n.first, n.second))))
 
@@ -93,6 +100,12 @@ def similar_pairs(texts: Sequence[str], least: float) -> list[tuple[int, int, fl
         for gram in prefix:
             index[gram].append(i)
     return found
+
+
+def _edited(first: str, second: str) -> bool:
+    from rapidfuzz.distance import Levenshtein
+
+    return bool(Levenshtein.normalized_similarity(first, second, score_cutoff=TIGHT) >= TIGHT)
 
 
 def _grams(text: str) -> frozenset[str]:
