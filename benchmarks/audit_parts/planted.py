@@ -153,7 +153,7 @@ def moved_labels(embeddings: Embeddings) -> dict[str, Any]:
     x = embeddings.of([row["input"] for row in data]).astype(float)
     main = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)[0]
     runs = dict.fromkeys(("nothing moves", "topics move"), 100)
-    runs |= dict.fromkeys(("a tenth is labelled anew", "a twentieth is labelled anew"), 20)
+    runs |= dict.fromkeys(("one label in ten is renamed later on", "half of it is renamed"), 20)
     alarms = dict.fromkeys(runs, 0)
     with threadpool_limits(1):
         calm = moving.unexplained(x, y, 0)
@@ -165,9 +165,9 @@ def moved_labels(embeddings: Embeddings) -> dict[str, Any]:
                     when = when + 0.5 * (main[:, 1] > 0) + 0.3 * (main[:, 2] > 0)
                 period = moving.later(list(when))
                 left = calm
-                if name.endswith("anew"):
-                    half = 1.0 if "tenth" in name else 0.5
-                    moved = (labels == "billing") & (period == 1) & (draw.random(len(y)) < half)
+                if name.endswith(("later on", "renamed")):
+                    part = 0.5 if "half" in name else 1.0
+                    moved = (labels == "billing") & (period == 1) & (draw.random(len(y)) < part)
                     given = np.where(moved, list(names).index("care-leasing"), y)
                     left = moving.unexplained(x, given, seed)
                 products = left * moving.unexplained(x, period, seed + 1)[:, 1:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ def measure(folder: Path) -> list[dict[str, Any]]:
     found = []
     for source in sorted(path for path in DATA.iterdir() if path.is_dir()):
         found.append(_audit(source.name, lambda s=source: _task_folder(s, folder), folder))
+        print(f"audited {source.name}", file=sys.stderr)
     for name in SHIPPED:
         home = ROOT / "examples" / "aarlund" / name
         found.append(_audit(name, lambda h=home: h, folder))

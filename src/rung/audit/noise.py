@@ -1,8 +1,9 @@
 """Which labels look wrong, and how many are: confident learning on out-of-sample probabilities.
 
 Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR
-70 (2021): an example is suspect where a label other than its own is predicted with at least the
-mean probability that this label's own examples get. The probabilities are those of a linear head
+70 (2021): an example counts where a label other than its own is predicted with at least the mean
+probability that this label's own examples get; as many examples as count are suspect, those whose
+own label is least likely beside another. The probabilities are those of a linear head
 and of the nearest neighbours, both fitted without the example, and fitted again without the
 suspects of the first round. Pure: vectors and labels in, suspects out.
 """
@@ -126,16 +127,21 @@ def find(vectors: Vectors, labels: NDArray[np.str_], seed: int) -> Noise | None:
 
 
 def _doubts(likely: Floats, y: Whole) -> tuple[Flags, Floats, Whole]:
-    """Suspects, margins, and the likeliest other label."""
+    """Suspects, margins, and the likeliest other label.
+
+    Confident learning says how many labels look wrong; the margin says which ones.
+    """
     rows = np.arange(len(y))
     own = likely[rows, y]
     typical = np.array([likely[y == k, k].mean() for k in range(likely.shape[1])])
     confident = np.where(likely >= typical, likely, -1.0)
-    best = confident.argmax(axis=1)
+    count = int(((confident.max(axis=1) >= 0) & (confident.argmax(axis=1) != y)).sum())
     others = likely.copy()
     others[rows, y] = -1.0
-    suspect = (confident.max(axis=1) >= 0) & (best != y)
-    return suspect, others.max(axis=1) - own, others.argmax(axis=1)
+    margin = others.max(axis=1) - own
+    suspect = np.zeros(len(y), dtype=bool)
+    suspect[np.argsort(-margin, kind="stable")[:count]] = True
+    return suspect, margin, others.argmax(axis=1)
 
 
 def _judge(x: Floats, y: Whole, seed: int) -> Floats:

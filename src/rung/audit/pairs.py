@@ -19,6 +19,8 @@ _GRAM = 5
 LOOSE, TIGHT = 0.6, 0.95
 """Short texts that differ in one letter share few 5-grams: from `LOOSE` on, those that are `TIGHT`
 alike by edits count too."""
+SHORT = 150
+"""Characters of such a text."""
 LONGEST = 6_000
 """Characters of a text that are compared."""
 
@@ -63,10 +65,14 @@ def find_twins(texts: Sequence[str], least: float = SIMILAR) -> Twins:
     equal = tuple(tuple(own) for own in members.values() if len(own) > 1)
     firsts = [own[0] for own in members.values()]
     plain = [text[:LONGEST] for text in members]
+    pairs = {(a, b): likeness for a, b, likeness in similar_pairs(plain, least)}
+    short = [i for i, text in enumerate(plain) if len(text) <= SHORT]
+    for a, b, likeness in similar_pairs([plain[i] for i in short], LOOSE):
+        if _edited(plain[short[a]], plain[short[b]]):
+            pairs[short[a], short[b]] = likeness
     near = [
         Near(min(firsts[a], firsts[b]), max(firsts[a], firsts[b]), likeness)
-        for a, b, likeness in similar_pairs(plain, LOOSE)
-        if likeness >= least or _edited(plain[a], plain[b])
+        for (a, b), likeness in pairs.items()
     ]
     return Twins(equal, tuple(sorted(near, key=lambda n: (-n.similarity, n.first, n.second))))
 

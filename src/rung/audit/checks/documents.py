@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import defaultdict
 from typing import NamedTuple
 
 from rung.audit.base import Found, skip, these
 from rung.audit.material import Material
-from rung.audit.pairs import Twins, bare, find_twins, similar_pairs
+from rung.audit.pairs import bare, similar_pairs
 from rung.records import Flag
+from rung.task.duplicates import SIMILAR, normalised
 from rung.task.types import Document
 
 ALIKE = 0.5
 """Likeness from which two documents of the same title are versions of one another."""
+MOST_OF_A_TITLE = 20
 MOST_CHANGED = 0.4
 """Of a sentence, more changed words than this make it another sentence."""
 SOURCE = "our own: what stands in two versions is answered by chance"
@@ -38,10 +41,9 @@ def check(material: Material) -> Found:
     docs, source = material.task.documents, material.task.source
     if not docs:
         return skip("the task has no documents")
-    twins = find_twins([doc.text for doc in docs])
     flags = (
         _empty(source.empty_documents if source is not None else ()),
-        _twice(docs, twins),
+        _twice(docs),
         _contradictory(docs, versions(docs)),
     )
     return Found(tuple(flag for flag in flags if flag is not None))
@@ -62,8 +64,14 @@ def _empty(ids: tuple[str, ...]) -> Flag | None:
     )
 
 
-def _twice(docs: tuple[Document, ...], twins: Twins) -> Flag | None:
-    again = [i for group in twins.equal for i in group[1:]]
+def _twice(docs: tuple[Document, ...]) -> Flag | None:
+    seen: set[str] = set()
+    again = []
+    for i, doc in enumerate(docs):
+        text = normalised(doc.text)
+        if text in seen:
+            again.append(i)
+        seen.add(text)
     if not again:
         return None
     return Flag(
@@ -100,13 +108,17 @@ def _contradictory(docs: tuple[Document, ...], pairs: list[Contradiction]) -> Fl
 def versions(docs: tuple[Document, ...]) -> list[Contradiction]:
     """Documents of one subject that say something else, most sentences first.
 
-    One subject: the same title but for marks of version and date, and alike; or no titles at all
-    and nearly the same text.
+    One subject: the same title but for marks of version and date, and alike; where many documents
+    have one title, or none, nearly the same text.
     """
+    by_subject: dict[str, list[Document]] = defaultdict(list)
+    for doc in docs:
+        by_subject[subject(doc.title)].append(doc)
     found = []
-    for a, b, _ in similar_pairs([bare(doc.text)[:6_000] for doc in docs], ALIKE):
-        first, second = docs[a], docs[b]
-        if subject(first.title) == subject(second.title) and bare(first.text) != bare(second.text):
+    for title, own in by_subject.items():
+        least = ALIKE if title and len(own) <= MOST_OF_A_TITLE else SIMILAR
+        for a, b, _ in similar_pairs([bare(doc.text)[:6_000] for doc in own], least):
+            first, second = own[a], own[b]
             changed = differing(first.text, second.text)
             if changed:
                 found.append(Contradiction(first.id, second.id, changed))

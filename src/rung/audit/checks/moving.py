@@ -18,6 +18,7 @@ from rung.task.types import JsonValue, LabelsOutput
 
 FALSE_ALARMS = 0.01
 """Chance of a flag where nothing moves: the level of the test."""
+METHOD = "generalised covariance measure (Shah and Peters, Annals of Statistics 48, 2020)"
 DRAWS = 1_999
 FOLDS = 5
 FEWEST = 60
@@ -65,7 +66,7 @@ def _flag(field: str, p_value: float, examples: tuple[str, ...]) -> Flag:
         severity="warn",
         figure=round(p_value, 4),
         threshold=FALSE_ALARMS,
-        source=f"{'; '.join(titles(rule))}; generalised covariance measure (Shah and Peters, Annals of Statistics 48, 2020)",
+        source=f"{'; '.join(titles(rule))}; {METHOD}",
         text=(
             f"Inputs of the same kind are labelled otherwise in the later half (by meta.{field}): "
             f"p = {p_value:.4f} by a test with {FALSE_ALARMS:.0%} false alarms."
