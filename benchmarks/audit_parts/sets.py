@@ -62,7 +62,8 @@ def _task_folder(source: Path, folder: Path) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     kept = ROOT / "benchmarks" / "sets" / source.name
-    if kept.is_dir():
+    own = kept.is_dir() and ".rung/data" not in (kept / "rung.toml").read_text(encoding="utf-8")
+    if own:  # else its files have still to be cut: the whole set is looked at instead
         for path in kept.iterdir():
             if path.is_file():
                 text = path.read_text(encoding="utf-8")

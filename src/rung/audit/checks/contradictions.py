@@ -3,20 +3,64 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
+from statistics import median
+
+from rapidfuzz.distance import Levenshtein
 
 from rung.audit.base import NOTHING, Found, percent, these
 from rung.audit.material import Material
 from rung.records import Flag
+from rung.task.types import TextOutput
 
 WARNS = 0.01
 """Share of all examples from which contradictions are more than a slip."""
-_NUMBER = re.compile(r"\d+")
-_TURNS = frozenset({"not", "no", "never", "without", "except", "un", "nicht", "kein", "pas", "non"})
+SHORT_ANSWER = 8
+"""Words of the middle answer up to which a text is a fact rather than a piece of writing."""
+TYPO = 0.7
+SMALL = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "my",
+        "your",
+        "our",
+        "this",
+        "that",
+        "is",
+        "are",
+        "was",
+        "do",
+        "does",
+        "did",
+        "to",
+        "of",
+        "for",
+        "in",
+        "on",
+        "at",
+        "it",
+        "i",
+        "you",
+        "we",
+        "and",
+        "please",
+        "hi",
+        "hello",
+        "hey",
+        "thanks",
+        "just",
+        "so",
+    ]
+)
+_WORD = re.compile(r"\w+")
 
 
 def check(material: Material) -> Found:
-    """`contradictory-duplicates`: equal inputs; and nearly equal ones that share every number."""
+    """`contradictory-duplicates`: equal inputs; and nearly equal ones that say the same."""
+    if not material.rows:
+        return NOTHING
     exact, near = equal(material), nearly(material)
     rows = [i for group in exact for i in group]
     if not exact and not near:
@@ -50,6 +94,8 @@ def check(material: Material) -> Found:
 
 def equal(material: Material) -> list[tuple[int, ...]]:
     """Groups of rows whose inputs are equal and whose answers are not; evenest ones first."""
+    if not _closed(material):
+        return []
     same = material.same_answer
     found = [
         group
@@ -60,10 +106,7 @@ def equal(material: Material) -> list[tuple[int, ...]]:
 
 
 def nearly(material: Material) -> list[tuple[int, int]]:
-    """Pairs of rows that are nearly equal, numbers included, and have different answers.
-
-    Where the one has a word of denial that the other lacks, they say different things.
-    """
+    """Pairs of rows that say the same in nearly the same words, with different answers."""
     if not _closed(material):
         return []
     same, inputs = material.same_answer, material.inputs
@@ -71,7 +114,7 @@ def nearly(material: Material) -> list[tuple[int, int]]:
         (near.first, near.second)
         for near in material.twins.near
         if same[near.first] != same[near.second]
-        and _said(inputs[near.first]) == _said(inputs[near.second])
+        and _say_the_same(inputs[near.first], inputs[near.second])
     ]
 
 
@@ -81,18 +124,29 @@ def most_common(material: Material, group: tuple[int, ...]) -> int:
 
 
 def _closed(material: Material) -> bool:
-    """Whether different answers to like inputs are a fault: free text may be put in many ways."""
-    if material.task.output.kind == "labels":
+    """Whether different answers to like inputs are a fault: long texts may be put in many ways."""
+    if not isinstance(material.task.output, TextOutput):
         return True
-    groups: dict[bool, int] = defaultdict(int)
-    for group in material.twins.equal:
-        groups[len({material.same_answer[i] for i in group}) > 1] += 1
-    return groups[False] > groups[True]
+    return median(len(text.split()) for text in material.answer_texts) <= SHORT_ANSWER
 
 
-def _said(text: str) -> tuple[list[str], frozenset[str]]:
-    """What must agree for two like texts to say the same: numbers, and words of denial."""
-    return _NUMBER.findall(text), _TURNS & set(re.findall(r"[a-z]+", text.casefold()))
+def _say_the_same(first: str, second: str) -> bool:
+    """Whether two like texts differ in typing errors, endings and small words at most.
+
+    Another number, a denial or another word of weight makes it another question.
+    """
+    ours, theirs = (
+        Counter(_WORD.findall(first.casefold())),
+        Counter(_WORD.findall(second.casefold())),
+    )
+    gone = sorted(word for word in (ours - theirs).elements() if word not in SMALL)
+    came = sorted(word for word in (theirs - ours).elements() if word not in SMALL)
+    if len(gone) != len(came):
+        return False
+    return all(
+        not (set(a + b) & set("0123456789")) and Levenshtein.normalized_similarity(a, b) >= TYPO
+        for a, b in zip(gone, came, strict=True)
+    )
 
 
 def _in_test(material: Material, rows: list[int]) -> bool:

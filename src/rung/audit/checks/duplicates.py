@@ -32,9 +32,9 @@ def check(material: Material) -> Found:
             threshold=WARNS,
             source="our own: a repeated test example is counted as if it were a new one",
             text=(
-                f"{these(len(exact), 'example')} repeat an earlier one and "
-                f"{these(len(near), 'pair')} differ in little, {percent(share)} of the test "
-                "examples among them."
+                f"{these(len(exact), 'repeat')} of an earlier example and "
+                f"{these(len(near), 'pair')} that differ in little: {percent(share)} of the test "
+                "examples are such."
             ),
             advice=(
                 "Take repeats out of the test examples, or name what they share as [task] cluster; "

@@ -26,18 +26,23 @@ def check(material: Material) -> Found:
         return NOTHING
     absent = [label for n, label in small if n == 0]
     shown = ", ".join(f"{label!r} ({n})" for n, label in small[:8])
-    said = [
-        f"{len(small)} of {len(output.labels)} labels have fewer than {fewest} training examples"
-        f"{': ' if shown else ''}{shown}{' …' if len(small) > 8 else ''}"
-    ]
+    said = []
+    if small:
+        said.append(
+            f"{len(small)} of {len(output.labels)} labels have fewer than {fewest} training "
+            f"examples: {shown}{' …' if len(small) > 8 else ''}"
+        )
     if unseen:
-        said.append(f"{len(unseen)} have no test example, so nothing is said of them")
+        said.append(
+            f"{len(unseen)} of {len(output.labels)} labels have no test example, so nothing is "
+            "said of them"
+        )
     return one(
         Flag(
             id="small-classes",
             severity="warn" if absent or unseen else "info",
-            figure=min((n for n, _ in small), default=fewest),
-            threshold=fewest,
+            figure=min((n for n, _ in small), default=0),
+            threshold=fewest if small else 1,
             source="; ".join(titles(rule)),
             text="; ".join(said) + ".",
             advice="Add examples of these labels, or merge labels that need no telling apart.",

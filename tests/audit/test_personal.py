@@ -1,0 +1,67 @@
+"""What has the form of personal data, and what only looks like it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rung.audit.personal import find, iban, luhn, redacted, redacted_value
+
+HOLDS = [
+    ("write to jo.doe+x@mail.firm.example today", "[email]"),
+    ("card 4111 1111 1111 1111 exp 12/27", "[card]"),
+    ("IBAN DE89 3704 0044 0532 0130 00 please", "[account]"),
+    ("call +49 (0)30 1234 5678", "[phone]"),
+    ("call (555) 123-4567", "[phone]"),
+    ("ssn 123-45-6789", "[ssn]"),
+    ("AKIAIOSFODNN7EXAMPLE", "[key]"),
+    ("ghp_" + "a1B2" * 9, "[key]"),
+    ("password: hunter2!x", "[password]"),
+    ("-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----", "[private key]"),
+]
+HOLDS_NONE = [
+    "order 4111 1111 1111 1112 is late",  # fails Luhn
+    "DE89 3704 0044 0532 0130 01",  # fails mod 97
+    "password: reset needed",
+    "my secret is safe",
+    "version 1.2.3.4 of 2024-05-01",
+    "scp user@host:/path file",
+    "in 1999-2000 about 1,234,567.89",
+    "serial 000-00-0000",
+    "0000 0000 0000 0000",
+    "see RFC 1234-567-8901-2",
+]
+
+
+@pytest.mark.parametrize(("text", "mark"), HOLDS)
+def test_it_is_found_and_replaced(text: str, mark: str) -> None:
+    assert mark in redacted(text) and len(find(text)) == 1
+
+
+@pytest.mark.parametrize("text", HOLDS_NONE)
+def test_what_only_looks_like_it_stays(text: str) -> None:
+    assert redacted(text) == text
+
+
+@given(st.text())
+def test_redacting_twice_changes_nothing_more(text: str) -> None:
+    assert redacted(redacted(text)) == redacted(text)
+
+
+@given(st.integers(10**14, 10**15 - 1))
+def test_one_check_digit_in_ten_is_right(body: int) -> None:
+    assert sum(luhn(f"{body}{digit}") for digit in range(10)) == 1
+
+
+@given(st.integers(0, 10**18 - 1), st.integers(1, 96))
+def test_an_account_with_another_check_number_is_none(body: int, off: int) -> None:
+    check = 98 - int(f"{body:018}131400") % 97
+    assert iban(f"DE{check:02}{body:018}")
+    other = (check - 2 + off) % 97 + 2
+    assert not iban(f"DE{other:02}{body:018}")
+
+
+def test_values_inside_json_are_redacted_and_keys_stay() -> None:
+    value = {"a@b.example": ["a@b.example", 4111111111111111, None]}
+    assert redacted_value(value) == {"a@b.example": ["[email]", 4111111111111111, None]}
