@@ -8,6 +8,7 @@ now and then; an audit that says "no leak" must not.
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from typing import NamedTuple
 from rung.task.duplicates import SIMILAR, normalised
 
 _GRAM = 5
+_NUMBER = re.compile(r"\d+")
 LOOSE, TIGHT = 0.6, 0.95
 """Short texts that differ in one letter share few 5-grams: from `LOOSE` on, those that are `TIGHT`
 alike by edits count too."""
@@ -52,6 +54,11 @@ def bare(text: str) -> str:
     plain = unicodedata.normalize("NFKD", normalised(text))
     kept = "".join(c if c.isalnum() else " " for c in plain if not unicodedata.combining(c))
     return " ".join(kept.split()) or normalised(text)
+
+
+def numbers(text: str) -> list[str]:
+    """The numbers of a text in order: like texts with other numbers share a template."""
+    return _NUMBER.findall(text)
 
 
 def find_twins(texts: Sequence[str], least: float = SIMILAR) -> Twins:
@@ -109,6 +116,9 @@ def similar_pairs(texts: Sequence[str], least: float) -> list[tuple[int, int, fl
 
 
 def _edited(first: str, second: str) -> bool:
+    """Whether a few letters were changed; another number is another thing."""
+    if numbers(first) != numbers(second):
+        return False
     from rapidfuzz.distance import Levenshtein
 
     return bool(Levenshtein.normalized_similarity(first, second, score_cutoff=TIGHT) >= TIGHT)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from rung.audit.base import Found, percent, these
 from rung.audit.material import Material
-from rung.audit.pairs import bare
+from rung.audit.pairs import bare, numbers
 from rung.records import Flag
 
 SOURCE = "our own: an example that was seen in training says nothing about new ones"
 WARNS = 0.01
 BLOCKS = 0.5
 """Share of the test examples from which the score would mostly say what was remembered."""
+Likeness = Literal["exact", "near", "template"]
+"""template: nearly the same but for a number."""
 _ORDER = {"train": 0, "dev": 1, "test": 2}
 _TELLING = 40
 """Characters of an input below which finding it in a document means nothing."""
@@ -53,18 +55,21 @@ def earlier(material: Material) -> list[Leak]:
     return sorted(found.values(), key=lambda leak: (not leak.exact, leak.earlier))
 
 
-def given_away(material: Material) -> dict[int, bool]:
-    """Rows that stand in an earlier split too, and whether word for word."""
+def given_away(material: Material) -> dict[int, Likeness]:
+    """Rows that stand in an earlier split too, and how, the plainest first."""
     split = [_ORDER.get(row.part, -1) for row in material.rows]
-    found: dict[int, bool] = {}
+    found: dict[int, Likeness] = {}
     for group in material.twins.equal:
         first = min(split[i] for i in group)
-        found.update({i: True for i in group if split[i] > first >= 0})
+        found.update({i: "exact" for i in group if split[i] > first >= 0})
     for a, b in _near_rows(material):
         first, second = sorted((a, b), key=lambda i: (split[i], i))
-        if split[second] > split[first] >= 0:
-            found.setdefault(second, False)
-    return dict(sorted(found.items(), key=lambda item: (not item[1], item[0])))
+        if split[second] > split[first] >= 0 and found.get(second) != "exact":
+            same = numbers(material.inputs[a]) == numbers(material.inputs[b])
+            if same or second not in found:
+                found[second] = "near" if same else "template"
+    rank = ("exact", "near", "template")
+    return dict(sorted(found.items(), key=lambda item: (rank.index(item[1]), item[0])))
 
 
 def _near_rows(material: Material) -> Iterator[tuple[int, int]]:
@@ -84,10 +89,10 @@ def _between(material: Material) -> Flag | None:
     tested = [row for row in found if material.rows[row].part == "test"]
     tests = sum(row.part == "test" for row in material.rows)
     share = len(tested) / tests if tests else 0.0
-    near = sum(not found[row] for row in tested)
-    kept = near / tests if tests else 0.0
-    exact = sum(found.values())
-    severity = "block" if kept >= BLOCKS else "warn" if share >= WARNS else "info"
+    near = sum(found[row] != "exact" for row in tested)
+    remembered = sum(found[row] == "near" for row in tested) / tests if tests else 0.0
+    exact = sum(how == "exact" for how in found.values())
+    severity = "block" if remembered >= BLOCKS else "warn" if share >= WARNS else "info"
     return Flag(
         id="leakage",
         severity=severity,
