@@ -99,7 +99,6 @@ def _judge(vectors: Any, labels: Any, wrong: Any) -> dict[str, Any]:
     order = result.order()
     share, low, high, _ = result.share(np.ones(len(labels), dtype=bool))
     truth = float(wrong.mean())
-    rival, ranked = _cleanlab(vectors, labels)
     size = len(order)
     return {
         "truth": truth,
@@ -107,15 +106,26 @@ def _judge(vectors: Any, labels: Any, wrong: Any) -> dict[str, Any]:
         "listed": float(size),
         "precision": _share(wrong[order]),
         "recall": float(wrong[order].sum() / wrong.sum()),
-        "cleanlab_precision_there": _share(wrong[ranked[:size]]),
-        "cleanlab_recall_there": float(wrong[ranked[:size]].sum() / wrong.sum()),
-        "cleanlab_listed": float(rival.sum()),
-        "cleanlab_precision": _share(wrong[rival]),
-        "cleanlab_recall": float(wrong[rival].sum() / wrong.sum()),
+        **_rival(vectors, labels, wrong, size),
         "ceiling": 1 - share,
         "ceiling_low": 1 - high,
         "ceiling_high": 1 - low,
         "covers": 1 - high <= 1 - truth <= 1 - low,
+    }
+
+
+def _rival(vectors: Any, labels: Any, wrong: Any, size: int) -> dict[str, float]:
+    """Cleanlab at the length of our list, and at its own; nothing where it is not installed."""
+    try:
+        listed, ranked = _cleanlab(vectors, labels)
+    except ModuleNotFoundError:
+        return {}
+    return {
+        "cleanlab_precision_there": _share(wrong[ranked[:size]]),
+        "cleanlab_recall_there": float(wrong[ranked[:size]].sum() / wrong.sum()),
+        "cleanlab_listed": float(listed.sum()),
+        "cleanlab_precision": _share(wrong[listed]),
+        "cleanlab_recall": float(wrong[listed].sum() / wrong.sum()),
     }
 
 

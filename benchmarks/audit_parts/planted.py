@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -182,16 +184,49 @@ def personal_data() -> dict[str, Any]:
     texts = [
         row["input"] for name in ("banking77", "wiki-docs-qa", "tldr-cli") for row in rows(name)
     ]
-    made = {kind: maker for kind, maker in _MAKERS.items()}
-    found = dict.fromkeys(made, 0)
-    clean = 0
-    for kind, maker in made.items():
+    rival = _presidio()
+    found, theirs = dict.fromkeys(_MAKERS, 0), dict.fromkeys(_MAKERS, 0)
+    for kind, maker in _MAKERS.items():
         for _ in range(100):
             secret = maker(draw)
             text = f"{draw.choice(texts)} My details: {secret}, thanks."
             found[kind] += bool(find(text)) and secret not in redacted(text)
-    clean = sum(bool(find(text)) for text in texts)
-    return {"found_of_100": found, "texts": len(texts), "found_in_texts_as_they_are": clean}
+            if rival is not None:
+                theirs[kind] += _covers(rival(text), text.index(secret), len(secret))
+    said = {
+        "found_of_100": found,
+        "texts": len(texts),
+        "found_in_texts_as_they_are": sum(bool(find(text)) for text in texts),
+    }
+    if rival is None:
+        return {**said, "presidio": "not installed"}
+    there = sum(bool(rival(text)) for text in texts)
+    return {**said, "presidio_of_100": theirs, "presidio_in_texts_as_they_are": there}
+
+
+def _covers(spans: list[tuple[int, int]], start: int, size: int) -> bool:
+    """A country code or an area code more or less is no difference."""
+    return any(a <= start + 3 and b >= start + size - 1 for a, b in spans)
+
+
+def _presidio() -> Callable[[str], list[tuple[int, int]]] | None:
+    """Presidio's patterns without a language model, which has to be downloaded."""
+    try:
+        import spacy
+        from presidio_analyzer import AnalyzerEngine
+        from presidio_analyzer.nlp_engine import SpacyNlpEngine
+    except ModuleNotFoundError:
+        return None
+    logging.disable(logging.ERROR)
+    engine = SpacyNlpEngine(models=[{"lang_code": "en", "model_name": "blank"}])
+    engine.nlp = {"en": spacy.blank("en")}
+    analyzer = AnalyzerEngine(nlp_engine=engine, supported_languages=["en"])
+
+    def find_spans(text: str) -> list[tuple[int, int]]:
+        found = analyzer.analyze(text, language="en", score_threshold=0.4)
+        return [(one.start, one.end) for one in found]
+
+    return find_spans
 
 
 def _digits(draw: random.Random, n: int) -> str:

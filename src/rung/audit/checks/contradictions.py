@@ -133,20 +133,22 @@ def _closed(material: Material) -> bool:
 def _say_the_same(first: str, second: str) -> bool:
     """Whether two like texts differ in typing errors, endings and small words at most.
 
-    Another number, a denial or another word of weight makes it another question.
+    Another number, another order or another word of weight makes it another question.
     """
-    ours, theirs = (
-        Counter(_WORD.findall(first.casefold())),
-        Counter(_WORD.findall(second.casefold())),
+    ours, theirs = _weighty(first), _weighty(second)
+    return len(ours) == len(theirs) and all(
+        a == b
+        or (
+            a[:2] == b[:2]
+            and not set(a + b) & set("0123456789")
+            and Levenshtein.normalized_similarity(a, b) >= TYPO
+        )
+        for a, b in zip(ours, theirs, strict=True)
     )
-    gone = sorted(word for word in (ours - theirs).elements() if word not in SMALL)
-    came = sorted(word for word in (theirs - ours).elements() if word not in SMALL)
-    if len(gone) != len(came):
-        return False
-    return all(
-        not (set(a + b) & set("0123456789")) and Levenshtein.normalized_similarity(a, b) >= TYPO
-        for a, b in zip(gone, came, strict=True)
-    )
+
+
+def _weighty(text: str) -> list[str]:
+    return [word for word in _WORD.findall(text.casefold()) if word not in SMALL]
 
 
 def _in_test(material: Material, rows: list[int]) -> bool:
