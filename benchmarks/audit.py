@@ -3,8 +3,8 @@
     python benchmarks/audit.py [--json] [--only labels,texts,planted,breadth,sets] [--keep DIR]
 
 No chat model is called. Needs ../shared/data and the embedded embedder; for the comparisons, the
-dependency group `rivals` (cleanlab, presidio). About four minutes on one core, most of them embedding; `--keep` holds
-the vectors for the next time.
+dependency group `rivals` (cleanlab, presidio). About ten minutes on one core, most of them
+embedding; `--keep` holds the vectors for the next time.
 """
 
 from __future__ import annotations

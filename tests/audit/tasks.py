@@ -213,5 +213,5 @@ def material(task: Task, *, embedded: bool = True, **how: Any) -> Material:
     """What the checks see, with vectors of hashed words."""
     made = Material(task, **{"windows": LOCAL, **how})
     if embedded:
-        asyncio.run(made.embed(ScriptedEmbedder()))
+        asyncio.run(made.embed(ScriptedEmbedder(dimension=128)))
     return made

@@ -84,6 +84,7 @@ def test_an_audit_names_every_check_and_puts_the_gravest_first(seen: Material) -
     assert len({flag.id for flag in first.flags}) == len(first.flags)
 
 
+@pytest.mark.slow
 def test_an_audit_is_repeatable() -> None:
     assert audit(material(noisy())) == audit(material(noisy()))
 

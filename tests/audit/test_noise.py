@@ -52,6 +52,7 @@ def test_what_cannot_be_judged_is_not() -> None:
     assert blind is not None and not blind.informed and not blind.suspect.any()
 
 
+@pytest.mark.slow
 def test_the_same_data_gives_the_same_suspects_in_any_order_of_names() -> None:
     x, y = blobs(4)
     changed, _ = spoiled(y, 0.1, 4)

@@ -88,6 +88,9 @@ class Climber:
         audited = await audit_of(self.tools)
         if not self.options.anyway:
             refuse(audited)
+        grave = [flag.id for flag in audited.flags if flag.severity != "info"]
+        if grave:
+            self.observer.note(f"red flags: {', '.join(grave)} (`rung audit` says more)")
         rungs = await self.plan()
         self.observer.planned(rungs)
         keys = [r.candidate.key for r in rungs]
