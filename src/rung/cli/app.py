@@ -34,6 +34,8 @@ USER_ERROR = 2
 INTERRUPTED = 130
 
 Folder = Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")]
+Exhaustive = Annotated[bool, typer.Option("--exhaustive", help="Ask every candidate everything.")]
+Anyway = Annotated[bool, typer.Option("--anyway", help="Climb although the audit says stop.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -50,15 +52,13 @@ def version(
 
 
 @app.command()
-def climb(
+def climb(  # noqa: PLR0913 - one parameter an option
     folder: Folder,
     budget: Annotated[float | None, typer.Option(help="Most USD to spend.")] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Techniques to try, such as --only rag.")
     ] = None,
-    exhaustive: Annotated[
-        bool, typer.Option("--exhaustive", help="Ask every candidate everything.")
-    ] = False,
+    exhaustive: Exhaustive = False,
     learning_curve: Annotated[
         bool, typer.Option(help="Tuned but not enough: say whether more examples would help.")
     ] = False,
@@ -68,9 +68,7 @@ def climb(
     mode: Annotated[
         str, typer.Option(help="What a PASS speaks of: traffic, fast, replay, suite.")
     ] = "traffic",
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="Climb although the audit says stop.")
-    ] = False,
+    anyway: Anyway = False,
     as_json: Json = False,
 ) -> None:
     """Climb the ladder and name the cheapest technique that is good enough."""
