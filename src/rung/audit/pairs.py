@@ -18,7 +18,7 @@ from rung.task.duplicates import SIMILAR, normalised
 
 _GRAM = 5
 _NUMBER = re.compile(r"\d+")
-LOOSE, TIGHT = 0.6, 0.95
+LOOSE, TIGHT = 0.7, 0.95
 """Short texts that differ in one letter share few 5-grams: from `LOOSE` on, those that are `TIGHT`
 alike by edits count too."""
 SHORT = 150
