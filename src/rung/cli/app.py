@@ -75,8 +75,9 @@ def climb(  # noqa: PLR0913 - one parameter an option
     from rich.console import Console
 
     from rung.cli.live import LiveLadder
-    from rung.climbing import ClimbOptions
+    from rung.climbing import ClimbOptions, Several
     from rung.climbing import climb as climb_task
+    from rung.climbing.journal import Journal
     from rung.report.html import write_report
     from rung.report.terminal import show
     from rung.task.load import load_task
@@ -92,9 +93,11 @@ def climb(  # noqa: PLR0913 - one parameter an option
     )
     task = load_task(folder)
     console = Console(stderr=as_json)
-    with LiveLadder(console, task.target.score) as live:
-        result = climb_task(task, options, live)
-    run_folder = (task.root or folder) / ".rung" / "runs" / result.run
+    kept = (task.root or folder) / ".rung"
+    with LiveLadder(console, task.target.score) as live, Journal(task, kept) as journal:
+        result = climb_task(task, options, Several(live, journal))
+        journal.finished(result)
+    run_folder = kept / "runs" / result.run
     report = write_report(run_folder, task)
     if as_json:
         typer.echo(result.model_dump_json(indent=1))

@@ -29,3 +29,40 @@ class Observer:
 
     def note(self, text: str) -> None:
         """Something a reader should know."""
+
+
+class Several(Observer):
+    """Tells everything to each of some observers, in their order."""
+
+    def __init__(self, *listening: Observer) -> None:
+        self.listening = listening
+
+    def planned(self, rungs: Sequence[Planned]) -> None:
+        """To each."""
+        for one in self.listening:
+            one.planned(rungs)
+
+    def phase(self, key: str, name: str, total: int) -> None:
+        """To each."""
+        for one in self.listening:
+            one.phase(key, name, total)
+
+    def attempt(self, attempt: Attempt) -> None:
+        """To each."""
+        for one in self.listening:
+            one.attempt(attempt)
+
+    def tuning(self, key: str, stage: str, share: float) -> None:
+        """To each."""
+        for one in self.listening:
+            one.tuning(key, stage, share)
+
+    def result(self, row: CandidateResult) -> None:
+        """To each."""
+        for one in self.listening:
+            one.result(row)
+
+    def note(self, text: str) -> None:
+        """To each."""
+        for one in self.listening:
+            one.note(text)

@@ -49,6 +49,16 @@ class ClimbOptions:
     today: date | None = None
     """Date of the prices; the present day when left out."""
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """These options as `rung climb` takes them; what only code can give has no flag."""
+        found = [] if self.budget_usd is None else ["--budget", f"{self.budget_usd:g}"]
+        for technique in self.only:
+            found += ["--only", technique]
+        found += ["--exhaustive"] if self.everything else []
+        found += ["--learning-curve"] if self.learning_curve else []
+        return (*found, *(["--mode", self.mode] if self.mode != "traffic" else []))
+
 
 class Tools:
     """Opens lazily: a climb whose answers are all cached loads no weights."""

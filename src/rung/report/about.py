@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -77,7 +78,7 @@ def about(run: FinishedRun, task: Task | None) -> About:
             (r.key, json.dumps(r.candidate.model_dump(mode="json"), indent=1, ensure_ascii=False))
             for r in result.candidates
         ),
-        command=f"rung climb {folder}",
+        command=shlex.join(["rung", "climb", folder, *result.flags]),
     )
 
 
@@ -118,6 +119,7 @@ def flags(run: FinishedRun, task: Task | None) -> list[str]:
         found += [f"Price older than 90 days on the day of the run: {s}." for s in book.stale()]
     if run.unreadable:
         found.append(f"{run.unreadable} recorded attempts could not be read and are left out.")
+    found += run.problems
     if task is not None and task.fingerprint() != result.fingerprint:
         found.append("The task's files have changed since this run: texts may not be those asked.")
     if task is None:

@@ -82,7 +82,11 @@ def example_data(run: FinishedRun, task: Task | None) -> ExampleData:
         [named[r.key], clean(run.label(r)), r.technique, clean(r.key)]
         for r in run.result.candidates
     ]
+    causes = _causes(run)
+    for (split, name), row in zip(shown, rows, strict=False):
+        row.append(causes.index(found) if (found := cause_of(run, split, name)) else -1)
     data = {
+        "causes": [cause.replace("_", " ") for cause in causes],
         "candidates": candidates,
         "chosen": keys.index(c) if (c := run.result.verdict.choice) in keys else -1,
         "texts": texts.kept,
@@ -90,6 +94,19 @@ def example_data(run: FinishedRun, task: Task | None) -> ExampleData:
         "examples": rows,
     }
     return ExampleData(data, len(shown), len(order) - len(shown), texts.limit, texts.cut)
+
+
+def cause_of(run: FinishedRun, split: str, example_id: str) -> str | None:
+    """Why the diagnosed candidate failed an example; None where it did not, or was not probed."""
+    if run.diagnosis is None or run.diagnosis.split != split:
+        return None
+    found = run.diagnosis.examples.get(example_id)
+    return found.cause if found else None
+
+
+def _causes(run: FinishedRun) -> list[str]:
+    found = run.diagnosis
+    return sorted({f.cause for f in found.examples.values()}) if found else []
 
 
 def _examples(task: Task | None) -> dict[tuple[str, str], Example]:

@@ -13,6 +13,7 @@ from rung.decide.results import CandidateResult, RunResult
 from rung.errors import StoreError, UserError
 from rung.records import Attempt
 from rung.report import words
+from rung.report.diagnosis import DIAGNOSIS_FILE, Diagnosis, read_diagnosis
 
 RUN_FILE, ATTEMPTS_FILE = "run.json", "attempts.jsonl"
 
@@ -27,6 +28,10 @@ class FinishedRun:
     """sha256 of the files that were read."""
     unreadable: int = 0
     """Lines of `attempts.jsonl` that could not be read: a kill may cut the last one short."""
+    diagnosis: Diagnosis | None = None
+    """Why failures fail, where that was asked."""
+    problems: tuple[str, ...] = ()
+    """Files beside the run that had to be left out, a sentence each."""
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -71,7 +76,12 @@ def read_run(folder: Path) -> FinishedRun:
     hashes = {RUN_FILE: hashlib.sha256(plain).hexdigest()}
     if lines:
         hashes[ATTEMPTS_FILE] = hashlib.sha256(lines).hexdigest()
-    return FinishedRun(result, attempts, hashes, unreadable)
+    diagnosis, problem = read_diagnosis(folder)
+    if diagnosis is not None:
+        hashes[DIAGNOSIS_FILE] = hashlib.sha256((folder / DIAGNOSIS_FILE).read_bytes()).hexdigest()
+    return FinishedRun(
+        result, attempts, hashes, unreadable, diagnosis, (problem,) if problem else ()
+    )
 
 
 def _attempts(lines: bytes) -> tuple[tuple[Attempt, ...], int]:

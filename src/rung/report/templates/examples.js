@@ -2,14 +2,14 @@
 /* The examples table: filtered in memory, drawn a page at a time, text only ever as text. */
 (() => {
   const PAGE = 25;
-  const { candidates, chosen, texts, passages, examples } = JSON.parse(document.getElementById("data").textContent);
+  const { candidates, chosen, texts, passages, examples, causes } = JSON.parse(document.getElementById("data").textContent);
   const WORDS = { r: ["✓", "right"], p: ["◐", "partly"], w: ["✗", "wrong"], u: ["?", "unscored"], e: ["!", "no answer"], n: ["·", "not asked"] };
   const form = document.getElementById("filters");
   const table = document.getElementById("rows");
   const body = table.tBodies[0];
   const more = document.getElementById("more");
   const count = document.getElementById("count");
-  const [ID, SPLIT, INPUT, EXPECTED, GOLD, ANSWERS] = [0, 1, 2, 3, 4, 5];
+  const [ID, SPLIT, INPUT, EXPECTED, GOLD, ANSWERS, CAUSE] = [0, 1, 2, 3, 4, 5, 6];
   const lowered = new Map();
   const lower = (number) => {
     if (number < 0) return "";
@@ -45,6 +45,7 @@
 
   const fits = (example, filter, watched, needle) => {
     if (filter.split && example[SPLIT] !== filter.split) return false;
+    if (filter.cause && example[CAUSE] !== Number(filter.cause)) return false;
     const answers = example[ANSWERS];
     const looked = watched < 0 ? answers : [answers[watched]];
     const want = filter.outcome;
@@ -94,7 +95,7 @@
     const input = text(example[INPUT]);
     const excerpt = make("span", "excerpt", input.slice(0, 300) || text(example[ID]));
     excerpt.dir = "auto";
-    inside.append(excerpt, make("small", "", `${text(example[ID])} · ${example[SPLIT]}`));
+    inside.append(excerpt, make("small", "", [text(example[ID]), example[SPLIT], causes[example[CAUSE]]].filter(Boolean).join(" · ")));
     ask.append(inside);
     first.append(ask);
     const expected = make("td");
@@ -177,6 +178,17 @@
     button.addEventListener("click", () => {
       form.elements.outcome.value = button.dataset.show;
       form.elements.split.value = "test";
+      filtered();
+      document.getElementById("examples").scrollIntoView();
+    });
+  }
+  for (const button of document.querySelectorAll("[data-cause]")) {
+    const place = causes.indexOf(button.dataset.cause);
+    button.addEventListener("click", () => {
+      if (!form.elements.cause || place < 0) return;
+      form.reset();
+      form.elements.candidate.value = "-1";
+      form.elements.cause.value = String(place);
       filtered();
       document.getElementById("examples").scrollIntoView();
     });

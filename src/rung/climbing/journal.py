@@ -1,0 +1,242 @@
+"""A climb as other programs see it while it runs: `.rung/live.json`, and a lock that says it lives.
+
+The file is written whole a few times a second. Nothing of the climb rests on it: where it cannot
+be written, the climb goes on. Whether a climb runs is told by the lock, which the system drops
+however the process ends; a file alone would claim that a killed climb is still running.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from pydantic import Field, ValidationError
+
+from rung.climbing.observer import Observer
+from rung.climbing.rows import unmeasured
+from rung.decide.ladder import Planned
+from rung.decide.results import CandidateResult, RunResult
+from rung.errors import RungError
+from rung.evidence import interval
+from rung.records import Attempt
+from rung.task.types import Frozen, SplitName, Task
+
+try:
+    import fcntl
+except ImportError:  # no such locks on Windows: there a climb is never seen as running
+    fcntl = None  # type: ignore[assignment]
+
+LIVE_FILE, LOCK_FILE = "live.json", "live.lock"
+EVERY_S = 0.3
+"""Answers come fast: the file is written at most this often for them."""
+MOST_NOTES = 50
+LOCK_TRIES, LOCK_WAIT_S = 10, 0.02
+"""A reader holds the lock for an instant; a climb waits that long for it."""
+
+
+class Doing(Frozen):
+    """What a climb is busy with."""
+
+    key: str
+    phase: str
+    """fit, dev, test, latency, or a stage of training."""
+    done: int = 0
+    total: int = 0
+    """Answers; 0 where they are not counted."""
+    share: float | None = None
+    """Of training, in [0, 1]."""
+    score: float | None = None
+    low: float | None = None
+    high: float | None = None
+    """Mean score so far with its 95 % interval; None before the first score."""
+
+
+class Live(Frozen):
+    """A climb as it stands."""
+
+    task: str
+    metric: str
+    target: float
+    confidence: float
+    workload: dict[str, int]
+    sizes: dict[SplitName, int]
+    pid: int
+    started: str
+    updated: str = ""
+    rows: tuple[CandidateResult, ...] = ()
+    doing: Doing | None = None
+    spent_usd: float = 0.0
+    """Cost of all answers used, cached ones included at what they cost when they were made."""
+    answers: int = 0
+    notes: tuple[str, ...] = Field(default=(), max_length=MOST_NOTES)
+    ended: str | None = None
+    """sufficient, insufficient, undecided, interrupted, failed; None while it runs."""
+    problem: str = ""
+    run: str | None = None
+    """The finished run's folder below `.rung/runs`."""
+
+
+class Journal(Observer):
+    """Keeps `live.json` while a climb runs. A second climb of the same folder keeps silent."""
+
+    def __init__(self, task: Task, folder: Path) -> None:
+        self.folder = folder
+        self.live = Live(
+            task=task.name,
+            metric=task.target.metric,
+            target=task.target.score,
+            confidence=task.target.confidence,
+            workload=task.workload.model_dump(),
+            sizes={s: len(task.split(s)) for s in ("train", "dev", "test")},
+            pid=os.getpid(),
+            started=_now(),
+        )
+        self._lock: IO[bytes] | None = None
+        self._scores: list[float] = []
+        self._written = 0.0
+
+    def __enter__(self) -> Self:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _hold(self.folder / LOCK_FILE)
+        except OSError:
+            self._lock = None
+        self._write()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, RungError):
+            self._change(ended="failed", problem=str(error))
+        elif isinstance(error, Exception):
+            self._change(ended="failed", problem=type(error).__name__)
+        elif error is not None:
+            self._change(ended="interrupted")
+        if self._lock is not None:
+            self._lock.close()
+
+    def finished(self, result: RunResult) -> None:
+        """The verdict is in."""
+        rows = result.candidates
+        self._change(ended=result.verdict.status, run=result.run, rows=rows, doing=None)
+
+    def planned(self, rungs: Sequence[Planned]) -> None:
+        """The whole ladder, nothing tried yet."""
+        self._change(rows=tuple(unmeasured(r) for r in rungs))
+
+    def phase(self, key: str, name: str, total: int) -> None:
+        """A new phase; counts start again."""
+        self._scores = []
+        self._change(doing=Doing(key=key, phase=name, total=total))
+
+    def attempt(self, attempt: Attempt) -> None:
+        """One more answer."""
+        if attempt.score is not None:
+            self._scores.append(attempt.score)
+        doing = self.live.doing
+        if doing is not None:
+            doing = doing.model_copy(update={"done": doing.done + 1})
+        changes = {
+            "doing": doing,
+            "answers": self.live.answers + 1,
+            "spent_usd": self.live.spent_usd + attempt.cost_usd,
+        }
+        self.live = self.live.model_copy(update=changes)
+        if time.monotonic() - self._written >= EVERY_S:
+            self._change(doing=self._scored(doing))
+
+    def _scored(self, doing: Doing | None) -> Doing | None:
+        if doing is None or not self._scores:
+            return doing
+        found = interval(self._scores, 0.95)
+        ends = {"score": found.estimate, "low": found.low, "high": found.high}
+        return doing.model_copy(update=ends)
+
+    def tuning(self, key: str, stage: str, share: float) -> None:
+        """Training goes on."""
+        now = Doing(key=key, phase=stage, share=share)
+        self.live = self.live.model_copy(update={"doing": now})
+        if time.monotonic() - self._written >= EVERY_S:
+            self._write()
+
+    def result(self, row: CandidateResult) -> None:
+        """Put what is known into the ladder."""
+        rows = tuple(row if r.key == row.key else r for r in self.live.rows)
+        self._change(rows=rows)
+
+    def note(self, text: str) -> None:
+        """Keep the newest notes."""
+        self._change(notes=(*self.live.notes, text)[-MOST_NOTES:])
+
+    def _change(self, **changes: object) -> None:
+        self.live = self.live.model_copy(update=changes)
+        self._write()
+
+    def _write(self) -> None:
+        if self._lock is None:
+            return
+        self._written = time.monotonic()
+        text = self.live.model_copy(update={"updated": _now()}).model_dump_json()
+        try:
+            handle, work = tempfile.mkstemp(prefix=f".{LIVE_FILE}-", dir=self.folder)
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(text)
+                os.replace(work, self.folder / LIVE_FILE)
+            finally:
+                Path(work).unlink(missing_ok=True)
+        except OSError:
+            return  # a picture of the climb is missing, the climb is not
+
+
+def read_live(folder: Path) -> Live | None:
+    """The climb whose `.rung` is `folder`, as last written; None where there is none."""
+    try:
+        return Live.model_validate_json((folder / LIVE_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a climb holds the lock in `folder`, a task's `.rung`."""
+    path = folder / LOCK_FILE
+    if fcntl is None or not path.exists():
+        return False
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _hold(path: Path) -> IO[bytes] | None:
+    """The lock held until the file is closed or the process ends; None where another holds it."""
+    if fcntl is None:
+        return None
+    file = path.open("ab")
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOCK_WAIT_S)
+        else:
+            return file
+    file.close()
+    return None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
