@@ -19,6 +19,7 @@ COMMANDS = (
     *("", "climb", "plan", "audit", "report", "cost", "advise", "init"),
     *("models", "models fetch"),
 )
+COMMANDS = ("", "climb", "plan", "report", "ui", "cost", "advise", "init", "models", "models fetch")
 COLUMNS = "100"
 MAP_START, MAP_END = "<!-- map -->", "<!-- end of map -->"
 

@@ -15,6 +15,7 @@ from rung.climbing.summary import mean_usage, measured
 from rung.decide.results import Calls, CandidateResult, Comparison, RunResult, State, Verdict
 from rung.evidence import paired_comparison
 from rung.records import Answer, Attempt, Passage, Usage
+from rung.report.diagnosis import DIAGNOSIS_FILE, Bound, Cause, Diagnosis, Found
 from rung.task.types import Document, Example, LabelsOutput, SplitName, Target, Task, Workload
 
 SMALL = "local/smollm2-135m-instruct"
@@ -58,6 +59,19 @@ SHAPES: tuple[tuple[Candidate, State, float], ...] = (
     ),
     (Candidate(model=SMALL, context=Context(kind="gold", k=3)), "probe", 0.66),
 )
+LEARNING: dict[str, Any] = {
+    "sizes": (25, 50, 100, 200),
+    "scores": (0.55, 0.725, 0.85, 0.9),
+    "untrained": 0.3,
+    "target": 0.85,
+    "points": (
+        {"factor": 2.0, "n": 400, "chance": 0.91, "low": 0.86, "median": 0.925, "high": 0.97,
+         "outlook": "would probably reach"},
+        {"factor": 4.0, "n": 800, "chance": 0.94, "low": 0.87, "median": 0.94, "high": 0.99,
+         "outlook": "would probably reach"},
+    ),
+    "reason": "",
+}  # fmt: skip
 SETUP = {"rag": 1000.0, "fine-tuning": 5000.0, "hybrid": 10000.0}
 
 
@@ -150,6 +164,7 @@ def _candidate(
         }
         if tuned
         else {},
+        learning=LEARNING if tuned else {},
     ), dev + test
 
 
@@ -192,7 +207,7 @@ def attempt(
             citations=(0,) if reading else (),
             usage=Usage(input_tokens=tokens, output_tokens=3 if tokens else 0, seconds=0.2),
             calls=1 if tokens else 0,
-            latency_s=0.4,
+            latency_s=0.15 + tokens / 1000 if tokens else 0.008 + len(example.input_text()) / 1e4,
         ),
         score=1.0 if said == example.expected else 0.0,
         details={"valid": 1.0},
@@ -282,10 +297,48 @@ def prices() -> dict[str, Any]:
     return {"on": "2026-11-21", "rates": rates}
 
 
-def write_run(folder: Path, result: RunResult, attempts: Sequence[Attempt]) -> Path:
+def make_diagnosis(task: Task, result: RunResult) -> Diagnosis:
+    """Why the first prompt fails, by invented probes on the dev examples."""
+    prompt = next(r for r in result.candidates if r.technique == "prompting")
+    ids = [e.id for e in task.dev]
+    said = (
+        ("missing_knowledge", 7, 0.25, 0.6, ("rag", "hybrid"), ids[:7]),
+        ("wrong_form", 6, 0.2, 0.55, ("fine-tuning", "hybrid"), ids[7:13]),
+        ("label_noise", 4, 0.1, 0.45, (), ids[13:17]),
+    )
+    return Diagnosis(
+        candidate=prompt.key,
+        split="dev",
+        n=len(ids),
+        failures=17,
+        probed=17,
+        causes=tuple(
+            Cause(cause=cause, share=count / 17, low=low, high=high, count=count,
+                  examples=tuple(which), techniques=mends)
+            for cause, count, low, high, mends, which in said
+        ),
+        bounds=(
+            Bound(technique="rag", most=0.75, low=0.6, high=0.86,
+                  text="Every missing fact handed over, nothing else mended."),
+            Bound(technique="fine-tuning", most=0.72, low=0.57, high=0.84,
+                  text="Every wrong form mended, no fact added."),
+        ),
+        examples={i: Found(cause=cause, flipped_by="gold passages")
+                  for cause, _, _, _, _, which in said for i in which},
+    )  # fmt: skip
+
+
+def write_run(
+    folder: Path,
+    result: RunResult,
+    attempts: Sequence[Attempt],
+    diagnosis: Diagnosis | None = None,
+) -> Path:
     """The folder of a run on disk."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
     lines = "".join(a.model_dump_json() + "\n" for a in attempts)
     (folder / "attempts.jsonl").write_text(lines, encoding="utf-8")
+    if diagnosis is not None:
+        (folder / DIAGNOSIS_FILE).write_text(diagnosis.model_dump_json(), encoding="utf-8")
     return folder

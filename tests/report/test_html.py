@@ -94,7 +94,7 @@ def test_every_figure_says_where_it_comes_from_and_has_a_table(page: str) -> Non
     assert len(facts) > 80
     assert all(a.get("title") for t, a in facts if t == "span")
     plots = page.count('<svg class="plot"')
-    assert plots == 3  # quality, volume, one training
+    assert plots == 4  # quality, volume, the loss of one training, its learning curve
     assert page.count('<details class="twin"') >= plots
     assert "Price: AWS EC2 m7g.large" in html.unescape(page)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,6 +48,8 @@ def cost(
     changes["workload"] = volume
     if price or on is not None:
         changes["prices"] = None
+        from rung.economics.of_run import with_prices
+
         changes["costs"] = with_prices(found.costs, price or [])
         changes["on"] = _day(on) if on is not None else found.on
     if target is not None:
@@ -80,6 +80,7 @@ def answer(scenario: Scenario, today: date, *, why: bool, as_json: bool) -> str:
 def load(what: list[str]) -> Scenario:
     """A scenario file, a run file, the newest run below a folder, or candidates in a word each."""
     from rung.economics import scenario
+    from rung.economics.of_run import scenario_of_run
 
     path = Path(what[0])
     if len(what) == 1 and path.is_dir():
@@ -108,52 +109,6 @@ def newest_run(folder: Path) -> Path:
     if not runs:
         raise UserError(f"No run below {folder}; run `rung climb {folder}` first.")
     return runs[-1]
-
-
-def scenario_of_run(text: str, name: str) -> Scenario:
-    """A run: `candidates` (`CandidateUsage`), `workload`, `costs`, `target_score`, `prices`.
-
-    They stand at the top of the file or under `economics`; `prices` is the `PriceBook` kept.
-    """
-    from pydantic import TypeAdapter, ValidationError
-
-    from rung.economics.pricing import PriceBook
-    from rung.economics.scenario import Volume, of_run
-    from rung.economics.spec import CandidateUsage
-
-    try:
-        whole = json.loads(text, parse_float=Decimal)
-        plain = whole.get("economics") or whole
-        usages = TypeAdapter(list[CandidateUsage]).validate_python(plain["candidates"])
-        kept = plain.get("prices") or whole.get("prices")
-        prices = PriceBook.model_validate(kept) if kept else None
-    except (AttributeError, ValueError, KeyError, TypeError, ValidationError) as error:
-        raise UserError(f"{name} is not a run that costs can be read from: {error}") from error
-    volume = {"requests_per_month": 10_000, **(plain.get("workload") or {})}
-    return of_run(
-        usages,
-        Volume.model_validate(volume),
-        title=plain.get("title") or whole.get("name") or name,
-        costs=plain.get("costs") or {},
-        target=plain.get("target_score"),
-        prices=prices,
-        on=_day(plain["prices_of"]) if plain.get("prices_of") else None,
-    )
-
-
-def with_prices(costs: dict[str, Any], given: list[str]) -> dict[str, Any]:
-    """`[costs]` with overrides of the form `key=value`; `models.NAME.key=value` for one model."""
-    merged = {**costs, "models": {k: dict(v) for k, v in costs.get("models", {}).items()}}
-    for item in given:
-        key, sign, value = item.partition("=")
-        if not sign:
-            raise UserError(f"--price {item!r}: write it as key=value.")
-        if key.startswith("models."):
-            model, _, field = key.removeprefix("models.").rpartition(".")
-            merged["models"].setdefault(model, {})[field] = value
-        else:
-            merged[key] = value
-    return merged
 
 
 def _span(given: str) -> Any:

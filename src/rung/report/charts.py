@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Protocol
 
 from rung.decide.results import CandidateResult, Comparison, RunResult
 from rung.report.figures import (
@@ -37,7 +38,14 @@ DECADES = 100.0
 """Volumes shown: from a hundredth of the workload to a hundred times it."""
 
 
-def quality_cost(run: FinishedRun, costs: Mapping[str, Cost]) -> Plot | None:
+class Monthly(Protocol):
+    """Anything that says what a month costs."""
+
+    def month(self, requests: float) -> tuple[float, float, float]:
+        """USD at a volume: value, low, high."""
+
+
+def quality_cost(run: FinishedRun, costs: Mapping[str, Monthly]) -> Plot | None:
     """Score against cost a month, intervals both ways, the frontier and the target."""
     result = run.result
     rows = [r for r in measured_rows(run) if r.key in costs]
@@ -128,16 +136,24 @@ def _steps(points: Sequence[tuple[float, float]]) -> str:
 
 def cost_volume(run: FinishedRun, costs: Mapping[str, Cost]) -> Plot | None:
     """Cost a month against requests a month, with bands, and where lines cross the choice's."""
-    result = run.result
-    now = result.workload.get("requests_per_month", 0)
+    return cost_lines(run, costs, lambda shown, scales: _crossings(run, costs, shown, scales))
+
+
+Rings = Callable[[tuple[float, float], tuple[Scale, Scale]], tuple[tuple[float, float, str], ...]]
+"""From the volumes shown and both scales: where to draw a ring, and what it says."""
+
+
+def cost_lines(run: FinishedRun, costs: Mapping[str, Monthly], rings: Rings) -> Plot | None:
+    """A line with its band for every candidate that costs anything."""
+    now = run.result.workload.get("requests_per_month", 0)
     rows = [r for r in measured_rows(run) if r.key in costs]
-    drawn = [r for r in rows if costs[r.key].each > 0 or costs[r.key].fixed > 0]
+    drawn = [r for r in rows if costs[r.key].month(max(now, 1))[0] > 0]
     if not drawn or now <= 0:
         return None
     volumes = _volumes(now)
     monthly = {r.key: [costs[r.key].month(v) for v in volumes] for r in drawn}
     ends = [v[0] for line in monthly.values() for v in (line[0], line[-1])]
-    x = logarithmic([volumes[0], volumes[-1]], (LEFT, RIGHT - 14), _count)
+    x = logarithmic([volumes[0], volumes[-1]], (LEFT, RIGHT - 14), count)
     y = logarithmic(ends, (BOTTOM, TOP), money_tick)
     return Plot(
         title="Cost a month against volume",
@@ -146,7 +162,7 @@ def cost_volume(run: FinishedRun, costs: Mapping[str, Cost]) -> Plot | None:
         height=HEIGHT,
         curves=_curves(run, drawn, volumes, monthly, (x.scale, y.scale)),
         now_x=x.scale.at(now),
-        crossings=_crossings(run, costs, (volumes[0], volumes[-1]), (x.scale, y.scale)),
+        crossings=rings((volumes[0], volumes[-1]), (x.scale, y.scale)),
     )
 
 
@@ -158,10 +174,11 @@ def _volumes(now: int) -> list[float]:
 
 def money_tick(value: float) -> str:
     """A power of ten in USD, as short as it reads: `$0.001`, `$10`, `$1M`."""
-    return f"${_count(value)}" if value >= 1 else f"${value:.{-math.floor(math.log10(value))}f}"
+    return f"${count(value)}" if value >= 1 else f"${value:.{-math.floor(math.log10(value))}f}"
 
 
-def _count(value: float) -> str:
+def count(value: float) -> str:
+    """A volume as short as it reads: `42k`, `1.5M`."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:g}{letter}"
@@ -218,7 +235,7 @@ def _crossings(
         met = crossing(choice, row.key, dict(costs))
         if met.requests is not None and shown[0] <= met.requests <= shown[1]:
             spot = (scales[0].at(met.requests), scales[1].at(costs[choice].month(met.requests)[0]))
-            found.append((*spot, f"Break-even with {run.label(row)}: {_count(met.requests)}"))
+            found.append((*spot, f"Break-even with {run.label(row)}: {count(met.requests)}"))
     return tuple(found)
 
 
@@ -293,6 +310,6 @@ def _crossing_text(result: RunResult, row: CandidateResult, costs: dict[str, Cos
         dearer = met.cheaper_above == choice
         return "never: dearer at every volume" if dearer else "never: cheaper at every volume"
     side = "above" if met.cheaper_above == row.key else "below"
-    low = _count(float(f"{met.low:.2g}")) if met.low is not None else "0"
-    high = "no limit" if met.high is None else _count(float(f"{met.high:.2g}"))
-    return f"cheaper {side} {_count(float(f'{met.requests:.2g}'))} requests ({low} to {high})"
+    low = count(float(f"{met.low:.2g}")) if met.low is not None else "0"
+    high = "no limit" if met.high is None else count(float(f"{met.high:.2g}"))
+    return f"cheaper {side} {count(float(f'{met.requests:.2g}'))} requests ({low} to {high})"

@@ -67,13 +67,7 @@ Answers = Mapping[tuple[str, str], Mapping[str, Attempt]]
 
 def example_data(run: FinishedRun, task: Task | None) -> ExampleData:
     """Every example that any candidate was asked, with all answers to it."""
-    asked: dict[tuple[str, str], dict[str, Attempt]] = {}
-    for one in run.attempts:
-        asked.setdefault((one.split, one.example_id), {})[one.candidate] = one
-    known = _examples(task)
-    order = [place for place in known if place in asked]
-    order += [place for place in asked if place not in known]
-    order.sort(key=lambda place: place[0] != "test")  # a stable sort: test first, files' order
+    order, asked, known = all_asked(run, task)
     shown = order[:MOST_EXAMPLES]
     texts, rows, passages = _within_size(run, shown, asked, known)
     named = places(run.result)
@@ -94,6 +88,23 @@ def example_data(run: FinishedRun, task: Task | None) -> ExampleData:
         "examples": rows,
     }
     return ExampleData(data, len(shown), len(order) - len(shown), texts.limit, texts.cut)
+
+
+def all_asked(
+    run: FinishedRun, task: Task | None
+) -> tuple[list[tuple[str, str]], Answers, Mapping[tuple[str, str], Example]]:
+    """Splits and ids of the examples asked, in their order; answers to each; what is known of it.
+
+    Test first, in the order of the files; then what the files no longer hold.
+    """
+    asked: dict[tuple[str, str], dict[str, Attempt]] = {}
+    for one in run.attempts:
+        asked.setdefault((one.split, one.example_id), {})[one.candidate] = one
+    known = _examples(task)
+    order = [place for place in known if place in asked]
+    order += [place for place in asked if place not in known]
+    order.sort(key=lambda place: place[0] != "test")
+    return order, asked, known
 
 
 def cause_of(run: FinishedRun, split: str, example_id: str) -> str | None:

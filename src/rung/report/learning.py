@@ -91,9 +91,7 @@ def _plot(run: FinishedRun, row: CandidateResult, place: str, sizes: Sequence[Si
     )
 
 
-def _point(
-    row: CandidateResult, place: str, size: Size, x: Scale, y: Scale, label: str
-) -> Point:
+def _point(row: CandidateResult, place: str, size: Size, x: Scale, y: Scale, label: str) -> Point:
     at = x.at(size.n)
     said = "forecast " if size.forecast else ""
     return Point(

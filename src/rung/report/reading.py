@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -57,11 +60,26 @@ def newest_run(folder: Path) -> Path:
     return runs[-1].parent
 
 
-def read_run(folder: Path) -> FinishedRun:
-    """Read a run. Raises `StoreError` where `run.json` is missing or broken."""
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the cycle collector: it walks every attempt again and again, and finds nothing.
+
+    40,000 attempts are read in 0.5 s without it, in 2 s with it.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def read_result(folder: Path) -> tuple[RunResult, bytes]:
+    """What `run.json` says, and its bytes. Raises `StoreError` where it is missing or broken."""
     try:
         plain = (folder / RUN_FILE).read_bytes()
-        result = RunResult.model_validate_json(plain)
+        return RunResult.model_validate_json(plain), plain
     except OSError as error:
         raise StoreError(f"{folder / RUN_FILE} cannot be read: {error.strerror}") from error
     except ValidationError as error:
@@ -70,6 +88,11 @@ def read_run(folder: Path) -> FinishedRun:
             f"{folder / RUN_FILE} is not a run ({problem}): run `rung climb` again, which writes "
             "it anew without asking a model"
         ) from error
+
+
+def read_run(folder: Path) -> FinishedRun:
+    """Read a run. Raises `StoreError` where `run.json` is missing or broken."""
+    result, plain = read_result(folder)
     path = folder / ATTEMPTS_FILE
     lines = path.read_bytes() if path.exists() else b""
     attempts, unreadable = _attempts(lines)

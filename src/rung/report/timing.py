@@ -57,9 +57,7 @@ def timing(run: FinishedRun) -> Timing | None:
         for key, found in took.items()
         if len(found) >= FEWEST
     }
-    rows = [
-        r for r in run.result.candidates if r.key in quantiles or r.latency_p95_s is not None
-    ]
+    rows = [r for r in run.result.candidates if r.key in quantiles or r.latency_p95_s is not None]
     ends = [v for r in rows for v in quantiles.get(r.key, ())]
     ends += [max(LEAST_S, r.latency_p95_s) for r in rows if r.latency_p95_s is not None]
     if not ends:
@@ -91,7 +89,9 @@ def timing(run: FinishedRun) -> Timing | None:
 def _title(label: str, found: Sequence[float], alone: float | None) -> str:
     said = [label]
     if found:
-        said.append(f"in its batch: half within {seconds(found[2])}, 95% within {seconds(found[4])}")
+        said.append(
+            f"in its batch: half within {seconds(found[2])}, 95% within {seconds(found[4])}"
+        )
     if alone is not None:
         said.append(f"asked alone: 95% within {seconds(alone)}")
     return "; ".join(said)

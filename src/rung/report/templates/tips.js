@@ -2,10 +2,13 @@
 /* Where a figure comes from: on hover, on tap, and by arrow keys inside a table. */
 (() => {
   const tip = document.getElementById("tip");
-  const facts = document.querySelectorAll(".fact");
-  for (const fact of facts) {
+  const prepare = (root) => {
+    for (const fact of root.querySelectorAll(".fact:not([data-why])")) explain(fact);
+    for (const table of root.querySelectorAll("table")) rove(table);
+  };
+  const explain = (fact) => {
     const title = fact.getAttribute("title") ?? fact.querySelector(":scope > title")?.textContent;
-    if (!title) continue;
+    if (!title) return;
     fact.dataset.why = title;
     fact.removeAttribute("title");
     fact.querySelector(":scope > title")?.remove();
@@ -18,9 +21,9 @@
       fact.append(hidden);
     }
     if (!fact.closest("table")) fact.setAttribute("tabindex", "0");
-  }
+  };
   /* One tab stop a table; arrows move on from figure to figure. */
-  for (const table of document.querySelectorAll("table")) {
+  const rove = (table) => {
     const inside = [...table.querySelectorAll(".fact")];
     inside.forEach((fact, i) => fact.setAttribute("tabindex", i ? "-1" : "0"));
     table.addEventListener("keydown", (event) => {
@@ -34,7 +37,10 @@
       next.setAttribute("tabindex", "0");
       next.focus();
     });
-  }
+  };
+  prepare(document);
+  /* Parts of a page that are put in later say so. */
+  document.addEventListener("rung:shown", (event) => prepare(event.target));
   const hide = () => { tip.hidden = true; };
   const show = (event) => {
     const fact = event.target.closest?.(".fact");

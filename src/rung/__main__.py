@@ -1,0 +1,5 @@
+"""`python -m rung`: the command line."""
+
+from rung.cli.app import main
+
+main()

@@ -1,0 +1,51 @@
+"""`rung ui`: the projects in a browser."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rung.errors import MissingExtraError
+
+NEEDED = ("starlette", "uvicorn", "tomlkit")
+
+
+def ui(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Folders with rung.toml, or folders of such folders.", metavar="DIR..."
+        ),
+    ],
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; beyond the loopback a key is asked for.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 8010,
+    key: Annotated[
+        str | None,
+        typer.Option(envvar="RUNG_UI_KEY", show_envvar=True, help="The key to ask for."),
+    ] = None,
+    browser: Annotated[bool, typer.Option("--open", help="Open a browser.")] = False,
+) -> None:
+    """The same in a browser: live climbs, runs, what-if costs, the questionnaire."""
+    if any(find_spec(name) is None for name in NEEDED):
+        raise MissingExtraError("rung ui", "ui")
+    from rung.ui.app import key_for, listen, open_site, serve
+
+    asked = key_for(host, key)
+    with listen(host, port) as where:
+        site = open_site(folders, asked, where)
+        at = f"[{host}]" if ":" in host else host
+        address = f"http://{at}:{where.getsockname()[1]}"
+        names = ", ".join(project.name for project in site.shelf.projects.values())
+        typer.echo(f"{names}\nopen {address}  (Ctrl-C ends it)")
+        if asked is not None and key is None:
+            typer.echo(f"key: {asked}")
+        if browser:
+            import webbrowser
+
+            webbrowser.open(address)
+        serve(site, where)

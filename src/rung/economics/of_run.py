@@ -1,0 +1,57 @@
+"""A run's file as a scenario: what was measured, at the prices that the run kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from rung.economics.pricing import PriceBook
+from rung.economics.scenario import Scenario, Volume, of_run
+from rung.economics.spec import CandidateUsage
+from rung.errors import UserError
+
+
+def scenario_of_run(text: str, name: str) -> Scenario:
+    """A run: `candidates` (`CandidateUsage`), `workload`, `costs`, `target_score`, `prices`.
+
+    They stand at the top of the file or under `economics`; `prices` is the `PriceBook` kept.
+    """
+    try:
+        whole = json.loads(text, parse_float=Decimal)
+        plain = whole.get("economics") or whole
+        usages = TypeAdapter(list[CandidateUsage]).validate_python(plain["candidates"])
+        kept = plain.get("prices") or whole.get("prices")
+        prices = PriceBook.model_validate(kept) if kept else None
+        on = date.fromisoformat(plain["prices_of"]) if plain.get("prices_of") else None
+    except (AttributeError, ValueError, KeyError, TypeError, ValidationError) as error:
+        raise UserError(f"{name} is not a run that costs can be read from: {error}") from error
+    volume = {"requests_per_month": 10_000, **(plain.get("workload") or {})}
+    return of_run(
+        usages,
+        Volume.model_validate(volume),
+        title=plain.get("title") or whole.get("name") or name,
+        costs=plain.get("costs") or {},
+        target=plain.get("target_score"),
+        prices=prices,
+        on=on,
+    )
+
+
+def with_prices(costs: Mapping[str, Any], given: Sequence[str]) -> dict[str, Any]:
+    """`[costs]` with overrides of the form `key=value`; `models.NAME.key=value` for one model."""
+    merged = {**costs, "models": {k: dict(v) for k, v in costs.get("models", {}).items()}}
+    for item in given:
+        key, sign, value = item.partition("=")
+        if not sign:
+            raise UserError(f"--price {item!r}: write it as key=value.")
+        if key.startswith("models."):
+            model, _, field = key.removeprefix("models.").rpartition(".")
+            merged["models"].setdefault(model, {})[field] = value
+        else:
+            merged[key] = value
+    return merged

@@ -1,0 +1,278 @@
+"""What a run's candidates cost under other circumstances: every slider is priced anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from rung.economics import output
+from rung.economics.analysis import Analysis, analyse, models_of, ranged
+from rung.economics.breakeven import BreakEven
+from rung.economics.model import Workload
+from rung.economics.of_run import scenario_of_run
+from rung.economics.scenario import Scenario
+from rung.economics.what_if import WhatIf, what_if
+from rung.errors import UserError
+from rung.report.charts import Rings, cost_lines, count, quality_cost
+from rung.report.figures import Plot, Scale
+from rung.report.reading import RUN_FILE, FinishedRun
+from rung.report.rows import places
+from rung.report.words import number, times, usd
+from rung.ui.pages import Page, crumbs
+from rung.ui.site import Site
+
+DRAWS = 100
+"""Of each break-even: a slider answers at once, and the ends of its interval are shown rounded."""
+
+
+@dataclass(frozen=True)
+class Slider:
+    """One input and its range."""
+
+    name: str
+    says: str
+    unit: str
+    low: float
+    high: float
+    step: float
+    value: str
+    was: str
+    log: bool = False
+    """The slider moves over powers of ten; the field beside it has the figure."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One candidate's bill."""
+
+    place: str
+    label: str
+    technique: str
+    key: str
+    chosen: bool
+    reaches: bool | None
+    score: str
+    per_request: str
+    per_correct: str
+    running: str
+    once: str
+    monthly: str
+    monthly_range: str
+    total: str
+    parts: tuple[tuple[str, str, str], ...]
+    """(what, USD, USD a month) of each line of the bill."""
+
+
+class _Priced:
+    """A month of one candidate at any volume, as the cost model has it."""
+
+    def __init__(self, scenario: Scenario, at: int) -> None:
+        self._scenario, self._at = scenario, at
+        self._months = scenario.workload.workload().months
+
+    def month(self, requests: float) -> tuple[float, float, float]:
+        """USD: value, low, high."""
+        book = self._scenario.book(date.today())
+        volume = Workload.of(Decimal(repr(requests)), 1)
+        volume = Workload(volume.requests_per_month, self._months, volume.days_per_month)
+        found = models_of([self._scenario.candidates[self._at]], volume, book)[0]
+        span = ranged(found.monthly)
+        return float(span.value), float(span.low), float(span.high)
+
+
+def cost(site: Site, request: Request) -> Page:
+    """The page of the sliders."""
+    project, folder = site.project(request), site.run_folder(request)
+    run = site.shelf.run(folder)
+    base = scenario_of_run((folder / RUN_FILE).read_text(encoding="utf-8"), folder.name)
+    changed = asked(request.query_params)
+    scenario = what_if(base, changed, base.book(date.today()))
+    analysis = analyse(
+        scenario.candidates,
+        scenario.workload.workload(),
+        scenario.book(date.today()),
+        target=scenario.target_score,
+        draws=DRAWS,
+    )
+    shown = {
+        "project": project,
+        "run": run.result,
+        "sliders": sliders(base, changed),
+        "analysis": analysis,
+        "lines": lines(run, analysis),
+        "chosen": _label(run, analysis.chosen),
+        "before": _label(run, run.result.verdict.choice),
+        "flips": _flips(run, analysis),
+        "crossings": _crossings(run, analysis),
+        "months": f"{analysis.months.value:f}",
+        "count": count,
+        **figures(run, scenario, analysis),
+    }
+    plain = {"run": folder.name, "changed": changed, **output.as_json(analysis)}
+    title = f"What {run.result.task} costs"
+    return Page("cost.html", title, plain, shown, crumbs(project, folder.name))
+
+
+def asked(query: Mapping[str, str]) -> WhatIf:
+    """The sliders of an address. Raises `UserError` naming the one that cannot be."""
+    given = {name: query[name].strip() for name in WhatIf.model_fields if query.get(name)}
+    try:
+        return WhatIf.model_validate(given)
+    except (ValidationError, UserError) as error:
+        if isinstance(error, UserError):
+            raise
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise UserError(f"{name} is {given[name]!r}: {first['msg']}; correct it") from None
+
+
+def sliders(base: Scenario, changed: WhatIf) -> list[Slider]:
+    """The inputs with their present figures."""
+    workload = base.workload.workload()
+    volume, months = workload.requests_per_month.value, workload.months.value
+    target = base.target_score
+    found = [
+        Slider("requests_per_month", "Requests a month", "", 2, 8, 0.02,
+               _now(changed.requests_per_month, volume), f"{volume:f}", log=True),
+        Slider("months", "Months of use", "", 1, 36, 1, _now(changed.months, months),
+               f"{months:f}"),
+        Slider("call_price", "Price of a call", "×", -1, 1, 0.02, f"{changed.call_price:f}", "1",
+               log=True),
+        Slider("setup", "Cost of setting up", "×", -1, 1, 0.02, f"{changed.setup:f}", "1",
+               log=True),
+    ]  # fmt: skip
+    if target is not None:
+        now = _now(changed.target, target)
+        found.append(Slider("target", "Score that is enough", "", 0, 1, 0.01, now, f"{target:f}"))
+    return found
+
+
+def _now(changed: Decimal | None, before: Decimal) -> str:
+    return f"{before if changed is None else changed:f}"
+
+
+def _label(run: FinishedRun, key: str | None) -> str:
+    row = run.row(key)
+    return run.label(row) if row else ""
+
+
+def lines(run: FinishedRun, analysis: Analysis) -> list[Line]:
+    """Every candidate's bill, in the order of the ladder."""
+    named = places(run.result)
+    found = []
+    for one in analysis.candidates:
+        row = run.row(one.key)
+        if row is None:
+            continue
+        monthly = one.monthly
+        found.append(
+            Line(
+                place=named[one.key],
+                label=run.label(row),
+                technique=row.technique,
+                key=one.key,
+                chosen=one.key == analysis.chosen,
+                reaches=one.reaches_target,
+                score=number(float(one.score.value) if one.score else None),
+                per_request=_usd(one.per_request.value if one.per_request else None),
+                per_correct=_usd(one.per_correct.value if one.per_correct else None),
+                running=_usd(one.running.value),
+                once=_usd(one.once.value),
+                monthly=_usd(monthly.value),
+                monthly_range="" if monthly.sure
+                else f"{_usd(monthly.low)} to {_usd(monthly.high)}",
+                total=_usd(one.total.value),
+                parts=tuple((p.what, _usd(p.usd.value), _usd(p.monthly.value)) for p in one.lines),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _usd(value: Decimal | None) -> str:
+    return usd(None if value is None else float(value))
+
+
+def _flips(run: FinishedRun, analysis: Analysis) -> list[str]:
+    """What would have to be otherwise for another choice, the nearest first."""
+    nearest = sorted(analysis.flips, key=lambda flip: flip.distance)[:6]
+    return [
+        f"{_words(run, flip.input)}: {'above' if flip.rises else 'below'} "
+        f"{flip.at:.3g} {flip.unit} (now {flip.now:.3g}, {times(float(flip.distance))} times), "
+        f"{_label(run, flip.instead)} is the cheapest that is good enough."
+        for flip in nearest
+    ]
+
+
+def _words(run: FinishedRun, text: str) -> str:
+    """An input's name with the candidate in words instead of its key."""
+    key, colon, rest = text.partition(": ")
+    row = run.row(key)
+    return f"{run.label(row)}{colon}{rest}" if row else text[:1].upper() + text[1:]
+
+
+def _crossings(run: FinishedRun, analysis: Analysis) -> list[tuple[str, str]]:
+    """(the other candidate, where it and the choice cost the same)"""
+    found = []
+    for met in analysis.break_even:
+        if analysis.chosen not in (met.a, met.b):
+            continue
+        other = met.b if met.a == analysis.chosen else met.a
+        found.append((_label(run, other), _met(met, other)))
+    return found
+
+
+def _met(met: BreakEven, other: str) -> str:
+    if met.requests_per_month is None:
+        return (
+            "never: cheaper at every volume"
+            if met.cheaper_above == other
+            else "never: dearer at every volume"
+        )
+    side = "above" if met.cheaper_above == other else "below"
+    low = "0" if met.low is None else count(float(f"{met.low:.2g}"))
+    high = "no limit" if met.high is None else count(float(f"{met.high:.2g}"))
+    at = count(float(f"{met.requests_per_month:.3g}"))
+    return f"cheaper {side} {at} requests a month (90% of the draws: {low} to {high})"
+
+
+def figures(run: FinishedRun, scenario: Scenario, analysis: Analysis) -> dict[str, Plot | None]:
+    """The report's own figures, with these costs, this volume, this target and this choice."""
+    result = run.result
+    volume = int(analysis.requests_per_month.value)
+    changed = result.model_copy(
+        update={
+            "workload": {"requests_per_month": volume, "months": int(analysis.months.value)},
+            "target": result.target if analysis.target is None else float(analysis.target),
+            "verdict": result.verdict.model_copy(update={"choice": analysis.chosen}),
+        }
+    )
+    priced = {spec.key: _Priced(scenario, i) for i, spec in enumerate(scenario.candidates)}
+    other = FinishedRun(changed)
+    return {
+        "quality": quality_cost(other, priced),
+        "volume": cost_lines(other, priced, _rings(other, analysis, priced)),
+    }
+
+
+def _rings(run: FinishedRun, analysis: Analysis, priced: Mapping[str, _Priced]) -> Rings:
+    def rings(
+        shown: tuple[float, float], scales: tuple[Scale, Scale]
+    ) -> tuple[tuple[float, float, str], ...]:
+        found = []
+        for met in analysis.break_even:
+            at, mine = met.requests_per_month, analysis.chosen
+            if mine is None or mine not in (met.a, met.b) or at is None:
+                continue
+            if shown[0] <= at <= shown[1]:
+                other = met.b if met.a == mine else met.a
+                said = f"Break-even with {_label(run, other)}: {count(float(f'{at:.3g}'))}"
+                spot = scales[0].at(at), scales[1].at(priced[mine].month(at)[0])
+                found.append((*spot, said))
+        return tuple(found)
+
+    return rings

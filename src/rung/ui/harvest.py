@@ -1,0 +1,83 @@
+"""What was harvested from traffic, to be looked at before it becomes examples."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+
+from rung.report.texts import clean, cut
+from rung.ui.pages import Page, crumbs
+from rung.ui.projects import Project
+from rung.ui.site import Site
+
+FOLDER = "harvest"
+PAGE = 50
+MOST_CHARS = 2_000
+
+
+@dataclass(frozen=True)
+class Harvested:
+    """One line of a file, as it stands there."""
+
+    file: str
+    line: int
+    fields: dict[str, Any]
+    """Empty where the line is not a JSON object."""
+    problem: str
+
+
+def harvest(site: Site, request: Request) -> Page:
+    """The page: every row of `.rung/harvest/*.jsonl`, newest file first."""
+    project = site.project(request)
+    rows = harvested(project)
+    at = request.query_params.get("page", "1")
+    pages = max(1, -(-len(rows) // PAGE))
+    page = min(pages, max(1, int(at) if at.isdecimal() and len(at) < 9 else 1))
+    part = rows[(page - 1) * PAGE : page * PAGE]
+    plain = {"rows": len(rows), "page": page, "pages": pages, "harvested": part}
+    shown = {
+        "project": project,
+        "rows": [(row, [(clean(k), _text(v)) for k, v in row.fields.items()]) for row in part],
+        "count": len(rows),
+        "page": page,
+        "pages": pages,
+    }
+    return Page("harvest.html", f"Harvest of {project.name}", plain, shown, crumbs(project))
+
+
+def harvested(project: Project) -> list[Harvested]:
+    """All rows; a line that is no JSON object says so and stops nothing."""
+    files = sorted((project.kept / FOLDER).glob("*.jsonl"), key=_age)
+    return [row for path in files for row in _rows(path)]
+
+
+def _age(path: Path) -> tuple[float, str]:
+    try:
+        return -path.stat().st_mtime, path.name
+    except OSError:
+        return 0.0, path.name
+
+
+def _rows(path: Path) -> list[Harvested]:
+    found = []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+            if not isinstance(fields, dict):
+                raise ValueError
+        except ValueError:
+            found.append(Harvested(path.name, number, {}, "not a JSON object"))
+        else:
+            found.append(Harvested(path.name, number, fields, ""))
+    return found
+
+
+def _text(value: Any) -> str:
+    plain = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return cut(plain, MOST_CHARS)

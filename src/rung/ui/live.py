@@ -1,0 +1,197 @@
+"""The climb that runs now, as the ladder of the report; told to the page as it changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from rung.climbing.journal import LIVE_FILE, Live
+from rung.decide.results import Calls, CandidateResult, Measured, RunResult, Verdict
+from rung.report.reading import FinishedRun
+from rung.report.rows import Row, ladder_rows
+from rung.report.sections import strip_ticks
+from rung.report.spending import costs_of
+from rung.report.verdict_view import BADGES
+from rung.report.words import number, usd
+from rung.ui.pages import templates
+from rung.ui.projects import Project, stamp
+from rung.ui.site import Site
+
+LOOK_S = 0.4
+"""How often the file of a climb is looked at: two calls of the system."""
+PING_S = 15.0
+PHASES = {
+    "fit": "Preparing",
+    "dev": "Pilot on dev",
+    "test": "Certifying on test",
+    "latency": "Timing, one request at a time",
+}
+
+
+@dataclass(frozen=True)
+class LiveView:
+    """What the part of the page says that changes while a climb runs."""
+
+    running: bool
+    badge: str
+    """Empty where no climb was ever seen."""
+    status: str
+    says: str
+    doing: str
+    share: float | None
+    """Of the phase, in [0, 1]; None where it is not known."""
+    so_far: str
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+    spent: str
+    answers: int
+    run: str | None
+    """Address of the run that came of it."""
+    problem: str
+
+
+def view(site: Site, project: Project) -> LiveView:
+    """The last climb of a project as it stands."""
+    live, running = project.live()
+    starting = not running and site.climbs.busy(project)
+    if live is None or starting:
+        return LiveView(
+            running=starting, badge="Starting" if starting else "", status="undecided",
+            says="Reading the task" if starting else "", doing="", share=None, so_far="", rows=(),
+            notes=(), spent="", answers=0, run=None, problem=site.climbs.failed(project),
+        )  # fmt: skip
+    badge, status, says = _state(live, running)
+    doing = live.doing if running else None
+    label = next((r for r in live.rows if doing and r.key == doing.key), None)
+    rows = _rows(live, running)
+    named = {r.key: r.label for r in rows}
+    return LiveView(
+        running=running,
+        badge=badge,
+        status=status,
+        says=says,
+        doing=f"{PHASES.get(doing.phase, doing.phase)}: {named[label.key]}"
+        if doing and label
+        else "",
+        share=_share(live) if doing else None,
+        so_far=_so_far(live) if doing else "",
+        rows=tuple(rows),
+        notes=live.notes[-5:],
+        spent=usd(live.spent_usd),
+        answers=live.answers,
+        run=f"/p/{project.slug}/runs/{live.run}" if live.run and not running else None,
+        problem="" if running else live.problem or site.climbs.failed(project),
+    )
+
+
+def _state(live: Live, running: bool) -> tuple[str, str, str]:
+    """(badge, class, sentence)"""
+    if running:
+        return "Climbing", "running", ""
+    if live.ended in BADGES:
+        return BADGES[live.ended], live.ended, "The last climb came to its verdict."
+    if live.ended == "failed":
+        return "Failed", "insufficient", "The last climb ended early."
+    # Ended without a word: killed, or the machine went down. The lock says that it is gone.
+    return "Stopped", "undecided", "The last climb was stopped: start it again and it goes on."
+
+
+def _share(live: Live) -> float | None:
+    doing = live.doing
+    if doing is None:
+        return None
+    if doing.share is not None:
+        return min(1.0, doing.share)
+    return min(1.0, doing.done / doing.total) if doing.total else None
+
+
+def _so_far(live: Live) -> str:
+    doing = live.doing
+    if doing is None or not doing.total:
+        return ""
+    said = f"{doing.done} of {doing.total}"
+    if doing.score is None:
+        return said
+    return f"{said}; {doing.score:.2f} [{number(doing.low, 2)}–{number(doing.high, 2)}] so far"
+
+
+def _rows(live: Live, running: bool) -> list[Row]:
+    result = RunResult(
+        run="",
+        task=live.task,
+        fingerprint="",
+        metric=live.metric,
+        target=live.target,
+        confidence=live.confidence,
+        verdict=Verdict(status="undecided"),
+        candidates=tuple(_measuring(row, live) if running else row for row in live.rows),
+        calls=Calls(),
+        sizes=live.sizes,
+        workload=live.workload,
+    )
+    run = FinishedRun(result)
+    return ladder_rows(run, costs_of(run))
+
+
+def _measuring(row: CandidateResult, live: Live) -> CandidateResult:
+    """The row that is being asked, with its score so far."""
+    doing = live.doing
+    if doing is None or doing.key != row.key or doing.score is None:
+        return row
+    if doing.phase not in ("dev", "test"):
+        return row
+    so_far = Measured(
+        split="dev" if doing.phase == "dev" else "test",
+        value=doing.score,
+        low=doing.low,
+        high=doing.high,
+        n=doing.done,
+    )
+    return row.model_copy(update={doing.phase: so_far})
+
+
+def fragment(site: Site, project: Project) -> tuple[str, LiveView]:
+    """The part of the page that changes."""
+    found = view(site, project)
+    text = templates().get_template("live.html").render(**shown(found))
+    return text, found
+
+
+def shown(found: LiveView) -> dict[str, Any]:
+    """What the template of that part names."""
+    return {"live": found, "strip_ticks": strip_ticks(), "doing_key": found.doing}
+
+
+async def events(site: Site, request: Request) -> Response:
+    """Server-sent events: `live` with the part of the page anew, whenever it has changed."""
+    project = site.project(request)
+    file = project.kept / LIVE_FILE
+
+    async def told() -> AsyncIterator[str]:
+        last: object = None
+        quiet = 0.0
+        while not await request.is_disconnected():
+            now = (stamp([file]), site.climbs.busy(project))
+            if now != last:
+                last, quiet = now, 0.0
+                text, found = await run_in_threadpool(fragment, site, project)
+                yield _event("live", text)
+                yield _event("state", "running" if found.running else "idle")
+            elif quiet >= PING_S:
+                quiet = 0.0
+                yield ": still here\n\n"
+            await asyncio.sleep(LOOK_S)
+            quiet += LOOK_S
+
+    return StreamingResponse(told(), media_type="text/event-stream")
+
+
+def _event(name: str, text: str) -> str:
+    data = "".join(f"data: {line}\n" for line in text.splitlines())
+    return f"event: {name}\n{data}\n"

@@ -1,0 +1,113 @@
+"""A project: the climb that runs, its target, its runs; and what can be done with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+
+from rung.climbing.journal import read_live
+from rung.errors import UserError
+from rung.task.types import Task
+from rung.ui.live import shown, view
+from rung.ui.pages import Page
+from rung.ui.projects import Project
+from rung.ui.site import Site
+from rung.ui.summaries import lines
+from rung.ui.target import FIELDS, edit_target, target_of
+
+
+def project(site: Site, request: Request) -> Page:
+    """The page of a project."""
+    found = site.project(request)
+    task, problem = site.shelf.task(found)
+    live = view(site, found)
+    runs = lines(site.shelf, found)
+    target, mark = _target(found)
+    shown_task = _task(task) if task is not None else None
+    plain = {
+        "project": found.slug,
+        "name": found.name,
+        "folder": str(found.folder),
+        "problem": problem,
+        "task": shown_task,
+        "target": {name: float(value) if value else None for name, value in target.items()},
+        "climbing": live.running,
+        "live": read_live(found.kept),
+        "runs": runs,
+    }
+    return Page(
+        "project.html",
+        found.name,
+        plain,
+        {
+            "project": found,
+            "task": task,
+            "facts": shown_task,
+            "problem": problem,
+            "target": target,
+            "fields": FIELDS,
+            "file_mark": mark,
+            "runs": runs,
+            **shown(live),
+        },
+        (("/", "Projects"),),
+    )
+
+
+def _task(task: Task) -> dict[str, Any]:
+    return {
+        "name": task.name,
+        "instruction": task.instruction,
+        "output": task.output.kind,
+        "metric": task.target.metric,
+        "examples": {name: len(task.split(name)) for name in ("train", "dev", "test")},
+        "documents": len(task.documents),
+        "requests_per_month": task.workload.requests_per_month,
+        "months": task.workload.months,
+        "models": list(task.models.to_try),
+    }
+
+
+def _target(found: Project) -> tuple[dict[str, str], str]:
+    try:
+        return target_of(found.config)
+    except (UserError, OSError):
+        return {}, ""
+
+
+def change_target(site: Site, request: Request, fields: dict[str, str]) -> str:
+    """Edit `[target]`."""
+    found = site.project(request)
+    if not found.config.is_file():
+        raise UserError(f"{found.name} has no rung.toml: its target stands in code")
+    given = {name: fields[name] for name in FIELDS if name in fields}
+    edit_target(found.config, given, fields.get("mark", ""))
+    return f"/p/{found.slug}#target"
+
+
+def start(site: Site, request: Request, fields: dict[str, str]) -> str:
+    """Start a climb, or go on with one that was stopped."""
+    found = site.project(request)
+    if not found.config.is_file():
+        raise UserError(f"{found.name} has no rung.toml: climb it where its code is")
+    flags: list[str] = []
+    budget = fields.get("budget", "").strip()
+    if budget:
+        try:
+            flags += ["--budget", f"{float(budget):g}"]
+        except ValueError:
+            raise UserError(
+                f"the budget is {budget!r}: write USD as a number, or nothing"
+            ) from None
+    if fields.get("exhaustive") == "on":
+        flags.append("--exhaustive")
+    site.climbs.start(found, flags)
+    return f"/p/{found.slug}"
+
+
+def stop(site: Site, request: Request, fields: dict[str, str]) -> str:
+    """Stop the climb, as Ctrl-C does."""
+    found = site.project(request)
+    site.climbs.stop(found)
+    return f"/p/{found.slug}"

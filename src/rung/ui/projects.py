@@ -1,0 +1,232 @@
+"""The projects a page can show: their tasks and runs, read again only when their files change."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from rung.climbing.journal import Live, is_running, read_live
+from rung.decide.results import RunResult
+from rung.errors import StoreError, UserError
+from rung.report.diagnosis import DIAGNOSIS_FILE
+from rung.report.reading import (
+    ATTEMPTS_FILE,
+    RUN_FILE,
+    FinishedRun,
+    read_result,
+    read_run,
+    uncollected,
+)
+from rung.task.config import read_config
+from rung.task.load import CONFIG_NAME, load_task
+from rung.task.types import Task
+
+KEPT = ".rung"
+DEPTH = 3
+"""Folders below a named one in which projects are looked for."""
+MOST_RUNS_KEPT, MOST_RESULTS_KEPT, MOST_TASKS_KEPT = 4, 200, 8
+T = TypeVar("T")
+Stamp = tuple[tuple[str, int, int], ...]
+"""Path, time of change and size of each file that something was read from."""
+
+
+class NotFound(UserError):
+    """No such project, run or example."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with `rung.toml`, or with runs only."""
+
+    slug: str
+    """Its name in addresses: letters, digits and hyphens."""
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name or str(self.folder)
+
+    @property
+    def config(self) -> Path:
+        """Its `rung.toml`, which may be missing."""
+        return self.folder / CONFIG_NAME
+
+    @property
+    def kept(self) -> Path:
+        """What Rung keeps of it."""
+        return self.folder / KEPT
+
+    def runs(self) -> list[Path]:
+        """Folders of its runs, the newest first."""
+        found = []
+        for path in (self.kept / "runs").glob(f"*/{RUN_FILE}"):
+            try:
+                found.append((path.stat().st_mtime, path.parent))
+            except OSError:  # removed meanwhile
+                continue
+        return [folder for _, folder in sorted(found, reverse=True)]
+
+    def run(self, name: str) -> Path:
+        """The folder of the run with that name. Raises `NotFound`."""
+        known = {folder.name: folder for folder in self.runs()}
+        if name not in known:
+            raise NotFound(f"{self.name} has no run {name!r}: open the project to see its runs")
+        return known[name]
+
+    def live(self) -> tuple[Live | None, bool]:
+        """The last climb as it told of itself, and whether it still runs."""
+        return read_live(self.kept), is_running(self.kept)
+
+
+class Kept(Generic[T]):
+    """Things read from files, as long as the files stay the same; the least used go first."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._things: OrderedDict[str, tuple[Stamp, T]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._busy: dict[str, threading.Lock] = {}
+
+    def get(self, key: str, stamp: Stamp, make: Callable[[], T]) -> T:
+        """The thing of that key, made anew where its files have changed."""
+        with self._lock:
+            busy = self._busy.setdefault(key, threading.Lock())
+        with busy:  # two readers of one run: the second waits instead of reading it too
+            with self._lock:
+                known = self._things.get(key)
+                if known is not None and known[0] == stamp:
+                    self._things.move_to_end(key)
+                    return known[1]
+            made = make()
+            with self._lock:
+                self._things[key] = (stamp, made)
+                while len(self._things) > self.most:
+                    self._things.popitem(last=False)
+            return made
+
+
+class Shelf:
+    """All projects, by slug."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.projects: dict[str, Project] = {}
+        for folder in find(folders):
+            slug = _slug(folder.name, self.projects)
+            self.projects[slug] = Project(slug, folder)
+        self._runs: Kept[FinishedRun] = Kept(MOST_RUNS_KEPT)
+        self._results: Kept[RunResult] = Kept(MOST_RESULTS_KEPT)
+        self._tasks: Kept[tuple[Task | None, str]] = Kept(MOST_TASKS_KEPT)
+
+    def project(self, slug: str) -> Project:
+        """Raises `NotFound`."""
+        if slug not in self.projects:
+            raise NotFound(f"no project {slug!r} here: the first page lists those there are")
+        return self.projects[slug]
+
+    def result(self, folder: Path) -> RunResult:
+        """What a run says, without its attempts. Raises `StoreError`."""
+        return self._results.get(
+            str(folder), stamp([folder / RUN_FILE]), lambda: read_result(folder)[0]
+        )
+
+    def results(self, project: Project) -> list[tuple[Path, RunResult | None]]:
+        """Every run of a project, the newest first; None for one that cannot be read."""
+        found: list[tuple[Path, RunResult | None]] = []
+        for folder in project.runs():
+            try:
+                found.append((folder, self.result(folder)))
+            except StoreError:
+                found.append((folder, None))
+        return found
+
+    def run(self, folder: Path) -> FinishedRun:
+        """A run with its attempts. Raises `StoreError`."""
+        files = [folder / name for name in (RUN_FILE, ATTEMPTS_FILE, DIAGNOSIS_FILE)]
+
+        def read() -> FinishedRun:
+            with uncollected():
+                return read_run(folder)
+
+        return self._runs.get(str(folder), stamp(files), read)
+
+    def task(self, project: Project) -> tuple[Task | None, str]:
+        """The task as its files say now; None and the reason where they cannot be used."""
+        try:
+            files = task_files(project.folder)
+        except UserError as error:
+            return None, str(error)
+        return self._tasks.get(str(project.folder), stamp(files), lambda: _load(project))
+
+
+def _load(project: Project) -> tuple[Task | None, str]:
+    try:
+        return load_task(project.folder), ""
+    except UserError as error:
+        return None, str(error)
+
+
+def task_files(folder: Path) -> list[Path]:
+    """The files a task is made of, those in a folder of documents one by one."""
+    config = read_config(folder / CONFIG_NAME)
+    table, output = config.task, config.output
+    names = [table.examples, table.train, table.dev, table.test, table.documents]
+    names += [n for n in (output.labels, output.answer_schema) if isinstance(n, str)]
+    files = [folder / CONFIG_NAME]
+    for name in names:
+        if name is None:
+            continue
+        path = folder / name
+        files += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    return files
+
+
+def stamp(files: Iterable[Path]) -> Stamp:
+    """Changes when any of the files does."""
+    found = []
+    for path in files:
+        try:
+            known = path.stat()
+        except OSError:
+            found.append((str(path), 0, -1))
+        else:
+            found.append((str(path), known.st_mtime_ns, known.st_size))
+    return tuple(found)
+
+
+def find(folders: Sequence[Path]) -> list[Path]:
+    """Projects among the folders and below those that are none. Raises `UserError`."""
+    found: list[Path] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder} is no folder: name one that holds rung.toml")
+        below = [folder] if _is_project(folder) else _below(folder.resolve())
+        if not below:
+            raise UserError(
+                f"{folder} holds no rung.toml, nor do its folders: `rung init {folder}` writes one"
+            )
+        found += [p.resolve() for p in below]
+    return list(dict.fromkeys(found))
+
+
+def _below(folder: Path) -> list[Path]:
+    patterns = ["/".join("*" * depth) + f"/{CONFIG_NAME}" for depth in range(1, DEPTH + 1)]
+    found = {path.parent for pattern in patterns for path in folder.glob(pattern)}
+    return sorted(p for p in found if not any(part.startswith(".") for part in p.parts))
+
+
+def _is_project(folder: Path) -> bool:
+    return (folder / CONFIG_NAME).is_file() or (folder / KEPT / "runs").is_dir()
+
+
+def _slug(name: str, taken: Iterable[str]) -> str:
+    base = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "project"
+    slug, number = base, 2
+    while slug in taken:
+        slug, number = f"{base}-{number}", number + 1
+    return slug

@@ -1,0 +1,39 @@
+"""What all pages of one server share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+
+from rung import __version__
+from rung.ui.climbs import Climbs
+from rung.ui.guard import Guard
+from rung.ui.projects import Kept, Project, Shelf
+
+if TYPE_CHECKING:
+    from rung.ui.examples import Table
+
+MOST_TABLES = 4
+
+
+class Site:
+    """Projects, rules, and the climbs started from here."""
+
+    def __init__(self, folders: Sequence[Path], key: str | None = None, port: int = 0) -> None:
+        self.shelf = Shelf(folders)
+        self.guard = Guard(key, port)
+        self.climbs = Climbs()
+        self.tables: Kept[Table] = Kept(MOST_TABLES)
+        """The examples of the runs that were looked at last."""
+        self.version = __version__
+
+    def project(self, request: Request) -> Project:
+        """The project that an address names. Raises `NotFound`."""
+        return self.shelf.project(request.path_params["project"])
+
+    def run_folder(self, request: Request) -> Path:
+        """The run that an address names. Raises `NotFound`."""
+        return self.project(request).run(request.path_params["run"])
