@@ -51,6 +51,11 @@ class Climbs:
         process = self._started.get(project.slug)
         return project.live()[1] or (process is not None and process.poll() is None)
 
+    def ending(self, project: Project, pid: int) -> bool:
+        """The climb with that process id has told its end, and its process is still going away."""
+        process = self._started.get(project.slug)
+        return process is not None and process.poll() is None and process.pid == pid
+
     def stop(self, project: Project) -> None:
         """Ask the climb to stop, as Ctrl-C does. Raises `UserError` where none runs."""
         live, running = project.live()

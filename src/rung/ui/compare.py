@@ -36,7 +36,7 @@ class Pair:
     latencies: tuple[str, str]
     strip: Strip
     difference: str
-    """Second minus first on the test examples that both answered; empty without any."""
+    """Later minus earlier on the test examples that both answered; empty without any."""
     interval: str
     n: int
 
@@ -55,7 +55,8 @@ def compare(site: Site, request: Request) -> Page:
     if len(chosen) < 2:
         plain = {"offered": [_name(project, found) for project, found in offered]}
         return Page("compare.html", "Compare two runs", plain, {**shown, "pairs": None}, HOME)
-    (one, first, a), (two, second, b) = (_run(site, name) for name in chosen)
+    found = sorted((_run(site, name) for name in chosen), key=lambda r: r[1].result.started)
+    (one, first, a), (two, second, b) = found
     pairs = paired(first, second)
     changes = differences(first.result, second.result)
     view = {"heads": (line(one, a, first.result), line(two, b, second.result)), "pairs": pairs,
@@ -147,7 +148,7 @@ def _late(row: CandidateResult | None) -> str:
 
 
 def _strip(a: Measured | None, b: Measured | None, label: str, target: float) -> Strip:
-    """The second run drawn as test, the first as dev: filled and hollow."""
+    """The later run drawn as test, the earlier as dev: filled and hollow."""
     bars = []
     for found, y, kind in ((b, 14.0, "test"), (a, 27.0, "dev")):
         if found is None or found.value is None:
@@ -155,7 +156,7 @@ def _strip(a: Measured | None, b: Measured | None, label: str, target: float) ->
         low = found.value if found.low is None else found.low
         high = found.value if found.high is None else found.high
         bars.append(Bar(STRIP.at(found.value), STRIP.at(low), STRIP.at(high), y, kind))
-    title = f"{label}: second run {score_text(b)}, first run {score_text(a)}; target {target:g}"
+    title = f"{label}: later run {score_text(b)}, earlier run {score_text(a)}; target {target:g}"
     return Strip(tuple(bars), (STRIP.at(target),), title=title)
 
 

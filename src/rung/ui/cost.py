@@ -138,7 +138,7 @@ def sliders(base: Scenario, changed: WhatIf) -> list[Slider]:
     target = base.target_score
     found = [
         Slider("requests_per_month", "Requests a month", "", 2, 8, 0.02,
-               _now(changed.requests_per_month, volume), f"{volume:f}", log=True),
+               _now(changed.requests_per_month, volume), f"{volume:,f}", log=True),
         Slider("months", "Months of use", "", 1, 36, 1, _now(changed.months, months),
                f"{months:f}"),
         Slider("call_price", "Price of a call", "×", -1, 1, 0.02, f"{changed.call_price:f}", "1",

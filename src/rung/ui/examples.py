@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,8 +31,8 @@ FURTHER = {
     "nobody": "nobody right",
     "differs": "candidates differ",
 }
-EXCERPT, WHOLE = 300, 20_000
-"""Characters of a text in the table, and on the page of an example."""
+EXCERPT, BRIEF, WHOLE = 300, 2_000, 20_000
+"""Characters of a text in the table, in its twin, and on the page of an example."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def examples(site: Site, request: Request) -> Page:
         "of": len(found.lines),
         "page": view["page"],
         "pages": view["pages"],
-        "examples": [plain_line(found, line) for line in view["lines"]],
+        "examples": [brief_line(found, line) for line in view["lines"]],
     }
     return Page(
         "examples_page.html",
@@ -242,25 +242,46 @@ def example(site: Site, request: Request) -> Page:
 
 
 def plain_line(found: Table, line: Line) -> dict[str, Any]:
-    """An example as data: every text whole."""
+    """An example as data: every text whole, with the passages that were read."""
     return {
-        "id": line.id,
-        "split": line.split,
+        **_head(line),
         "input": line.example.input if line.example else None,
         "expected": line.example.expected if line.example else None,
-        "cause": line.cause or None,
-        "answers": _answers(found.keys, line),
+        "answers": {
+            key: {**_verdict(line, key, letter), "answer": line.answers[key].answer}
+            for key, letter in _asked(found, line)
+        },
     }
 
 
-def _answers(keys: Sequence[str], line: Line) -> dict[str, Any]:
+def brief_line(found: Table, line: Line) -> dict[str, Any]:
+    """An example as a row of a list: texts cut, passages left to the example's own address."""
+
+    def said(key: str) -> str | None:
+        answer = line.answers[key].answer
+        return cut(answer.text, BRIEF) if answer else None
+
     return {
-        key: {
-            "outcome": WORDS[letter],
-            "score": line.answers[key].score,
-            "error": line.answers[key].error,
-            "answer": line.answers[key].answer,
-        }
-        for key, letter in zip(keys, line.outcomes, strict=True)
-        if key in line.answers
+        **_head(line),
+        "input": cut(line.input, BRIEF) if line.example else None,
+        "expected": cut(line.expected, BRIEF) if line.example else None,
+        "answers": {
+            key: {**_verdict(line, key, letter), "text": said(key)}
+            for key, letter in _asked(found, line)
+        },
     }
+
+
+def _head(line: Line) -> dict[str, Any]:
+    return {"id": line.id, "split": line.split, "cause": line.cause or None}
+
+
+def _asked(found: Table, line: Line) -> list[tuple[str, str]]:
+    """(key, letter) of the candidates that were asked."""
+    pairs = zip(found.keys, line.outcomes, strict=True)
+    return [(key, letter) for key, letter in pairs if key in line.answers]
+
+
+def _verdict(line: Line, key: str, letter: str) -> dict[str, Any]:
+    one = line.answers[key]
+    return {"outcome": WORDS[letter], "score": one.score, "error": one.error}

@@ -41,51 +41,55 @@ class LiveView:
     running: bool
     badge: str
     """Empty where no climb was ever seen."""
-    status: str
-    says: str
-    doing: str
-    share: float | None
+    status: str = "undecided"
+    says: str = ""
+    doing: str = ""
+    now: str = ""
+    """Key of the candidate that is being asked."""
+    share: float | None = None
     """Of the phase, in [0, 1]; None where it is not known."""
-    so_far: str
-    rows: tuple[Row, ...]
-    notes: tuple[str, ...]
-    spent: str
-    answers: int
-    run: str | None
+    so_far: str = ""
+    rows: tuple[Row, ...] = ()
+    notes: tuple[str, ...] = ()
+    spent: str = ""
+    answers: int = 0
+    run: str | None = None
     """Address of the run that came of it."""
-    problem: str
+    problem: str = ""
 
 
 def view(site: Site, project: Project) -> LiveView:
     """The last climb of a project as it stands."""
     live, running = project.live()
-    starting = not running and site.climbs.busy(project)
-    if live is None or starting:
+    busy = site.climbs.busy(project)
+    if live is None or (busy and not running and not site.climbs.ending(project, live.pid)):
         return LiveView(
-            running=starting, badge="Starting" if starting else "", status="undecided",
-            says="Reading the task" if starting else "", doing="", share=None, so_far="", rows=(),
-            notes=(), spent="", answers=0, run=None, problem=site.climbs.failed(project),
-        )  # fmt: skip
+            running=busy,
+            badge="Starting" if busy else "",
+            says="Reading the task" if busy else "",
+            problem=site.climbs.failed(project),
+        )
+    if busy and not running:
+        return LiveView(running=True, badge="Stopping", says="Keeping what was answered")
     badge, status, says = _state(live, running)
     doing = live.doing if running else None
-    label = next((r for r in live.rows if doing and r.key == doing.key), None)
     rows = _rows(live, running)
-    named = {r.key: r.label for r in rows}
+    label = next((r.label for r in rows if doing and r.key == doing.key), "")
+    done = live.run if live.run and not running else None
     return LiveView(
         running=running,
         badge=badge,
         status=status,
         says=says,
-        doing=f"{PHASES.get(doing.phase, doing.phase)}: {named[label.key]}"
-        if doing and label
-        else "",
+        doing=f"{PHASES.get(doing.phase, doing.phase)}: {label}" if doing else "",
+        now=doing.key if doing else "",
         share=_share(live) if doing else None,
         so_far=_so_far(live) if doing else "",
-        rows=tuple(rows),
+        rows=() if done else tuple(rows),
         notes=live.notes[-5:],
         spent=usd(live.spent_usd),
         answers=live.answers,
-        run=f"/p/{project.slug}/runs/{live.run}" if live.run and not running else None,
+        run=f"/p/{project.slug}/runs/{done}" if done else None,
         problem="" if running else live.problem or site.climbs.failed(project),
     )
 
@@ -165,7 +169,7 @@ def fragment(site: Site, project: Project) -> tuple[str, LiveView]:
 
 def shown(found: LiveView) -> dict[str, Any]:
     """What the template of that part names."""
-    return {"live": found, "strip_ticks": strip_ticks(), "doing_key": found.doing}
+    return {"live": found, "strip_ticks": strip_ticks()}
 
 
 async def events(site: Site, request: Request) -> Response:

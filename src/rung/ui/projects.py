@@ -215,9 +215,13 @@ def find(folders: Sequence[Path]) -> list[Path]:
 
 
 def _below(folder: Path) -> list[Path]:
-    patterns = ["/".join("*" * depth) + f"/{CONFIG_NAME}" for depth in range(1, DEPTH + 1)]
-    found = {path.parent for pattern in patterns for path in folder.glob(pattern)}
-    return sorted(p for p in found if not any(part.startswith(".") for part in p.parts))
+    found = set()
+    for depth in range(1, DEPTH + 1):
+        above = "/".join("*" * depth)
+        found |= {path.parent for path in folder.glob(f"{above}/{CONFIG_NAME}")}
+        found |= {path.parent.parent for path in folder.glob(f"{above}/{KEPT}/runs")}
+    inside = {path: path.relative_to(folder).parts for path in found}
+    return sorted(p for p, parts in inside.items() if not any(n.startswith(".") for n in parts))
 
 
 def _is_project(folder: Path) -> bool:
