@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rung.candidate import Candidate, Context, Prompt, Shots, Weights
+from rung.climbing.economics import economics_of
 from rung.climbing.summary import mean_usage, measured
 from rung.decide.results import Calls, CandidateResult, Comparison, RunResult, State, Verdict
 from rung.evidence import paired_comparison
@@ -248,6 +249,7 @@ def _result(
         notes=("train: 3 examples left out because their input stands in test too",),
         ledger="this test split has been used by 5 candidates; alpha left 0.01",
         workload=task.workload.model_dump(),
+        economics=economics_of(rows, lambda k: [a for a in attempts if a.candidate == k], task),
         prices=prices(),
         versions={"rung": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0"},
         started="2026-11-21T08:00:00+00:00",

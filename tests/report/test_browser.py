@@ -6,7 +6,6 @@ Skipped where no Chromium is installed.
 from __future__ import annotations
 
 import random
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,21 +13,15 @@ from typing import Any
 
 import pytest
 
+from chromium import MARKS, Seen, launched, serious
 from rung.report.html import render, write_report
 from rung.report.reading import FinishedRun
 
-from .synthetic import SHAPES, attempt, make_run, make_task, write_run
+from .synthetic import SHAPES, attempt, make_diagnosis, make_run, make_task, write_run
 from .test_html import hostile_run
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome")
-     if (found := shutil.which(name))), None,
-)  # fmt: skip
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-]
+pytestmark = MARKS
 
 
 FOCUSED = """() => {
@@ -39,41 +32,31 @@ FOCUSED = """() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as control:
-        # Chromium's own sandbox cannot start as root, which containers often are.
-        made = control.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     task = make_task()
     result, attempts = make_run(task)
-    return write_report(write_run(tmp_path_factory.mktemp("run"), result, attempts), task)
+    diagnosis = make_diagnosis(task, result)
+    return write_report(
+        write_run(tmp_path_factory.mktemp("run"), result, attempts, diagnosis), task
+    )
 
 
-class Watched:
-    """A page with everything that went wrong and everything it asked for."""
+class Watched(Seen):
+    """The report opened from disk."""
 
     def __init__(self, browser: Any, path: Path, **options: Any) -> None:
-        self.page = browser.new_page(**options)
-        self.wrong: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda m: m.type in ("error", "warning") and self._note(m.text))
-        self.page.on("pageerror", lambda error: self._note(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("dialog", lambda dialog: (self._note("dialog"), dialog.dismiss()))
+        super().__init__(browser, lambda url: url.startswith(("file:", "data:")), **options)
         self.page.goto(path.as_uri())
 
-    def _note(self, text: str) -> None:
-        self.wrong.append(text)
-
     def close(self) -> None:
-        assert not self.wrong
-        assert all(url.startswith(("file:", "data:")) for url in self.asked), self.asked
+        """Nothing beside the file itself was asked for."""
         assert len([u for u in self.asked if u.startswith("file:")]) == 1
-        self.page.close()
+        super().close()
 
 
 def test_filters_find_examples_and_a_row_opens_with_every_answer(
@@ -159,14 +142,11 @@ def test_hostile_texts_run_nothing(browser: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_violation(browser: Any, report: Path, scheme: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
     context = browser.new_context(color_scheme=scheme, bypass_csp=True)
     page = context.new_page()
     page.goto(report.as_uri())
     page.locator("#rows .ask").first.click()
-    found = axe.Axe().run(page).response["violations"]
-    serious = [v for v in found if v["impact"] in ("serious", "critical")]
-    assert not serious, [(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in serious]
+    assert not serious(page)
     context.close()
 
 

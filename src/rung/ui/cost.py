@@ -121,14 +121,15 @@ def cost(site: Site, request: Request) -> Page:
 def asked(query: Mapping[str, str]) -> WhatIf:
     """The sliders of an address. Raises `UserError` naming the one that cannot be."""
     given = {name: query[name].strip() for name in WhatIf.model_fields if query.get(name)}
-    try:
-        return WhatIf.model_validate(given)
-    except (ValidationError, UserError) as error:
-        if isinstance(error, UserError):
-            raise
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise UserError(f"{name} is {given[name]!r}: {first['msg']}; correct it") from None
+    for name, text in given.items():
+        try:
+            WhatIf.model_validate({name: text})
+        except UserError:
+            raise UserError(f"{name} is {text!r}: write a number") from None
+        except ValidationError as error:
+            said = error.errors()[0]["msg"].replace("Input should be", "it must be")
+            raise UserError(f"{name} is {text!r}: {said}") from None
+    return WhatIf.model_validate(given)
 
 
 def sliders(base: Scenario, changed: WhatIf) -> list[Slider]:

@@ -1,0 +1,46 @@
+"""5,000 examples through 8 candidates: every page of the table stays quick."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from pathlib import Path
+
+import pytest
+
+from report.synthetic import SHAPES, attempt, make_run, make_task, write_run
+
+from .conftest import client_of, write_task
+
+MOST_S = 0.2
+
+
+@pytest.mark.slow
+def test_pages_of_5000_examples_and_8_candidates_take_under_200_ms(tmp_path: Path) -> None:
+    task = make_task(n_dev=40, n_test=5000)
+    draw = random.Random(1)
+    result, _ = make_run(make_task())
+    attempts = [attempt(c, "test", e, p, draw) for c, _, p in SHAPES[:8] for e in task.test]
+    write_task(tmp_path / "big", task)
+    write_run(tmp_path / "big/.rung/runs/r", result, attempts)
+    client = client_of(tmp_path / "big")
+    address = "/p/big/runs/r/examples"
+    assert client.get(address).status_code == 200  # reads the run
+    key = result.verdict.choice or ""
+    queries = [
+        {}, {"page": "200"}, {"candidate": key, "outcome": "w"}, {"text": "refund"},
+        {"text": "delivery", "candidate": key}, {"outcome": "nobody"}, {"outcome": "differs"},
+        {"text": "no such words"}, {"split": "test", "page": "100"},
+    ]  # fmt: skip
+    took = {}
+    for query in queries:
+        times = []
+        for _ in range(3):
+            started = time.perf_counter()
+            answer = client.get(address, params=query)
+            times.append(time.perf_counter() - started)
+            assert answer.status_code == 200
+        took[str(query)] = statistics.median(times)
+    assert "5,000 examples" in client.get(address).text
+    assert max(took.values()) < MOST_S, took
