@@ -302,6 +302,7 @@ def prices() -> dict[str, Any]:
 def make_diagnosis(task: Task, result: RunResult) -> Diagnosis:
     """Why the first prompt fails, by invented probes on the dev examples."""
     prompt = next(r for r in result.candidates if r.technique == "prompting")
+    rag = next(r for r in result.candidates if r.technique == "rag")
     ids = [e.id for e in task.dev]
     said = (
         ("missing_knowledge", 7, 0.25, 0.6, ("rag", "hybrid"), ids[:7]),
@@ -320,9 +321,9 @@ def make_diagnosis(task: Task, result: RunResult) -> Diagnosis:
             for cause, count, low, high, mends, which in said
         ),
         bounds=(
-            Bound(technique="rag", most=0.75, low=0.6, high=0.86,
+            Bound(candidate=rag.key, technique="rag", most=0.75, high=0.86,
                   text="Every missing fact handed over, nothing else mended."),
-            Bound(technique="fine-tuning", most=0.72, low=0.57, high=0.84,
+            Bound(technique="fine-tuning", most=0.72, high=0.84,
                   text="Every wrong form mended, no fact added."),
         ),
         examples={i: Found(cause=cause, flipped_by="gold passages")

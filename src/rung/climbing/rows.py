@@ -136,7 +136,7 @@ class Ladder:
             economics=economics_of(list(self.rows.values()), self.attempts, self.task),
             prices=self.tools.prices.model_dump(mode="json"),
             versions=_versions(),
-            flags=self.tools.options.flags,
+            arguments=self.tools.options.arguments,
             started=self._started,
             finished=finished,
         )

@@ -50,7 +50,7 @@ class ClimbOptions:
     """Date of the prices; the present day when left out."""
 
     @property
-    def flags(self) -> tuple[str, ...]:
+    def arguments(self) -> tuple[str, ...]:
         """These options as `rung climb` takes them; what only code can give has no flag."""
         found = [] if self.budget_usd is None else ["--budget", f"{self.budget_usd:g}"]
         for technique in self.only:

@@ -167,7 +167,7 @@ class RunResult(Frozen):
     prices: dict[str, Any] = Field(default_factory=dict)
     """The `PriceBook` of the day."""
     versions: dict[str, str] = Field(default_factory=dict)
-    flags: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
     """Of the command that climbed, such as `--budget 5`."""
     started: str = ""
     finished: bool = False

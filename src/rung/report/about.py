@@ -78,7 +78,7 @@ def about(run: FinishedRun, task: Task | None) -> About:
             (r.key, json.dumps(r.candidate.model_dump(mode="json"), indent=1, ensure_ascii=False))
             for r in result.candidates
         ),
-        command=shlex.join(["rung", "climb", folder, *result.flags]),
+        command=shlex.join(["rung", "climb", folder, *result.arguments]),
     )
 
 

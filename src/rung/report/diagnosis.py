@@ -38,12 +38,13 @@ class Cause(_Plain):
 
 
 class Bound(_Plain):
-    """The most that a technique could reach if it mended all that it can."""
+    """The most that a candidate could reach if it mended all that it can."""
 
+    candidate: str = ""
     technique: str
     most: float
-    low: float | None = None
     high: float | None = None
+    """Upper limit at 99 % confidence: a rung whose limit is below the target need not be tried."""
     text: str = ""
 
 

@@ -169,7 +169,7 @@ def differences(a: RunResult, b: RunResult) -> list[tuple[str, tuple[str, str]]]
         ("target", f"{a.target:g}", f"{b.target:g}"),
         ("confidence", f"{a.confidence:g}", f"{b.confidence:g}"),
         ("seed", str(a.seed), str(b.seed)),
-        ("command's flags", " ".join(a.flags) or "none", " ".join(b.flags) or "none"),
+        ("arguments", " ".join(a.arguments) or "none", " ".join(b.arguments) or "none"),
         ("prices of", str(a.prices.get("on", "–")), str(b.prices.get("on", "–"))),
         ("model calls made", f"{a.calls.made:,}", f"{b.calls.made:,}"),
         ("seconds", f"{a.seconds:.1f}", f"{b.seconds:.1f}"),
