@@ -1,7 +1,8 @@
 """Writes the generated docs: `python docs/generate.py`, or `--check` to fail when one is stale.
 
-docs/cli.md is what `--help` says; docs/rung.schema.json describes rung.toml for editors; the map in
-README.md is the source as it lies. economics.md and framework.md have generators of their own.
+docs/cli.md is what `--help` says; docs/rung.schema.json describes rung.toml for editors,
+docs/run.schema.json a run; the map in README.md is the source as it lies. economics.md and
+framework.md have generators of their own.
 """
 
 from __future__ import annotations
@@ -54,6 +55,13 @@ def schema() -> str:
     return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
+def schema_of_runs() -> str:
+    """JSON schema of run.json."""
+    from rung.report.reading import run_schema
+
+    return json.dumps(run_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
 def source_map() -> str:
     """Every room of the source with the first sentence of its docstring."""
     lines = ["```"]
@@ -82,6 +90,7 @@ def main() -> int:
     made = {
         "docs/cli.md": command_line(),
         "docs/rung.schema.json": schema(),
+        "docs/run.schema.json": schema_of_runs(),
         "README.md": readme(),
     }
     check = "--check" in sys.argv

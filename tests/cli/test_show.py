@@ -47,6 +47,15 @@ def test_json_is_the_run_and_fits_the_published_schema(
     schema = json.loads(capsys.readouterr().out)
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(printed, schema)
+    published = Path(__file__).parents[2] / "docs" / "run.schema.json"
+    assert json.loads(published.read_text(encoding="utf-8")) == schema
+    for wrong in (
+        {"verdict": {"status": "maybe"}},
+        {"candidates": [{"key": 1}]},
+        {"target": "0.8"},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**printed, **wrong}, schema)
 
 
 @pytest.mark.parametrize("form", ["terminal", "markdown"])

@@ -34,6 +34,7 @@ app.command()(ui)
 EXIT = {"sufficient": 0, "insufficient": 3, "undecided": 4}
 USER_ERROR = 2
 INTERRUPTED = 130
+EVERY_SIGN = "≥┿●▶✓é🙂"
 
 Folder = Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")]
 Exhaustive = Annotated[bool, typer.Option("--exhaustive", help="Ask every candidate everything.")]
@@ -170,6 +171,8 @@ def _known(option: str, value: str, known: Sequence[str]) -> str:
 
 def main() -> None:
     """Run the command line; every deliberate error is one sentence on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        make_writable(stream)
     try:
         code = app(standalone_mode=False)  # the code of a `typer.Exit`, or what a command returns
     except (KeyboardInterrupt, typer.Abort):
@@ -194,6 +197,18 @@ def main() -> None:
     if code == INTERRUPTED:
         _complain("interrupted; run the same command again to go on, nothing is paid twice")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def make_writable(stream: Any) -> None:
+    """Let a stream take every character: a report never ends in an encoding error.
+
+    A terminal shows `?` for what it cannot; a pipe or file gets UTF-8, which JSON has to be.
+    """
+    try:
+        EVERY_SIGN.encode(stream.encoding)
+    except (LookupError, UnicodeEncodeError):
+        how = {"errors": "replace"} if stream.isatty() else {"encoding": "utf-8"}
+        stream.reconfigure(**how)
 
 
 def _complain(text: str) -> None:

@@ -18,12 +18,10 @@ def show_report(folder: Path, form: str) -> None:
     """Write the report of the newest run below `folder`, or print it."""
     if form not in FORMS:
         raise UserError(f"unknown format {form!r} in --format; {did_you_mean(form, FORMS)}")
-    from rung.decide.results import RunResult
-    from rung.report.reading import RUN_FILE, newest_run, read_run
+    from rung.report.reading import RUN_FILE, newest_run, read_run, run_schema
 
     if form == "schema":
-        schema = RunResult.model_json_schema(mode="serialization")
-        typer.echo(json.dumps(schema, indent=1))
+        typer.echo(json.dumps(run_schema(), indent=1, ensure_ascii=False))
         return
     run = newest_run(folder if folder.is_dir() else folder.parent)
     if form == "html":

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -73,6 +74,16 @@ def uncollected() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
+
+
+def run_schema() -> dict[str, Any]:
+    """The JSON schema of `run.json` and of `rung climb --json`."""
+    schema = RunResult.model_json_schema(mode="serialization")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "run.json",
+    }
 
 
 def read_result(folder: Path) -> tuple[RunResult, bytes]:

@@ -30,6 +30,8 @@ NARROW = 120
 """Columns below which only the figures that decide are shown."""
 SLIM = 96
 """Columns below which a candidate's words say its technique."""
+TINY = 60
+"""Columns below which a score stands without its interval, and no cost: the verdict has room."""
 ROOMY = 128
 """Columns from which each score is drawn, with its interval and the target."""
 CELLS = 20
@@ -58,7 +60,8 @@ def ladder_table(
     if wide:
         for name in ("wrong", "errors", "unscored"):
             table.add_column(name, justify="right")
-    table.add_column("$/1k", justify="right", no_wrap=True)
+    if width >= TINY:
+        table.add_column("$/1k", justify="right", no_wrap=True)
     if wide:
         table.add_column("$/month", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -91,16 +94,16 @@ def _cells(row: CandidateResult, label: str, chosen: bool, width: int) -> list[R
     score = row.score
     on = "–" if score is None else f"{score.n} {score.split}"
     mark = "▶" if chosen else MARKS.get(row.state, " ")
-    wide, slim = width >= NARROW, width < SLIM
+    wide, slim, tiny = width >= NARROW, width < SLIM, width < TINY
     colour = TECHNIQUE_COLOURS[row.technique]
     cells: list[RenderableType] = [Text(mark)]
     cells += [] if slim else [Text(row.technique, style=colour)]
     cells.append(Text(label, style=colour if slim else ""))
-    cells.append(Text(score_text(score)))
+    cells.append(Text(number(score.value if score else None) if tiny else score_text(score)))
     cells += [] if slim else [Text(on)]
     if wide:
         cells += [Text(c) for c in counts(score)]
-    cells.append(Text(per_thousand(row)))
+    cells += [] if tiny else [Text(per_thousand(row))]
     if wide:
         cells.append(Text(usd(row.monthly_usd)))
     cells.append(Text(STATES[row.state]))
