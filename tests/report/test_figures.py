@@ -10,7 +10,9 @@ from rung.report.charts import money_tick
 from rung.report.figures import Scale, linear, logarithmic, place_labels, spread
 from rung.report.spending import Cost, crossing, undominated
 from rung.report.texts import clean, cut, one_line, script_json
-from rung.report.words import bound, signed, times, usd
+from rung.report.words import bound, in_words, signed, times, usd
+
+from .synthetic import make_run, make_task
 
 
 def test_scales_put_values_where_they_belong_and_keep_the_rest_on_the_ends() -> None:
@@ -91,6 +93,14 @@ def test_bounds_are_rounded_down_and_differences_carry_their_sign() -> None:
     assert bound(0.8769, 2) == "0.87" and bound(0.9) == "0.900" and bound(None) == "–"
     assert [signed(v) for v in (0.01, -0.0001, -0.2)] == ["+0.010", "0.000", "-0.200"]
     assert [times(v) for v in (4.12, 41.2, 1288)] == ["4.1", "41", "1,300"]
+
+
+def test_sentences_name_candidates_in_words() -> None:
+    result, _ = make_run(make_task())
+    keys = [r.key for r in result.candidates]
+    said = in_words(f"{keys[3]} costs more than {keys[2]}.", result.candidates)
+    assert said == "Prompt, 5 nearest examples costs more than Prompt, no examples."
+    assert in_words("nothing named", result.candidates) == "nothing named"
 
 
 def test_hidden_characters_are_shown() -> None:

@@ -17,7 +17,7 @@ from rung.cli.live import LiveLadder
 from rung.climbing.rows import unmeasured
 from rung.decide.ladder import Planned
 from rung.records import Attempt, Usage
-from rung.report.terminal import show
+from rung.report.terminal import ladder_table, show
 
 from .synthetic import SHAPES, make_run, make_task, write_run
 
@@ -47,6 +47,28 @@ def test_a_pipe_gets_lines_without_escapes_that_fit(width: int) -> None:
     assert ESCAPE not in text and "\r" not in text
     assert max(len(line) for line in text.splitlines()) <= width
     assert "good enough" in text and "SUFFICIENT" in text
+
+
+def test_a_wide_terminal_shows_more_the_most_wanted_first() -> None:
+    result, _ = make_run(make_task())
+    answered = tuple(
+        r.model_copy(update={
+            split: found.model_copy(update={"errors": 0, "unscored": 0})
+            for split in ("dev", "test") if (found := getattr(r, split)) is not None
+        })
+        for r in result.candidates
+    )  # fmt: skip
+    heads = {}
+    for width in (70, 80, 90, 110, 120, 145, 160):
+        console = Console(file=io.StringIO(), width=width)
+        table = ladder_table(answered, None, width, 0.85)
+        heads[width] = [str(c.header).split()[0] for c in table.columns if str(c.header).strip()]
+        console.print(table)
+    last = {70: "score", 80: "$/1k", 90: "on", 110: "0", 120: "$/month", 145: "wrong",
+            160: "technique"}  # fmt: skip
+    for (width, name), before in zip(last.items(), [None, *last], strict=False):
+        assert name in heads[width], width
+        assert before is None or name not in heads[before], width
 
 
 def test_a_log_gets_one_line_a_phase_and_no_bar() -> None:

@@ -163,7 +163,7 @@ def test_a_climb_is_watched_from_start_to_verdict(project: Path) -> None:
             page.click("#controls button")
             page.wait_for_url(f"{address}/p/ticket-routing")
             page.wait_for_selector("#live .badge.b-running", timeout=60_000)
-            page.wait_for_selector("#live tr.now", timeout=60_000)
+            page.wait_for_selector("#live tr.asked", timeout=60_000)
             page.wait_for_selector("#live .badge.b-sufficient", timeout=60_000)
             page.click("#live a")
             page.wait_for_selector("#verdict")

@@ -14,6 +14,7 @@ from rung.report.words import (
     bound,
     counts,
     headline,
+    in_words,
     labels,
     per_thousand,
     score_text,
@@ -43,7 +44,7 @@ def markdown(result: RunResult, changes: Sequence[str] = ()) -> str:
         "",
         *_table(result),
         "",
-        *(f"- {escape(reason)}" for reason in result.verdict.reasons),
+        *(f"- {escape(in_words(r, result.candidates))}" for r in result.verdict.reasons),
         "",
         *(
             ["**What would change it**", "", *(f"- {escape(c)}" for c in changes), ""]

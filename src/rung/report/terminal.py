@@ -16,6 +16,7 @@ from rung.report.words import (
     TECHNIQUE_COLOURS,
     counts,
     headline,
+    in_words,
     labels,
     models,
     number,
@@ -26,15 +27,15 @@ from rung.report.words import (
 
 MARKS = {"pass": "✓", "drop": "✗", "hopeless": "✗", "undecided": "?", "probe": "·"}
 STYLES = {"pass": "bold green", "drop": "dim", "hopeless": "dim", "undecided": "yellow"}
-NARROW = 120
-"""Columns below which only the figures that decide are shown."""
-SLIM = 96
-"""Columns below which a candidate's words say its technique."""
-TINY = 60
-"""Columns below which a score stands without its interval, and no cost: the verdict has room."""
-ROOMY = 128
-"""Columns from which each score is drawn, with its interval and the target."""
 CELLS = 20
+LEAST = 30
+"""Characters that a candidate's words keep; other columns come as long as they leave so many."""
+ALWAYS = 37
+"""Mark, score with interval, verdict, and the space between columns."""
+TINY = ALWAYS + LEAST
+"""Columns below which a score stands without its interval."""
+EXTRA = {"$/1k": 10, "on": 9, "strip": 22, "$/month": 10, "counts": 25, "technique": 13}
+"""What is shown where there is room, the most wanted first, and the columns that it takes."""
 
 
 def ladder_table(
@@ -44,33 +45,47 @@ def ladder_table(
     target: float | None = None,
 ) -> Table:
     """One row a candidate, in the order of the ladder."""
-    wide = width >= NARROW
-    drawn = width >= ROOMY and target is not None
+    shown = _shown(rows, width, target)
     said = labels(rows)
     table = Table(box=None, pad_edge=False, padding=(0, 1), expand=False)
     table.add_column("")
-    if width >= SLIM:
+    if "technique" in shown:
         table.add_column("technique", no_wrap=True)
     table.add_column("candidate", overflow="fold", ratio=1)
-    if drawn:
+    if "strip" in shown:
         table.add_column("0" + "score".center(CELLS - 2) + "1", no_wrap=True)
     table.add_column("score", no_wrap=True)
-    if width >= SLIM:
+    if "on" in shown:
         table.add_column("on", justify="right", no_wrap=True)
-    if wide:
+    if "counts" in shown:
         for name in ("wrong", "errors", "unscored"):
             table.add_column(name, justify="right")
-    if width >= TINY:
-        table.add_column("$/1k", justify="right", no_wrap=True)
-    if wide:
-        table.add_column("$/month", justify="right", no_wrap=True)
+    for name in ("$/1k", "$/month"):
+        if name in shown:
+            table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in rows:
-        cells = _cells(row, said[row.key], row.key == choice, width)
-        if drawn and target is not None:
-            cells.insert(3, strip(row, target))
+        cells = _cells(row, said[row.key], row.key == choice, shown)
+        if "strip" in shown and target is not None:
+            cells.insert(2 + ("technique" in shown), strip(row, target))
         table.add_row(*cells, style=STYLES.get(row.state, ""))
     return table
+
+
+def _shown(rows: Sequence[CandidateResult], width: int, target: float | None) -> set[str]:
+    """The columns there is room for. Answers that are in no score come before all else."""
+    missing = any(r.score is not None and r.score.errors + r.score.unscored for r in rows)
+    order = sorted(EXTRA, key=lambda name: not (missing and name == "counts"))
+    left = width - (TINY if width >= TINY else TINY - 14)
+    shown = {"interval"} if width >= TINY else set()
+    for name in order:
+        if name == "strip" and target is None:
+            continue
+        if EXTRA[name] > left:
+            break
+        left -= EXTRA[name]
+        shown.add(name)
+    return shown
 
 
 def strip(row: CandidateResult, target: float) -> Text:
@@ -90,22 +105,19 @@ def _cell(value: float) -> int:
     return min(CELLS - 1, max(0, int(value * CELLS)))
 
 
-def _cells(row: CandidateResult, label: str, chosen: bool, width: int) -> list[RenderableType]:
+def _cells(row: CandidateResult, label: str, chosen: bool, shown: set[str]) -> list[RenderableType]:
     score = row.score
-    on = "–" if score is None else f"{score.n} {score.split}"
-    mark = "▶" if chosen else MARKS.get(row.state, " ")
-    wide, slim, tiny = width >= NARROW, width < SLIM, width < TINY
     colour = TECHNIQUE_COLOURS[row.technique]
-    cells: list[RenderableType] = [Text(mark)]
-    cells += [] if slim else [Text(row.technique, style=colour)]
-    cells.append(Text(label, style=colour if slim else ""))
-    cells.append(Text(number(score.value if score else None) if tiny else score_text(score)))
-    cells += [] if slim else [Text(on)]
-    if wide:
-        cells += [Text(c) for c in counts(score)]
-    cells += [] if tiny else [Text(per_thousand(row))]
-    if wide:
-        cells.append(Text(usd(row.monthly_usd)))
+    cells: list[RenderableType] = [Text("▶" if chosen else MARKS.get(row.state, " "))]
+    named = "technique" in shown
+    cells += [Text(row.technique, style=colour)] if named else []
+    cells.append(Text(label, style="" if named else colour))
+    plain = number(score.value if score else None)
+    cells.append(Text(score_text(score) if "interval" in shown else plain))
+    cells += [Text("–" if score is None else f"{score.n} {score.split}")] if "on" in shown else []
+    cells += [Text(c) for c in counts(score)] if "counts" in shown else []
+    cells += [Text(per_thousand(row))] if "$/1k" in shown else []
+    cells += [Text(usd(row.monthly_usd))] if "$/month" in shown else []
     cells.append(Text(STATES[row.state]))
     return cells
 
@@ -117,7 +129,7 @@ def verdict_text(result: RunResult) -> Text:
     text.append(f"{result.verdict.status.upper()}  ", style=colours[result.verdict.status])
     text.append(headline(result) + "\n", style="bold")
     for reason in result.verdict.reasons:
-        text.append(f"  · {reason}\n")
+        text.append(f"  · {in_words(reason, result.candidates)}\n")
     said = labels(result.candidates)
     for compared in result.verdict.comparisons:
         text.append(

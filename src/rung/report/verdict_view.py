@@ -9,7 +9,7 @@ from rung.decide.results import CandidateResult, Comparison, RunResult
 from rung.report.reading import FinishedRun
 from rung.report.rows import Fact, Row
 from rung.report.spending import Cost, crossing
-from rung.report.words import bound, number, signed, times, usd
+from rung.report.words import bound, in_words, number, signed, times, usd
 
 BADGES = {"sufficient": "Good enough", "insufficient": "Not good enough", "undecided": "Undecided"}
 MOST_CHANGES = 6
@@ -28,6 +28,7 @@ class Hero:
     """(question, figure, small print)"""
     changes: tuple[str, ...]
     next_step: str
+    reasons: tuple[str, ...]
 
 
 def hero(run: FinishedRun, rows: Sequence[Row], costs: Mapping[str, Cost]) -> Hero:
@@ -43,6 +44,7 @@ def hero(run: FinishedRun, rows: Sequence[Row], costs: Mapping[str, Cost]) -> He
         tiles=_tiles(result, chosen or _best(rows), costs),
         changes=tuple(what_would_change(run, costs)),
         next_step=result.verdict.next_step,
+        reasons=tuple(in_words(r, result.candidates) for r in result.verdict.reasons),
     )
 
 

@@ -156,6 +156,14 @@ def labels(rows: Sequence[CandidateResult]) -> dict[str, str]:
     return {r.key: name_and_model(r.candidate)[0] for r in rows}
 
 
+def in_words(text: str, rows: Sequence[CandidateResult]) -> str:
+    """A sentence with candidates in words where it names their keys."""
+    said = labels(rows)
+    for key in sorted(said, key=len, reverse=True):
+        text = text.replace(key, said[key])
+    return text
+
+
 def models(rows: Sequence[CandidateResult]) -> list[str]:
     """Short names of the models that candidates ask."""
     return sorted({m for r in rows if (m := name_and_model(r.candidate)[1])})
