@@ -12,11 +12,12 @@ from typing import Any
 
 from rung.candidate import Candidate, Context, Prompt, Shots, Weights
 from rung.climbing.economics import economics_of
+from rung.climbing.explaining import DIAGNOSIS_FILE
 from rung.climbing.summary import mean_usage, measured
 from rung.decide.results import Calls, CandidateResult, Comparison, RunResult, State, Verdict
+from rung.diagnose import Bound, CauseShare, Diagnosis, Finding
 from rung.evidence import paired_comparison
 from rung.records import Answer, Attempt, Passage, Usage
-from rung.report.diagnosis import DIAGNOSIS_FILE, Bound, Cause, Diagnosis, Found
 from rung.task.types import Document, Example, LabelsOutput, SplitName, Target, Task, Workload
 
 SMALL = "local/smollm2-135m-instruct"
@@ -304,29 +305,30 @@ def make_diagnosis(task: Task, result: RunResult) -> Diagnosis:
     prompt = next(r for r in result.candidates if r.technique == "prompting")
     rag = next(r for r in result.candidates if r.technique == "rag")
     ids = [e.id for e in task.dev]
-    said = (
+    said: tuple[Any, ...] = (
         ("missing_knowledge", 7, 0.25, 0.6, ("rag", "hybrid"), ids[:7]),
-        ("wrong_form", 6, 0.2, 0.55, ("fine-tuning", "hybrid"), ids[7:13]),
-        ("label_noise", 4, 0.1, 0.45, (), ids[13:17]),
+        ("wrong_format", 6, 0.2, 0.55, ("fine-tuning", "hybrid"), ids[7:13]),
+        ("label_suspect", 4, 0.1, 0.45, (), ids[13:17]),
     )
+    tuned = next(r for r in result.candidates if r.technique == "fine-tuning")
     return Diagnosis(
         candidate=prompt.key,
-        split="dev",
         n=len(ids),
         failures=17,
         probed=17,
+        confidence=0.95,
         causes=tuple(
-            Cause(cause=cause, share=count / 17, low=low, high=high, count=count,
-                  examples=tuple(which), techniques=mends)
+            CauseShare(cause=cause, share=count / 17, low=low, high=high, count=count,
+                       examples=tuple(which), techniques=mends)
             for cause, count, low, high, mends, which in said
         ),
         bounds=(
             Bound(candidate=rag.key, technique="rag", most=0.75, high=0.86,
                   text="Every missing fact handed over, nothing else mended."),
-            Bound(technique="fine-tuning", most=0.72, high=0.84,
+            Bound(candidate=tuned.key, technique="fine-tuning", most=0.72, high=0.84,
                   text="Every wrong form mended, no fact added."),
         ),
-        examples={i: Found(cause=cause, flipped_by="gold passages")
+        examples={i: Finding(id=i, score=0.0, cause=cause, flipped_by="gold passages")
                   for cause, _, _, _, _, which in said for i in which},
     )  # fmt: skip
 

@@ -108,7 +108,7 @@ def test_filters_pages_and_rows_work_without_loading_the_page_again(
     assert rows.count() == 25
     page.click("#later")
     playwright.expect(page.locator(".pager")).to_contain_text("Page 2 of 7")
-    page.select_option("[name=cause]", "wrong form")
+    page.select_option("[name=cause]", "wrong format")
     playwright.expect(page.locator("#count")).to_have_text("6 of 160 examples match.")
     assert rows.count() == 6
     page.select_option("[name=cause]", "")
@@ -120,7 +120,7 @@ def test_filters_pages_and_rows_work_without_loading_the_page_again(
     assert page.locator("#rows .ask").get_attribute("aria-expanded") == "true"
     page.keyboard.press("Space")
     playwright.expect(page.locator("#rows .card")).to_have_count(0)
-    page.click("[data-cause='label noise']")
+    page.click("[data-cause='label suspect']")
     playwright.expect(page.locator("#count")).to_have_text("4 of 160 examples match.")
     assert page.evaluate("window.same") is True
     seen.close()

@@ -170,7 +170,7 @@ def test_filters_find_the_examples_that_the_attempts_hold(client: TestClient) ->
     assert told["matching"] == len(wrong) and {e["id"] for e in told["examples"]} == wrong
     one = client.get(f"{RUN}/examples.json", params={"text": "MSG-0077"}).json()
     assert [e["id"] for e in one["examples"]] == ["msg-0077"]
-    cause = client.get(f"{RUN}/examples.json", params={"cause": "wrong form"}).json()
+    cause = client.get(f"{RUN}/examples.json", params={"cause": "wrong format"}).json()
     assert cause["matching"] == 6 and {e["split"] for e in cause["examples"]} == {"dev"}
     every = client.get(f"{RUN}/examples.json", params={"page": "3"}).json()
     assert every["of"] == 160 and every["pages"] == 7 and len(every["examples"]) == 25

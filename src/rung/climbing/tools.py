@@ -57,6 +57,7 @@ class ClimbOptions:
             found += ["--only", technique]
         found += ["--exhaustive"] if self.everything else []
         found += ["--learning-curve"] if self.learning_curve else []
+        found += [] if self.diagnose else ["--no-diagnose"]
         return (*found, *(["--mode", self.mode] if self.mode != "traffic" else []))
 
 

@@ -1,78 +1,25 @@
-"""The diagnosis beside a run, `diagnosis.json`: why failures fail, found by probes on dev."""
+"""The diagnosis beside a run, `diagnosis.json`: why failures fail, as bars."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from rung.task.types import SplitName
+from rung.climbing.explaining import DIAGNOSIS_FILE
+from rung.diagnose import MEANING, CauseShare, Diagnosis
 
-DIAGNOSIS_FILE = "diagnosis.json"
 BAR = 320.0
-
-
-class _Plain(BaseModel):
-    """Another room writes this file and may say more: what is not shown here is passed over."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Cause(_Plain):
-    """One cause and how much of the failures it explains."""
-
-    cause: str
-    share: float
-    low: float | None = None
-    high: float | None = None
-    count: int
-    examples: tuple[str, ...] = ()
-    techniques: tuple[str, ...] = ()
-    """What could mend it."""
-
-    @property
-    def name(self) -> str:
-        """In words: `missing knowledge`."""
-        return self.cause.replace("_", " ")
-
-
-class Bound(_Plain):
-    """The most that a candidate could reach if it mended all that it can."""
-
-    candidate: str = ""
-    technique: str
-    most: float
-    high: float | None = None
-    """Upper limit at 99 % confidence: a rung whose limit is below the target need not be tried."""
-    text: str = ""
-
-
-class Found(_Plain):
-    """What the probes said of one failed example."""
-
-    cause: str
-    flipped_by: str | None = None
-
-
-class Diagnosis(_Plain):
-    """The failures of one candidate by cause."""
-
-    candidate: str
-    split: SplitName
-    n: int
-    failures: int
-    probed: int
-    causes: tuple[Cause, ...] = ()
-    bounds: tuple[Bound, ...] = ()
-    examples: dict[str, Found] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class CauseBar:
     """A cause as a bar with its interval, on an axis from 0 to 1 of all probed failures."""
 
-    cause: Cause
+    cause: CauseShare
+    name: str
+    meaning: str
     width: float
     low: float
     high: float
@@ -91,18 +38,25 @@ def read_diagnosis(folder: Path) -> tuple[Diagnosis | None, str]:
         return None, f"{DIAGNOSIS_FILE} is left out because it cannot be read ({problem})."
 
 
+def cause_name(cause: str) -> str:
+    """In words: `missing knowledge`."""
+    return cause.replace("_", " ")
+
+
 def cause_bars(found: Diagnosis) -> list[CauseBar]:
     """The causes, the most frequent first."""
     ranked = sorted(found.causes, key=lambda c: (-c.share, c.cause))
     return [
         CauseBar(
-            cause,
-            round(BAR * cause.share, 1),
-            round(BAR * (cause.share if cause.low is None else cause.low), 1),
-            round(BAR * (cause.share if cause.high is None else cause.high), 1),
-            f"{cause.name}: {cause.count} of {found.probed} probed failures, {cause.share:.0%}"
-            + ("" if cause.low is None or cause.high is None
-               else f" (95% interval {cause.low:.0%} to {cause.high:.0%})"),
+            cause=cause,
+            name=cause_name(cause.cause),
+            meaning=MEANING[cause.cause],
+            width=round(BAR * max(0.0, cause.share), 1),
+            low=round(BAR * max(0.0, cause.low), 1),
+            high=round(BAR * max(0.0, cause.high), 1),
+            title=f"{cause_name(cause.cause)}: {cause.count} of {found.probed} probed failures, "
+            f"{cause.share:.0%} ({found.confidence:.0%} interval {cause.low:.0%} to "
+            f"{cause.high:.0%})",
         )
         for cause in ranked
-    ]  # fmt: skip
+    ]

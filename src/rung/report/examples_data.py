@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rung.records import Answer, Attempt
+from rung.report.diagnosis import cause_name
 from rung.report.reading import FinishedRun
 from rung.report.rows import places
 from rung.report.texts import clean, cut
@@ -80,7 +81,7 @@ def example_data(run: FinishedRun, task: Task | None) -> ExampleData:
     for (split, name), row in zip(shown, rows, strict=False):
         row.append(causes.index(found) if (found := cause_of(run, split, name)) else -1)
     data = {
-        "causes": [cause.replace("_", " ") for cause in causes],
+        "causes": [cause_name(cause) for cause in causes],
         "candidates": candidates,
         "chosen": keys.index(c) if (c := run.result.verdict.choice) in keys else -1,
         "texts": texts.kept,

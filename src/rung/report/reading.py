@@ -13,11 +13,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from rung.climbing.explaining import DIAGNOSIS_FILE
 from rung.decide.results import CandidateResult, RunResult
+from rung.diagnose import Diagnosis
 from rung.errors import StoreError, UserError
 from rung.records import Attempt
 from rung.report import words
-from rung.report.diagnosis import DIAGNOSIS_FILE, Diagnosis, read_diagnosis
+from rung.report.diagnosis import read_diagnosis
 
 RUN_FILE, ATTEMPTS_FILE = "run.json", "attempts.jsonl"
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from rung.errors import UserError
 from rung.records import Attempt
+from rung.report.diagnosis import cause_name
 from rung.report.examples_data import all_asked, cause_of, outcome
 from rung.report.failures import OUTCOMES
 from rung.report.reading import FinishedRun
@@ -147,7 +148,7 @@ def make_table(run: FinishedRun, task: Task | None) -> Table:
     for place in order:
         answers = asked[place]
         letters = tuple(outcome(answers[k]) if k in answers else "n" for k in keys)
-        cause = (cause_of(run, *place) or "").replace("_", " ")
+        cause = cause_name(cause_of(run, *place) or "")
         lines.append(Line(*place, known.get(place), answers, letters, cause))
     return Table(run, task, tuple(lines))
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from rung.climbing.explaining import DIAGNOSIS_FILE
 from rung.climbing.journal import Live, is_running, read_live
 from rung.decide.results import RunResult
 from rung.errors import StoreError, UserError
-from rung.report.diagnosis import DIAGNOSIS_FILE
 from rung.report.reading import (
     ATTEMPTS_FILE,
     RUN_FILE,
