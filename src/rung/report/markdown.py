@@ -51,7 +51,7 @@ def markdown(result: RunResult, changes: Sequence[str] = ()) -> str:
             if changes
             else []
         ),
-        f"**Next:** {escape(result.verdict.next_step)}",
+        f"**Next:** {escape(in_words(result.verdict.next_step, result.candidates))}",
         "",
         *(f"> {escape(note)}" for note in result.notes),
         *(f"> Red flag: {escape(line)}" for line in flag_lines(result.flags)),

@@ -137,7 +137,7 @@ def verdict_text(result: RunResult) -> Text:
             f"[{number(compared.low)}, {number(compared.high)}] on {compared.n} common examples "
             f"({compared.method})\n"
         )
-    text.append(f"  next: {result.verdict.next_step}\n")
+    text.append(f"  next: {in_words(result.verdict.next_step, result.candidates)}\n")
     return text
 
 

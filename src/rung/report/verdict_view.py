@@ -43,7 +43,7 @@ def hero(run: FinishedRun, rows: Sequence[Row], costs: Mapping[str, Cost]) -> He
         rival=_rival(run, chosen),
         tiles=_tiles(result, chosen or _best(rows), costs),
         changes=tuple(what_would_change(run, costs)),
-        next_step=result.verdict.next_step,
+        next_step=in_words(result.verdict.next_step, result.candidates),
         reasons=tuple(in_words(r, result.candidates) for r in result.verdict.reasons),
     )
 
