@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from report.synthetic import make_run, make_task
 from report.test_html import HOSTILE
 from rung.report.verdict_view import BADGES
+from rung.ui import app
 
 from .conftest import RUN, client_of
 
@@ -30,6 +31,7 @@ PAGES = {
     "/p/hostile/harvest": "/p/hostile/harvest.json",
     RUN: f"{RUN}.json",
     "/p/hostile/runs/bad": "/p/hostile/runs/bad.json",
+    f"{RUN}/cost": f"{RUN}/cost.json",
     f"{RUN}/examples": f"{RUN}/examples.json",
     "/p/hostile/runs/bad/examples": "/p/hostile/runs/bad/examples.json",
     f"{RUN}/example?split=test&id=msg-0063": f"{RUN}/example.json?split=test&id=msg-0063",
@@ -54,6 +56,13 @@ class Elements(HTMLParser):
     @property
     def words(self) -> str:
         return " ".join(" ".join(self.text).split())
+
+
+def test_no_page_goes_without_these_tests() -> None:
+    tried = {re.sub(r"\?.*", "", path) for path in PAGES}
+    for route, _ in app.PAGES:
+        shape = re.escape(route).replace(r"\{project\}", "[^/]+").replace(r"\{run\}", "[^/]+")
+        assert any(re.fullmatch(shape, path) for path in tried), route
 
 
 @pytest.mark.parametrize("path", PAGES)
