@@ -75,6 +75,35 @@ def test_a_diagnosis_is_read_beside_the_run_and_a_broken_one_is_named(
     assert "diagnosis.json is left out because it cannot be read" in render(broken, task)
 
 
+def test_answers_that_only_the_probes_asked_for_are_shown_and_change_no_figure(
+    task: Task, tmp_path: Path
+) -> None:
+    result, attempts = make_run(task)
+    diagnosis = make_diagnosis(task, result)
+    asked_by_climb = [a for a in attempts if a.split == "test" or a.example_id > "msg-0010"]
+    folder = write_run(tmp_path / "r", result, asked_by_climb, diagnosis)
+    write_run(folder / "probes", result, attempts)
+    found, bare = read_run(folder), read_run(write_run(tmp_path / "s", result, asked_by_climb))
+    assert {a.candidate for a in found.probed} == {diagnosis.candidate}
+    shown = {row[1] for row in embedded(render(found, task))["examples"]}  # type: ignore[index]
+    assert "dev" in shown
+    extra = len(embedded(render(found, task))["examples"]) - len(
+        embedded(render(bare, task))["examples"]
+    )
+    assert extra == 11  # msg-0000 to msg-0010
+    signs = [(s.place, s.n) for s in context(found, task)["failures"].signs]
+    assert signs == [(s.place, s.n) for s in context(bare, task)["failures"].signs]
+
+
+def test_bounds_that_exclude_nothing_are_one_sentence(task: Task, run: FinishedRun) -> None:
+    assert run.diagnosis is not None
+    free = tuple(b.model_copy(update={"most": 1.0, "high": 1.0}) for b in run.diagnosis.bounds)
+    changed = run.diagnosis.model_copy(update={"bounds": free})
+    page = render(FinishedRun(run.result, run.attempts, diagnosis=changed), task)
+    assert "Nothing proven stands against any rung" in page
+    assert "What each rung could reach at most" not in page
+
+
 def test_hostile_words_of_a_diagnosis_stay_text(task: Task, run: FinishedRun) -> None:
     assert run.diagnosis is not None
     bad = "<script>alert(1)</script>"

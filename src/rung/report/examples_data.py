@@ -99,7 +99,7 @@ def all_asked(
     Test first, in the order of the files; then what the files no longer hold.
     """
     asked: dict[tuple[str, str], dict[str, Attempt]] = {}
-    for one in run.attempts:
+    for one in (*run.probed, *run.attempts):
         asked.setdefault((one.split, one.example_id), {})[one.candidate] = one
     known = _examples(task)
     order = [place for place in known if place in asked]

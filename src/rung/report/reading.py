@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rung.climbing.explaining import DIAGNOSIS_FILE
+from rung.climbing.explaining import DIAGNOSIS_FILE, PROBES
 from rung.decide.results import CandidateResult, RunResult
 from rung.diagnose import Diagnosis
 from rung.errors import StoreError, UserError
@@ -36,6 +36,8 @@ class FinishedRun:
     """Lines of `attempts.jsonl` that could not be read: a kill may cut the last one short."""
     diagnosis: Diagnosis | None = None
     """Why failures fail, where that was asked."""
+    probed: tuple[Attempt, ...] = ()
+    """Answers of the diagnosed candidate to dev examples that the climb had not asked."""
     problems: tuple[str, ...] = ()
     """Files beside the run that had to be left out, a sentence each."""
 
@@ -113,10 +115,14 @@ def read_run(folder: Path) -> FinishedRun:
     if lines:
         hashes[ATTEMPTS_FILE] = hashlib.sha256(lines).hexdigest()
     diagnosis, problem = read_diagnosis(folder)
+    probed: tuple[Attempt, ...] = ()
     if diagnosis is not None:
         hashes[DIAGNOSIS_FILE] = hashlib.sha256((folder / DIAGNOSIS_FILE).read_bytes()).hexdigest()
+        path = folder / PROBES / ATTEMPTS_FILE
+        arms, _ = _attempts(path.read_bytes() if path.exists() else b"")
+        probed = tuple(a for a in arms if a.candidate == diagnosis.candidate)
     return FinishedRun(
-        result, attempts, hashes, unreadable, diagnosis, (problem,) if problem else ()
+        result, attempts, hashes, unreadable, diagnosis, probed, (problem,) if problem else ()
     )
 
 

@@ -114,7 +114,8 @@ def training_facts(row: CandidateResult) -> list[str]:
     if "seconds" in facts:
         said.append(f"{seconds(float(facts['seconds']))} of computing on this machine")
     if "epochs_run" in facts:
-        said.append(f"{facts['epochs_run']} epochs, the best by loss on dev kept")
+        epochs = int(facts["epochs_run"])
+        said.append(f"{epochs} epoch{'' if epochs == 1 else 's'}, the best by loss on dev kept")
     weights = row.candidate.weights
     said.append(f"LoRA rank {weights.rank}, learning rate {weights.learning_rate:g}")
     return said

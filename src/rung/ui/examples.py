@@ -59,6 +59,8 @@ class Line:
     outcomes: tuple[str, ...]
     """A letter for each candidate, in the order of the ladder."""
     cause: str
+    mended_by: str
+    """The probe that turned a failure right; empty where none did."""
 
     @cached_property
     def input(self) -> str:
@@ -149,8 +151,15 @@ def make_table(run: FinishedRun, task: Task | None) -> Table:
         answers = asked[place]
         letters = tuple(outcome(answers[k]) if k in answers else "n" for k in keys)
         cause = cause_name(cause_of(run, *place) or "")
-        lines.append(Line(*place, known.get(place), answers, letters, cause))
+        lines.append(
+            Line(*place, known.get(place), answers, letters, cause, _mended(run, place[1]))
+        )
     return Table(run, task, tuple(lines))
+
+
+def _mended(run: FinishedRun, example_id: str) -> str:
+    found = run.diagnosis.examples.get(example_id) if run.diagnosis else None
+    return (found.flipped_by if found else None) or ""
 
 
 def table(site: Site, project: Project, folder: Path) -> Table:
@@ -274,7 +283,12 @@ def brief_line(found: Table, line: Line) -> dict[str, Any]:
 
 
 def _head(line: Line) -> dict[str, Any]:
-    return {"id": line.id, "split": line.split, "cause": line.cause or None}
+    return {
+        "id": line.id,
+        "split": line.split,
+        "cause": line.cause or None,
+        "mended_by": line.mended_by or None,
+    }
 
 
 def _asked(found: Table, line: Line) -> list[tuple[str, str]]:
