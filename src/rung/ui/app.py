@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -138,6 +139,7 @@ def listen(host: str, port: int) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host, port))
+        found.listen()  # a browser that is quicker than the server waits instead of being refused
     except (OSError, OverflowError) as error:
         found.close()
         raise UserError(
@@ -164,7 +166,8 @@ def serve(site: Site, where: socket.socket) -> None:
         server_header=False,
     )
     try:
-        uvicorn.Server(config).run(sockets=[where])
+        with suppress(KeyboardInterrupt):  # how a server ends
+            uvicorn.Server(config).run(sockets=[where])
     finally:
         site.climbs.stop_all()
 
