@@ -77,6 +77,14 @@ def test_the_complaint_of_a_climb_is_found_in_its_log(tmp_path: Path, log: str, 
     assert last_words(tmp_path / "nope") == ""
 
 
+@pytest.mark.parametrize("budget", ["much", "-1", "nan", "inf"])
+def test_a_budget_that_is_none_starts_nothing(folder: Path, budget: str) -> None:
+    client = client_of(folder)
+    bad = client.post("/p/tickets/climb", data={"token": token_of(client), "budget": budget})
+    assert bad.status_code == 400 and f"the budget is &#39;{budget}&#39;" in bad.text
+    assert not (folder / ".rung" / "climb.log").exists()
+
+
 @pytest.mark.slow
 def test_a_climb_that_cannot_start_says_why(folder: Path) -> None:
     client = client_of(folder)
@@ -85,8 +93,6 @@ def test_a_climb_that_cannot_start_says_why(folder: Path) -> None:
     assert client.post("/p/tickets/climb", data={"token": token}).status_code == 303
     until(lambda: "test.jsonl" in client.get("/p/tickets").text.partition('id="live"')[2][:900])
     assert not client.get("/p/tickets.json").json()["climbing"]
-    bad = client.post("/p/tickets/climb", data={"token": token, "budget": "much"})
-    assert bad.status_code == 400 and "the budget is &#39;much&#39;" in bad.text
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import socket
 from collections.abc import Sequence
@@ -53,6 +54,8 @@ ACTIONS = (
     ("/p/{project}/stop", stop),
 )
 STATIC = {"tips.js": "text/javascript", "ui.js": "text/javascript", "rung.css": "text/css"}
+WRONG_KEY_S = 0.5
+"""Guessing is made slow."""
 SHUTDOWN_S = 1
 """Streams of events are open for ever: a server that stops does not wait for them."""
 
@@ -125,6 +128,7 @@ async def take_key(site: Site, request: Request) -> Response:
     body = (await request.body())[:4096]
     given = parse_qs(body.decode("utf-8", "replace")).get("key", [""])[0]
     if not site.guard.opens(given.strip()):
+        await asyncio.sleep(WRONG_KEY_S)
         return html(site, request, Page("key.html", "Key", {}, {"wrong": True}, status=403))
     answer = RedirectResponse("/", 303)
     session = site.guard.new_session()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from starlette.requests import Request
@@ -91,19 +92,23 @@ def start(site: Site, request: Request, fields: dict[str, str]) -> str:
     found = site.project(request)
     if not found.config.is_file():
         raise UserError(f"{found.name} has no rung.toml: climb it where its code is")
-    flags: list[str] = []
-    budget = fields.get("budget", "").strip()
-    if budget:
-        try:
-            flags += ["--budget", f"{float(budget):g}"]
-        except ValueError:
-            raise UserError(
-                f"the budget is {budget!r}: write USD as a number, or nothing"
-            ) from None
+    flags = _budget(fields.get("budget", "").strip())
     if fields.get("exhaustive") == "on":
         flags.append("--exhaustive")
     site.climbs.start(found, flags)
     return f"/p/{found.slug}"
+
+
+def _budget(text: str) -> list[str]:
+    if not text:
+        return []
+    try:
+        usd = float(text)
+    except ValueError:
+        usd = math.nan
+    if not 0 <= usd < math.inf:
+        raise UserError(f"the budget is {text!r}: write USD as a number, or nothing")
+    return ["--budget", repr(usd)]
 
 
 def stop(site: Site, request: Request, fields: dict[str, str]) -> str:
