@@ -227,6 +227,13 @@ def test_harvested_rows_are_shown_as_they_lie(client: TestClient) -> None:
     assert "Nothing was harvested yet" in client.get("/p/tickets/harvest").text
 
 
+def test_the_queue_of_a_harvest_is_shown(folder: Path) -> None:
+    row = {"request": "r1", "reasons": ["unsure"], "worth": 2.0, "input": "Where is my bike?"}
+    (folder / ".rung/harvest.jsonl").write_text(json.dumps(row) + "\n")
+    page = client_of(folder).get("/p/tickets/harvest")
+    assert "1 row" in page.text and "Where is my bike?" in page.text and "unsure" in page.text
+
+
 def test_the_questionnaire_answers_as_the_command_does(client: TestClient) -> None:
     from datetime import date
 

@@ -14,7 +14,8 @@ from rung.ui.pages import Page, crumbs
 from rung.ui.projects import Project
 from rung.ui.site import Site
 
-FOLDER = "harvest"
+PLACES = ("harvest.jsonl", "harvest/*.jsonl")
+"""Below `.rung`: the queue to label, and whatever else was gathered."""
 PAGE = 50
 MOST_CHARS = 2_000
 
@@ -31,7 +32,7 @@ class Harvested:
 
 
 def harvest(site: Site, request: Request) -> Page:
-    """The page: every row of `.rung/harvest/*.jsonl`, newest file first."""
+    """The page: every row that was harvested, newest file first."""
     project = site.project(request)
     rows = harvested(project)
     at = request.query_params.get("page", "1")
@@ -51,7 +52,7 @@ def harvest(site: Site, request: Request) -> Page:
 
 def harvested(project: Project) -> list[Harvested]:
     """All rows; a line that is no JSON object says so and stops nothing."""
-    files = sorted((project.kept / FOLDER).glob("*.jsonl"), key=_age)
+    files = sorted((p for place in PLACES for p in project.kept.glob(place)), key=_age)
     return [row for path in files for row in _rows(path)]
 
 
