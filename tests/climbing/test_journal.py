@@ -67,6 +67,7 @@ def test_a_second_climb_of_the_folder_keeps_silent(tmp_path: Path) -> None:
     assert not is_running(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_killed_climb_is_not_seen_as_running(tmp_path: Path) -> None:
     code = (
         "import sys, time; sys.path[:0] = [p for p in sys.argv[2:]];"

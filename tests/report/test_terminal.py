@@ -116,6 +116,7 @@ def test_a_terminal_that_knows_few_signs_shows_marks_instead() -> None:
     assert terminal.buffer.getvalue() == b"at least ? 0.8, caf\xe9"  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_the_command_writes_plain_lines_into_a_log(tmp_path: Path) -> None:
     result, attempts = make_run(make_task())
     write_run(tmp_path / ".rung" / "runs" / "r", result, attempts)

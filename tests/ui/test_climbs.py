@@ -77,11 +77,12 @@ def test_the_complaint_of_a_climb_is_found_in_its_log(tmp_path: Path, log: str, 
     assert last_words(tmp_path / "nope") == ""
 
 
-@pytest.mark.parametrize("budget", ["much", "-1", "nan", "inf"])
-def test_a_budget_that_is_none_starts_nothing(folder: Path, budget: str) -> None:
+def test_a_budget_that_is_none_starts_nothing(folder: Path) -> None:
     client = client_of(folder)
-    bad = client.post("/p/tickets/climb", data={"token": token_of(client), "budget": budget})
-    assert bad.status_code == 400 and f"the budget is &#39;{budget}&#39;" in bad.text
+    token = token_of(client)
+    for budget in ("much", "-1", "nan", "inf"):
+        bad = client.post("/p/tickets/climb", data={"token": token, "budget": budget})
+        assert bad.status_code == 400 and f"the budget is &#39;{budget}&#39;" in bad.text
     assert not (folder / ".rung" / "climb.log").exists()
 
 

@@ -54,7 +54,7 @@ def test_limits_come_and_go(path: Path) -> None:
     before=st.text("# abcé\t'", max_size=30),
 )
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_whatever_is_written_reads_back_and_the_rest_stays(
     tmp_path: Path, score: float, confidence: float, cost: float | None, before: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,13 @@ from rung.cli.cost import cost
 from rung.cli.explain import explain
 from rung.cli.ui import ui
 from rung.errors import BudgetExceeded, RungError, UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rung.climbing import ClimbOptions
+    from rung.decide.results import RunResult
+    from rung.task.types import Task
 
 app = typer.Typer(
     help="Prompt, retrieve, fine-tune or both? Rung measures it on your own examples.",
@@ -77,10 +84,7 @@ def climb(  # noqa: PLR0913 - one parameter an option
     """Climb the ladder and name the cheapest technique that is good enough."""
     from rich.console import Console
 
-    from rung.cli.live import LiveLadder
-    from rung.climbing import ClimbOptions, Several
-    from rung.climbing import climb as climb_task
-    from rung.climbing.journal import Journal
+    from rung.climbing import ClimbOptions
     from rung.report.html import write_report
     from rung.report.terminal import show
     from rung.task.load import load_task
@@ -96,18 +100,31 @@ def climb(  # noqa: PLR0913 - one parameter an option
     )
     task = load_task(folder)
     console = Console(stderr=as_json)
-    kept = (task.root or folder) / ".rung"
-    with LiveLadder(console, task.target.score) as live, Journal(task, kept) as journal:
-        result = climb_task(task, options, Several(live, journal))
-        journal.finished(result)
-    run_folder = kept / "runs" / result.run
-    report = write_report(run_folder, task)
+    result = _watched(task, options, console)
+    report = write_report(_kept(task) / "runs" / result.run, task)
     if as_json:
         typer.echo(result.model_dump_json(indent=1))
     else:
         show(result, console)
         console.print(f"report: {report}", markup=False, soft_wrap=True)
     raise typer.Exit(EXIT[result.verdict.status])
+
+
+def _watched(task: Task, options: ClimbOptions, console: Console) -> RunResult:
+    """Climb, on the screen and for others who look."""
+    from rung.cli.live import LiveLadder
+    from rung.climbing import Several
+    from rung.climbing import climb as climb_task
+    from rung.climbing.journal import Journal
+
+    with LiveLadder(console, task.target.score) as live, Journal(task, _kept(task)) as journal:
+        result = climb_task(task, options, Several(live, journal))
+        journal.finished(result)
+    return result
+
+
+def _kept(task: Task) -> Path:
+    return (task.root or Path()) / ".rung"
 
 
 @app.command()
