@@ -94,16 +94,23 @@ class Camera:
         self.keep(name, shot)
 
     def keep(self, name: str, shot: bytes) -> None:
-        """With all its colours where they fit: a small mark is a colour of few pixels."""
+        """With all its colours where they fit, else with those that most pixels have."""
         image = Image.open(io.BytesIO(shot)).convert("RGB")
-        octree = Image.Quantize.FASTOCTREE
-        tries = (image, image.quantize(256, octree), image.quantize(64, octree))
-        for picture in tries:
+        for count in (None, 256, 96, 48):
             file = io.BytesIO()
+            picture = image if count is None else image.quantize(palette=commonest(image, count))
             picture.save(file, "PNG", optimize=True)
             if file.tell() < MOST_BYTES:
                 break
         (IMAGES / f"{name}.png").write_bytes(file.getvalue())
+
+
+def commonest(image: Image.Image, count: int) -> Image.Image:
+    """A palette: faint panels and small marks keep their own colour, only blends are rounded."""
+    found = sorted(image.getcolors(1 << 24) or [], reverse=True)[:count]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for _, colour in found for part in colour])
+    return palette
 
 
 def terminal(run: Path, nowhere: Path) -> str:

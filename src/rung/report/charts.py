@@ -75,10 +75,20 @@ def quality_cost(run: FinishedRun, costs: Mapping[str, Monthly]) -> Plot | None:
         x=replace(x, label=f"USD a month at {requests:,} requests, set-up included (log)"),
         y=replace(y, label=result.metric),
         height=HEIGHT,
-        points=tuple(replace(p, label=at) for p, at in zip(points, spots, strict=True)),
+        points=tuple(_labelled(p, at) for p, at in zip(points, spots, strict=True)),
         frontier=_steps([(by_key[k].x, by_key[k].y) for k in best]),
         target_y=y.scale.at(result.target),
         target_text=f"target {result.target:g}",
+    )
+
+
+def _labelled(point: Point, at: tuple[float, float]) -> Point:
+    """The label of the choice stands outside its ring."""
+    far = 1.4 if point.chosen else 1.0
+    x, y = at
+    return replace(
+        point,
+        label=(round(point.x + (x - point.x) * far, 1), round(point.y + (y - point.y) * far, 1)),
     )
 
 
