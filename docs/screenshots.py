@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from PIL import Image
+from PIL import Image, ImageColor
 from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
@@ -27,6 +27,7 @@ from rich.terminal_theme import MONOKAI
 from rung.report.html import write_report
 from rung.report.reading import newest_run, read_result
 from rung.report.terminal import show
+from rung.report.words import TECHNIQUE_COLOURS
 from rung.task.load import load_task
 from rung.ui.app import create_app, listen
 from rung.ui.site import Site
@@ -35,6 +36,8 @@ ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 MOST_BYTES = 200_000
 WIDE, PHONE = {"width": 1240, "height": 820}, {"width": 390, "height": 780}
+TARGETS = ("#a3261d", "#f5998f")
+"""Of the line that marks a target, in light and dark."""
 OUT_OF_REACH = 0.97
 """A target that no rung without a language model reaches: the climb goes on long enough."""
 TERMINAL = """<!doctype html><meta charset="utf-8"><style>
@@ -61,8 +64,9 @@ def main() -> int:
         take("report-phone", report.as_uri(), scheme="dark", size=PHONE)
         take("terminal", terminal(run, Path(nowhere)), at="pre")
         climbed = Path(shutil.copytree(folder / "ticket-routing", Path(nowhere) / "ticket-routing"))
-        site = Site([folder, climbed])
-        with_server(site, lambda address: pages(take, address, run.name, site, climbed))
+        with_server(Site([folder]), lambda address: pages(take, address, run.name))
+        site = Site([climbed])
+        with_server(site, lambda address: live(take, address, site))
         browser.close()
     for path in sorted(IMAGES.glob("*.png")):
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size:,} bytes")
@@ -107,9 +111,10 @@ class Camera:
 
 def commonest(image: Image.Image, count: int) -> Image.Image:
     """A palette: faint panels and small marks keep their own colour, only blends are rounded."""
-    found = sorted(image.getcolors(1 << 24) or [], reverse=True)[:count]
+    ours = [ImageColor.getrgb(hue) for hue in (*TECHNIQUE_COLOURS.values(), *TARGETS)]
+    found = sorted(image.getcolors(1 << 24) or [], reverse=True)[: count - len(ours)]
     palette = Image.new("P", (1, 1))
-    palette.putpalette([part for _, colour in found for part in colour])
+    palette.putpalette([p for colour in (*ours, *(c for _, c in found)) for p in colour])
     return palette
 
 
@@ -123,14 +128,18 @@ def terminal(run: Path, nowhere: Path) -> str:
     return path.as_uri()
 
 
-def pages(take: Camera, address: str, run: str, site: Site, climbed: Path) -> None:
+def pages(take: Camera, address: str, run: str) -> None:
     """The pages of `rung ui`."""
     desk = f"{address}/p/handbook-desk/runs/{run}"
     take("ui-projects", address)
     take("ui-cost", f"{desk}/cost?requests_per_month=2000000")
     take("ui-advise", f"{address}/advise?project=handbook-desk", scheme="dark")
     take("ui-examples", f"{desk}/examples", ready=opened)
-    project = next(p for p in site.shelf.projects.values() if p.folder == climbed.resolve())
+
+
+def live(take: Camera, address: str, site: Site) -> None:
+    """A climb while it runs."""
+    (project,) = site.shelf.projects.values()
     text = project.config.read_text().replace("score = 0.8\n", f"score = {OUT_OF_REACH}\n")
     project.config.write_text(text)
     shutil.rmtree(project.kept, ignore_errors=True)
