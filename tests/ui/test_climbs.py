@@ -19,7 +19,7 @@ from chromium import NEEDED, Seen, launched
 from rung.climbing.journal import is_running, read_live
 from rung.errors import UserError
 from rung.models.fetch import model_folder
-from rung.ui.climbs import Climbs, last_words
+from rung.ui.climbs import STARTER, Climbs, last_words
 from rung.ui.projects import Project
 from rung.ui.site import Site
 
@@ -142,7 +142,7 @@ def test_a_climb_of_a_terminal_is_seen_and_stopped(project: Path, climbs: Climbs
     path = project / "rung.toml"
     path.write_text(path.read_text().replace("score = 0.8\n", "score = 0.97\n"))
     process = subprocess.Popen(
-        [sys.executable, "-m", "rung", "climb", str(project)],
+        [sys.executable, "-c", STARTER, "climb", str(project)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ,
     )  # fmt: skip
     try:
@@ -171,6 +171,7 @@ def test_a_climb_is_watched_from_start_to_verdict(project: Path) -> None:
             page.wait_for_url(f"{address}/p/ticket-routing")
             page.wait_for_selector("#live .badge.b-running", timeout=60_000)
             page.wait_for_selector("#live tr.asked", timeout=60_000)
+            assert page.text_content("#said").startswith("Climbing ")
             page.wait_for_selector("#live .badge.b-sufficient", timeout=60_000)
             page.click("#live a")
             page.wait_for_selector("#verdict")

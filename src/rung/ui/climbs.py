@@ -19,6 +19,11 @@ from rung.ui.projects import Project
 
 LOG_FILE = "climb.log"
 """What a climb that was started from a page prints, below `.rung`."""
+STARTER = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from rung.cli.app import main; main()"
+)
+"""`rung` that hears Ctrl-C whatever it inherits: what a script starts behind itself ignores it."""
 TAIL = 2_000
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
@@ -34,7 +39,7 @@ class Climbs:
         if self.busy(project):
             raise UserError(f"{project.name} is being climbed already: stop that climb first")
         project.kept.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "rung", "climb", str(project.folder), *flags]
+        command = [sys.executable, "-c", STARTER, "climb", str(project.folder), *flags]
         environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "100"}
         with (project.kept / LOG_FILE).open("wb") as log:
             self._started[project.slug] = subprocess.Popen(

@@ -95,14 +95,24 @@
     });
   }
 
+  /* What a page says; null where the server does not answer: then the browser itself shows that. */
+  const got = async (address) => {
+    try {
+      return await (await fetch(address)).text();
+    } catch {
+      return null;
+    }
+  };
+
   /* Pages of a table, and an example in its row. */
   document.addEventListener("click", async (event) => {
     if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const page = event.target.closest?.("a[data-page]");
     if (page) {
       event.preventDefault();
-      const answer = await fetch(page.href);
-      swap("table", parse(await answer.text()));
+      const text = await got(page.href);
+      if (text === null) return void location.assign(page.href);
+      swap("table", parse(text));
       if (new URL(page.href).pathname === location.pathname) history.replaceState(null, "", page.href);
       document.getElementById("table").scrollIntoView();
       document.getElementById("count")?.focus();
@@ -129,8 +139,9 @@
     const open = link.getAttribute("aria-expanded") === "true";
     link.setAttribute("aria-expanded", String(!open));
     if (open) return void row.nextElementSibling.remove();
-    const answer = await fetch(link.href);
-    const found = parse(await answer.text());
+    const text = await got(link.href);
+    if (text === null) return void location.assign(link.href);
+    const found = parse(text);
     const line = document.createElement("tr");
     const cell = document.createElement("td");
     line.className = "detail";
@@ -160,11 +171,17 @@
     const source = new EventSource(climb.dataset.events);
     source.addEventListener("open", () => { lost.hidden = true; });
     source.addEventListener("error", () => { lost.hidden = false; });
-    source.addEventListener("live", (event) => swap("live", parse(event.data)));
+    source.addEventListener("live", (event) => {
+      swap("live", parse(event.data));
+      /* Told aloud by a line that stays, and only when it says something new. */
+      const now = document.querySelector("#live .eyebrow")?.textContent.trim().replaceAll(/\s+/g, " ") ?? "";
+      const said = document.getElementById("said");
+      if (said.textContent !== now) said.textContent = now;
+    });
     source.addEventListener("state", async (event) => {
       if (document.getElementById("controls").dataset.state === event.data) return;
-      const page = parse(await (await fetch(location.pathname)).text());
-      for (const id of ["controls", "runs"]) swap(id, page);
+      const text = await got(location.pathname);
+      if (text !== null) for (const id of ["controls", "runs"]) swap(id, parse(text));
     });
     addEventListener("pagehide", () => source.close());
   }
