@@ -17,10 +17,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
-    *("", "climb", "plan", "audit", "report", "cost", "advise", "init"),
+    *("", "climb", "plan", "audit", "report", "ui", "cost", "advise", "init"),
     *("models", "models fetch"),
 )
-COMMANDS = ("", "climb", "plan", "report", "ui", "cost", "advise", "init", "models", "models fetch")
 COLUMNS = "100"
 MAP_START, MAP_END = "<!-- map -->", "<!-- end of map -->"
 

@@ -10,6 +10,7 @@ import pytest
 
 from rung.climbing import ClimbOptions
 from rung.climbing.explaining import DIAGNOSIS_FILE
+from rung.records import Flag
 from rung.report.diagnosis import cause_bars
 from rung.report.html import render
 from rung.report.learning import learning
@@ -111,6 +112,17 @@ def test_hostile_words_of_a_diagnosis_stay_text(task: Task, run: FinishedRun) ->
     changed = run.diagnosis.model_copy(update={"note": bad, "bounds": (bound,)})
     page = render(FinishedRun(run.result, run.attempts, diagnosis=changed), task)
     assert bad not in page and page.count("<script") == 3
+
+
+def test_red_flags_have_a_section_and_a_place_in_the_menu(task: Task, run: FinishedRun) -> None:
+    bad = "<script>alert(1)</script>"
+    flag = Flag(id="label-noise", severity="warn", figure=0.12, threshold=0.1, text=bad,
+                advice="Look at them.", source="a document", examples=("msg-0001",))  # fmt: skip
+    flagged = FinishedRun(run.result.model_copy(update={"flags": (flag,)}), run.attempts)
+    assert ("red-flags", "Red flags") in context(flagged, task)["sections"]
+    page = render(flagged, task)
+    assert 'id="red-flags"' in page and "label-noise" in page and bad not in page
+    assert "red-flags" not in dict(context(run, task)["sections"])
 
 
 def test_times_are_those_of_the_attempts(run: FinishedRun) -> None:

@@ -18,6 +18,7 @@ from rung.report.failures import OUTCOMES, failures
 from rung.report.figures import MARKS, Tick
 from rung.report.learning import learning
 from rung.report.reading import FinishedRun
+from rung.report.red_flags import WORDS, ids
 from rung.report.rows import STRIP, Row, ladder_rows, seconds
 from rung.report.spending import Cost, costs_of, measured_rows, undominated
 from rung.report.terminal import calls_text
@@ -34,6 +35,7 @@ TITLES = {
     "compared": "Compared",
     "failures": "Failures",
     "training": "Training",
+    "red-flags": "Red flags",
     "flags": "Care",
     "examples": "Examples",
     "repeat": "Repeat",
@@ -70,6 +72,7 @@ def context(run: FinishedRun, task: Task | None) -> dict[str, Any]:
         "compared": not run.result.verdict.comparisons,
         "failures": not found.signs,
         "training": not shown["trained"],
+        "red-flags": not run.result.flags,
     }
     sections = [(name, title) for name, title in TITLES.items() if not absent.get(name)]
     return {**shown, "sections": sections}
@@ -147,6 +150,7 @@ def environment(*packages: str) -> Environment:
     made.globals.update(
         usd=usd, signed=signed, times=times, marks=MARKS, outcome_names=OUTCOMES, short=one_line
     )
+    made.globals.update(flag_words=WORDS, flag_ids=ids)
     return made
 
 
