@@ -13,6 +13,7 @@ from rung.cli.advise import advise, init
 from rung.cli.audit import audit
 from rung.cli.cost import cost
 from rung.cli.explain import explain
+from rung.cli.serve import keys_app, review, serve
 from rung.errors import BudgetExceeded, RungError, UserError
 
 app = typer.Typer(
@@ -28,6 +29,9 @@ app.command()(advise)
 app.command()(audit)
 app.command()(init)
 app.command()(explain)
+app.command()(serve)
+app.command()(review)
+app.add_typer(keys_app, name="keys")
 
 EXIT = {"sufficient": 0, "insufficient": 3, "undecided": 4}
 USER_ERROR = 2

@@ -75,7 +75,8 @@ class OpenAICompatible:
         self.trains = False
         self.left_out: set[str] = set()
         """Parameters that the server refused."""
-        self._max_concurrency = max_concurrency
+        self.max_concurrency = max_concurrency
+        """Calls at once; read when the first call of an event loop is made."""
         self._timeout_s = timeout_s
         self._max_attempts = max_attempts
         self._session: _Session | None = None
@@ -132,7 +133,7 @@ class OpenAICompatible:
             )
             if self.endpoint.vendor.prices_id != "openai":
                 client.organization = client.project = None  # read from OPENAI_* for OpenAI only
-            self._session = _Session(loop, client, asyncio.Semaphore(self._max_concurrency))
+            self._session = _Session(loop, client, asyncio.Semaphore(self.max_concurrency))
         return self._session
 
     async def _ask(self, client: AsyncOpenAI, request: ChatRequest) -> ChatCompletion:

@@ -62,7 +62,7 @@ def load(
 ) -> Solver:
     """Open what `save` wrote; raises `StoreError` if any file is missing or was changed."""
     manifest = _checked(folder)
-    spec = SolverSpec.model_validate_json((folder / "solver.json").read_text())
+    spec = _spec(folder)
     candidate = spec.candidate
     ears = embedder(candidate.embedder) if candidate.embedder else None
     adapter = None
@@ -78,6 +78,26 @@ def load(
         adapter=adapter,
     )
     return Solver(spec, parts)
+
+
+def read_spec(folder: Path) -> SolverSpec:
+    """What a saved solver is, without opening models; raises `StoreError` as `load` does."""
+    _checked(folder)
+    return _spec(folder)
+
+
+def digest_of(folder: Path) -> str:
+    """sha256 of a saved solver's manifest, as `save` returned it. Checks no file."""
+    try:
+        return _sha256(folder / MANIFEST)
+    except OSError as error:
+        raise StoreError(
+            f"no saved solver can be read from {folder} ({error}): run `rung climb` first"
+        ) from error
+
+
+def _spec(folder: Path) -> SolverSpec:
+    return SolverSpec.model_validate_json((folder / "solver.json").read_text())
 
 
 def _write(solver: Solver, work: Path) -> None:

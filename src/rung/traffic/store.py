@@ -81,7 +81,9 @@ class TrafficStore:
     def get(self, request_id: str) -> TrafficRecord | None:
         """The request of that id."""
         with self._reading() as connection:
-            row = connection.execute(select(requests).where(requests.c.id == request_id)).mappings()
+            row = connection.execute(
+                select(requests).where(requests.c.id == storable(request_id))
+            ).mappings()
             found = row.first()
         return request_of(found) if found else None
 
@@ -92,12 +94,20 @@ class TrafficStore:
         for page in self._pages(query or Query(), newest_first):
             yield from map(request_of, page)
 
-    def judged(self, query: Query | None = None, *, newest_first: bool = False) -> Iterator[Judged]:
-        """Matching requests, each with its newest feedback."""
-        for page in self._pages(query or Query(), newest_first):
+    def judged(
+        self, query: Query | None = None, *, newest_first: bool = False, before: int | None = None
+    ) -> Iterator[Judged]:
+        """Matching requests, each with its newest feedback; only those kept before that place."""
+        for page in self._pages(query or Query(), newest_first, before):
             newest = self.newest_feedback([row["id"] for row in page])
             for row in page:
                 yield Judged(request_of(row), newest.get(row["id"]))
+
+    def place_of(self, request_id: str) -> int | None:
+        """Where a request stands in the order they were kept."""
+        with self._reading() as connection:
+            wanted = select(requests.c.seq).where(requests.c.id == storable(request_id))
+            return connection.scalar(wanted)
 
     def sample(self, size: int, seed: int, query: Query | None = None) -> list[TrafficRecord]:
         """`size` matching requests drawn at random (all, where there are fewer), oldest first."""
@@ -169,9 +179,13 @@ class TrafficStore:
             storable({**record.model_dump(exclude=_CONTENTS), **plain, "redacted": kinds})
         )
 
-    def _pages(self, query: Query, newest_first: bool) -> Iterator[list[RowMapping]]:
+    def _pages(
+        self, query: Query, newest_first: bool, before: int | None = None
+    ) -> Iterator[list[RowMapping]]:
         seq = requests.c.seq
         wanted = select(requests).where(*_conditions(query)).limit(PAGE)
+        if before is not None:
+            wanted = wanted.where(seq < before)
         wanted = wanted.order_by(seq.desc() if newest_first else seq)
         last: int | None = None
         while True:
