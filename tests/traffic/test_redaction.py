@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import time
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ FOUND = {
     "card 4111 1111 1111 1111 12/27": "card [card-1] 12/27",
     "card 4111-1111-1111-1111.": "card [card-1].",
     "order 12 4111111111111111 paid": "order 12 [card-1] paid",
+    "4000 4111 1111 1111 1111 and 4012-8888-8888-1881": "4000 [card-1] and [card-2]",
     "amex 378282246310005": "amex [card-1]",
     "to DE89 3704 0044 0532 0130 00 PAID": "to [iban-1] PAID",
     "gb82west12345698765432": "[iban-1]",
@@ -105,3 +107,33 @@ def test_every_account_number_is_found_however_it_is_grouped(body: str) -> None:
             grouped = " ".join(number[i : i + 4] for i in range(0, len(number), 4))
             assert Redactor().redact(f"to {number}.")[0].startswith("to [")
             assert body[-3:] not in Redactor().redact(f"to {grouped} now")[0].replace("[iban", "")
+
+
+SIZE = 50_000
+HOSTILE = {
+    "one word": "x" * SIZE,
+    "digits": "4" * SIZE,
+    "digits apart": "4 " * (SIZE // 2),
+    "groups": "4111 " * (SIZE // 5),
+    "groups of letters": "DE12 " * (SIZE // 5),
+    "at signs": "a@" * (SIZE // 2),
+    "dots": "a@" + "a." * (SIZE // 2),
+    "addresses": "1." * (SIZE // 2),
+    "colons": "a:" * (SIZE // 2),
+    "keys": "sk-" * (SIZE // 3),
+    "tokens": "eyJ" * (SIZE // 3),
+    "key blocks": "-----BEGIN PRIVATE KEY-----" * (SIZE // 27),
+    "passwords": "password: " * (SIZE // 10),
+    "spaces": "password" + " " * SIZE,
+    "places": "://a:" * (SIZE // 5),
+    "telephones": "+4 " * (SIZE // 3),
+    "telephone": "01" + "1 " * (SIZE // 2),
+    "brackets": "(555) " * (SIZE // 6),
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_no_text_keeps_it_busy(text: str) -> None:
+    started = time.process_time()
+    Redactor().redact(text)
+    assert time.process_time() - started < 0.5

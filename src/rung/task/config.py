@@ -143,7 +143,7 @@ class ServeTable(Frozen):
     """`[serve]`: limits of the server and what its log keeps. Each limit is a worker's own, but
     for `requests_per_minute`."""
 
-    max_body_kb: int = Field(default=1024, ge=1)
+    max_body_kb: int = Field(default=256, ge=1)
     """A larger request is refused (413)."""
     timeout_s: float = Field(default=60.0, gt=0)
     """From the request read to the answer ready; beyond it the request fails (504)."""

@@ -9,10 +9,9 @@ are NOT found: a pattern of one's own or a shorter retention is what helps there
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from ipaddress import ip_address
-from itertools import combinations_with_replacement
 from typing import NamedTuple
 
 from rung.errors import UserError
@@ -22,14 +21,15 @@ from rung.task.types import JsonValue
 class Pattern(NamedTuple):
     """One kind of value: how it looks, and a check that look-alikes fail.
 
-    Where the expression has a group `value`, only that is replaced. `grouped` values are written
-    in groups and may stand beside other numbers: any run of groups that passes the check counts.
+    Where the expression has a group `value`, only that is replaced. A value that is written in up
+    to `groups` groups may stand beside others of the kind: any run of them that passes counts.
+    Every expression takes time in proportion to the text: clients choose what is searched.
     """
 
     kind: str
     looks: re.Pattern[str]
     check: Callable[[str], bool] = bool
-    grouped: bool = False
+    groups: int = 0
 
 
 _LENGTHS = """
@@ -52,8 +52,10 @@ def luhn(text: str) -> bool:
 
 def card(text: str) -> bool:
     """Whether a number is a payment card's: check digit, first digit and grouping as printed."""
+    if not 13 <= len(text) <= 24 or text[0] not in "23456":
+        return False
     shape = tuple(len(group) for group in re.findall(r"\d+", text))
-    return luhn(text) and text[0] in "23456" and (len(shape) == 1 or shape in _CARD_SHAPES)
+    return (len(shape) == 1 or shape in _CARD_SHAPES) and luhn(text)
 
 
 _CARD_SHAPES = {(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3)}
@@ -85,7 +87,7 @@ def _address(text: str) -> bool:
 _FORMS_OF_SECRETS = r"""
     -----BEGIN\ (?:[A-Z0-9]+\ )*PRIVATE\ KEY-----.*?
         (?:-----END\ (?:[A-Z0-9]+\ )*PRIVATE\ KEY-----|\Z)
-  | \b(?:sk|pk|rk|rung)[-_](?:[A-Za-z0-9]+[-_])*[A-Za-z0-9_-]{16,}   # OpenAI, Anthropic, Stripe
+  | \b(?:sk|pk|rk|rung)[-_][A-Za-z0-9_-]{16,}   # OpenAI, Anthropic, Stripe, Rung
   | \bgh[pousr]_[A-Za-z0-9]{20,} | \bgithub_pat_\w{20,} | \bglpat-[\w-]{16,}
   | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b | \bAIza[\w-]{35} | \bxox[abeprs]-[\w-]{10,}
   | \bhf_[A-Za-z0-9]{20,} | \beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*
@@ -104,15 +106,18 @@ PATTERNS = (
     Pattern("secret", re.compile(_ANNOUNCED, re.IGNORECASE)),
     Pattern(
         "email",
-        re.compile(r"[\w.!#$%&*+/=?^`{|}~'-]+@(?:[\w-]+\.)+[^\W\d_][\w-]+", re.UNICODE),
+        re.compile(
+            r"(?<![\w.!#$%&*+/=?^`{|}~'-])[\w.!#$%&*+/=?^`{|}~'-]+@(?:[\w-]+\.)+[^\W\d_][\w-]+",
+            re.UNICODE,
+        ),
     ),
     Pattern(
         "iban",
         re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{1,4}){3,12}\b", re.IGNORECASE),
         iban,
-        grouped=True,
+        groups=9,
     ),
-    Pattern("card", re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,30}(?![\w])"), card, grouped=True),
+    Pattern("card", re.compile(r"(?<![\w.])\d+(?:[ -]\d+)*(?!\w)"), card, groups=5),
     Pattern("ssn", re.compile(r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])")),
     Pattern("ip", re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)"), _address),
     Pattern(
@@ -205,26 +210,30 @@ def _replaced(
     value = found.group(group)
     if _PLACEHOLDER.match(value):
         return whole
-    start, end = (0, len(value))
-    if pattern.grouped:
-        start, end = _run(value, pattern.check)
-    elif not pattern.check(value):
-        end = 0
-    if start == end:
-        return whole
     offset = found.start(group) - found.start()
-    replaced = placeholder(pattern.kind, value[start:end])
-    return whole[: offset + start] + replaced + whole[offset + end :]
+    made, last = "", 0
+    for start, end in _places(value, pattern):
+        made += whole[last : offset + start] + placeholder(pattern.kind, value[start:end])
+        last = offset + end
+    return made + whole[last:]
 
 
-def _run(text: str, check: Callable[[str], bool]) -> tuple[int, int]:
-    """The longest run of groups that passes, as offsets; (0, 0) where none does."""
-    groups = [m.span() for m in re.finditer(r"[^\W_]+", text)]
-    runs = [(a[0], b[1]) for a, b in combinations_with_replacement(groups, 2)]
-    for start, end in sorted(runs, key=lambda run: run[0] - run[1]):
-        if check(text[start:end]):
-            return start, end
-    return 0, 0
+def _places(value: str, pattern: Pattern) -> Iterator[tuple[int, int]]:
+    """Where in a look-alike the values are: all of it, or runs of groups, longest first."""
+    if not pattern.groups:
+        if pattern.check(value):
+            yield 0, len(value)
+        return
+    groups = [m.span() for m in re.finditer(r"[^\W_]+", value)]
+    at = 0
+    while at < len(groups):
+        for after in range(min(len(groups), at + pattern.groups), at, -1):
+            if pattern.check(value[groups[at][0] : groups[after - 1][1]]):
+                yield groups[at][0], groups[after - 1][1]
+                at = after
+                break
+        else:
+            at += 1
 
 
 def _compiled(kind: str, looks: str) -> re.Pattern[str]:
