@@ -118,6 +118,13 @@ class OpenAICompatible:
         if session is not None and session.loop is asyncio.get_running_loop():
             await session.client.close()
 
+    def get_ready(self) -> None:
+        """Load the SDK and make the client of the running loop; reaches no network.
+
+        Raises `ProviderError` where the key is missing.
+        """
+        self._opened(self.endpoint.key())
+
     def _opened(self, key: str) -> _Session:
         """Connections and gate of the running loop: neither survives a change of loop."""
         loop = asyncio.get_running_loop()

@@ -47,13 +47,15 @@ class Served:
         return self.solver.spec.task
 
     async def warm_up(self) -> None:
-        """Load weights of this machine before the first request. Asks no endpoint.
+        """Load what the first request would wait for. Asks no endpoint.
 
         An adapter is read here: its folder may be replaced while the server runs.
         """
         parts = self.solver.parts
         if parts.embedder is not None:
             await parts.embedder.embed(["warm up"])
+        if isinstance(parts.chat, OpenAICompatible):
+            parts.chat.get_ready()
         if parts.chat is not None and parts.chat.trains:
             turn = Message(role="user", content="warm up")
             await parts.chat.reply(

@@ -69,14 +69,19 @@ def load(
     if manifest["adapter"]:
         adapter = Adapter(path=str(folder / "adapter"), digest=str(manifest["adapter"]))
     shots, labels, index = folder / "shots.npy", folder / "labels.npz", folder / "retriever"
-    parts = Parts(
-        chat=None if candidate.technique == "no-llm" else chat(candidate.model),
-        embedder=ears,
-        shot_vectors=np.load(shots, allow_pickle=False) if shots.exists() else None,
-        retriever=Retriever.load(index, ears) if index.exists() else None,
-        label_model=load_label_model(labels) if labels.exists() else None,
-        adapter=adapter,
-    )
+    try:
+        parts = Parts(
+            chat=None if candidate.technique == "no-llm" else chat(candidate.model),
+            embedder=ears,
+            shot_vectors=np.load(shots, allow_pickle=False) if shots.exists() else None,
+            retriever=Retriever.load(index, ears) if index.exists() else None,
+            label_model=load_label_model(labels) if labels.exists() else None,
+            adapter=adapter,
+        )
+    except (ValueError, KeyError) as error:  # also a pickle, which is never loaded
+        raise StoreError(
+            f"the solver in {folder} cannot be opened ({error}): climb again"
+        ) from error
     return Solver(spec, parts)
 
 
