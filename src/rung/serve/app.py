@@ -26,6 +26,7 @@ from rung.serve.errors import (
 from rung.serve.guard import Guard
 from rung.serve.service import Service
 from rung.serve.wire import Health, ModelCard, ModelList
+from rung.task.types import LabelsOutput, SchemaOutput
 
 router = APIRouter()
 
@@ -104,6 +105,10 @@ ERRORS = {
 }
 
 
+EVENT = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
+"""One server-sent event: `data` is a chunk as JSON, or `[DONE]`."""
+
+
 def _described(app: FastAPI, service: Service) -> dict[str, Any]:
     """OpenAPI with the errors as they are: 400 in OpenAI's shape instead of FastAPI's 422."""
     if app.openapi_schema is None:
@@ -119,9 +124,14 @@ def _described(app: FastAPI, service: Service) -> dict[str, Any]:
                 operation["responses"].pop("422", None)
                 for status in statuses:
                     operation["responses"][str(status)] = {"description": "", "content": said}
-        stream = {"schema": {"type": "string"}}
-        chat_responses = made["paths"]["/v1/chat/completions"]["post"]["responses"]
-        chat_responses["200"]["content"]["text/event-stream"] = stream
+        _name_the_task(parts, service)
+        # The verdict tells the two kinds apart in either; a discriminator says it twice.
+        sent = made["paths"]["/v1/feedback"]["post"]["requestBody"]["content"]
+        sent["application/json"]["schema"] = {
+            "anyOf": [{"$ref": f"#/components/schemas/{n}"} for n in ("Judgement", "Correction")]
+        }
+        answered = made["paths"]["/v1/chat/completions"]["post"]["responses"]["200"]["content"]
+        answered["text/event-stream"] = {"schema": EVENT}
         if service.keys_needed():
             made["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             for path in set(ERRORS) - {"/health"}:
@@ -129,3 +139,17 @@ def _described(app: FastAPI, service: Service) -> dict[str, Any]:
                     operation["security"] = [{"key": []}]
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _name_the_task(parts: dict[str, Any], service: Service) -> None:
+    """What this task takes: its names, its answers, and JSON only where it answers with JSON."""
+    fields = parts["ChatCompletionRequest"]["properties"]
+    fields["model"]["enum"] = [card.id for card in _cards(service)]
+    output = service.served.solver.spec.output
+    if not isinstance(output, SchemaOutput):
+        text = {"$ref": "#/components/schemas/TextFormat"}
+        fields["response_format"] = {"anyOf": [text, {"type": "null"}]}
+        answer: dict[str, Any] = {"type": "string", "minLength": 1}
+        if isinstance(output, LabelsOutput):
+            answer = {"enum": list(output.labels)}
+        parts["Correction"]["properties"]["corrected"] = answer

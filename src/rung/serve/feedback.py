@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, Field, JsonValue
 from rung.errors import UserError
 from rung.serve.errors import ApiError
 from rung.serve.service import Service
+from rung.serve.wire import Given
 from rung.solver import SolverSpec
 from rung.task.contract import parse, render
 from rung.traffic import Feedback
@@ -21,7 +22,7 @@ Note = Annotated[str, Field(max_length=4000)]
 NOT_VALID = "not_valid"
 
 
-class Judgement(BaseModel):
+class Judgement(Given):
     """The answer is right, or wrong."""
 
     request_id: RequestId
@@ -30,7 +31,7 @@ class Judgement(BaseModel):
     note: Note = ""
 
 
-class Correction(BaseModel):
+class Correction(Given):
     """The answer is wrong, and this would be right."""
 
     request_id: RequestId
@@ -49,11 +50,11 @@ class Kept(BaseModel):
     at: AwareDatetime
 
 
-Given = Annotated[Judgement | Correction, Field(discriminator="verdict"), Body()]
+Said = Annotated[Judgement | Correction, Field(discriminator="verdict"), Body()]
 
 
 @router.post("/v1/feedback", status_code=201)
-async def create_feedback(given: Given, request: Request) -> Kept:
+async def create_feedback(given: Said, request: Request) -> Kept:
     """Keep feedback on one answer; the newest counts."""
     service: Service = request.app.state.service
     if service.writer is None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 OPEN = frozenset({"/health"})
 """Paths that need no key."""
+BODIES = frozenset({"/v1/chat/completions", "/v1/feedback"})
+"""Paths that are sent something; what is sent to others is not read."""
 ONCE = (b"content-length", b"transfer-encoding", b"host", b"authorization", b"content-type")
 SAFE = (
     (b"x-content-type-options", b"nosniff"),
@@ -114,8 +116,8 @@ class Guard:
                 )
 
     async def _body(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        """The whole body, as long as it is small enough and comes in time. Only POST has one."""
-        if scope["method"] != "POST":
+        """The whole body, as long as it is small enough and comes in time."""
+        if scope["method"] != "POST" or scope["path"] not in BODIES:
             return b""
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind != b"application/json":

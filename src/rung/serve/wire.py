@@ -8,20 +8,49 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    WithJsonSchema,
+)
 
+
+def _is_no(value: bool) -> bool:
+    if value:
+        raise ValueError("it must be false")
+    return value
+
+
+def _whole(value: object) -> object:
+    """1.0 is a whole number in JSON, true is none."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+OneOrMore = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
+No = Annotated[bool, AfterValidator(_is_no), WithJsonSchema({"type": "boolean", "const": False})]
 Nothing = Annotated[list[JsonValue], Field(max_length=0)] | None
 """A list that must be empty."""
 
 
-class Part(BaseModel):
+class Given(BaseModel):
+    """What a client sends: taken as it is, nothing is converted (true is no number)."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class Part(Given):
     """A piece of a message's content. Images, sound and files are refused."""
 
     type: Literal["text"]
     text: str
 
 
-class ChatMessage(BaseModel):
+class ChatMessage(Given):
     """One message of the conversation."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
@@ -47,7 +76,7 @@ class OtherMessage(ChatMessage):
     role: Literal["system", "developer", "assistant", "tool", "function"]
 
 
-class JsonSchemaFormat(BaseModel):
+class JsonSchemaFormat(Given):
     """The schema that an answer is to satisfy, by name."""
 
     name: str
@@ -56,32 +85,32 @@ class JsonSchemaFormat(BaseModel):
     description: str | None = None
 
 
-class TextFormat(BaseModel):
+class TextFormat(Given):
     """Any text: the task's own contract holds anyway."""
 
     type: Literal["text"]
 
 
-class ObjectFormat(BaseModel):
+class ObjectFormat(Given):
     """Any JSON object."""
 
     type: Literal["json_object"]
 
 
-class SchemaFormat(BaseModel):
+class SchemaFormat(Given):
     """JSON of that schema."""
 
     type: Literal["json_schema"]
     json_schema: JsonSchemaFormat
 
 
-class StreamOptions(BaseModel):
+class StreamOptions(Given):
     """How a stream ends."""
 
     include_usage: bool | None = False
 
 
-class ChatCompletionRequest(BaseModel):
+class ChatCompletionRequest(Given):
     """One question to the served task. The last user message is the task's input."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
@@ -103,20 +132,20 @@ class ChatCompletionRequest(BaseModel):
     response_format: (
         Annotated[TextFormat | ObjectFormat | SchemaFormat, Field(discriminator="type")] | None
     ) = None
-    n: Literal[1] | None = None
+    n: Annotated[int, Field(ge=1, le=1), BeforeValidator(_whole)] | None = None
     tools: Nothing = None
     functions: Nothing = None
-    logprobs: Literal[False] | None = None
-    top_logprobs: Literal[0] | None = None
+    logprobs: No | None = None
+    top_logprobs: None = None
     modalities: list[Literal["text"]] | None = None
     audio: None = None
     web_search_options: None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     """Ignored, as is every other setting of how a model writes: the measured ones hold."""
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
-    seed: int | None = None
+    max_tokens: OneOrMore | None = None
+    max_completion_tokens: OneOrMore | None = None
+    seed: Whole | None = None
     stop: str | list[str] | None = None
 
 
