@@ -56,7 +56,7 @@ HEADERS = {
     "base-uri 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # without a referrer, browsers call their origin "null"
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
 }
