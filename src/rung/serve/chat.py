@@ -8,7 +8,7 @@ import time
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from rung.errors import ProviderError, UserError
 from rung.records import Answer
@@ -25,6 +25,8 @@ from rung.traffic.records import new_request_id, now
 router = APIRouter()
 log = logging.getLogger("rung.serve")
 REQUEST_ID = "x-request-id"
+LONG_S = 1.0
+"""Whoever waited longer for a place may have gone away."""
 
 
 class Done(NamedTuple):
@@ -61,7 +63,7 @@ async def create_chat_completion(body: ChatCompletionRequest, request: Request) 
     made = completion(done.record, done.answer, served, asked.ignored, done.logged)
     headers = {REQUEST_ID: request_id}
     if not body.stream:
-        return JSONResponse(made.model_dump(mode="json"), headers=headers)
+        return Response(made.model_dump_json(), media_type="application/json", headers=headers)
     usage = bool(body.stream_options and body.stream_options.include_usage)
     return Response(events(made, usage), media_type="text/event-stream", headers=headers)
 
@@ -127,11 +129,13 @@ async def _ask(service: Service, asked: Asked, request: Request) -> Answer:
     """One answer within the time allowed, waiting included."""
     gate, metrics = service.gate, service.metrics
     limit = service.settings.limits.timeout_s
+    started = time.perf_counter()
     try:
         async with asyncio.timeout(limit), gate.place():
             metrics.running.set(gate.running)
             metrics.waiting.set(gate.waiting)
-            if await request.is_disconnected():
+            waited = time.perf_counter() - started
+            if waited > LONG_S and await request.is_disconnected():
                 raise ApiError(499, "The client went away.", code="disconnected")
             return await service.served.solver.answer(asked.input)
     except Full as full:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 
 from rung.economics.pricing import PriceBook
@@ -36,7 +37,7 @@ class Served:
     unpriced: str | None = None
     """Why it has none."""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Its candidate's key."""
         return self.solver.candidate.key

@@ -59,7 +59,7 @@ class TrafficStore:
 
     def add(self, records: Sequence[TrafficRecord]) -> None:
         """Keep requests, redacted, all or none. Raises `StoreError`, also for a known id."""
-        rows = [request_row(self._redacted(record)) for record in records]
+        rows = [self._row(record) for record in records]
         if rows:
             with self._writing() as connection:
                 connection.execute(insert(requests), rows)
@@ -170,14 +170,15 @@ class TrafficStore:
         """Close the connections."""
         self._engine.dispose()
 
-    def _redacted(self, record: TrafficRecord) -> TrafficRecord:
-        plain = record.model_dump(mode="json", include=_CONTENTS)
-        kinds: dict[str, int] = {}
+    def _row(self, record: TrafficRecord) -> dict[str, Any]:
+        """A record as it is stored: redacted, and without what databases refuse."""
+        row = request_row(record)
+        contents = {name: row[name] for name in _CONTENTS}
         if self.redactor is not None:
-            plain, kinds = self.redactor.redact(plain)
-        return TrafficRecord.model_validate(
-            storable({**record.model_dump(exclude=_CONTENTS), **plain, "redacted": kinds})
-        )
+            contents, kinds = self.redactor.redact(contents)
+            row["redacted"] = kinds or None
+        contents["candidate"], contents["key_name"] = row["candidate"], row["key_name"]
+        return {**row, **storable(contents)}
 
     def _pages(
         self, query: Query, newest_first: bool, before: int | None = None
@@ -248,7 +249,7 @@ class _Unknown(StoreError):
     """Feedback on a request that is not there."""
 
 
-_CONTENTS = {"input", "messages", "answer", "error"}
+_CONTENTS = ("input", "messages", "answer", "error")
 
 
 def _conditions(query: Query) -> list[ColumnElement[bool]]:
