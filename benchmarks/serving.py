@@ -4,10 +4,11 @@
     python benchmarks/serving.py same DIR [--examples 200]
 
 `overhead` puts `rung serve` (one worker, traffic log in SQLite, a winner that asks an endpoint) and
-LiteLLM's proxy (one worker, nothing logged) before the same mock upstream on loopback, and sends
-requests at a fixed rate, directly and through each, in turn, several rounds. Latency counts from
-when a request was due. Added latency is a quantile through the server less the same quantile of
-the direct requests. LiteLLM needs an environment of its own, because it wants an older `openai`:
+LiteLLM's proxy (one worker, nothing logged), each with an API key, before the same mock upstream on
+loopback, and sends requests at a fixed rate, directly and through each, in turn, several rounds.
+Latency counts from when a request was due. Added latency is a quantile through the server less the
+same quantile of the direct requests. LiteLLM needs an
+environment of its own, because it wants an older `openai`:
 
     python -m venv ENV && ENV/bin/pip install 'litellm[proxy]', then --litellm ENV/bin/litellm
 
@@ -21,6 +22,7 @@ import argparse
 import asyncio
 import json
 import os
+import secrets
 import signal
 import socket
 import statistics
@@ -28,15 +30,17 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from rung.candidate import Candidate
 from rung.models.registry import open_model
+from rung.serve.keys import KeyRing
 from rung.solver import Solver, SolverSpec, save
 from rung.solver.solver import Parts
 from rung.task.load import load_task
@@ -47,6 +51,7 @@ RUNG = [sys.executable, "-c", "from rung.cli.app import main; main()"]
 GOAL = 0.5
 """Of LiteLLM's added p99."""
 AT_ONCE = 16
+LITELLM_KEY = "sk-" + secrets.token_hex(32)
 
 
 def free_port() -> int:
@@ -77,7 +82,8 @@ def running(command: list[str], url: str, log: Path, **environment: str) -> Iter
                 time.sleep(0.1)
             raise SystemExit(f"{command[0]} did not start:\n{log.read_text()[-2000:]}")
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
@@ -111,9 +117,9 @@ def make_winner(folder: Path, upstream: str) -> None:
     )
 
 
-def load(url: str, model: str, rate: float, seconds: float) -> dict[str, Any]:
+def load(url: str, model: str, key: str, rate: float, seconds: float) -> dict[str, Any]:
     """One run of the load generator, in a process of its own."""
-    command = [sys.executable, str(PARTS / "load.py"), url, model, str(rate), str(seconds)]
+    command = [sys.executable, str(PARTS / "load.py"), url, model, key, str(rate), str(seconds)]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(ended.stdout)
     return found
@@ -138,6 +144,7 @@ def overhead(options: argparse.Namespace) -> dict[str, Any]:
             running([*mock, str(options.latency_ms)], urls["direct"], folder / "upstream.log")
         )
         make_winner(folder, urls["direct"])
+        keys = {"direct": "none", "rung": KeyRing(folder).add("benchmark"), "litellm": LITELLM_KEY}
         serve = [*RUNG, "serve", str(folder), "--port", str(ports["rung"])]
         health = f"http://127.0.0.1:{ports['rung']}/health"
         stack.enter_context(running(serve, health, folder / "rung.log"))
@@ -146,7 +153,7 @@ def overhead(options: argparse.Namespace) -> dict[str, Any]:
         else:
             del urls["litellm"]
         for name, url in urls.items():
-            load(url, models[name], 50, 3)  # warm
+            load(url, models[name], keys[name], 50, 3)  # warm
         rows = []
         for rate in options.rates:
             pooled: dict[str, dict[str, Any]] = {
@@ -154,7 +161,9 @@ def overhead(options: argparse.Namespace) -> dict[str, Any]:
             }
             for _ in range(options.rounds):
                 for name, url in urls.items():
-                    got = load(url, models[name], rate, options.seconds / options.rounds)
+                    got = load(
+                        url, models[name], keys[name], rate, options.seconds / options.rounds
+                    )
                     pooled[name]["milliseconds"] += got["milliseconds"]
                     pooled[name]["failures"].update(got["failures"])
             rows.append({"rate": rate, **{name: row(pooled[name], pooled) for name in urls}})
@@ -199,6 +208,7 @@ def litellm(
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "LITELLM_MODE": "PRODUCTION",
         "LITELLM_LOG": "ERROR",
+        "LITELLM_MASTER_KEY": LITELLM_KEY,
     }
     live = f"http://127.0.0.1:{ports['litellm']}/health/liveliness"
     with running(command, live, folder / "litellm.log", **environment):
@@ -220,10 +230,11 @@ def show_overhead(result: dict[str, Any]) -> None:
             r = each[name]
             shown = [r["p50_ms"], r["p99_ms"], r["added_p50_ms"], r["added_p99_ms"]]
             texts = ["–" if v is None else f"{v:.1f}" for v in shown]
-            failed = sum(r["failed"].values()) or "0"
+            kinds = ", ".join(f"{n} {kind}" for kind, n in r["failed"].items())
+            failed = f"{sum(r['failed'].values())} of {r['answered'] + sum(r['failed'].values())}"
             print(
                 f"{each['rate']:>10} {name:8}{''.join(f'{text:>10}' for text in texts)}  "
-                f"{failed} of {r['answered'] + sum(r['failed'].values())}"
+                f"{failed}{f' ({kinds})' if kinds else ''}"
             )
         if "litellm" in each:
             ours, theirs = each["rung"]["added_p99_ms"], each["litellm"]["added_p99_ms"]

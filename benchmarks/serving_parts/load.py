@@ -1,6 +1,6 @@
 """An open-loop load generator: so many requests a second, whether or not answers come.
 
-    python benchmarks/serving_parts/load.py URL MODEL RATE SECONDS
+    python benchmarks/serving_parts/load.py URL MODEL KEY RATE SECONDS
 
 Latency counts from the moment a request was due, so a server that falls behind cannot hide it
 (no coordinated omission). Prints one JSON object: milliseconds of every answer, and the failures.
@@ -65,14 +65,14 @@ class Connection(asyncio.Protocol):
 class Load:
     """Requests to one place, over as many connections as it takes."""
 
-    def __init__(self, url: str, model: str) -> None:
+    def __init__(self, url: str, model: str, key: str) -> None:
         parts = urlsplit(url)
         self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 80
         body = {"model": model, "messages": [{"role": "user", "content": MESSAGE}]}
         data = json.dumps(body).encode()
         self.request = (
             f"POST {parts.path}/chat/completions HTTP/1.1\r\nhost: {parts.netloc}\r\n"
-            "content-type: application/json\r\nauthorization: Bearer none\r\n"
+            f"content-type: application/json\r\nauthorization: Bearer {key}\r\n"
             f"content-length: {len(data)}\r\n\r\n"
         ).encode() + data
         self.idle: list[Connection] = []
@@ -124,8 +124,8 @@ class Load:
         return made
 
 
-async def main(url: str, model: str, rate: float, seconds: float) -> None:
-    load = Load(url, model)
+async def main(url: str, model: str, key: str, rate: float, seconds: float) -> None:
+    load = Load(url, model, key)
     await load.run(rate, seconds, seed=6)
     print(json.dumps({"milliseconds": load.milliseconds, "failures": dict(load.failures)}))
 
@@ -133,4 +133,5 @@ async def main(url: str, model: str, rate: float, seconds: float) -> None:
 if __name__ == "__main__":
     import uvloop
 
-    uvloop.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4])))
+    url, model, key, rate, seconds = sys.argv[1:]
+    uvloop.run(main(url, model, key, float(rate), float(seconds)))
