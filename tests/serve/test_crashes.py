@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import threading
 import time
 from collections import Counter
@@ -127,6 +128,24 @@ def test_workers_count_together(tmp_path: Path) -> None:
             told = httpx2.get(f"{server.url}/metrics").text
     assert 'rung_requests_total{status="200"} 10.0' in told
     assert "rung_serving{" in told
+
+
+def test_a_hang_up_brings_the_new_winner_without_a_gap(tmp_path: Path) -> None:
+    with endpoint() as upstream:
+        old = save_winner(tmp_path, upstream)
+        with served(tmp_path, "--workers", "2") as server:
+            assert chat(server, "x").json()["rung"]["solver"] == old
+            new = save_winner(tmp_path, upstream, instruction="Name the tree, please.")
+            # A new file under an old one: workers that are asked meanwhile keep what they opened.
+            assert chat(server, "x").json()["rung"]["solver"] == old
+            server.process.send_signal(signal.SIGHUP)
+            seen: list[str] = []
+            for _ in range(600):
+                seen.append(chat(server, "x").json()["rung"]["solver"])
+                if seen[-12:] == [new] * 12:
+                    break
+                time.sleep(0.05)
+    assert seen[-12:] == [new] * 12 and set(seen) <= {old, new}
 
 
 def test_a_taken_port_is_told(tmp_path: Path) -> None:

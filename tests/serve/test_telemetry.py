@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,8 @@ import pytest
 from rung.errors import ProviderError
 from rung.serve.telemetry import Spans
 
-from .winners import ask, running, scripted, service
+from .upstream import chat, endpoint, served
+from .winners import ask, running, save_winner, scripted, service
 
 CHAT = "/v1/chat/completions"
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -60,3 +64,38 @@ async def test_logs_hold_no_contents_unless_asked(
         made.settings = made.settings.model_copy(update={"log_contents": True})
         await client.post(CHAT, json=ask("a secret question"))
     assert "asked 'a secret question' said 'birch'" in caplog.text
+
+
+@pytest.mark.slow
+def test_a_server_sends_its_spans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="no OTLP exporter")
+    got: list[tuple[str, bytes]] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            zipped = self.headers.get("content-encoding") == "gzip"
+            got.append((self.path, gzip.decompress(body) if zipped else body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    collector = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=collector.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{collector.server_port}"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+    with endpoint() as upstream:
+        save_winner(tmp_path, upstream)
+        with served(tmp_path, "--otel") as server:
+            request_id = chat(server, "a secret question").json()["id"]
+            server.stop()
+        with served(tmp_path) as server:
+            chat(server, "another question")
+            server.stop()
+    collector.shutdown()
+    collector.server_close()
+    assert [path for path, _ in got] == ["/v1/traces"]
+    assert b"chat trees" in got[0][1] and request_id.encode() in got[0][1]
+    assert b"secret" not in got[0][1]
