@@ -81,6 +81,7 @@ class Service:
         if self.writer is not None:
             await asyncio.to_thread(self.writer.close)
             self.writer.store.close()
+        await asyncio.to_thread(self.spans.flush)
         await self.served.aclose()
 
     async def _clean(self, days: float) -> None:

@@ -6,7 +6,7 @@ https://github.com/open-telemetry/semantic-conventions-genai
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,10 @@ SOLVER = "rung.solver"
 class Spans:
     """One span a request; a no-op where telemetry is off."""
 
-    def __init__(self, tracer: Tracer | None) -> None:
+    def __init__(self, tracer: Tracer | None, flush: Callable[[], object] = bool) -> None:
         self._tracer = tracer
+        self.flush = flush
+        """Send what was not sent yet: a process that a signal ends does not by itself."""
 
     @contextmanager
     def chat(self, asked: str, headers: Mapping[str, str]) -> Iterator[ChatSpan]:
@@ -106,4 +108,5 @@ def open_spans(on: bool) -> Spans:
         provider = TracerProvider()
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         trace.set_tracer_provider(provider)
-    return Spans(trace.get_tracer("rung.serve"))
+    flush = getattr(trace.get_tracer_provider(), "force_flush", bool)
+    return Spans(trace.get_tracer("rung.serve"), flush)
