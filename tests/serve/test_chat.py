@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from rung.candidate import Candidate, Context
 from rung.errors import ProviderError
 from rung.models.base import ChatRequest
+from rung.records import Passage
 from rung.serve.winner import Served
 from rung.solver.solver import InputField
 from rung.task.types import SqlOutput
@@ -337,3 +339,21 @@ async def test_a_bug_is_a_500_that_tells_nothing(tmp_path: Path) -> None:
         answer = await client.post(CHAT, json=ask())
     assert answer.status_code == 500 and "secret" not in answer.text
     assert answer.json()["error"]["type"] == "server_error"
+
+
+@pytest.mark.parametrize(("kind", "text"), [("all", ""), ("none", None)])
+async def test_all_documents_are_not_repeated(kind: Any, text: str | None, tmp_path: Path) -> None:
+    passage = Passage(document_id="trees.md", text="Birches are white.")
+    candidate = Candidate(model="scripted/m", context=Context(kind=kind))
+    served = scripted(["birch"], candidate=candidate, documents=(passage,))
+    made = service(tmp_path, served)
+    async with running(made) as client:
+        told = (await client.post(CHAT, json=ask())).json()["rung"]["passages"]
+        (kept,) = made.writer.store.records()  # type: ignore[union-attr]
+    assert kept.answer is not None
+    assert [p["text"] for p in told] == ([] if text is None else [text])
+    assert [(p.document_id, p.text) for p in kept.answer.passages] == (
+        [] if text is None else [("trees.md", text)]
+    )
+    sent = str(served.solver.parts.chat.requests[0])  # type: ignore[union-attr]
+    assert ("Birches are white." in sent) == (kind == "all")

@@ -92,6 +92,7 @@ async def _answer(
         log.warning("%s failed with %d after %.3f s: %s", request_id, status, seconds, failed.why)
         raise failed.told from None
     seconds = time.perf_counter() - started
+    answer = _lean(service, answer)
     refusal = _refusal(asked, answer)
     record = TrafficRecord(
         **seen,
@@ -108,6 +109,15 @@ async def _answer(
     if refusal is not None:
         raise refusal
     return Done(record, answer, logged)
+
+
+def _lean(service: Service, answer: Answer) -> Answer:
+    """Without the texts of passages where every request is given all documents: they stand in the
+    saved solver, and neither log nor response is to repeat them each time."""
+    if service.served.solver.candidate.context.kind != "all":
+        return answer
+    bare = tuple(passage.model_copy(update={"text": ""}) for passage in answer.passages)
+    return answer.model_copy(update={"passages": bare})
 
 
 def _refusal(asked: Asked, answer: Answer) -> ApiError | None:
