@@ -17,20 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
     *("", "climb", "plan", "audit", "report", "cost", "advise", "init"),
+    *("serve", "review", "keys", "keys add"),
     *("models", "models fetch"),
-    "",
-    "climb",
-    "plan",
-    "report",
-    "cost",
-    "advise",
-    "init",
-    "serve",
-    "review",
-    "keys",
-    "keys add",
-    "models",
-    "models fetch",
 )
 COLUMNS = "100"
 MAP_START, MAP_END = "<!-- map -->", "<!-- end of map -->"
