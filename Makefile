@@ -11,7 +11,7 @@ help: ## What the verbs do
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q torch==2.13.0
-	$(BIN)/pip install -q -c constraints.txt -e '.[local,docs,parquet,ui]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[local,docs,parquet,serve,postgres,otel,ui]'
 	@touch $@
 
 $(VENV)/developing: $(VENV)/installed
@@ -45,8 +45,10 @@ fix: $(VENV)/developing ## Format and mend what can be mended
 docs: $(VENV)/developing ## Write the generated docs anew
 	$(BIN)/python docs/generate.py
 
-bench: $(VENV)/developing install ## Local engine against plain transformers; decisions against their design
+bench: $(VENV)/developing install ## Engine against plain transformers, decisions against their design, server against LiteLLM
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/decision.py
+	test -x .venv-litellm/bin/litellm || ($(PYTHON) -m venv .venv-litellm && .venv-litellm/bin/pip install -q 'litellm[proxy]==1.106.2')
+	$(BIN)/python benchmarks/serving.py overhead --litellm .venv-litellm/bin/litellm
 
 .PHONY: help install demo test test-fast check fix docs bench

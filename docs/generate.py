@@ -17,7 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
-    *("", "climb", "plan", "audit", "report", "ui", "cost", "advise", "init"),
+    *("", "climb", "plan", "audit", "explain", "report", "ui", "cost", "advise", "init"),
+    *("serve", "review", "keys", "keys add"),
     *("models", "models fetch"),
 )
 COLUMNS = "100"

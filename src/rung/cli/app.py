@@ -13,6 +13,7 @@ from rung.cli.advise import advise, init
 from rung.cli.audit import audit
 from rung.cli.cost import cost
 from rung.cli.explain import explain
+from rung.cli.serve import keys_app, review, serve
 from rung.cli.ui import ui
 from rung.errors import BudgetExceeded, RungError, UserError
 
@@ -37,6 +38,9 @@ app.command()(audit)
 app.command()(init)
 app.command()(explain)
 app.command()(ui)
+app.command()(serve)
+app.command()(review)
+app.add_typer(keys_app, name="keys")
 
 EXIT = {"sufficient": 0, "insufficient": 3, "undecided": 4}
 USER_ERROR = 2

@@ -25,7 +25,6 @@ from rung.task.types import JsonValue
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-    from openai.types.chat import ChatCompletion
 
 CHARS_PER_TOKEN = 4
 """For estimates where the server does not count."""
@@ -75,7 +74,8 @@ class OpenAICompatible:
         self.trains = False
         self.left_out: set[str] = set()
         """Parameters that the server refused."""
-        self._max_concurrency = max_concurrency
+        self.max_concurrency = max_concurrency
+        """Calls at once; read when the first call of an event loop is made."""
         self._timeout_s = timeout_s
         self._max_attempts = max_attempts
         self._session: _Session | None = None
@@ -117,6 +117,13 @@ class OpenAICompatible:
         if session is not None and session.loop is asyncio.get_running_loop():
             await session.client.close()
 
+    def get_ready(self) -> None:
+        """Load the SDK and make the client of the running loop; reaches no network.
+
+        Raises `ProviderError` where the key is missing.
+        """
+        self._opened(self.endpoint.key())
+
     def _opened(self, key: str) -> _Session:
         """Connections and gate of the running loop: neither survives a change of loop."""
         loop = asyncio.get_running_loop()
@@ -132,18 +139,21 @@ class OpenAICompatible:
             )
             if self.endpoint.vendor.prices_id != "openai":
                 client.organization = client.project = None  # read from OPENAI_* for OpenAI only
-            self._session = _Session(loop, client, asyncio.Semaphore(self._max_concurrency))
+            self._session = _Session(loop, client, asyncio.Semaphore(self.max_concurrency))
         return self._session
 
-    async def _ask(self, client: AsyncOpenAI, request: ChatRequest) -> ChatCompletion:
-        """Ask, leaving out what the server refuses by name, from the first time on."""
+    async def _ask(self, client: AsyncOpenAI, request: ChatRequest) -> JsonValue:
+        """Ask, leaving out what the server refuses by name, from the first time on.
+
+        Through the SDK's plain `post`: retries and errors are the same, but it neither walks the
+        request nor builds its models of the answer, which takes half of its time (0.8 ms of 1.5).
+        """
         from openai import BadRequestError, UnprocessableEntityError
 
         while True:
             body = self._body(request)
             try:
-                answered: ChatCompletion = await client.chat.completions.create(**body)
-                return answered
+                return await client.post("/chat/completions", body=body, cast_to=object)
             except (BadRequestError, UnprocessableEntityError) as error:
                 refused = refused_parameter(error, [f for f in OPTIONAL_FIELDS if f in body])
                 if refused is None or self._last_limit(refused):
@@ -174,19 +184,17 @@ class OpenAICompatible:
             }
         return {field: value for field, value in body.items() if field not in self.left_out}
 
-    def _read(
-        self, completion: ChatCompletion, request: ChatRequest, latency_s: float
-    ) -> ChatReply:
+    def _read(self, completion: JsonValue, request: ChatRequest, latency_s: float) -> ChatReply:
         try:
-            choice = completion.choices[0]
-            refusal = choice.message.refusal
-            text = choice.message.content or refusal or ""
-            usage = _usage(completion, request, text)
-            finish = _finish(choice.finish_reason, refusal)
+            choice = completion["choices"][0]
+            refusal = choice["message"].get("refusal")
+            text = choice["message"].get("content") or refusal or ""
+            usage = _usage(completion.get("usage") or {}, request, text)
+            finish = _finish(choice.get("finish_reason"), refusal)
             if request.choices is not None:
                 text = _unwrapped(text)
             return ChatReply(text=text, usage=usage, finish=finish, latency_s=latency_s)
-        except (AttributeError, IndexError, TypeError, ValueError):
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
             raise ProviderError(
                 f"{self.endpoint.place} answered something that is no chat completion: is the "
                 "address right (it usually ends in /v1)?"
@@ -199,18 +207,16 @@ def _finish(reason: str | None, refusal: str | None) -> Finish:
     return "length" if reason == "length" else "stop"
 
 
-def _usage(completion: ChatCompletion, request: ChatRequest, text: str) -> Usage:
-    reported = completion.usage
-    asked: int | None = getattr(reported, "prompt_tokens", None)
-    said: int | None = getattr(reported, "completion_tokens", None)
+def _usage(reported: dict[str, JsonValue], request: ChatRequest, text: str) -> Usage:
+    asked, said = reported.get("prompt_tokens"), reported.get("completion_tokens")
     if asked is None:
         asked = _estimate(sum(len(message.content) for message in request.messages))
-    details = getattr(reported, "prompt_tokens_details", None)
+    details = reported.get("prompt_tokens_details") or {}
     return Usage(
         input_tokens=asked,
         output_tokens=_estimate(len(text)) if said is None else said,
-        cache_read_tokens=getattr(details, "cached_tokens", None) or 0,
-        cache_write_tokens=getattr(details, "cache_write_tokens", None) or 0,
+        cache_read_tokens=details.get("cached_tokens") or 0,
+        cache_write_tokens=details.get("cache_write_tokens") or 0,
     )
 
 

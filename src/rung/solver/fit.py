@@ -21,7 +21,7 @@ from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import fit_label_model
 from rung.records import Passage
 from rung.solver.shots import choose_shots
-from rung.solver.solver import Parts, Solver, SolverSpec
+from rung.solver.solver import InputField, Parts, Solver, SolverSpec
 from rung.task.contract import render
 from rung.task.types import Document, Example, Task, digest
 
@@ -165,6 +165,19 @@ async def _spec(candidate: Candidate, task: Task, retriever: Retriever | None) -
         output=task.output,
         shots=await choose_shots(candidate, task, retriever),
         documents=documents,
+        input_fields=_fields([*task.train, *task.dev]),
+    )
+
+
+def _fields(examples: Sequence[Example]) -> tuple[InputField, ...]:
+    """The fields that inputs have, in the order of their first appearance."""
+    inputs = [e.input for e in examples if isinstance(e.input, dict)]
+    names = dict.fromkeys(name for value in inputs for name in value)
+    return tuple(
+        InputField(
+            name=name, required=len(inputs) == len(examples) and all(name in i for i in inputs)
+        )
+        for name in names
     )
 
 

@@ -26,6 +26,14 @@ from rung.task.contract import Parsed, describe, parse
 from rung.task.types import Frozen, JsonValue, LabelsOutput, Output, SchemaOutput, render_input
 
 
+class InputField(Frozen):
+    """A field of a task's input."""
+
+    name: str
+    required: bool = True
+    """Every example that was seen has it."""
+
+
 class SolverSpec(Frozen):
     """What a solver is, as plain data: everything but models, vectors and index."""
 
@@ -39,6 +47,8 @@ class SolverSpec(Frozen):
     """Whole documents, where the context is `all`."""
     sure: float | None = None
     """Of a cascade: confidence from which its first answer stands; None: it never does."""
+    input_fields: tuple[InputField, ...] = ()
+    """Fields of the inputs in the order they were measured in; empty where inputs are text."""
 
 
 @dataclass(frozen=True)

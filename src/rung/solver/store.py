@@ -62,22 +62,47 @@ def load(
 ) -> Solver:
     """Open what `save` wrote; raises `StoreError` if any file is missing or was changed."""
     manifest = _checked(folder)
-    spec = SolverSpec.model_validate_json((folder / "solver.json").read_text())
+    spec = _spec(folder)
     candidate = spec.candidate
     ears = embedder(candidate.embedder) if candidate.embedder else None
     adapter = None
     if manifest["adapter"]:
         adapter = Adapter(path=str(folder / "adapter"), digest=str(manifest["adapter"]))
     shots, labels, index = folder / "shots.npy", folder / "labels.npz", folder / "retriever"
-    parts = Parts(
-        chat=None if candidate.technique == "no-llm" else chat(candidate.model),
-        embedder=ears,
-        shot_vectors=np.load(shots, allow_pickle=False) if shots.exists() else None,
-        retriever=Retriever.load(index, ears) if index.exists() else None,
-        label_model=load_label_model(labels) if labels.exists() else None,
-        adapter=adapter,
-    )
+    try:
+        parts = Parts(
+            chat=None if candidate.technique == "no-llm" else chat(candidate.model),
+            embedder=ears,
+            shot_vectors=np.load(shots, allow_pickle=False) if shots.exists() else None,
+            retriever=Retriever.load(index, ears) if index.exists() else None,
+            label_model=load_label_model(labels) if labels.exists() else None,
+            adapter=adapter,
+        )
+    except (ValueError, KeyError) as error:  # also a pickle, which is never loaded
+        raise StoreError(
+            f"the solver in {folder} cannot be opened ({error}): climb again"
+        ) from error
     return Solver(spec, parts)
+
+
+def read_spec(folder: Path) -> SolverSpec:
+    """What a saved solver is, without opening models; raises `StoreError` as `load` does."""
+    _checked(folder)
+    return _spec(folder)
+
+
+def digest_of(folder: Path) -> str:
+    """sha256 of a saved solver's manifest, as `save` returned it. Checks no file."""
+    try:
+        return _sha256(folder / MANIFEST)
+    except OSError as error:
+        raise StoreError(
+            f"no saved solver can be read from {folder} ({error}): run `rung climb` first"
+        ) from error
+
+
+def _spec(folder: Path) -> SolverSpec:
+    return SolverSpec.model_validate_json((folder / "solver.json").read_text())
 
 
 def _write(solver: Solver, work: Path) -> None:

@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -139,6 +139,39 @@ class TargetTable(Frozen):
     max_latency_p95_s: float | None = Field(default=None, gt=0)
 
 
+class ServeTable(Frozen):
+    """`[serve]`: limits of the server and what its log keeps. Each limit is a worker's own, but
+    for `requests_per_minute`."""
+
+    max_body_kb: int = Field(default=256, ge=1)
+    """A larger request is refused (413)."""
+    timeout_s: float = Field(default=60.0, gt=0)
+    """From the request read to the answer ready; beyond it the request fails (504)."""
+    body_timeout_s: float = Field(default=10.0, gt=0)
+    """A request that takes longer to arrive, its head and its body each, is cut off (408)."""
+    most_at_once: int = Field(default=64, ge=1)
+    """Requests that the solver works on together; the local engine makes batches of them."""
+    most_waiting: int = Field(default=128, ge=0)
+    """Requests that may wait for that; one more is refused (429) and told when to come back."""
+    most_connections: int = Field(default=1000, ge=1)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """Of one API key, over all workers; no limit when left out."""
+    burst: int = Field(default=60, ge=1)
+    """Requests that a key may make at once before that rate holds."""
+    drain_s: float = Field(default=60.0, ge=0)
+    """How long a stopping server may take to finish what it accepted."""
+    refuse_ignored: bool = False
+    """Refuse requests with parameters or messages that would be ignored, instead of saying so."""
+    sample: float = Field(default=1.0, gt=0, le=1)
+    """Share of the requests that the log keeps."""
+    keep_days: Annotated[float, Field(gt=0)] | Literal["forever"] = 90.0
+    """Older requests are deleted from the log, with their feedback."""
+    redact: bool = True
+    """Replace personal data and secrets before a request is stored."""
+    redact_also: dict[str, str] = Field(default_factory=dict)
+    """Regular expressions of one's own, by the name that stands in their place."""
+
+
 class RungFile(Frozen):
     """The whole `rung.toml`."""
 
@@ -150,6 +183,7 @@ class RungFile(Frozen):
     facts: Facts = Facts()
     costs: dict[str, JsonValue] = Field(default_factory=dict)
     climb: ClimbSettings = ClimbSettings()
+    serve: ServeTable = ServeTable()
 
 
 def json_schema() -> dict[str, Any]:

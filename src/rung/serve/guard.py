@@ -1,0 +1,176 @@
+"""What stands before every handler: who asks, how often, how much, how slowly.
+
+Plain ASGI, so that a request is refused before its body is read, and read only as far as it may
+be. Headers that two servers could read in two ways are refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pydantic_core import from_json
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rung.errors import StoreError
+from rung.serve.errors import ApiError, unauthorized
+from rung.serve.settings import LOOPBACK
+
+if TYPE_CHECKING:
+    from rung.serve.service import Service
+
+OPEN = frozenset({"/health"})
+"""Paths that need no key."""
+BODIES = frozenset({"/v1/chat/completions", "/v1/feedback"})
+"""Paths that are sent something; what is sent to others is not read."""
+ONCE = (b"content-length", b"transfer-encoding", b"host", b"authorization", b"content-type")
+SAFE = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'"),
+)
+
+log = logging.getLogger("rung.serve")
+
+
+class Guard:
+    """Wraps the application."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self.app, self.service = app, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or answer it here."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def say(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *SAFE]
+            await send(message)
+
+        try:
+            headers = self._headers(scope)
+            self._refuse_foreign_host(headers)
+            self._know(scope, headers)
+            body = await self._body(scope, headers, receive)
+        except ApiError as error:
+            self.service.metrics.refused.labels(error.code or str(error.status)).inc()
+            # What is left of the body is not read: the connection ends here.
+            error.headers["connection"] = "close"
+            await error.response()(scope, receive, say)
+            return
+        except StoreError as error:
+            log.error("%s", error)
+            await _failed()(scope, receive, say)
+            return
+        await self.app(scope, _replay(body, receive), say)
+
+    def _headers(self, scope: Scope) -> dict[bytes, bytes]:
+        headers = scope["headers"]
+        times = Counter(name for name, _ in headers)
+        twice = next((name for name in ONCE if times[name] > 1), None)
+        if twice is not None:
+            raise ApiError(400, f"The header {twice.decode()} is given twice.", code="bad_header")
+        found = dict(headers)
+        if b"transfer-encoding" in found and b"content-length" in found:
+            raise ApiError(
+                400, "Both content-length and transfer-encoding are given.", code="bad_header"
+            )
+        return found
+
+    def _refuse_foreign_host(self, headers: dict[bytes, bytes]) -> None:
+        """Without keys, a web page must not reach this server by a name of its own making."""
+        if self.service.keys_needed():
+            return
+        host = headers.get(b"host", b"").decode("latin-1").rpartition("@")[2]
+        name = (
+            host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
+        )
+        if name not in LOOPBACK and name != self.service.settings.host:
+            raise ApiError(
+                421, "Without API keys this server answers to localhost only.", code="bad_host"
+            )
+
+    def _know(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
+        """Who asks, and whether it is within its rate."""
+        name: str | None = None
+        if self.service.keys_needed() and scope["path"] not in OPEN:
+            scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+            name = self.service.keys.owner(key.strip() if scheme.lower() == b"bearer" else b"")
+            if name is None:
+                raise unauthorized()
+        scope["state"] = {**scope.get("state", {}), "key_name": name}
+        if self.service.rate is not None and scope["method"] == "POST":
+            wait = self.service.rate.take(name or "")
+            if wait > 0:
+                raise ApiError(
+                    429,
+                    f"Too many requests: try again in {wait:.1f} s.",
+                    code="rate_limit_exceeded",
+                    retry_after_s=wait,
+                )
+
+    async def _body(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """The whole body, as long as it is small enough and comes in time."""
+        if scope["method"] != "POST" or scope["path"] not in BODIES:
+            return b""
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if kind != b"application/json":
+            raise ApiError(415, "Send content-type: application/json.", code="bad_content_type")
+        limits = self.service.settings.limits
+        most = limits.max_body_kb * 1024
+        announced = headers.get(b"content-length", b"0")
+        if not announced.isdigit() or int(announced) > most:
+            raise _too_large(limits.max_body_kb)
+        parts, size = [], 0
+        try:
+            async with asyncio.timeout(limits.body_timeout_s):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ApiError(400, "The connection was lost.", code="disconnected")
+                    parts.append(message.get("body", b""))
+                    size += len(parts[-1])
+                    if size > most:
+                        raise _too_large(limits.max_body_kb)
+                    if not message.get("more_body", False):
+                        return _json(b"".join(parts))
+        except TimeoutError:
+            raise ApiError(408, "The request took too long to arrive.", code="too_slow") from None
+
+
+def _json(body: bytes) -> bytes:
+    """The body, once it is JSON in UTF-8. Python's own reader also takes UTF-16, NaN and halves of
+    surrogate pairs, which nobody behind it does."""
+    try:
+        from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise ApiError(400, f"The body is not JSON: {error}.", code="bad_json") from None
+    return body
+
+
+def _too_large(most_kb: int) -> ApiError:
+    return ApiError(413, f"The request is larger than {most_kb} KiB.", code="request_too_large")
+
+
+def _failed() -> JSONResponse:
+    return ApiError(500, "The server failed: this is no fault of the request.").response()
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """The body once, then whatever else the connection says."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if not given:
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return again

@@ -1,0 +1,273 @@
+"""`rung review`: a page on this machine where answers are approved and corrected.
+
+It reads the log itself and needs no running server. Who may open it has the address with its
+one-time token; API keys do not open it, because a key lets one ask, not read what others asked.
+Everything shown comes from outside and is escaped; there is no script on the page.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import uvicorn
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as Event
+
+from rung.errors import UserError
+from rung.serve.feedback import checked_correction
+from rung.serve.patience import PatientProtocol
+from rung.serve.run import listening
+from rung.serve.settings import LOOPBACK, read_settings
+from rung.serve.winner import WINNER
+from rung.solver import SolverSpec
+from rung.solver.store import read_spec
+from rung.task.rows import strict_json
+from rung.task.types import JsonValue, LabelsOutput, SchemaOutput
+from rung.traffic import Feedback, Query, open_store
+from rung.traffic.redaction import Redactor
+from rung.traffic.store import TrafficStore
+
+PAGE = 25
+MOST_FORM = 256 * 1024
+"""Bytes of a posted form."""
+VIEWS = {
+    "todo": ("To review", Query(reviewed=False)),
+    "invalid": ("Not valid, to review", Query(reviewed=False, valid=False)),
+    "wrong": ("Wrong, no correction", Query(verdicts=("wrong",))),
+    "done": ("Reviewed", Query(reviewed=True)),
+}
+HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",  # without a referrer, browsers call their origin "null"
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+@dataclass
+class Desk:
+    """What the page works on, and the secrets of one sitting."""
+
+    spec: SolverSpec
+    store: TrafficStore
+    who: str
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    session: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+
+
+class Door:
+    """Lets in who knows the token, by a name of this machine only; adds the safe headers."""
+
+    def __init__(self, app: ASGIApp, desk: Desk) -> None:
+        self.app, self.desk = app, desk
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what is not let in here."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def say(event: Event) -> None:
+            if event["type"] == "http.response.start":
+                safe = [(k.encode(), v.encode()) for k, v in HEADERS.items()]
+                event["headers"] = [*event.get("headers", ()), *safe]
+            await send(event)
+
+        request = Request(scope)
+        await (self._refusal(request) or self.app)(scope, receive, say)
+
+    def _refusal(self, request: Request) -> Response | None:
+        if request.url.hostname not in LOOPBACK:
+            return PlainTextResponse("This page is for this machine only.", 421)
+        # A browser sends cookies to every port of a host, so the name tells the port.
+        cookie = f"rung_review_{request.url.port}"
+        token = request.query_params.get("token")
+        if token is not None and _same(token, self.desk.token):
+            answer = RedirectResponse("/", 303)
+            answer.set_cookie(cookie, self.desk.session, httponly=True, samesite="strict")
+            return answer
+        if not _same(request.cookies.get(cookie, ""), self.desk.session):
+            return PlainTextResponse("Open the address that `rung review` printed.", 403)
+        return None
+
+
+async def show(request: Request) -> Response:
+    """A page of requests."""
+    return await _page(
+        request, request.query_params.get("view"), request.query_params.get("before")
+    )
+
+
+async def judge(request: Request) -> Response:
+    """Keep one verdict, then show the page again."""
+    desk: Desk = request.app.state.desk
+    form = await _form(request)
+    if form is None:
+        return PlainTextResponse("The form is too large.", 413)
+    origin = request.headers.get("origin")
+    foreign = origin not in (None, f"{request.url.scheme}://{request.url.netloc}")
+    if foreign or not _same(form.get("csrf", ""), desk.csrf):
+        return PlainTextResponse("This form is not of this page: load the page again.", 403)
+    view, before, request_id = form.get("view"), form.get("before"), form.get("request_id", "")
+    try:
+        feedback = _feedback(desk, form)
+        await run_in_threadpool(desk.store.add_feedback, feedback)
+    except UserError as error:
+        drafts = {request_id: form.get("corrected", "")}
+        return await _page(request, view, before, f"Not kept: {error}", drafts)
+    place = f"&before={int(before)}" if before and before.isdecimal() else ""
+    return RedirectResponse(f"/?view={view if view in VIEWS else 'todo'}{place}", 303)
+
+
+async def style(_: Request) -> Response:
+    """The style sheet."""
+    source = files("rung.serve").joinpath("templates/review.css").read_text(encoding="utf-8")
+    return Response(source, media_type="text/css")
+
+
+def _feedback(desk: Desk, form: dict[str, str]) -> Feedback:
+    verdict, said = form.get("verdict", ""), form.get("corrected", "")
+    corrected: JsonValue = None
+    if verdict == "corrected":
+        corrected = checked_correction(desk.spec, _value(desk.spec, said))
+    elif verdict not in ("right", "wrong"):
+        raise UserError(f"{verdict[:40]!r} is no verdict")
+    return Feedback(
+        request_id=form.get("request_id", "")[:80],
+        verdict=verdict,
+        corrected=corrected,
+        who=desk.who,
+        source="review",
+    )
+
+
+def _value(spec: SolverSpec, said: str) -> JsonValue:
+    if not said.strip():
+        raise UserError("the corrected answer is empty")
+    if not isinstance(spec.output, SchemaOutput):
+        return said
+    try:
+        return strict_json(said)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"the corrected answer is not JSON: {error}") from None
+
+
+async def _form(request: Request) -> dict[str, str] | None:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_FORM:
+            return None
+    pairs = parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=20)
+    return dict(pairs)
+
+
+async def _page(
+    request: Request,
+    view: str | None,
+    before: str | None,
+    notice: str = "",
+    drafts: dict[str, str] | None = None,
+) -> Response:
+    desk: Desk = request.app.state.desk
+    name = view if view in VIEWS else "todo"
+    last = int(before) if before and before.isdecimal() and len(before) < 16 else None
+    text = await run_in_threadpool(_rendered, desk, name, last, notice, drafts or {})
+    return HTMLResponse(text, 400 if notice else 200)
+
+
+def _rendered(
+    desk: Desk, view: str, before: int | None, notice: str, drafts: dict[str, str]
+) -> str:
+    output = desk.spec.output
+    query = VIEWS[view][1]
+    found = list(islice(desk.store.judged(query, newest_first=True, before=before), PAGE + 1))
+    following = desk.store.place_of(found[PAGE - 1].record.id) if len(found) > PAGE else None
+    return (
+        _environment()
+        .get_template("review.html")
+        .render(
+            spec=desk.spec,
+            views={name: words for name, (words, _) in VIEWS.items()},
+            counts={name: desk.store.count(query) for name, (_, query) in VIEWS.items()},
+            view=view,
+            before=before,
+            page=found[:PAGE],
+            following=following,
+            notice=notice,
+            drafts=drafts,
+            csrf=desk.csrf,
+            labels=output.labels if isinstance(output, LabelsOutput) else (),
+            schema=isinstance(output, SchemaOutput),
+        )
+    )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("rung.serve"), autoescape=True, undefined=StrictUndefined
+    )
+    made.filters["tojson_plain"] = lambda value: json.dumps(value, indent=1, ensure_ascii=False)
+    return made
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(errors="replace"), expected.encode())
+
+
+def build_review(desk: Desk) -> ASGIApp:
+    """The application."""
+    app = Starlette(
+        routes=[
+            Route("/", show),
+            Route("/feedback", judge, methods=["POST"]),
+            Route("/style.css", style),
+        ]
+    )
+    app.state.desk = desk
+    return Door(app, desk)
+
+
+def run_review(folder: Path, log_url: str, port: int, who: str, say: Callable[[str], None]) -> None:
+    """Serve the page on this machine until stopped. Raises `UserError`, `StoreError`."""
+    limits = read_settings(folder).limits
+    redactor = Redactor(limits.redact_also) if limits.redact else None
+    store = open_store(log_url, redactor)
+    desk = Desk(read_spec(folder / WINNER), store, who)
+    with listening("127.0.0.1", port) as door:
+        say(f"open http://127.0.0.1:{door.getsockname()[1]}/?token={desk.token}")
+        config = uvicorn.Config(
+            build_review(desk),
+            http=PatientProtocol,
+            ws="none",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            log_level="warning",
+            limit_concurrency=100,
+            timeout_graceful_shutdown=5,
+        )
+        try:
+            uvicorn.Server(config).run([door])
+        finally:
+            store.close()

@@ -1,0 +1,123 @@
+"""What the handlers share: the solver, its limits, who may ask, and the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from rung.errors import StoreError
+from rung.serve.keys import KeyRing
+from rung.serve.limits import Gate, Rate
+from rung.serve.metrics import Metrics
+from rung.serve.settings import Settings
+from rung.serve.telemetry import Spans, open_spans
+from rung.serve.winner import Served
+from rung.traffic import TrafficRecord, open_store
+from rung.traffic.records import now
+from rung.traffic.redaction import Redactor
+from rung.traffic.writer import TrafficWriter
+
+CLEANING_S = 3600.0
+"""How often what is too old is deleted from the log."""
+
+log = logging.getLogger("rung.serve")
+
+
+@dataclass
+class Service:
+    """One worker's. Make it with `open_service`."""
+
+    settings: Settings
+    served: Served
+    keys: KeyRing
+    started_with_keys: bool
+    gate: Gate
+    metrics: Metrics
+    spans: Spans
+    rate: Rate | None = None
+    writer: TrafficWriter | None = None
+    log_works: bool = True
+    """Whether the newest request could be logged."""
+    _cleaner: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    def keys_needed(self) -> bool:
+        """Whether a request needs a key. One that was needed once is needed until the end:
+        removing the last key shuts everybody out, it opens nothing."""
+        return self.started_with_keys or bool(self.keys.kept())
+
+    def samples(self, request_id: str) -> bool:
+        """Whether the log keeps this request: by its id, which is random."""
+        return int(request_id[-8:], 16) < self.settings.limits.sample * 2**32
+
+    async def keep(self, record: TrafficRecord) -> bool:
+        """Log one request; False where it was not, which never costs the client its answer."""
+        if self.writer is None or not self.samples(record.id):
+            return False
+        try:
+            await self.writer.write(record)
+        except StoreError as error:
+            self.log_works = False
+            self.metrics.unlogged.inc()
+            log.error("%s was answered but not logged: %s", record.id, error)
+            return False
+        self.log_works = True
+        return True
+
+    async def start(self) -> None:
+        """Load what answers, and begin to clean the log."""
+        await self.served.warm_up()
+        if self.writer is not None and self.settings.limits.keep_days != "forever":
+            self._cleaner = asyncio.create_task(self._clean(self.settings.limits.keep_days))
+
+    async def aclose(self) -> None:
+        """Finish what is to be logged, then close everything."""
+        if self._cleaner is not None:
+            self._cleaner.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._cleaner
+        if self.writer is not None:
+            await asyncio.to_thread(self.writer.close)
+            self.writer.store.close()
+        await asyncio.to_thread(self.spans.flush)
+        await self.served.aclose()
+
+    async def _clean(self, days: float) -> None:
+        assert self.writer is not None
+        while True:
+            try:
+                gone = await asyncio.to_thread(
+                    self.writer.store.forget, now() - timedelta(days=days)
+                )
+                if gone:
+                    log.info("deleted %d requests older than %g days from the log", gone, days)
+            except StoreError as error:
+                log.error("%s", error)
+            await asyncio.sleep(CLEANING_S)
+
+
+def open_service(settings: Settings, served: Served) -> Service:
+    """Open the log and everything else a worker needs. Raises `UserError`, `StoreError`."""
+    limits = settings.limits
+    keys = KeyRing(settings.folder)
+    writer = None
+    if settings.log is not None:
+        redactor = Redactor(limits.redact_also) if limits.redact else None
+        writer = TrafficWriter(open_store(settings.log, redactor))
+    rate = None
+    if limits.requests_per_minute is not None:
+        path = settings.shared / "rates" if settings.shared else None
+        rate = Rate(limits.requests_per_minute, limits.burst, path)
+    return Service(
+        settings=settings,
+        served=served,
+        keys=keys,
+        started_with_keys=bool(keys.kept()),
+        gate=Gate(limits.most_at_once, limits.most_waiting),
+        metrics=Metrics(served.key, served.digest),
+        spans=open_spans(settings.otel),
+        rate=rate,
+        writer=writer,
+    )

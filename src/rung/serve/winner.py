@@ -1,0 +1,107 @@
+"""The saved winner, opened for many requests at once, with the price of what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+
+from rung.economics.pricing import PriceBook
+from rung.errors import UserError
+from rung.models.base import ChatModel, ChatRequest, Message
+from rung.models.gathering import GatheringEmbedder
+from rung.models.metered import Metered, MeteredEmbedder
+from rung.models.openai_compatible import OpenAICompatible
+from rung.models.registry import open_embedder, open_model
+from rung.records import Usage
+from rung.serve.settings import Settings
+from rung.solver import Solver, load
+from rung.solver.store import digest_of
+
+WINNER = Path(".rung") / "winner"
+
+
+@dataclass
+class Served:
+    """The solver that answers, and what is told of it."""
+
+    solver: Solver
+    digest: str
+    """sha256 of its manifest."""
+    created: int
+    """When it was saved, in seconds since 1970."""
+    price: Callable[[Usage], float] | None
+    """USD of one answer; None where the model has no price."""
+    unpriced: str | None = None
+    """Why it has none."""
+
+    @cached_property
+    def key(self) -> str:
+        """Its candidate's key."""
+        return self.solver.candidate.key
+
+    @property
+    def task(self) -> str:
+        """The name of its task."""
+        return self.solver.spec.task
+
+    async def warm_up(self) -> None:
+        """Load what the first request would wait for. Asks no endpoint.
+
+        An adapter is read here: its folder may be replaced while the server runs.
+        """
+        parts = self.solver.parts
+        if parts.embedder is not None:
+            await parts.embedder.embed(["warm up"])
+        if isinstance(parts.chat, OpenAICompatible):
+            parts.chat.get_ready()
+        if parts.chat is not None and parts.chat.trains:
+            turn = Message(role="user", content="warm up")
+            await parts.chat.reply(
+                ChatRequest(messages=(turn,), max_tokens=1, adapter=parts.adapter)
+            )
+
+    async def aclose(self) -> None:
+        """Close the model."""
+        if self.solver.parts.chat is not None:
+            await self.solver.parts.chat.aclose()
+
+
+def open_served(settings: Settings, today: date | None = None) -> Served:
+    """Open and check the winner of a task. Raises `StoreError` where a file of it was changed."""
+    root = settings.folder
+    folder = root / WINNER
+
+    def chat(name: str) -> ChatModel:
+        model = open_model(name, root)
+        if isinstance(model, OpenAICompatible):
+            model.max_concurrency = settings.limits.most_at_once
+        return model
+
+    def embedder(name: str) -> MeteredEmbedder:
+        return GatheringEmbedder(Metered(open_embedder(name, root)))
+
+    digest = digest_of(folder)
+    solver = load(folder, chat, embedder)
+    if solver.candidate.is_probe:
+        raise UserError(f"{solver.candidate.key} is a probe and cannot be served")
+    price, unpriced = _price(solver.candidate.model, settings, today or datetime.now(UTC).date())
+    return Served(
+        solver=solver,
+        digest=digest,
+        created=int((folder / "manifest.json").stat().st_mtime),
+        price=price,
+        unpriced=unpriced,
+    )
+
+
+def _price(
+    model: str, settings: Settings, today: date
+) -> tuple[Callable[[Usage], float] | None, str | None]:
+    try:
+        book = PriceBook.of([model], settings.costs, today)
+    except UserError as error:
+        return None, str(error)
+    return lambda usage: float(book.price(usage, model)), None

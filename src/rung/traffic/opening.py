@@ -1,0 +1,47 @@
+"""From a task's folder or a URL to an open log. Libraries of the extras are imported here only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rung.errors import MissingExtraError, UserError
+from rung.traffic.redaction import Redactor
+
+if TYPE_CHECKING:
+    from rung.traffic.store import TrafficStore
+
+LOG_FILE = "traffic.sqlite"
+SCHEMES = ("sqlite:///", "postgresql://")
+
+
+def log_url(folder: str | Path) -> str:
+    """Where the log of the task in `folder` lies by default: `.rung/traffic.sqlite`."""
+    return f"sqlite:///{Path(folder).resolve() / '.rung' / LOG_FILE}"
+
+
+def open_store(where: str | Path, redactor: Redactor | None = None) -> TrafficStore:
+    """Open the log at a URL (`sqlite:///…`, `postgresql://…`), or that of a task's folder.
+
+    `redactor` replaces personal data and secrets in whatever is added; None stores as given.
+    Raises `StoreError` where the database cannot be opened, `UserError` for any other URL, and
+    `MissingExtraError` where a library is not installed.
+    """
+    url = log_url(where) if "://" not in str(where) else str(where)
+    if not url.startswith(SCHEMES):
+        scheme = url.split("://")[0]
+        raise UserError(
+            f"the log cannot be kept at {scheme}://…: use sqlite:///path or postgresql://host/name"
+        )
+    try:
+        import sqlalchemy  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("the traffic log", "serve") from None
+    if url.startswith("postgresql://"):
+        try:
+            import psycopg  # noqa: F401
+        except ImportError:
+            raise MissingExtraError("a log in PostgreSQL", "postgres") from None
+    from rung.traffic.store import TrafficStore
+
+    return TrafficStore(url, redactor)
