@@ -33,6 +33,7 @@ from rung.scorers import Scorer, grade_gold, scorer_for
 from rung.solver import Solver, Workshop, fit, save
 from rung.task.load import load_task
 from rung.task.types import Example, Task, digest
+from rung.tuning.hosted import provider_of
 
 LOCAL_SLOTS, ENDPOINT_SLOTS = 64, 8
 """Requests in flight: the local engine sorts many into batches, an endpoint bounds itself."""
@@ -44,6 +45,8 @@ class Climber:
 
     def __init__(self, task: Task, options: ClimbOptions, observer: Observer) -> None:
         self.task, self.options, self.observer = task, options, observer
+        for name in task.models.tune:
+            provider_of(name)
         self.tools = Tools(task, options)
         judge = task.models.judge
         self.scorer: Scorer = scorer_for(task, self.tools.chat(judge) if judge else None)
@@ -53,6 +56,7 @@ class Climber:
             self.tools.embedder,
             self.tools.folder / "adapters",
             observer.tuning,
+            till=self.tools.till,
         )
         self._solvers: dict[str, Solver] = {}
 
@@ -195,7 +199,8 @@ class _Rung:
         self.climber.remember(solver)
         tuned = self.climber.workshop.tuned.get(self.key)
         if tuned is not None:
-            self.ladder.update(self.key, training=tuned.model_dump(exclude={"adapter"}))
+            took = tuned.model_dump(exclude={"adapter"}, exclude_none=True)
+            self.ladder.update(self.key, training=took)
         row = await self._pilot(solver)
         if row.state == "probe":
             return row

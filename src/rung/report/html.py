@@ -142,6 +142,10 @@ def training_facts(row: CandidateResult) -> list[str]:
         said.append(f"{seconds(float(facts['seconds']))} of computing on this machine")
     if "epochs_run" in facts:
         said.append(f"{facts['epochs_run']} epochs, the best by loss on dev kept")
+    if "provider" in facts:
+        said.append(f"trained by {facts['provider']}, job {facts['job']}")
+        paid = facts.get("usd")
+        said.append("its price is not known" if paid is None else f"${float(paid):.2f} paid")
     weights = row.candidate.weights
     said.append(f"LoRA rank {weights.rank}, learning rate {weights.learning_rate:g}")
     return said
