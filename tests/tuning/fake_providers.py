@@ -146,6 +146,8 @@ class Fake:
                 "id": job["id"],
                 "status": {"failed": "error"}.get(state, state),
                 "user_id": "u",
+                "created_at": "2026-11-21T00:00:00Z",
+                "updated_at": "2026-11-21T00:00:00Z",
                 "suffix": job["body"].get("suffix"),
                 "model_output_name": f"u/model-{job['body'].get('suffix')}" if done else None,
                 "token_count": TOKENS if done else None,
@@ -162,7 +164,8 @@ class Fake:
             ident = f"file-{form['checksum'][:8]}"
             if ident in self.files:
                 return JSONResponse({"file_id": ident}, 409)
-            self.files[ident] = {"checksum": form["checksum"], "state": "PENDING"}
+            name = form["file_name"]
+            self.files[ident] = {"checksum": form["checksum"], "state": "PENDING", "name": name}
             headers = {"Location": f"http://test/signed/{ident}", "X-Together-File-Id": ident}
             return Response(status_code=302, headers=headers)
 
@@ -176,13 +179,13 @@ class Fake:
         @app.post("/v1/files/{ident}/preprocess")
         async def check(ident: str) -> dict[str, Any]:
             self.files[ident]["state"] = "RUNNING"
-            return {"id": ident}
+            return together_file(ident, self.files[ident])
 
         @app.get("/v1/files/{ident}")
         async def file(ident: str) -> dict[str, Any]:
-            state = self.files[ident]["state"]
+            said = together_file(ident, self.files[ident])
             self.files[ident]["state"] = "COMPLETED"
-            return {"id": ident, "processing_status": state}
+            return said
 
         @app.post("/v1/fine-tunes/estimate-price")
         async def estimate(body: TogetherEstimate) -> dict[str, Any]:
@@ -314,6 +317,20 @@ class Fake:
         async def cancel(ident: str) -> dict[str, Any]:
             self.jobs[ident] |= {"state": "cancelled", "step": "end"}
             return view(self.jobs[ident], "cancelled")
+
+
+def together_file(ident: str, file: dict[str, Any]) -> dict[str, Any]:
+    """`together.types.FileResponse`"""
+    return {
+        "id": ident,
+        "bytes": len(file.get("data", b"")),
+        "created_at": 1,
+        "filename": file["name"],
+        "FileType": "jsonl",
+        "object": "file",
+        "purpose": "fine-tune",
+        "processing_status": file["state"],
+    }
 
 
 def file_object(ident: str, file: dict[str, Any]) -> dict[str, Any]:
