@@ -13,6 +13,7 @@ from rung.cli.advise import advise, init
 from rung.cli.audit import audit
 from rung.cli.cost import cost
 from rung.cli.explain import explain
+from rung.cli.export import export
 from rung.cli.jobs import jobs
 from rung.cli.serve import keys_app, review, serve
 from rung.errors import BudgetExceeded, RungError, UserError
@@ -34,6 +35,7 @@ app.command()(serve)
 app.command()(review)
 app.add_typer(keys_app, name="keys")
 app.command()(jobs)
+app.command()(export)
 
 EXIT = {"sufficient": 0, "insufficient": 3, "undecided": 4}
 USER_ERROR = 2

@@ -68,6 +68,7 @@ def load(
     adapter = None
     if manifest["adapter"]:
         adapter = Adapter(path=str(folder / "adapter"), digest=str(manifest["adapter"]))
+    asked = spec.tuned_model or candidate.model
     shots, labels, index = folder / "shots.npy", folder / "labels.npz", folder / "retriever"
     try:
         parts = Parts(
