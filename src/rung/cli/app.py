@@ -16,6 +16,7 @@ from rung.cli.explain import explain
 from rung.cli.export import export
 from rung.cli.jobs import jobs
 from rung.cli.serve import keys_app, review, serve
+from rung.cli.ship import promote, reindex, rollback
 from rung.errors import BudgetExceeded, RungError, UserError
 
 app = typer.Typer(
@@ -31,6 +32,11 @@ app.command()(advise)
 app.command()(audit)
 app.command()(init)
 app.command()(explain)
+app.command()(jobs)
+app.command()(export)
+app.command()(promote)
+app.command()(rollback)
+app.command()(reindex)
 app.command()(serve)
 app.command()(review)
 app.add_typer(keys_app, name="keys")

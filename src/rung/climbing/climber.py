@@ -37,7 +37,9 @@ from rung.tuning.hosted import provider_of
 
 LOCAL_SLOTS, ENDPOINT_SLOTS = 64, 8
 """Requests in flight: the local engine sorts many into batches, an endpoint bounds itself."""
-WINNER = "winner"
+WINNER, CHALLENGER = "winner", "challenger"
+TRAFFIC, PROMOTIONS = "traffic.sqlite", "promotions.jsonl"
+"""Files that say that the winner answers requests: from then on `rung promote` swaps it."""
 
 
 class Climber:
@@ -170,7 +172,16 @@ class Climber:
             "verdict": result.verdict.model_dump(mode="json"),
             "candidate": row.model_dump(mode="json"),
         }
-        save(self._solvers[choice], self.tools.folder / WINNER, evidence)
+        folder = self.tools.folder
+        served = (folder / WINNER).exists() and any(
+            (folder / name).exists() for name in (TRAFFIC, PROMOTIONS)
+        )
+        if served:
+            self.observer.note(
+                "the winner has answered requests and stays: the new choice waits in "
+                f"{folder / CHALLENGER}; `rung promote` tests it against the present one"
+            )
+        save(self._solvers[choice], folder / (CHALLENGER if served else WINNER), evidence)
 
     def remember(self, solver: Solver) -> None:
         """Keep a fitted solver until the verdict names one of them."""

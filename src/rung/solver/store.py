@@ -72,9 +72,7 @@ def load(
     shots, labels, index = folder / "shots.npy", folder / "labels.npz", folder / "retriever"
     try:
         parts = Parts(
-            chat=None
-            if candidate.technique == "no-llm"
-            else chat(spec.tuned_model or candidate.model),
+            chat=None if candidate.technique == "no-llm" else chat(asked),
             embedder=ears,
             shot_vectors=np.load(shots, allow_pickle=False) if shots.exists() else None,
             retriever=Retriever.load(index, ears) if index.exists() else None,
