@@ -136,7 +136,7 @@ def test_a_better_challenger_is_promoted_and_rolled_back(folder: Path) -> None:
 
 
 def test_a_worse_one_is_refused(folder: Path) -> None:
-    opts = two_winners(folder, 90, 40)
+    opts = two_winners(folder, 95, 55)
     before = Winners(folder).present()
     done = promote(folder, opts)
     assert done.outcome == "worse" and not done.swapped

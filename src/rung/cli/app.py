@@ -14,6 +14,7 @@ from rung.cli.audit import audit
 from rung.cli.cost import cost
 from rung.cli.explain import explain
 from rung.cli.export import export
+from rung.cli.harvest import harvest
 from rung.cli.jobs import jobs
 from rung.cli.serve import keys_app, review, serve
 from rung.cli.ship import promote, reindex, rollback
@@ -34,6 +35,7 @@ app.command()(init)
 app.command()(explain)
 app.command()(jobs)
 app.command()(export)
+app.command()(harvest)
 app.command()(promote)
 app.command()(rollback)
 app.command()(reindex)

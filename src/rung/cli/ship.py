@@ -105,8 +105,9 @@ def _promotion(done: Promotion) -> str:
 
 def _reindexed(done: Reindexed) -> str:
     said = (
-        f"{done.documents} documents: {done.changed} changed, {done.added} new, {done.removed} gone; "
-        f"{done.passages} passages: {done.kept} as before, {done.embedded} texts embedded"
+        f"{done.documents} documents: {done.changed} changed, {done.added} new, "
+        f"{done.removed} gone; {done.passages} passages: {done.kept} as before, "
+        f"{done.embedded} texts embedded"
     )
     if done.challenger is None:
         return f"{said}\nthe index is up to date"
