@@ -79,7 +79,7 @@ def said(request: str, verdict: str, corrected: Any = None) -> Feedback:
 
 
 def ask(folder: Path, rows: list[Judged], **how: Any) -> Any:
-    task = rung.load_task(folder)
+    task = rung.load_task(folder, whole=True)
     measures = Measures(**how.pop("measures", {}))
     return asyncio.run(queue(task, rows, measures, **how))
 
