@@ -18,6 +18,7 @@ from rung.cli.harvest import harvest
 from rung.cli.jobs import jobs
 from rung.cli.serve import keys_app, review, serve
 from rung.cli.ship import promote, reindex, rollback
+from rung.cli.watch import watch
 from rung.errors import BudgetExceeded, RungError, UserError
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ app.command()(explain)
 app.command()(jobs)
 app.command()(export)
 app.command()(harvest)
+app.command()(watch)
 app.command()(promote)
 app.command()(rollback)
 app.command()(reindex)

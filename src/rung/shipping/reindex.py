@@ -7,6 +7,7 @@ prompt and the model stay. The result waits as challenger: newer facts, but an u
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from rung.shipping.winners import Winners
 from rung.solver import Solver, load, save
 from rung.solver.shots import choose_shots
 from rung.task.load import load_task
-from rung.task.types import Document, Frozen, Task
+from rung.task.types import Document, Frozen, JsonValue, Task
 
 
 class Reindexed(Frozen):
@@ -88,6 +89,12 @@ def reindex(folder: str | Path, options: ClimbOptions | None = None) -> Reindexe
     return asyncio.run(run())
 
 
+def _evidence(winners: Winners) -> dict[str, JsonValue]:
+    path = winners.winner / "evidence.json"
+    plain: dict[str, JsonValue] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return plain
+
+
 async def _again(solver: Solver, task: Task, tools: Tools, winners: Winners) -> Reindexed:
     found = document_changes(solver, task.documents)
     if found is None:
@@ -112,5 +119,7 @@ async def _again(solver: Solver, task: Task, tools: Tools, winners: Winners) -> 
             spec = spec.model_copy(update={"shots": shots})
         made = Solver(spec, replace(solver.parts, retriever=retriever))
     was = winners.keep(winners.winner)
-    digest = save(made, winners.challenger, {"reindexed from": was, "documents": found})
+    # What was measured was measured on the old index: it says so, and stays comparable.
+    evidence = {**_evidence(winners), "reindexed from": was, "documents": found}
+    digest = save(made, winners.challenger, evidence)
     return Reindexed(**found, embedded=embedded, challenger=digest)
