@@ -20,7 +20,7 @@ from rung.exporting import FORMATS, export
 from rung.exporting.source import Source
 from rung.tuning.hosted.formats import FIREWORKS_LIMITS, Limits, to_jsonl
 
-from .conftest import MODEL, read, write_task
+from .conftest import MODEL, put, read, write_task
 
 Climbed = Callable[..., Path]
 LABELS = 'labels = ["even", "odd"]'
@@ -122,6 +122,20 @@ def test_shots_are_not_learnt(climbed: Climbed) -> None:
     assert len(row["completion"]) == 1 and len(row["prompt"]) == len(turns) - 1
     with pytest.raises(UserError, match="would learn the answers of the shots"):
         export(folder, "vertex", candidate=key)
+
+
+def test_only_judged_traffic_is_taught_where_asked(climbed: Climbed) -> None:
+    folder = climbed()
+    with pytest.raises(UserError, match="no training examples to export came from judged traffic"):
+        export(folder, "openai", harvested=True)
+    rows = read(folder / "examples.jsonl")
+    marked = [{**r, "meta": {"harvest": {"origin": "corrected"}}} for r in rows]
+    put(folder / "examples.jsonl", [*marked[:60], *rows[60:]])
+    export(folder, "openai", harvested=True)
+    taught = {r["messages"][-2]["content"] for r in read(folder / "export/openai/train.jsonl")}
+    task = rung.load_task(folder)
+    assert taught == {e.input_text() for e in task.train if "harvest" in e.meta}
+    assert 10 <= len(taught) < len(task.train)
 
 
 def test_vertex_rows_have_its_own_roles(climbed: Climbed) -> None:

@@ -100,8 +100,22 @@ def test_reasons_and_their_order(folder: Path) -> None:
     assert by_request["r303"] == {"negative feedback"}
     assert by_request["r302"] == {"not valid"} and by_request["r301"] == {"unsure"}
     assert [w.request for w in found.wanted if w.worth] == ["r303", "r302", "r301"]
-    assert sum("random" in w.reasons for w in found.wanted) == 1
+    assert sum("random" in w.reasons for w in found.wanted) == 2
     assert found.thresholds["confidence"] == pytest.approx(0.549)
+
+
+def test_where_little_is_telling_chance_fills_the_queue(folder: Path) -> None:
+    rows = [Judged(record(i), None) for i in range(300, 340)]
+    rows[7] = Judged(record(307), said("r307", "wrong"))
+    found = ask(folder, rows, size=30)
+    # 29 are drawn from all, the telling one among them or beside them.
+    assert 29 <= len(found.wanted) <= 30 and found.wanted[0].request == "r307"
+    assert sum("random" in w.reasons for w in found.wanted) == 29
+    drawn = {
+        tuple(sorted(w.request for w in ask(folder, rows, size=5, seed=s).wanted))
+        for s in (1, 2, 3)
+    }
+    assert len(drawn) > 1
 
 
 def test_far_inputs_are_queued(folder: Path) -> None:

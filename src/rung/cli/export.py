@@ -29,6 +29,9 @@ def export(
         str | None, typer.Option(help="Base model for trainers and vLLM: a folder or hub name.")
     ] = None,
     split: Annotated[str, typer.Option(help="What promptfoo and inspect measure on.")] = "dev",
+    harvested: Annotated[
+        bool, typer.Option("--harvested", help="Teach only examples from judged traffic.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Write training files, trainer configurations, the adapter, the prompt or an evaluation."""
@@ -38,7 +41,7 @@ def export(
     known = get_args(SplitName)
     if split not in known:
         raise UserError(f"unknown value {split!r} of --split; {did_you_mean(split, known)}")
-    done = make(folder, to, out, candidate=candidate, base=base, split=split)  # type: ignore[arg-type]
+    done = make(folder, to, out, candidate=candidate, base=base, split=split, harvested=harvested)  # type: ignore[arg-type]
     if as_json:
         typer.echo(done.model_dump_json(indent=1))
         return

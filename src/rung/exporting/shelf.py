@@ -56,6 +56,7 @@ def export(
     candidate: str | None = None,
     base: str | None = None,
     split: SplitName = "dev",
+    harvested: bool = False,
 ) -> Export:
     """Export the task in `folder`; files go to `out`, or to `export/FORMAT` in it.
 
@@ -65,7 +66,7 @@ def export(
         raise UserError(f"unknown format {to!r} in --to; {did_you_mean(to, FORMATS)}")
 
     async def make() -> tuple[Files, Path]:
-        source = Source(Path(folder), candidate, base, split)
+        source = Source(Path(folder), candidate, base, split, harvested)
         try:
             return await FORMATS[to](source), source.root
         finally:

@@ -27,6 +27,8 @@ from rung.task.wording import did_you_mean
 from rung.tuning.lessons import TuningExample
 
 RUN_FILE = "run.json"
+HARVESTED = "harvest"
+"""In `meta` of examples that came from traffic: their provenance."""
 
 
 @dataclass
@@ -40,6 +42,8 @@ class Source:
     """The base model to name to trainers and servers."""
     split: SplitName = "dev"
     """What is measured elsewhere."""
+    harvested: bool = False
+    """Teach only examples that came from judged traffic (`rung harvest --build`)."""
     task: Task = field(init=False)
     _models: dict[str, ChatModel] = field(default_factory=dict)
 
@@ -99,9 +103,13 @@ class Source:
 
     async def lessons(self, solver: Solver) -> tuple[list[TuningExample], list[TuningExample]]:
         """Conversations and answers of train and dev."""
-        if not self.task.train:
-            raise UserError("there are no training examples to export: `train` is empty")
-        return await lessons(solver, self.task.train), await lessons(solver, self.task.dev)
+        train = self.task.train
+        if self.harvested:
+            train = tuple(e for e in train if HARVESTED in e.meta)
+        if not train:
+            what = "came from judged traffic" if self.harvested else "are there"
+            raise UserError(f"no training examples to export {what}: `rung harvest` finds some")
+        return await lessons(solver, train), await lessons(solver, self.task.dev)
 
     def recipe(self, solver: Solver) -> Weights:
         """How it is trained: as the candidate says, else as the ladder would."""

@@ -42,7 +42,7 @@ UNSURE_SHARE = 0.1
 FAR_SHARE = 0.05
 """Of the examples: farther from the next example than all but this share of them is far."""
 RANDOM_SHARE = 0.2
-"""Of the queue, drawn at random."""
+"""Of the queue, at least: drawn at random."""
 
 
 class Wanted(Frozen):
@@ -203,12 +203,17 @@ def _without_duplicates(
 
 
 def _chosen(free: Sequence[int], reasons: list[dict[str, str]], size: int, seed: int) -> list[int]:
-    """The most telling ones, and a random draw out of all, whatever they show."""
-    by_chance = random.Random(seed).sample(list(free), min(len(free), round(size * RANDOM_SHARE)))
+    """The most telling ones, and a random draw out of all, whatever they show.
+
+    Where few are telling, the draw fills the queue: a larger draw is as random as a small one.
+    """
+    telling = [i for i in free if _worth(reasons[i]) > 0]
+    drawn = max(round(size * RANDOM_SHARE), size - len(telling))
+    by_chance = set(random.Random(seed).sample(list(free), min(len(free), drawn)))
     for index in by_chance:
         reasons[index][RANDOM] = "drawn at random, to say how good the answers are"
-    telling = [i for i in free if i not in set(by_chance) and _worth(reasons[i]) > 0]
-    kept = {*by_chance, *telling[: size - len(by_chance)]}
+    rest = [i for i in telling if i not in by_chance]
+    kept = by_chance | set(rest[: max(0, size - len(by_chance))])
     return [i for i in free if i in kept]
 
 
