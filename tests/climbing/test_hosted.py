@@ -22,6 +22,7 @@ BASE = "together/base-model"
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     monkeypatch.setenv("RUNG_TEST_KEY", "secret-key")
+    monkeypatch.setattr("rung.tuning.hosted.run.POLL_S", 0.0)
     provider = Fake()
     monkeypatch.setattr("rung.tuning.hosted.open_tuner", lambda _: make("together", provider))
     return provider

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ try = ["{model}"]
 input_usd_per_mtok = 1
 output_usd_per_mtok = 1
 """
+DONE: dict[tuple[str, str, int], Path] = {}
+"""Folders that were climbed, to be copied."""
 CANDIDATES = {
     "plain": Candidate(model=MODEL),
     "fixed": Candidate(model=MODEL, prompt=Prompt(shots=Shots(kind="fixed", k=2))),
@@ -41,14 +44,19 @@ CANDIDATES = {
 
 
 @pytest.fixture
-def climbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+def climbed(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Path]:
     """A folder whose winner is the candidate of that name, answered by a script."""
     monkeypatch.setattr(
         "rung.exporting.source.open_embedder", lambda *_: ScriptedEmbedder(EMBEDDER)
     )
 
     def make(kind: str = "plain", output: str = "text = { max_words = 3 }", n: int = 70) -> Path:
-        folder = write_task(tmp_path / "task", output, n)
+        name = (kind, output, n)
+        if name in DONE:
+            return Path(shutil.copytree(DONE[name], tmp_path / "task"))
+        folder = write_task(tmp_path_factory.mktemp("climbed") / "task", output, n)
         task = rung.load_task(folder)
         gold = {e.input_text(): str(e.expected) for e in (*task.train, *task.dev, *task.test)}
 
@@ -61,7 +69,8 @@ def climbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
             candidates=(CANDIDATES[kind],),
         )
         assert rung.climb(task, options).verdict.status == "sufficient"
-        return folder
+        DONE[name] = folder
+        return make(*name)
 
     return make
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,12 +98,24 @@ def options(model: ScriptedModel, *candidates: Candidate) -> ClimbOptions:
     )
 
 
+DONE: dict[tuple[int, int], bytes] = {}
+"""What two climbs left behind, by shares."""
+
+
 def two_winners(folder: Path, plain: int, shown: int) -> ClimbOptions:
     """The plain candidate is served, the one with shots waits."""
     opts = options(shares(plain, shown), PLAIN)
+    if (plain, shown) in DONE:
+        with tarfile.open(fileobj=io.BytesIO(DONE[plain, shown])) as packed:
+            packed.extractall(folder, filter="data")
+        return opts
     rung.climb(folder, opts)
     assert promote(folder, opts).outcome == "first"
     rung.climb(folder, options(shares(plain, shown), SHOWN))
+    packing = io.BytesIO()
+    with tarfile.open(fileobj=packing, mode="w") as packed:
+        packed.add(folder / ".rung", ".rung")
+    DONE[plain, shown] = packing.getvalue()
     return opts
 
 
@@ -143,6 +157,7 @@ def test_a_worse_one_is_refused(folder: Path) -> None:
     assert Winners(folder).present() == before
 
 
+@pytest.mark.slow
 def test_one_that_cannot_be_told_apart_needs_a_margin(folder: Path) -> None:
     opts = two_winners(folder, 70, 66)
     before = Winners(folder).present()

@@ -84,6 +84,11 @@ class Fake:
     """The app and its books."""
 
     def __init__(self) -> None:
+        self.forget()
+        self.app = self._app()
+
+    def forget(self) -> None:
+        """Begin anew: routes take longer to make than to call."""
         self.jobs: dict[str, dict[str, Any]] = {}
         """Every job that was ever taken: what would have to be paid."""
         self.files: dict[str, dict[str, Any]] = {}
@@ -92,7 +97,6 @@ class Fake:
         self.fail_with: str | None = None
         self.refuse: dict[str, int] = {}
         """Statuses by call, for every call of that name."""
-        self.app = self._app()
 
     def transport(self) -> httpx2.ASGITransport:
         return httpx2.ASGITransport(app=self.app)

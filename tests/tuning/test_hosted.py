@@ -151,15 +151,24 @@ def test_another_recipe_is_another_order(name: str, tmp_path: Path) -> None:
     assert len(fake.jobs) == 2
 
 
-@pytest.mark.parametrize("after", [True, False], ids=["answer lost", "call lost"])
-def test_killed_at_any_call_it_is_still_paid_once(name: str, after: bool, tmp_path: Path) -> None:
-    calls = len(_all_calls(name, tmp_path / "whole"))
+@pytest.mark.parametrize(
+    "after", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["answer lost", "call lost"]
+)
+@pytest.mark.parametrize(
+    "provider", [n if n == "fireworks" else pytest.param(n, marks=pytest.mark.slow) for n in NAMES]
+)
+def test_killed_at_any_call_it_is_still_paid_once(
+    provider: str, after: bool, tmp_path: Path
+) -> None:
+    calls = len(_all_calls(provider, tmp_path / "whole"))
     assert calls > 6
+    fake = Fake()
     for at in range(calls):
-        fake, folder = Fake(), tmp_path / str(at)
+        fake.forget()
+        folder = tmp_path / str(at)
         with pytest.raises(Killed):
-            run(make(name, fake, _dies_at(at, after=after)), folder)
-        result = run(make(name, fake), folder)
+            run(make(provider, fake, _dies_at(at, after=after)), folder)
+        result = run(make(provider, fake), folder)
         assert len(fake.jobs) == 1, f"killed at call {at}, ordered {len(fake.jobs)} times"
         assert result.job in fake.jobs
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,8 +64,15 @@ def documents(version: int = 1) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(climbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A task with a winner that reads documents."""
     monkeypatch.setattr("rung.watch.run.open_embedder", lambda *_: ScriptedEmbedder(EMBEDDER))
+    return Path(shutil.copytree(climbed, tmp_path, dirs_exist_ok=True))
+
+
+@pytest.fixture(scope="module")
+def climbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tmp_path = tmp_path_factory.mktemp("climbed")
     (tmp_path / "rung.toml").write_text(TOML)
     put(
         tmp_path / "examples.jsonl",

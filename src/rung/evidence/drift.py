@@ -81,29 +81,39 @@ def higher(reference: Sequence[float] | Floats, current: Sequence[float] | Float
 def shares(
     reference: Sequence[int], current: Sequence[int], alpha: float, seed: int = 0
 ) -> TwoSamples:
-    """Do counts by category have other shares? Chi-square over random tables with these margins.
+    """Do counts by category have other shares? `effect` is the total variation distance.
 
-    The p-value counts the observed table as one of those drawn, and is therefore valid however
-    small the counts (Besag and Clifford, Biometrika 78 (1991)). `effect` is the total variation
-    distance of the two shares.
+    Two categories: Fisher's exact test, two-sided. More: chi-square over random tables with these
+    margins, the observed one counted among them, and therefore valid however small the counts
+    (Besag and Clifford, Biometrika 78 (1991)).
     """
-    from scipy.stats import random_table
-
     table = np.array([reference, current], dtype=int)
     table = table[:, table.sum(axis=0) > 0]
     sizes = table.sum(axis=1)
+    n, m = int(sizes[0]), int(sizes[1])
     if table.shape[1] < 2 or not sizes.all():
-        return TwoSamples(1.0, 0.0, int(sizes[0]), int(sizes[1]), "chi-square, random tables")
+        return TwoSamples(1.0, 0.0, n, m, "one category only")
+    rates = table / sizes[:, None]
+    distance = float(np.abs(rates[0] - rates[1]).sum() / 2)
+    if table.shape[1] == 2:
+        from scipy.stats import fisher_exact
+
+        return TwoSamples(float(fisher_exact(table).pvalue), distance, n, m, "Fisher, exact")
+    p_value = _random_tables(table, alpha, seed)
+    return TwoSamples(p_value, distance, n, m, "chi-square, random tables")
+
+
+def _random_tables(table: NDArray[np.int_], alpha: float, seed: int) -> float:
+    from scipy.stats import random_table
+
+    sizes = table.sum(axis=1)
     expected = np.outer(sizes, table.sum(axis=0)) / table.sum()
     drawn = random_table(sizes, table.sum(axis=0)).rvs(
         size=int(np.ceil(PER_ALPHA / alpha)), random_state=np.random.default_rng(seed)
     )
     observed = ((table - expected) ** 2 / expected).sum()
     as_far = int((((drawn - expected) ** 2 / expected).sum(axis=(1, 2)) >= observed - 1e-9).sum())
-    rates = table / sizes[:, None]
-    distance = float(np.abs(rates[0] - rates[1]).sum() / 2)
-    p_value = (1 + as_far) / (1 + len(drawn))
-    return TwoSamples(p_value, distance, int(sizes[0]), int(sizes[1]), "chi-square, random tables")
+    return (1 + as_far) / (1 + len(drawn))
 
 
 def more_often(k_reference: int, n: int, k_current: int, m: int) -> TwoSamples:

@@ -118,26 +118,10 @@ def _plain(examples: Sequence[TuningExample]) -> list[dict[str, JsonValue]]:
 
 
 def _axolotl(lesson: Lesson) -> dict[str, str]:
-    def data(split: str) -> list[dict[str, Any]]:
-        return [
-            {
-                "path": f"{split}.jsonl",
-                "ds_type": "json",
-                "split": "train",
-                "type": "chat_template",
-                "chat_template": "tokenizer_default",
-                "field_messages": "messages",
-                "message_property_mappings": {"role": "role", "content": "content"},
-                "message_field_training": "train",
-                "roles_to_train": [],
-                "train_on_eos": "turn",
-            }
-        ]
-
     weights = lesson.weights
     config: dict[str, Any] = {
         "base_model": lesson.base,
-        "datasets": data("train"),
+        "datasets": [_axolotl_data("train")],
         "dataset_prepared_path": "prepared",
         "output_dir": "adapter",
         "adapter": "lora",
@@ -150,43 +134,34 @@ def _axolotl(lesson: Lesson) -> dict[str, str]:
         "micro_batch_size": ROWS,
         "gradient_accumulation_steps": 1,
         "num_epochs": weights.epochs,
-        "learning_rate": weights.learning_rate,
-        "lr_scheduler": "cosine",
+        **_schedule(lesson),
         "warmup_ratio": WARM_UP,
-        "max_grad_norm": CLIP,
-        "weight_decay": 0.0,
+        "lr_scheduler": "cosine",
         "optimizer": "adamw_torch",
         "bf16": "auto",
-        "seed": weights.seed,
         "saves_per_epoch": 1,
     }
     if lesson.has_dev:
-        config |= {
-            "test_datasets": data("dev"),
-            "evals_per_epoch": 1,
-            "load_best_model_at_end": True,
-            "metric_for_best_model": "eval_loss",
-        }
+        config |= {"test_datasets": [_axolotl_data("dev")], "evals_per_epoch": 1, **BEST}
     return {"axolotl.yaml": dump_yaml(config)}
 
 
-def _llama_factory(lesson: Lesson) -> dict[str, str]:
-    tags = {
-        "role_tag": "role",
-        "content_tag": "content",
-        "user_tag": "user",
-        "assistant_tag": "assistant",
-        "system_tag": "system",
+def _axolotl_data(split: str) -> dict[str, Any]:
+    return {
+        "path": f"{split}.jsonl",
+        "ds_type": "json",
+        "split": "train",
+        "type": "chat_template",
+        "chat_template": "tokenizer_default",
+        "field_messages": "messages",
+        "message_property_mappings": {"role": "role", "content": "content"},
+        "message_field_training": "train",
+        "roles_to_train": [],
+        "train_on_eos": "turn",
     }
 
-    def entry(split: str) -> dict[str, Any]:
-        return {
-            "file_name": f"{split}.jsonl",
-            "formatting": "sharegpt",
-            "columns": {"messages": "messages"},
-            "tags": tags,
-        }
 
+def _llama_factory(lesson: Lesson) -> dict[str, str]:
     weights = lesson.weights
     config: dict[str, Any] = {
         "model_name_or_path": lesson.base,
@@ -207,30 +182,51 @@ def _llama_factory(lesson: Lesson) -> dict[str, str]:
         "output_dir": "adapter",
         "per_device_train_batch_size": ROWS,
         "gradient_accumulation_steps": 1,
-        "learning_rate": weights.learning_rate,
         "num_train_epochs": float(weights.epochs),
-        "lr_scheduler_type": "cosine",
+        **_schedule(lesson),
         "warmup_steps": lesson.warm_up,
-        "max_grad_norm": CLIP,
-        "weight_decay": 0.0,
+        "lr_scheduler_type": "cosine",
         "bf16": True,
-        "seed": weights.seed,
         "save_strategy": "epoch",
         "report_to": "none",
     }
-    info = {"train": entry("train")}
+    info = {"train": _factory_data("train")}
     if lesson.has_dev:
-        info["dev"] = entry("dev")
-        config |= {
-            "eval_dataset": "dev",
-            "eval_strategy": "epoch",
-            "load_best_model_at_end": True,
-            "metric_for_best_model": "eval_loss",
-        }
+        info["dev"] = _factory_data("dev")
+        config |= {"eval_dataset": "dev", "eval_strategy": "epoch", **BEST}
     return {
         "llama_factory.yaml": dump_yaml(config),
         "dataset_info.json": json.dumps(info, indent=1) + "\n",
     }
+
+
+def _factory_data(split: str) -> dict[str, Any]:
+    return {
+        "file_name": f"{split}.jsonl",
+        "formatting": "sharegpt",
+        "columns": {"messages": "messages"},
+        "tags": {
+            "role_tag": "role",
+            "content_tag": "content",
+            "user_tag": "user",
+            "assistant_tag": "assistant",
+            "system_tag": "system",
+        },
+    }
+
+
+def _schedule(lesson: Lesson) -> dict[str, Any]:
+    """What all trainers on top of transformers call alike."""
+    return {
+        "learning_rate": lesson.weights.learning_rate,
+        "max_grad_norm": CLIP,
+        "weight_decay": 0.0,
+        "seed": lesson.weights.seed,
+    }
+
+
+BEST = {"load_best_model_at_end": True, "metric_for_best_model": "eval_loss"}
+"""The best epoch by loss on dev is kept."""
 
 
 def _script(template: str) -> Callable[[Lesson], dict[str, str]]:
