@@ -44,8 +44,6 @@ app.command()(reindex)
 app.command()(serve)
 app.command()(review)
 app.add_typer(keys_app, name="keys")
-app.command()(jobs)
-app.command()(export)
 
 EXIT = {"sufficient": 0, "insufficient": 3, "undecided": 4}
 USER_ERROR = 2

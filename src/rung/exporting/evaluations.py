@@ -166,6 +166,10 @@ def _template(name: str, source: Source, solver: Solver | None = None) -> str:
 def _say_what_is_left_out(files: Files, source: Source, solver: Solver) -> None:
     if "://" not in solver.model and solver.model.partition("/")[0] not in PROMPTFOO_PREFIX:
         files.note(f"{solver.model} runs on this machine: serve it at {LOCAL_URL} first")
+    if solver.candidate.first is not None:
+        files.note(
+            f"{solver.candidate.first} does not answer first there: the model is asked everything"
+        )
     if solver.candidate.prompt.repairs:
         files.note("an invalid answer is not sent back for repair there, so figures may be lower")
     if source.split == "test":
