@@ -18,7 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
     *("", "climb", "plan", "audit", "explain", "report", "ui", "cost", "advise", "init"),
-    *("serve", "review", "keys", "keys add"),
+    *("serve", "review", "keys", "keys add", "export", "jobs", "harvest", "watch"),
+    *("promote", "rollback", "reindex"),
     *("models", "models fetch"),
 )
 COLUMNS = "100"

@@ -49,9 +49,14 @@ class Context(Frozen):
 
 
 class Weights(Frozen):
-    """Base weights, or a LoRA adapter trained on the prompts that the solver sends."""
+    """Base weights, or weights tuned on the prompts that the solver sends.
 
-    kind: Literal["base", "lora"] = "base"
+    `lora` is an adapter trained on this machine; `hosted` is tuned by the model's own provider,
+    which the model's name tells. Digests of candidates name caches and saved winners: a new field
+    must stay out of them while it has its default.
+    """
+
+    kind: Literal["base", "lora", "hosted"] = "base"
     rank: int = 16
     learning_rate: float = 5e-4
     epochs: int = 3
@@ -109,8 +114,8 @@ class Candidate(Frozen):
             parts.append(f"rag{self.context.k}")
         elif self.context.kind != "none":
             parts.append({"all": "all-docs", "gold": "gold"}[self.context.kind])
-        if self.weights.kind == "lora":
-            parts.append("lora")
+        if self.weights.kind != "base":
+            parts.append({"lora": "lora", "hosted": "tuned"}[self.weights.kind])
         if self.first is not None:
             parts.append(f"{self.first.removeprefix(NO_LLM)}-first")
         return "+".join(parts) + "~" + self.digest[:6]

@@ -58,14 +58,47 @@ def init(
     answers: AnswersFile = None,
     answer: Given = None,
     ask: Ask = None,
+    origin: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", help="A promptfooconfig.yaml to take prompt, tests and models from."
+        ),
+    ] = None,
 ) -> None:
-    """A starter project with a valid rung.toml, from the same answers."""
+    """A starter project with a valid rung.toml, from the same answers or from promptfoo's file."""
     from rung.decide.rules.starter import starter
 
     if (folder / "rung.toml").exists():
         raise UserError(f"{folder / 'rung.toml'} is there already; choose another folder.")
+    if origin is not None:
+        _take_over(folder, origin)
+        return
     found = collect(answers, answer or [], ask=_asks(ask, False), known={})
     files = starter(found, folder.resolve().name)
+    _write(folder, files)
+    typer.echo(f"Next: put your own rows into examples.jsonl, then: rung climb {folder}")
+
+
+def _take_over(folder: Path, origin: Path) -> None:
+    """A task from another tool's file; what could not be brought along is said."""
+    from rung.importing import from_promptfoo
+    from rung.task.load import load_task
+
+    made = from_promptfoo(origin, folder.resolve().name)
+    _write(folder, made.files)
+    for note in made.notes:
+        typer.echo(f"  {note}")
+    try:
+        task = load_task(folder)
+    except UserError as error:
+        raise UserError(f"{error} (the files in {folder} were written; correct them)") from error
+    sizes = f"{len(task.train)} train, {len(task.dev)} dev, {len(task.test)} test"
+    typer.echo(
+        f"{sizes} examples. Next: look at the target in rung.toml, then: rung climb {folder}"
+    )
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
     taken = [path for path in files if (folder / path).exists() and path != ".gitignore"]
     if taken:
         raise UserError(f"{folder / taken[0]} is there already; choose another folder.")
@@ -75,7 +108,6 @@ def init(
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
     typer.echo(f"Wrote {', '.join(sorted(files))} in {folder}.")
-    typer.echo(f"Next: put your own rows into examples.jsonl, then: rung climb {folder}")
 
 
 def collect(file: Path | None, given: list[str], *, ask: bool, known: dict[str, Any]) -> Answers:

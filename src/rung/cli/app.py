@@ -13,8 +13,13 @@ from rung.cli.advise import advise, init
 from rung.cli.audit import audit
 from rung.cli.cost import cost
 from rung.cli.explain import explain
+from rung.cli.export import export
+from rung.cli.harvest import harvest
+from rung.cli.jobs import jobs
 from rung.cli.serve import keys_app, review, serve
+from rung.cli.ship import promote, reindex, rollback
 from rung.cli.ui import ui
+from rung.cli.watch import watch
 from rung.errors import BudgetExceeded, RungError, UserError
 
 if TYPE_CHECKING:
@@ -38,6 +43,13 @@ app.command()(audit)
 app.command()(init)
 app.command()(explain)
 app.command()(ui)
+app.command()(jobs)
+app.command()(export)
+app.command()(harvest)
+app.command()(watch)
+app.command()(promote)
+app.command()(rollback)
+app.command()(reindex)
 app.command()(serve)
 app.command()(review)
 app.add_typer(keys_app, name="keys")

@@ -15,6 +15,7 @@ from rung.cli.plan_data import Amount, Certification, Plan, PlannedRung
 
 if TYPE_CHECKING:
     from rung.climbing import Climber, ClimbOptions
+    from rung.climbing.till import ClimbTill
     from rung.decide.ladder import Planned
     from rung.task.types import Task
 
@@ -67,7 +68,7 @@ def _plan(task: Task, rungs: Sequence[Planned], climber: Climber) -> Plan:
         sizes={"train": len(task.train), "dev": len(task.dev), "test": len(task.test)},
         requests_per_month=task.workload.requests_per_month,
         months=task.workload.months,
-        candidates=tuple(_rung(r, task) for r in rungs),
+        candidates=tuple(_rung(r, task, climber.tools.till) for r in rungs),
         pilots_only=_amount(rungs, {r.candidate.key: pilot for r in rungs}, timed),
         everything=_amount(rungs, {k: pilot + n for k, n in test.items()}, timed),
         certification=_certification(task, rungs, climber),
@@ -75,12 +76,15 @@ def _plan(task: Task, rungs: Sequence[Planned], climber: Climber) -> Plan:
     )
 
 
-def _rung(rung: Planned, task: Task) -> PlannedRung:
+def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
     from rung.report.words import describe_candidate
 
     candidate = rung.candidate
-    tuned = candidate.weights.kind == "lora"
+    tuned = candidate.weights.kind != "base"
+    hosted = candidate.weights.kind == "hosted"
     read = rung.usage.input_tokens + rung.usage.output_tokens
+    learnt = read * len(task.train) * candidate.weights.epochs if tuned else 0
+    price = till.price(candidate.model, learnt) if hosted else None
     return PlannedRung(
         key=candidate.key,
         technique=candidate.technique,
@@ -92,7 +96,9 @@ def _rung(rung: Planned, task: Task) -> PlannedRung:
         cost_per_request_usd=float(rung.usd_per_request),
         setup_usd=float(rung.setup_usd),
         monthly_usd=float(rung.usd_per_month),
-        training_tokens=read * len(task.train) * candidate.weights.epochs if tuned else 0,
+        training_tokens=learnt,
+        hosted=hosted,
+        training_usd=None if price is None else float(price),
     )
 
 

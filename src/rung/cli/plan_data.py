@@ -20,6 +20,10 @@ class PlannedRung(Frozen):
     monthly_usd: float
     training_tokens: int
     """Read while training, all epochs; 0 without training."""
+    hosted: bool = False
+    """The model's provider trains it, which is bought."""
+    training_usd: float | None = None
+    """Of hosted training; None where no price is known."""
 
 
 class Amount(Frozen):

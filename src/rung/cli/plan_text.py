@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rung.cli.plan_data import Amount, Plan
+from rung.cli.plan_data import Amount, Plan, PlannedRung
 from rung.report.words import TECHNIQUE_COLOURS, usd
 
 
@@ -62,6 +62,7 @@ def _forecast(plan: Plan) -> list[str]:
     ]
     if training:
         lines.append(f"Training comes on top: {training:,} tokens in all epochs.")
+    lines += [_bought(row) for row in plan.candidates if row.hosted]
     return lines
 
 
@@ -93,3 +94,12 @@ def certification_text(plan: Plan) -> str:
         f"With {found.units} test examples you must see {found.must_see} right ({share:.0%}) to "
         f"certify {found.target:g} (error {found.alpha:.2g} for each candidate)."
     )
+
+
+def _bought(row: PlannedRung) -> str:
+    """What hosted training is expected to cost, or that it is not known."""
+    if row.training_usd is None:
+        price = "a price that is not known: set [costs] training_usd_per_mtok"
+    else:
+        price = f"about ${row.training_usd:.2f}"
+    return f"{row.key} buys training from the model's provider, at {price}."

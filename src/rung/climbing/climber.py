@@ -33,10 +33,13 @@ from rung.scorers import Scorer, grade_gold, scorer_for
 from rung.solver import Solver, Workshop, fit, save
 from rung.task.load import load_task
 from rung.task.types import Example, Task, digest
+from rung.tuning.hosted import provider_of
 
 LOCAL_SLOTS, ENDPOINT_SLOTS = 64, 8
 """Requests in flight: the local engine sorts many into batches, an endpoint bounds itself."""
-WINNER = "winner"
+WINNER, CHALLENGER = "winner", "challenger"
+TRAFFIC, PROMOTIONS = "traffic.sqlite", "promotions.jsonl"
+"""Files that say that the winner answers requests: from then on `rung promote` swaps it."""
 
 
 class Climber:
@@ -44,6 +47,8 @@ class Climber:
 
     def __init__(self, task: Task, options: ClimbOptions, observer: Observer) -> None:
         self.task, self.options, self.observer = task, options, observer
+        for name in task.models.tune:
+            provider_of(name)
         self.tools = Tools(task, options)
         judge = task.models.judge
         self.scorer: Scorer = scorer_for(task, self.tools.chat(judge) if judge else None)
@@ -53,6 +58,7 @@ class Climber:
             self.tools.embedder,
             self.tools.folder / "adapters",
             observer.tuning,
+            till=self.tools.till,
         )
         self._solvers: dict[str, Solver] = {}
 
@@ -166,7 +172,16 @@ class Climber:
             "verdict": result.verdict.model_dump(mode="json"),
             "candidate": row.model_dump(mode="json"),
         }
-        save(self._solvers[choice], self.tools.folder / WINNER, evidence)
+        folder = self.tools.folder
+        served = (folder / WINNER).exists() and any(
+            (folder / name).exists() for name in (TRAFFIC, PROMOTIONS)
+        )
+        if served:
+            self.observer.note(
+                "the winner has answered requests and stays: the new choice waits in "
+                f"{folder / CHALLENGER}; `rung promote` tests it against the present one"
+            )
+        save(self._solvers[choice], folder / (CHALLENGER if served else WINNER), evidence)
 
     def remember(self, solver: Solver) -> None:
         """Keep a fitted solver until the verdict names one of them."""
@@ -195,7 +210,8 @@ class _Rung:
         self.climber.remember(solver)
         tuned = self.climber.workshop.tuned.get(self.key)
         if tuned is not None:
-            self.ladder.update(self.key, training=tuned.model_dump(exclude={"adapter"}))
+            took = tuned.model_dump(exclude={"adapter"}, exclude_none=True)
+            self.ladder.update(self.key, training=took)
         row = await self._pilot(solver)
         if row.state == "probe":
             return row

@@ -56,5 +56,6 @@ def _usage(
         setup_usd=float(assumed_setup_usd(row.technique, settings)),
         train_tokens=int(training.get("train_tokens", 0)),
         train_seconds=float(training.get("seconds", 0.0)),
+        train_usd=training.get("usd"),
         train_examples=len(task.train) if training else 0,
     )

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from rung.candidate import Candidate, Technique
+from rung.climbing.till import ClimbTill
 from rung.economics.pricing import PriceBook
 from rung.measure.cache import Cache, CachedEmbedder
 from rung.measure.metered_model import Budget, Counter, MeteredModel
@@ -72,10 +73,12 @@ class Tools:
         limit = options.budget_usd if options.budget_usd is not None else task.climb.budget_usd
         self.budget = Budget(None if limit is None else Decimal(str(limit)))
         today = options.today or datetime.now(UTC).date()
-        names = {*task.models.to_try, *NO_LLM_MODELS, *(c.model for c in options.candidates)}
+        named = (*task.models.to_try, *task.models.tune, *NO_LLM_MODELS)
+        names = {*named, *(c.model for c in options.candidates)}
         if task.models.judge:
             names.add(task.models.judge)
         self.prices = PriceBook.of(names - set(options.models), task.costs, today)
+        self.till = ClimbTill(self.prices, self.budget)
         self._raw: dict[str, ChatModel] = {}
         self._chat: dict[str, MeteredModel] = {}
         self._embedders: dict[str, CachedEmbedder] = {}
@@ -111,7 +114,9 @@ class Tools:
         """USD of one answer at the prices of this climb."""
         if model in self.options.models:
             return Decimal(0)
-        return self.prices.price(usage, model)
+        if model in self.prices.rates:
+            return self.prices.price(usage, model)
+        return self.prices.of_model(self.till.priced_as.get(model, model)).price(usage)
 
     async def aclose(self) -> None:
         """Close what was opened."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Literal
 
 from rung.candidate import Candidate, Context, Prompt, Shots, Technique, Weights
 from rung.decide.usage import expected_usage
@@ -42,6 +43,8 @@ SHOTS = 5
 MOST_FIXED_SHOTS = 12
 GOLD_PASSAGES = 2
 """Most gold passages of a probe: an answer that a border cuts stands in two."""
+HOSTED_RATE = 1e-4
+"""Learning rate ordered from a provider: a common one for LoRA on models of billions."""
 SAMPLE = 16
 CHARS_PER_TOKEN = 4
 
@@ -91,6 +94,8 @@ def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -
         ]
     for name in task.models.to_try:
         found += _of_model(task, name, chat(name), context)
+    for name in task.models.tune:
+        found += _tuned(task, name, chat(name), context, "hosted")
     return found
 
 
@@ -127,16 +132,33 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
             ]
         gold = context.model_copy(update={"kind": "gold", "k": min(context.k, GOLD_PASSAGES)})
         found.append(Candidate(model=name, prompt=prompt, context=gold, embedder=searching))
-    if model.trains and len(task.train) >= FEWEST_TO_TUNE:
-        baked = prompt.model_copy(update={"contract": False})
-        weights = Weights(kind="lora", epochs=task.climb.epochs, seed=task.climb.seed)
-        found.append(Candidate(model=name, prompt=baked, weights=weights))
-        if task.documents:
-            found.append(
-                Candidate(
-                    model=name, prompt=baked, context=context, weights=weights, embedder=searching
-                )
+    if model.trains:
+        found += _tuned(task, name, model, context, "lora")
+    return found
+
+
+def _tuned(
+    task: Task, name: str, model: ChatModel, context: Context, kind: Literal["lora", "hosted"]
+) -> list[Candidate]:
+    """Weights that know the answer's form, alone and over retrieved passages."""
+    if len(task.train) < FEWEST_TO_TUNE:
+        return []
+    baked = Prompt(
+        max_output_tokens=answer_tokens(task, model),
+        temperature=task.climb.temperature,
+        contract=False,
+    )
+    weights = Weights(kind=kind, epochs=task.climb.epochs, seed=task.climb.seed)
+    if kind == "hosted":
+        weights = weights.model_copy(update={"learning_rate": HOSTED_RATE})
+    found = [Candidate(model=name, prompt=baked, weights=weights)]
+    if task.documents:
+        searching = task.models.embedder if context.search != "lexical" else None
+        found.append(
+            Candidate(
+                model=name, prompt=baked, context=context, weights=weights, embedder=searching
             )
+        )
     return found
 
 

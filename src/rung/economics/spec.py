@@ -61,6 +61,8 @@ class CandidateUsage(Frozen):
     train_tokens: int = 0
     """Tokens of the training set times epochs."""
     train_seconds: float = 0
+    train_usd: float | None = None
+    """What a provider's training cost, where it is known."""
     """Compute seconds of training on this machine."""
     train_gpu_seconds: float = 0
     train_examples: int = 0
@@ -295,6 +297,8 @@ def _retrieval(found: CandidateUsage, settings: CostSettings) -> Retrieval:
 
 
 def _training(found: CandidateUsage, settings: CostSettings) -> Training:
+    if found.train_usd is not None:
+        return Training(usd=dec(found.train_usd))
     hosted = settings.training_usd_per_mtok
     return Training(
         tokens=found.train_tokens if hosted is not None else None,

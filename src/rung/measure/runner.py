@@ -134,7 +134,7 @@ class Runner:
                 raise
             final = error.status in FINAL_STATUS
             return base.model_copy(update={"error": str(error), "error_is_final": final})
-        return await self._score(base, example, answers, solver.candidate.model)
+        return await self._score(base, example, answers, solver.model)
 
     async def _score(
         self, base: Attempt, example: Example, answers: Sequence[Answer], model: str

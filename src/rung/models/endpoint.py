@@ -41,6 +41,12 @@ VENDORS = {
         "GEMINI_API_KEY",
         prices_id="google",
     ),
+    # https://docs.together.ai/docs/openai-api-compatibility
+    "together": Vendor("https://api.together.ai/v1", "TOGETHER_API_KEY", prices_id="together"),
+    # https://docs.fireworks.ai/tools-sdks/openai-compatibility
+    "fireworks": Vendor(
+        "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", prices_id="fireworks"
+    ),
     # https://docs.ollama.com/api/openai-compatibility
     "ollama": Vendor("http://localhost:11434/v1", "RUNG_API_KEY", key_needed=False),
 }

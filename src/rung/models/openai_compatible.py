@@ -176,12 +176,9 @@ class OpenAICompatible:
             "seed": request.seed,
             limit: request.max_tokens + (WRAPPING_TOKENS if wrapped else 0),
         }
-        schema = _choice_schema(request.choices) if request.choices else request.json_schema
-        if schema is not None:
-            body["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "answer", "schema": schema, "strict": _strict(schema)},
-            }
+        wanted = response_format(request.choices, request.json_schema)
+        if wanted is not None:
+            body["response_format"] = wanted
         return {field: value for field, value in body.items() if field not in self.left_out}
 
     def _read(self, completion: JsonValue, request: ChatRequest, latency_s: float) -> ChatReply:
@@ -192,13 +189,24 @@ class OpenAICompatible:
             usage = _usage(completion.get("usage") or {}, request, text)
             finish = _finish(choice.get("finish_reason"), refusal)
             if request.choices is not None:
-                text = _unwrapped(text)
+                text = unwrapped(text)
             return ChatReply(text=text, usage=usage, finish=finish, latency_s=latency_s)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError):
             raise ProviderError(
                 f"{self.endpoint.place} answered something that is no chat completion: is the "
                 "address right (it usually ends in /v1)?"
             ) from None
+
+
+def response_format(
+    choices: tuple[str, ...] | None, json_schema: dict[str, JsonValue] | None
+) -> dict[str, JsonValue] | None:
+    """How an answer's form is asked for; None where any text will do."""
+    schema = _choice_schema(choices) if choices else json_schema
+    if schema is None:
+        return None
+    form = {"name": "answer", "schema": schema, "strict": _strict(schema)}
+    return {"type": "json_schema", "json_schema": form}
 
 
 def _finish(reason: str | None, refusal: str | None) -> Finish:
@@ -234,7 +242,7 @@ def _choice_schema(choices: tuple[str, ...]) -> dict[str, JsonValue]:
     }
 
 
-def _unwrapped(text: str) -> str:
+def unwrapped(text: str) -> str:
     """The choice inside {"answer": …}; a server that ignores the format answers it plainly."""
     try:
         value = json.loads(text)

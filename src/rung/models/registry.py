@@ -39,6 +39,8 @@ PROVIDERS = (
     Provider("openai/", "openai/<model>", _endpoint),
     Provider("anthropic/", "anthropic/<model>", _endpoint),
     Provider("gemini/", "gemini/<model>", _endpoint),
+    Provider("together/", "together/<model>", _endpoint),
+    Provider("fireworks/", "fireworks/<model>", _endpoint),
     Provider("ollama/", "ollama/<model>", _endpoint),
     Provider("http://", "http://host:port/v1#<model>", _endpoint),
     Provider("https://", "https://host/v1#<model>", _endpoint),

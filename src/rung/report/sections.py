@@ -119,6 +119,10 @@ def training_facts(row: CandidateResult) -> list[str]:
     if "epochs_run" in facts:
         epochs = int(facts["epochs_run"])
         said.append(f"{epochs} epoch{'' if epochs == 1 else 's'}, the best by loss on dev kept")
+    if "provider" in facts:
+        said.append(f"trained by {facts['provider']}, job {facts['job']}")
+        paid = facts.get("usd")
+        said.append("its price is not known" if paid is None else f"${float(paid):.2f} paid")
     weights = row.candidate.weights
     said.append(f"LoRA rank {weights.rank}, learning rate {weights.learning_rate:g}")
     return said

@@ -11,12 +11,12 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rung.candidate import NO_LLM, Candidate
 from rung.errors import UserError
 from rung.knowledge.retriever import Retriever
-from rung.models.base import Adapter, ChatModel, Vectors
+from rung.models.base import Adapter, ChatModel, Message, Vectors
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import fit_label_model
 from rung.records import Passage
@@ -24,11 +24,17 @@ from rung.solver.shots import choose_shots
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
 from rung.task.contract import render
 from rung.task.types import Document, Example, Task, digest
+from rung.tuning.lessons import TuningExample
+
+if TYPE_CHECKING:
+    from rung.tuning.hosted import HostedTuner, Till
 
 FEWEST_SURE = 5
 """Dev answers below which nothing is said of a confidence."""
 DEV_FOR_LOSS = 40
 """Dev examples whose loss is watched while tuning."""
+HOSTED = "hosted"
+"""Folder of the orders at providers, beside that of the adapters."""
 
 
 @dataclass
@@ -47,7 +53,11 @@ class Workshop:
     """Told the candidate's key, the stage and the share of it that is done."""
     stop: threading.Event = field(default_factory=threading.Event)
     tuned: dict[str, Any] = field(default_factory=dict)
-    """What tuning each candidate took, by key (`TuningResult`)."""
+    """What tuning each candidate took, by key (`TuningResult` or `HostedResult`)."""
+    tuner: Callable[[str], HostedTuner] | None = None
+    """The provider's tuner of a model; the shelf's when left out."""
+    till: Till | None = None
+    """Prices and the budget; without it nothing is bought."""
     _retrievers: dict[str, Retriever] = field(default_factory=dict)
 
     async def retriever(
@@ -87,18 +97,26 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
         retriever=retriever,
     )
     if candidate.weights.kind == "lora":
-        adapter = await _tune(Solver(spec, parts), task, workshop)
-        parts = Parts(
-            chat=parts.chat,
-            embedder=embedder,
-            shot_vectors=shot_vectors,
-            retriever=retriever,
-            adapter=adapter,
-        )
+        parts = replace(parts, adapter=await _tune(Solver(spec, parts), task, workshop))
+    elif candidate.weights.kind == "hosted":
+        name = await _have_tuned(Solver(spec, parts), task, workshop)
+        spec = spec.model_copy(update={"tuned_model": name})
+        parts = replace(parts, chat=workshop.chat(name))
     if candidate.first is not None:
         assert embedder is not None
         spec, parts = await _cascade(candidate.first, spec, parts, task, embedder)
     return Solver(spec, parts)
+
+
+async def lessons(solver: Solver, examples: Sequence[Example]) -> list[TuningExample]:
+    """What tuning learns from: exactly the messages that the solver sends, and the answer."""
+    await solver.prepare([e.input for e in examples])
+    made = []
+    for example in examples:
+        messages, _, _ = await solver.messages(example.input_text())
+        answer = render(solver.spec.output, example.expected)
+        made.append(TuningExample(messages=messages, answer=answer))
+    return made
 
 
 async def _cascade(
@@ -141,7 +159,7 @@ def _refuse_what_is_missing(candidate: Candidate, task: Task) -> None:
     needs_train = (
         candidate.model.startswith(NO_LLM)
         or shots.kind != "none"
-        or candidate.weights.kind == "lora"
+        or candidate.weights.kind != "base"
         or candidate.first is not None
     )
     if needs_train and not task.train:
@@ -184,23 +202,10 @@ def _fields(examples: Sequence[Example]) -> tuple[InputField, ...]:
 async def _tune(untuned: Solver, task: Task, workshop: Workshop) -> Adapter:
     """Train on exactly the messages that the solver will send, loss on the answer only."""
     from rung.models.local import LocalModel
-    from rung.tuning.lora import TuningExample, train_lora
+    from rung.tuning.lora import train_lora
 
     candidate = untuned.candidate
-
-    async def lessons(examples: Sequence[Example]) -> list[TuningExample]:
-        await untuned.prepare([e.input for e in examples])
-        made = []
-        for example in examples:
-            messages, _, _ = await untuned.messages(example.input_text())
-            made.append(
-                TuningExample(messages=messages, answer=render(task.output, example.expected))
-            )
-        return made
-
-    size = candidate.weights.train_size
-    train = await lessons(task.train[:size] if size else task.train)
-    dev = await lessons(task.dev[:DEV_FOR_LOSS])
+    train, dev = await _both(untuned, task)
     model = workshop.raw(candidate.model)
     if not isinstance(model, LocalModel):
         raise UserError(f"{candidate.model} cannot be tuned here; name a local model in [models]")
@@ -224,3 +229,47 @@ async def _tune(untuned: Solver, task: Task, workshop: Workshop) -> Adapter:
     workshop.tuned[candidate.key] = result
     adapter: Adapter = result.adapter
     return adapter
+
+
+async def _both(untuned: Solver, task: Task) -> tuple[list[TuningExample], list[TuningExample]]:
+    size = untuned.candidate.weights.train_size
+    train = await lessons(untuned, task.train[:size] if size else task.train)
+    return train, await lessons(untuned, task.dev[:DEV_FOR_LOSS])
+
+
+async def _have_tuned(untuned: Solver, task: Task, workshop: Workshop) -> str:
+    """Have the provider of the model tune it; the name under which the tuned one answers."""
+    from rung.tuning.hosted import Hooks, Order, open_tuner, provider_of, tune_hosted
+
+    candidate, chat = untuned.candidate, untuned.parts.chat
+    assert chat is not None
+    provider = provider_of(candidate.model)
+    if workshop.till is None:
+        raise UserError(f"{candidate.key} buys tuning from {provider}, but nobody pays for it here")
+    train, dev = await _both(untuned, task)
+    tokens = sum(
+        chat.count_tokens((*e.messages, Message(role="assistant", content=e.answer))) for e in train
+    )
+    order = Order(
+        model=candidate.model.partition("/")[2],
+        weights=candidate.weights,
+        train=tuple(train),
+        dev=tuple(dev),
+        tokens=tokens * candidate.weights.epochs,
+    )
+
+    def progress(stage: str, share: float) -> None:
+        if workshop.on_tuning is not None:
+            workshop.on_tuning(candidate.key, stage, share)
+
+    tuner = (workshop.tuner or open_tuner)(candidate.model)
+    try:
+        hooks = Hooks(progress, workshop.stop.is_set)
+        folder = workshop.folder.parent / HOSTED
+        result = await tune_hosted(tuner, order, folder, workshop.till, hooks)
+    finally:
+        await tuner.aclose()
+    workshop.tuned[candidate.key] = result
+    tuned = f"{provider}/{result.model}"
+    workshop.till.answers(tuned, candidate.model)
+    return tuned

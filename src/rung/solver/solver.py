@@ -49,6 +49,8 @@ class SolverSpec(Frozen):
     """Of a cascade: confidence from which its first answer stands; None: it never does."""
     input_fields: tuple[InputField, ...] = ()
     """Fields of the inputs in the order they were measured in; empty where inputs are text."""
+    tuned_model: str | None = None
+    """The model that answers where a provider tuned the candidate's."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Solver:
     def candidate(self) -> Candidate:
         """What was fitted."""
         return self.spec.candidate
+
+    @property
+    def model(self) -> str:
+        """The model that is asked, and priced."""
+        return self.spec.tuned_model or self.candidate.model
 
     async def prepare(self, inputs: Sequence[str | dict[str, JsonValue]]) -> None:
         """Embed many inputs at once where the candidate embeds them: faster than one by one."""

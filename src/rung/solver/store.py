@@ -68,10 +68,11 @@ def load(
     adapter = None
     if manifest["adapter"]:
         adapter = Adapter(path=str(folder / "adapter"), digest=str(manifest["adapter"]))
+    asked = spec.tuned_model or candidate.model
     shots, labels, index = folder / "shots.npy", folder / "labels.npz", folder / "retriever"
     try:
         parts = Parts(
-            chat=None if candidate.technique == "no-llm" else chat(candidate.model),
+            chat=None if candidate.technique == "no-llm" else chat(asked),
             embedder=ears,
             shot_vectors=np.load(shots, allow_pickle=False) if shots.exists() else None,
             retriever=Retriever.load(index, ears) if index.exists() else None,

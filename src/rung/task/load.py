@@ -38,12 +38,15 @@ class Loaded(NamedTuple):
     splits: SplitReport
 
 
-def load_task(path: str | Path) -> Task:
-    """The task of a folder that holds `rung.toml`, or of the file itself."""
-    return load(path).task
+def load_task(path: str | Path, *, whole: bool = False) -> Task:
+    """The task of a folder that holds `rung.toml`, or of the file itself.
+
+    `whole` keeps every example, whatever `[climb] train_size` and `test_size` say.
+    """
+    return load(path, whole=whole).task
 
 
-def load(path: str | Path) -> Loaded:
+def load(path: str | Path, *, whole: bool = False) -> Loaded:
     """As `load_task`, with the `SplitReport`."""
     file = Path(path)
     file = file / CONFIG_NAME if file.is_dir() else file
@@ -57,8 +60,9 @@ def load(path: str | Path) -> Loaded:
     if config.task.documents is not None:
         knowledge = load_documents(root / config.task.documents, config.task.documents)
         check_context_ids((*splits.train, *splits.dev, *splits.test), knowledge.documents)
-    train = take(splits.train, config.climb.train_size, how, by_label=True)
-    test = take(splits.test, config.climb.test_size, how, by_label=False)
+    most = (None, None) if whole else (config.climb.train_size, config.climb.test_size)
+    train = take(splits.train, most[0], how, by_label=True)
+    test = take(splits.test, most[1], how, by_label=False)
     task = Task(
         name=config.task.name or root.name,
         instruction=config.task.instruction,

@@ -132,6 +132,8 @@ class Models(Frozen):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     to_try: tuple[str, ...] = Field(default=("local/smollm2-135m-instruct",), alias="try")
+    tune: tuple[str, ...] = ()
+    """Models that their own provider may tune, such as `together/<base model>`: this buys."""
     embedder: str = "local/all-minilm-l6-v2"
     judge: str | None = None
 
@@ -215,4 +217,6 @@ class Task(BaseModel):
         plain = self.model_dump(mode="json", exclude={"workload", "costs", "facts"})
         if not self.climb.cascade:
             del plain["climb"]["cascade"]  # it changes what is tried, and nothing while it is off
+        if not self.models.tune:  # a later field: what it does not change keeps its runs
+            del plain["models"]["tune"]
         return digest(plain)

@@ -1,5 +1,6 @@
-"""Training: LoRA adapters for models of this machine."""
+"""Training: LoRA adapters on this machine (`lora`), and bought from a provider (`hosted`)."""
 
-from rung.tuning.lora import TrainingStopped, TuningExample, TuningResult, train_lora
+from rung.tuning.lessons import TuningExample
+from rung.tuning.lora import TrainingStopped, TuningResult, train_lora
 
 __all__ = ["TrainingStopped", "TuningExample", "TuningResult", "train_lora"]

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from rung.candidate import Weights
 from rung.errors import MissingExtraError, RungError, StoreError, UserError
-from rung.models.base import Adapter, Message
+from rung.models.base import Adapter
 from rung.models.local.attention import use_packed_attention
 from rung.models.local.card import sha256_file
 from rung.models.local.codec import Codec
@@ -29,6 +29,7 @@ from rung.models.local.machine import at_work
 from rung.models.local.network import load_base, plain_layers
 from rung.task.types import Frozen
 from rung.tuning.batches import Encoded, collate, epoch_order, in_order
+from rung.tuning.lessons import TuningExample
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,13 +45,6 @@ CLIP = 1.0
 """Largest norm of a gradient."""
 RESULT = "tuning.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
-
-
-class TuningExample(Frozen):
-    """A conversation up to the answer, and the answer."""
-
-    messages: tuple[Message, ...]
-    answer: str
 
 
 class TuningResult(Frozen):

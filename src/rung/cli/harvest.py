@@ -1,0 +1,110 @@
+"""`rung harvest`: what to label first, and the next version of the data from what was judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rung.errors import UserError
+
+if TYPE_CHECKING:
+    from rung.harvest import Harvested, Queue
+
+SHOWN = 20
+Folder = Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")]
+
+
+def harvest(  # noqa: PLR0913 (one parameter an option)
+    folder: Folder,
+    build: Annotated[
+        bool, typer.Option("--build", help="Make a version of the data from judged answers.")
+    ] = False,
+    use: Annotated[
+        bool, typer.Option("--use", help="With --build: point rung.toml at the new version.")
+    ] = False,
+    fresh_test: Annotated[
+        bool,
+        typer.Option("--fresh-test", help="Test on the judged answers that were drawn at random."),
+    ] = False,
+    unreviewed: Annotated[bool, typer.Option("--unreviewed", help="Refused: says why.")] = False,
+    size: Annotated[int, typer.Option(help="Most answers to queue.", min=1)] = 100,
+    against: Annotated[
+        list[str] | None, typer.Option(help="A candidate of a run to compare answers with.")
+    ] = None,
+    log: Annotated[str | None, typer.Option(help="URL of the traffic log.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Most USD for --against.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say which answers to label first and why; with --build, make the next data version.
+
+    A version lies in DIR/data/HASH and never changes. Only answers that a person approved or
+    corrected become examples. Review the queue with `rung review`.
+    """
+    if build or unreviewed:
+        _build(folder, log, unreviewed=unreviewed, fresh=fresh_test, use=use, as_json=as_json)
+        return
+    if use or fresh_test:
+        raise UserError("--use and --fresh-test go with --build")
+    from rung.climbing import ClimbOptions
+    from rung.harvest.run import harvest as find
+
+    found = find(folder, log, ClimbOptions(budget_usd=budget), size=size, against=against or ())
+    typer.echo(found.model_dump_json(indent=1) if as_json else _queue(found, folder))
+
+
+def _build(
+    folder: Path, log: str | None, *, unreviewed: bool, fresh: bool, use: bool, as_json: bool
+) -> None:
+    from rung.harvest import build
+    from rung.harvest.queue import queued
+    from rung.harvest.versions import use_version
+    from rung.task.load import CONFIG_NAME
+
+    root = folder.resolve()
+    done = build(
+        folder,
+        log,
+        reasons=queued(root),
+        unreviewed=unreviewed,
+        test="fresh" if fresh else "keep",
+    )
+    backup = use_version(root / CONFIG_NAME, Path(done.folder)) if use else None
+    if as_json:
+        typer.echo(done.model_dump_json(indent=1))
+        return
+    typer.echo(_made(done))
+    if backup is not None:
+        typer.echo(f"rung.toml names it now; as it was: {backup.name}. Next: rung climb {folder}")
+    else:
+        typer.echo("use it: `rung harvest DIR --build --use`, or name its files in rung.toml")
+
+
+def _queue(found: Queue, folder: Path) -> str:
+    lines = [
+        f"{found.seen} answers without a final judgement, {found.duplicates} of them nearly repeat "
+        f"an example or another one; {len(found.wanted)} queued"
+    ]
+    for wanted in found.wanted[:SHOWN]:
+        asked = wanted.input if isinstance(wanted.input, str) else str(wanted.input)
+        lines.append(f"  {wanted.request}  {', '.join(wanted.reasons)}")
+        lines.append(f"      {' '.join(asked.split())[:90]!r} → {str(wanted.answer)[:60]!r}")
+    if len(found.wanted) > SHOWN:
+        lines.append(f"  and {len(found.wanted) - SHOWN} more (--json shows all)")
+    lines.append(f"next: rung review {folder}, then: rung harvest {folder} --build")
+    return "\n".join(lines)
+
+
+def _made(done: Harvested) -> str:
+    lines = [
+        f"{done.folder}: {done.version.diff.summary()} "
+        f"({done.corrected} corrected, {done.approved} approved)"
+    ]
+    lines += [f"  left out: {n} {why}" for why, n in sorted(done.left_out.items())]
+    lines.append(f"  {done.unreviewed} answers that nobody reviewed were not used")
+    if done.approved and not done.corrected:
+        lines.append(
+            "  nothing was corrected: these answers confirm the model, they teach it little new"
+        )
+    return "\n".join(lines)

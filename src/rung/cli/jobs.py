@@ -1,0 +1,54 @@
+"""`rung jobs`: what was ordered from providers of fine-tuning, and ending a job."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rung.tuning.hosted import JobFile
+
+
+def jobs(
+    folder: Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")],
+    cancel: Annotated[
+        str | None, typer.Option(help="End the job of this order, such as rung-3f9a….")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
+) -> None:
+    """Hosted training jobs of a task: state, model, cost; `--cancel` ends one.
+
+    What a provider charges for a job that was cancelled is up to the provider.
+    """
+    from rung.solver.fit import HOSTED
+    from rung.tuning.hosted import bought, cancel_job, open_tuner
+
+    place = folder / ".rung" / HOSTED
+    found = bought(place)
+    if cancel is not None:
+        known = {file.tag: file for file in found}
+        base = known[cancel].provider if cancel in known else "together"
+        found = [asyncio.run(cancel_job(open_tuner(f"{base}/any"), place, cancel))]
+    if as_json:
+        typer.echo(json.dumps([file.model_dump(mode="json") for file in found], indent=1))
+        return
+    for file in found:
+        typer.echo(_line(file))
+    if not found:
+        typer.echo("nothing was ordered: [models] tune names no model, or it was not tried yet")
+
+
+def _line(file: JobFile) -> str:
+    said = f"{file.tag}  {file.provider}/{file.base}  {file.stage}"
+    if file.job is not None:
+        said += f"  job {file.job}"
+    if file.model is not None:
+        said += f"  answers as {file.provider}/{file.model}"
+    if file.usd is not None:
+        return f"{said}  ${file.usd:.2f}"
+    expected = "not known" if file.expected_usd is None else f"${file.expected_usd:.2f}"
+    return f"{said}  expected cost {expected}"

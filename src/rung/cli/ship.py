@@ -1,0 +1,114 @@
+"""`rung promote`, `rung rollback`, `rung reindex`: what is served, and when it changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rung.shipping import Promotion, Reindexed
+
+Folder = Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+REFUSED, UNDECIDED = 3, 4
+
+
+def promote(
+    folder: Folder,
+    challenger: Annotated[
+        str | None, typer.Option(help="Hash of a kept winner; .rung/challenger when left out.")
+    ] = None,
+    examples: Annotated[
+        Path | None, typer.Option(help="Held-out examples; the test split when left out.")
+    ] = None,
+    margin: Annotated[float, typer.Option(help="How much worse is not worse.")] = 0.05,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare, swap nothing.")] = False,
+    budget: Annotated[float | None, typer.Option(help="Most USD to spend.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Swap the served winner, after a paired test against it on held-out examples.
+
+    Exit code 0: swapped (or the same). 3: the challenger is worse. 4: the examples cannot tell.
+    """
+    from rung.climbing import ClimbOptions
+    from rung.shipping import promote as swap
+
+    done = swap(
+        folder,
+        ClimbOptions(budget_usd=budget),
+        challenger=challenger,
+        examples=examples,
+        margin=margin,
+        dry_run=dry_run,
+    )
+    typer.echo(done.model_dump_json(indent=1) if as_json else _promotion(done))
+    raise typer.Exit({"worse": REFUSED, "undecided": UNDECIDED}.get(done.outcome, 0))
+
+
+def rollback(
+    folder: Folder,
+    to: Annotated[
+        str | None, typer.Option(help="Hash of a kept winner; the one before when left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Serve the winner before the present one again."""
+    from rung.shipping import Winners
+
+    swap = Winners(folder).rollback(to)
+    if as_json:
+        typer.echo(swap.model_dump_json(indent=1))
+        return
+    typer.echo(f"{swap.now[:16]} is the winner again; {(swap.was or '')[:16]} is kept")
+    typer.echo(RESTART)
+
+
+def reindex(folder: Folder, as_json: Json = False) -> None:
+    """Index the documents anew for the served winner; only new passages are embedded."""
+    from rung.shipping import reindex as index
+
+    done = index(folder)
+    typer.echo(done.model_dump_json(indent=1) if as_json else _reindexed(done))
+
+
+RESTART = "a server that runs goes on with what it opened: start it anew to serve this one"
+
+
+def _promotion(done: Promotion) -> str:
+    name = done.challenger[:16]
+    if done.outcome == "same":
+        return f"{name} is the winner already: nothing waits to be promoted"
+    if done.outcome == "first":
+        return f"{name} is the winner; from now on a swap needs a paired test"
+    if done.difference is None:
+        return (
+            f"undecided: only {done.n} examples were answered by both, {done.unanswered} were not"
+        )
+    said = (
+        f"{name} against {(done.present or '')[:16]} on {done.n} held-out examples: difference "
+        f"{done.difference:+.3f} [{done.low:+.3f}, {done.high:+.3f}] at {done.confidence:.0%} "
+        f"({done.method}); "
+    )
+    verdict = {
+        "better": "better",
+        "not worse": f"at most {done.margin:g} worse",
+        "worse": "worse",
+        "undecided": f"it may be more than {done.margin:g} worse: add held-out examples, or allow "
+        "more with --margin",
+    }[done.outcome]
+    kept = "" if done.swapped else "\nthe present winner stays"
+    swapped = f"\nswapped; `rung rollback` undoes it; {RESTART}" if done.swapped else kept
+    return said + verdict + swapped
+
+
+def _reindexed(done: Reindexed) -> str:
+    said = (
+        f"{done.documents} documents: {done.changed} changed, {done.added} new, "
+        f"{done.removed} gone; {done.passages} passages: {done.kept} as before, "
+        f"{done.embedded} texts embedded"
+    )
+    if done.challenger is None:
+        return f"{said}\nthe index is up to date"
+    return f"{said}\n{done.challenger[:16]} waits as challenger: `rung promote` tests it"

@@ -1,0 +1,59 @@
+"""`rung watch`: is the served winner still what was measured?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rung.watch import Look
+
+TOO_LITTLE, ALARM = 4, 5
+MARKS = {"quiet": "✓", "alarm": "!", "too little data": "·", "not tested": "·"}
+
+
+def watch(
+    folder: Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")],
+    since: Annotated[str | None, typer.Option(help="Only requests from this day on.")] = None,
+    alpha: Annotated[float, typer.Option(help="Chance of any false alarm in 52 looks.")] = 0.05,
+    log: Annotated[str | None, typer.Option(help="URL of the traffic log.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Compare the traffic with what was measured, and the documents with those indexed.
+
+    Exit code 0: nothing changed that could be told. 4: too little data to tell anything.
+    5: something changed; climb, re-index or harvest as it says.
+    """
+    from rung.watch import watch as look
+    from rung.watch.state import moment
+
+    found = look(folder, log, since=moment(since), alpha=alpha)
+    typer.echo(found.model_dump_json(indent=1) if as_json else _text(found))
+    if found.alarms:
+        raise typer.Exit(ALARM)
+    if not found.told:
+        raise typer.Exit(TOO_LITTLE)
+
+
+def _text(found: Look) -> str:
+    lines = [f"winner {found.winner[:16]}, its newest {found.requests} requests"]
+    for check in found.checks:
+        p_value = "" if check.p_value is None else f"  (p {check.p_value:.2g})"
+        lines.append(f"{MARKS[check.state]} {check.name:<11} {check.state}: {check.said}{p_value}")
+        if check.advice:
+            lines.append(f"  → {check.advice}")
+    for what, change in (("task", found.task_changes), ("documents", found.document_changes)):
+        if change.days:
+            rhythm = f": {change.rhythm}" if change.rhythm else ""
+            lines.append(
+                f"  the {what} changed {change.changes} times in {change.days:.1f} days{rhythm}"
+            )
+    if found.per_month is not None:
+        lines.append(f"  {found.per_month:,.0f} requests a month at this pace")
+    lines.append(
+        f"chance of any false alarm in {found.looks} looks: at most {found.alpha:g} "
+        "(documents are compared by content and cannot alarm falsely)"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,78 @@
+"""The winner's LoRA adapter as a PEFT folder, and the command that serves it with vLLM."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+
+from rung.errors import UserError
+from rung.exporting.files import Files
+from rung.exporting.source import Source
+from rung.exporting.trainers import base_model
+from rung.solver import Solver
+from rung.solver.solver import SolverSpec
+from rung.task.types import LabelsOutput, SchemaOutput
+
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""What vLLM's --max-lora-rank takes (vllm.config.lora, 0.10 and later)."""
+KEPT = ("adapter_model.safetensors", "adapter_config.json")
+SERVE = "serve.sh"
+
+
+async def export_adapter(source: Source) -> Files:
+    """`adapter/`, `serve.sh`, and `request.json`: one request as the solver sends it."""
+    solver = await source.asked()
+    adapter = solver.parts.adapter
+    if adapter is None:
+        raise UserError(
+            f"{solver.candidate.key} has no adapter: only a winner that was fine-tuned on this "
+            "machine can be served with vLLM's --lora-modules"
+        )
+    folder = source.winner_folder / "adapter"
+    name = _name(source.task.name)
+    base = base_model(source, solver.candidate.model)
+    rank = json.loads((folder / "adapter_config.json").read_text())["r"]
+    fitting = [r for r in RANKS if r >= rank]
+    if not fitting:
+        raise UserError(f"the adapter has rank {rank}, vLLM serves at most {RANKS[-1]}")
+    files = Files()
+    for kept in KEPT:
+        files.put(f"adapter/{kept}", (folder / kept).read_bytes())
+    command = ["vllm", "serve", base, "--enable-lora", "--lora-modules", f"{name}=./adapter"]
+    command += ["--max-lora-rank", str(fitting[0])]
+    files.put(SERVE, f'#!/bin/sh\ncd "$(dirname "$0")" && exec {shlex.join(command)}\n')
+    files.put("request.json", json.dumps(await _request(source, solver, name), indent=1) + "\n")
+    files.note(f"serve it: sh {SERVE}   (on a GPU; {shlex.join(command)})")
+    files.note("ask it: curl http://localhost:8000/v1/chat/completions -d @request.json")
+    if solver.candidate.context.kind == "retrieved":
+        files.note("the passages in request.json are for that input: `rung serve` finds them anew")
+    return files
+
+
+async def _request(source: Source, solver: Solver, name: str) -> dict[str, object]:
+    """The first dev input as it is sent; constrained as vLLM does it."""
+    example = (source.task.dev or source.task.train or source.task.test)[0]
+    messages, _, _ = await solver.messages(example.input_text())
+    prompt = solver.candidate.prompt
+    body: dict[str, object] = {
+        "model": name,
+        "messages": [m.model_dump() for m in messages],
+        "max_tokens": prompt.max_output_tokens,
+        "temperature": prompt.temperature,
+    }
+    constraint = _constraint(solver.spec)
+    return {**body, "structured_outputs": constraint} if constraint else body
+
+
+def _constraint(spec: SolverSpec) -> dict[str, object] | None:
+    prompt, output = spec.candidate.prompt, spec.output
+    if not prompt.constrained or prompt.reasoning:
+        return None
+    if isinstance(output, LabelsOutput):
+        return {"choice": list(output.labels)}
+    return {"json": output.json_schema} if isinstance(output, SchemaOutput) else None
+
+
+def _name(task: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", task).strip("-") or "adapter"

@@ -1,0 +1,209 @@
+"""Versions of a task's data: three files named by the hash of what they hold, never changed.
+
+    DIR/data/HASH/train.jsonl, dev.jsonl, test.jsonl, version.json
+
+The hash is over the examples of the three splits, so equal data has one version, on any machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import get_args
+
+from pydantic import Field, ValidationError
+
+from rung.errors import StoreError, UserError
+from rung.task.types import Example, Frozen, JsonValue, SplitName, digest
+
+FOLDER = "data"
+ABOUT = "version.json"
+HASH_CHARS = 16
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+Splits = Mapping[SplitName, Sequence[Example]]
+
+
+class Changed(Frozen):
+    """An example whose expected answer is another one now."""
+
+    id: str
+    was: JsonValue
+    now: JsonValue
+
+
+class Diff(Frozen):
+    """What a version has that its parent has not, by split; ids."""
+
+    added: dict[str, tuple[str, ...]]
+    removed: dict[str, tuple[str, ...]]
+    changed: dict[str, tuple[Changed, ...]]
+
+    @property
+    def empty(self) -> bool:
+        """Whether both hold the same."""
+        return not any(any(part.values()) for part in (self.added, self.removed, self.changed))
+
+    def summary(self) -> str:
+        """Such as `train +12 ~3, test -1`."""
+        said = []
+        for split in SPLITS:
+            counts = (
+                ("+", len(self.added.get(split, ()))),
+                ("-", len(self.removed.get(split, ()))),
+                ("~", len(self.changed.get(split, ()))),
+            )
+            marks = " ".join(f"{sign}{n}" for sign, n in counts if n)
+            if marks:
+                said.append(f"{split} {marks}")
+        return ", ".join(said) or "no difference"
+
+
+class Version(Frozen):
+    """`version.json`: everything about a version but its examples."""
+
+    format: int = 1
+    hash: str
+    parent: str | None = None
+    """Hash of the data that it was made from."""
+    sizes: dict[str, int]
+    diff: Diff
+    """Against the parent."""
+    provenance: dict[str, int] = Field(default_factory=dict)
+    """How many examples of each origin were added: corrected, approved."""
+    notes: tuple[str, ...] = ()
+
+
+def hash_of(splits: Splits) -> str:
+    """Equal examples in equal splits, equal hash; the order does not matter."""
+    return digest({s: sorted(_row(e) for e in splits[s]) for s in SPLITS})
+
+
+def diff(old: Splits, new: Splits) -> Diff:
+    """What changed, split by split: an example is the same by its id."""
+    added, removed, changed = {}, {}, {}
+    for split in SPLITS:
+        before = {e.id: e for e in old[split]}
+        after = {e.id: e for e in new[split]}
+        added[split] = tuple(sorted(after.keys() - before.keys()))
+        removed[split] = tuple(sorted(before.keys() - after.keys()))
+        changed[split] = tuple(
+            Changed(id=i, was=before[i].expected, now=after[i].expected)
+            for i in sorted(before.keys() & after.keys())
+            if before[i].expected != after[i].expected or before[i].input != after[i].input
+        )
+    return Diff(added=added, removed=removed, changed=changed)
+
+
+def write_version(
+    root: Path,
+    new: Splits,
+    old: Splits,
+    provenance: Mapping[str, int] | None = None,
+    notes: Sequence[str] = (),
+) -> tuple[Path, Version]:
+    """Write a version below `root` and return its folder. The same data again is left as it is.
+
+    Raises `StoreError` where the folder cannot be written or holds other data than its name says.
+    """
+    found = hash_of(new)
+    version = Version(
+        hash=found,
+        parent=hash_of(old),
+        sizes={s: len(new[s]) for s in SPLITS},
+        diff=diff(old, new),
+        provenance=dict(provenance or {}),
+        notes=tuple(notes),
+    )
+    folder = root / FOLDER / found[:HASH_CHARS]
+    if folder.exists():
+        return folder, read_version(folder)[0]
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".version-", dir=folder.parent) as work:
+            made = Path(work) / "version"
+            made.mkdir()
+            for split in SPLITS:
+                rows = sorted(_row(e) for e in new[split])
+                (made / f"{split}.jsonl").write_text("".join(f"{r}\n" for r in rows), "utf-8")
+            (made / ABOUT).write_text(version.model_dump_json(indent=1) + "\n", "utf-8")
+            for file in made.iterdir():
+                file.chmod(0o444)
+            os.rename(made, folder)
+    except OSError as error:
+        raise StoreError(
+            f"{folder} could not be written ({error.strerror or error}): free space and run again"
+        ) from error
+    return folder, version
+
+
+def read_version(folder: Path) -> tuple[Version, dict[SplitName, list[Example]]]:
+    """A version and its examples. `StoreError` where it holds other data than its name says."""
+    try:
+        version = Version.model_validate_json((folder / ABOUT).read_text("utf-8"))
+        splits = {
+            s: [
+                Example.model_validate_json(line)
+                for line in (folder / f"{s}.jsonl").read_text("utf-8").splitlines()
+            ]
+            for s in SPLITS
+        }
+    except (OSError, ValidationError) as error:
+        raise StoreError(
+            f"{folder} is no readable version of the data ({str(error).splitlines()[0]})"
+        ) from error
+    found = hash_of(splits)
+    if not found.startswith(folder.name) or found != version.hash:
+        raise StoreError(
+            f"{folder} was changed after it was made (its examples have the hash "
+            f"{found[:HASH_CHARS]}): versions are never edited; make a new one with `rung harvest`"
+        )
+    return version, splits
+
+
+def versions(root: Path) -> list[Version]:
+    """Every version below `root`, by name."""
+    places = sorted(p for p in (root / FOLDER).glob("*") if (p / ABOUT).is_file())
+    return [read_version(p)[0] for p in places]
+
+
+def use_version(config: Path, folder: Path) -> Path:
+    """Point `rung.toml` at a version; returns the copy that was kept of it.
+
+    Only the lines `examples`, `train`, `dev`, `test` of `[task]` change. `UserError` where they
+    are written in a way that cannot be changed safely.
+    """
+    text = config.read_text("utf-8")
+    kept: list[str] = []
+    inside, at = False, None
+    for line in text.splitlines():
+        bare = line.strip()
+        if bare.startswith("["):
+            inside = bare == "[task]"
+        key = bare.partition("=")[0].strip() if inside and "=" in bare else ""
+        if key in ("examples", *SPLITS):
+            at = len(kept) if at is None else at
+            continue
+        kept.append(line)
+    if at is None:
+        raise UserError(
+            f"{config} names its examples in a way that is not changed for you: set train, dev and "
+            f"test of [task] to the files in {folder}"
+        )
+    place = folder.relative_to(config.parent).as_posix()
+    kept[at:at] = [f'{split} = "{place}/{split}.jsonl"' for split in SPLITS]
+    backup = config.with_name(f"rung.{digest(text)[:8]}.toml")
+    shutil.copyfile(config, backup)
+    work = config.with_suffix(f".{os.getpid()}.tmp")
+    work.write_text("\n".join(kept) + "\n", "utf-8")
+    os.replace(work, config)
+    return backup
+
+
+def _row(example: Example) -> str:
+    """One line, in one form."""
+    plain = example.model_dump(mode="json", exclude_defaults=False)
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,143 @@
+"""The port of the shelf: what a hosted tuner does, and what is ordered from it.
+
+An order has a tag, made of its content. Whatever is created at a provider carries the tag, so that
+an order whose answer was lost is found there instead of being placed, and paid for, again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Literal, NamedTuple, Protocol
+
+from rung.candidate import Weights
+from rung.models.base import Message
+from rung.task.types import Frozen, JsonValue, digest
+from rung.tuning.lessons import TuningExample
+
+TAG_CHARS = 20
+JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")
+
+
+class Order(Frozen):
+    """What is bought: a base model, a recipe, the conversations."""
+
+    model: str
+    """The provider's own name of the base model."""
+    weights: Weights
+    train: tuple[TuningExample, ...]
+    dev: tuple[TuningExample, ...] = ()
+    tokens: int = 0
+    """Estimate over all epochs, prompts and answers."""
+
+    @property
+    def tag(self) -> str:
+        """Equal model, recipe and conversations, equal tag: `rung-` and hex digits.
+
+        Field by field, so that a new field of `Weights` does not make an old order a new one.
+        """
+        recipe = self.weights
+        plain = [self.model, recipe.rank, recipe.learning_rate, recipe.epochs, recipe.seed]
+        said = [e.model_dump(mode="json") for e in (*self.train, *self.dev)]
+        return "rung-" + digest([plain, said, len(self.dev)])[:TAG_CHARS]
+
+
+class HostedJob(Frozen):
+    """A job as the provider describes it."""
+
+    id: str
+    state: JobState
+    model: str | None = None
+    """The name under which the tuned model answers, once it is there."""
+    trained_tokens: int | None = None
+    usd: Decimal | None = None
+    """What the provider says that it costs."""
+    problem: str | None = None
+    """Why it failed, in the provider's words."""
+
+
+class Files(NamedTuple):
+    """Ids of what was uploaded."""
+
+    train: str
+    dev: str | None
+
+
+class HostedTuner(Protocol):
+    """A provider of fine-tuning."""
+
+    name: str
+    """As models' names begin: `together`, `fireworks`, `openai`."""
+
+    def encode(self, examples: Sequence[TuningExample]) -> bytes:
+        """The provider's training file; `UserError` where a published limit is broken."""
+        ...
+
+    async def upload(self, name: str, data: bytes, rows: int) -> str:
+        """The id of the file called `name`; a file uploaded earlier is found, not repeated."""
+        ...
+
+    async def quote(self, order: Order, files: Files) -> Decimal | None:
+        """USD that the provider itself expects; None where it says nothing before the order."""
+        ...
+
+    async def find(self, order: Order) -> HostedJob | None:
+        """The job that carries this order's tag and is not lost: failed and cancelled ones are."""
+        ...
+
+    async def start(self, order: Order, files: Files) -> HostedJob:
+        """Place the order. Raises `Unanswered` where it is not known whether it was taken."""
+        ...
+
+    async def look(self, job: str) -> HostedJob:
+        """The job as it stands."""
+        ...
+
+    async def cancel(self, job: str) -> HostedJob:
+        """Ask for an end; what was trained may still be charged."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        ...
+
+
+class Till(Protocol):
+    """What a training may cost: prices and the budget, which this room does not know."""
+
+    def price(self, model: str, tokens: int) -> Decimal | None:
+        """USD by a dated list price or the user's own; None where none is known."""
+        ...
+
+    def reserve(self, usd: Decimal | None) -> None:
+        """Before the order. Raises `BudgetExceeded`, or `UserError` where a budget is set and
+        the price is not known."""
+        ...
+
+    def settle(self, reserved: Decimal | None, usd: Decimal | None) -> None:
+        """After the end: what it cost."""
+        ...
+
+    def answers(self, tuned: str, base: str) -> None:
+        """A tuned model is there to answer, and needs a price for that."""
+        ...
+
+
+def chat_rows(
+    examples: Sequence[TuningExample], *, weights: bool = True
+) -> list[dict[str, JsonValue]]:
+    """OpenAI's `messages` rows. Earlier assistant turns (shots) have `weight` 0: only the answer
+    is learnt, as by the trainer of this machine."""
+    return [{"messages": chat_turns(e.messages, e.answer, weights=weights)} for e in examples]
+
+
+def chat_turns(messages: Sequence[Message], answer: str, *, weights: bool) -> list[JsonValue]:
+    """One conversation with its answer."""
+    turns: list[JsonValue] = []
+    for message in messages:
+        turn: dict[str, JsonValue] = {"role": message.role, "content": message.content}
+        if weights and message.role == "assistant":
+            turn["weight"] = 0
+        turns.append(turn)
+    return [*turns, {"role": "assistant", "content": answer}]

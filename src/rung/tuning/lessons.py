@@ -1,0 +1,13 @@
+"""What is learnt: conversations up to the answer, and the answer. No trainer here."""
+
+from __future__ import annotations
+
+from rung.models.base import Message
+from rung.task.types import Frozen
+
+
+class TuningExample(Frozen):
+    """A conversation up to the answer, and the answer."""
+
+    messages: tuple[Message, ...]
+    answer: str

@@ -1,0 +1,210 @@
+"""The checks of one look: each compares traffic with what was measured, at its share of alpha."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from rung.evidence import drift
+from rung.evidence.drift import TwoSamples
+from rung.models.base import Vectors
+from rung.records import Attempt
+from rung.task.types import Frozen, LabelsOutput, Task
+from rung.traffic import TrafficRecord
+
+State = Literal["quiet", "alarm", "too little data", "not tested"]
+FEWEST = 30
+"""Values of either side below which a check says nothing."""
+COST_SLACK = 1.25
+"""Costs may exceed what was measured by this factor before it is worth an alarm."""
+
+
+class Check(Frozen):
+    """What one check found."""
+
+    name: str
+    state: State
+    said: str
+    """One sentence with its figures."""
+    advice: str = ""
+    """What to do, where it alarms."""
+    p_value: float | None = None
+    alpha: float | None = None
+    method: str = ""
+
+
+@dataclass
+class Seen:
+    """What a look has to compare."""
+
+    task: Task
+    measured: Sequence[Attempt]
+    """Of the served winner, on dev and test."""
+    traffic: Sequence[TrafficRecord]
+    examples: Vectors | None
+    """Embedded inputs of the examples."""
+    inputs: Vectors | None
+    """Embedded inputs of the traffic, repeats taken out."""
+    judged_right: Sequence[float]
+    """Scores of judged answers that were drawn at random."""
+    cost_usd: float | None
+    """Measured, per request."""
+    alpha: float
+    """Of each test."""
+    seed: int = 0
+
+
+def inputs(seen: Seen) -> Check:
+    """Do people ask what the examples ask?"""
+    name = "inputs"
+    if seen.examples is None or seen.inputs is None:
+        return _none(name, "not tested", "there is no embedder")
+    found = drift.shift(seen.examples.astype(float), seen.inputs.astype(float), seen.seed)
+    if found is None:
+        return _none(name, "too little data", f"{len(seen.inputs)} different inputs")
+    said = (
+        f"a classifier tells traffic from examples with an area under the curve of "
+        f"{found.effect:.2f} (0.50: not at all), {found.n} examples against {found.m} inputs"
+    )
+    return _check(name, found, seen.alpha, said, "label some of the traffic (`rung harvest`)")
+
+
+def answers(seen: Seen) -> Check:
+    """Are the labels given as often as when they were measured?"""
+    name, output = "answers", seen.task.output
+    if not isinstance(output, LabelsOutput):
+        return _none(name, "not tested", "answers are not labels")
+    old = Counter(str(a.answer.value) for a in seen.measured if a.answer and a.answer.valid)
+    new = Counter(str(r.answer.value) for r in seen.traffic if r.answer and r.answer.valid)
+    if min(old.total(), new.total()) < FEWEST:
+        return _none(name, "too little data", f"{old.total()} measured, {new.total()} answered")
+    labels = output.labels
+    found = drift.shares(
+        [old[label] for label in labels], [new[label] for label in labels], seen.alpha, seen.seed
+    )
+    most = max(labels, key=lambda x: abs(new[x] / new.total() - old[x] / old.total()))
+    said = (
+        f"shares of labels differ by {found.effect:.2f} in all, most for {most!r}: "
+        f"{old[most] / old.total():.0%} measured, {new[most] / new.total():.0%} now"
+    )
+    return _check(name, found, seen.alpha, said, "see whether the task has moved (`rung harvest`)")
+
+
+def invalid(seen: Seen) -> Check:
+    """Are more answers not valid?"""
+    old = [a.answer.valid for a in seen.measured if a.answer]
+    new = [r.answer.valid for r in seen.traffic if r.answer]
+    return _rate("validity", "answers not valid", old, new, seen, "look at them: `rung review`")
+
+
+def errors(seen: Seen) -> Check:
+    """Do more requests fail?"""
+    old = [a.error is None for a in seen.measured]
+    new = [r.error is None for r in seen.traffic]
+    return _rate("errors", "requests failed", old, new, seen, "look at the server's log")
+
+
+def confidence(seen: Seen) -> Check:
+    """Is the winner less sure than it was?"""
+    name = "confidence"
+    old = [a.answer.confidence for a in seen.measured if a.answer]
+    new = [r.answer.confidence for r in seen.traffic if r.answer]
+    known = [c for c in old if c is not None], [c for c in new if c is not None]
+    if not known[0] or not known[1]:
+        return _none(name, "not tested", "the candidate does not know how sure it is")
+    if min(map(len, known)) < FEWEST:
+        return _none(name, "too little data", f"{len(known[0])} measured, {len(known[1])} answered")
+    found = drift.higher([-c for c in known[0]], [-c for c in known[1]])
+    said = f"median {np.median(known[0]):.2f} measured, {np.median(known[1]):.2f} now"
+    return _check(name, found, seen.alpha, said, "label unsure answers (`rung harvest`)")
+
+
+def quality(seen: Seen) -> Check:
+    """Are answers that were drawn at random and judged worse than the measured ones?"""
+    name = "quality"
+    old = [a.score for a in seen.measured if a.split == "test" and a.score is not None]
+    new = list(seen.judged_right)
+    if not new:
+        return _none(name, "not tested", "no answer of `rung harvest`'s random draw was judged yet")
+    if min(len(old), len(new)) < FEWEST:
+        return _none(name, "too little data", f"{len(old)} measured, {len(new)} judged")
+    if set(old) | set(new) <= {0.0, 1.0}:
+        found = drift.more_often(
+            len(old) - int(sum(old)), len(old), len(new) - int(sum(new)), len(new)
+        )
+    else:
+        found = drift.higher([-s for s in old], [-s for s in new])
+    said = (
+        f"mean score {np.mean(old):.3f} measured on {len(old)}, {np.mean(new):.3f} of {len(new)} "
+        "answers drawn at random and judged"
+    )
+    return _check(name, found, seen.alpha, said, "harvest the corrections and climb again")
+
+
+def latency(seen: Seen) -> Check:
+    """Does more than a twentieth of the requests take longer than the target allows?"""
+    name, limit = "latency", seen.task.target.max_latency_p95_s
+    new = [r.latency_s for r in seen.traffic if r.answer]
+    if limit is None:
+        slow = f"p95 {np.quantile(new, 0.95):.2f} s" if new else "no answers"
+        return _none(name, "not tested", f"{slow}; [target] max_latency_p95_s sets no limit")
+    if len(new) < FEWEST:
+        return _none(name, "too little data", f"{len(new)} answers")
+    found = drift.above_share(sum(s > limit for s in new), len(new), 0.05)
+    said = f"p95 {np.quantile(new, 0.95):.2f} s, {limit:g} s allowed, {len(new)} answers"
+    return _check(name, found, seen.alpha, said, "add workers or choose a faster rung")
+
+
+def cost(seen: Seen) -> Check:
+    """Does a request cost more than the plan says?"""
+    name = "cost"
+    new = [r.cost_usd for r in seen.traffic if r.cost_usd is not None]
+    limits = [seen.task.target.max_cost_per_request]
+    if seen.cost_usd:
+        limits.append(seen.cost_usd * COST_SLACK)
+    known = [x for x in limits if x is not None]
+    if not known:
+        return _none(name, "not tested", "no cost was measured and [target] sets no limit")
+    if len(new) < FEWEST:
+        return _none(name, "too little data", f"{len(new)} answers with a price")
+    found = drift.mean_above(new, min(known))
+    planned = "not measured" if seen.cost_usd is None else f"${seen.cost_usd * 1000:.4f}"
+    said = f"${np.mean(new) * 1000:.4f} per 1,000 requests, {planned} measured"
+    return _check(name, found, seen.alpha, said, "run `rung cost` with today's usage")
+
+
+CHECKS = (inputs, answers, invalid, errors, confidence, quality, latency, cost)
+"""Every statistical check; alpha is shared over all of them, tested or not."""
+
+
+def _rate(
+    name: str, what: str, old: Sequence[bool], new: Sequence[bool], seen: Seen, advice: str
+) -> Check:
+    if min(len(old), len(new)) < FEWEST:
+        return _none(name, "too little data", f"{len(old)} measured, {len(new)} now")
+    found = drift.more_often(old.count(False), len(old), new.count(False), len(new))
+    said = (
+        f"{what}: {old.count(False)} of {len(old)} measured, {new.count(False)} of {len(new)} now"
+    )
+    return _check(name, found, seen.alpha, said, advice)
+
+
+def _check(name: str, found: TwoSamples, alpha: float, said: str, advice: str) -> Check:
+    alarm = found.p_value <= alpha
+    return Check(
+        name=name,
+        state="alarm" if alarm else "quiet",
+        said=said,
+        advice=advice if alarm else "",
+        p_value=found.p_value,
+        alpha=alpha,
+        method=found.method,
+    )
+
+
+def _none(name: str, state: State, said: str) -> Check:
+    return Check(name=name, state=state, said=said)

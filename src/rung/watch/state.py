@@ -1,0 +1,132 @@
+"""What earlier looks saw: hashes of the task and of its documents, and when. `.rung/watch.json`"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+from pydantic import AwareDatetime, ValidationError
+
+from rung.errors import StoreError
+from rung.task.types import Document, Frozen, digest
+
+STATE = Path(".rung") / "watch.json"
+KEPT = 400
+"""Looks that are remembered."""
+HASH_CHARS = 16
+RHYTHMS = (
+    (1.5, "daily"),
+    (14.0, "weekly"),
+    (60.0, "monthly"),
+    (730.0, "yearly"),
+)
+"""Days between changes up to which [facts] knowledge_changes says so; beyond: never."""
+
+
+class Snapshot(Frozen):
+    """One look."""
+
+    at: AwareDatetime
+    winner: str
+    """Hash of the served solver."""
+    requests: int
+    """To this winner in the log, by then."""
+    task: str
+    """Fingerprint."""
+    documents: dict[str, str]
+    """Content hash by id."""
+
+
+class History(Frozen):
+    """All looks, oldest first."""
+
+    format: int = 1
+    looks: tuple[Snapshot, ...] = ()
+
+
+class Change(Frozen):
+    """How often something changed between looks."""
+
+    days: float
+    changes: int
+    """Looks that saw another state than the one before."""
+    documents: int = 0
+    """Documents that were changed, added or removed, summed over the looks."""
+
+    @property
+    def rhythm(self) -> str | None:
+        """As `[facts] knowledge_changes` would say it; None before two weeks were watched."""
+        if not self.changes:
+            return "never" if self.days >= RHYTHMS[1][0] else None
+        every = self.days / self.changes
+        return next((word for days, word in RHYTHMS if every <= days), "never")
+
+
+def hashes(documents: Sequence[Document]) -> dict[str, str]:
+    """Content hash of each document."""
+    return {d.id: digest([d.title, d.text])[:HASH_CHARS] for d in documents}
+
+
+def changed_between(old: dict[str, str], new: dict[str, str]) -> int:
+    """Documents that differ, are new or are gone."""
+    return sum(old.get(i) != new.get(i) for i in old.keys() | new.keys())
+
+
+def rates(history: History) -> tuple[Change, Change]:
+    """How often the task changed, and how often the documents did."""
+    looks = history.looks
+    if len(looks) < 2:
+        return Change(days=0.0, changes=0), Change(days=0.0, changes=0)
+    days = (looks[-1].at - looks[0].at).total_seconds() / 86_400
+    pairs = list(pairwise(looks))
+    moved = [changed_between(a.documents, b.documents) for a, b in pairs]
+    return (
+        Change(days=days, changes=sum(a.task != b.task for a, b in pairs)),
+        Change(days=days, changes=sum(n > 0 for n in moved), documents=sum(moved)),
+    )
+
+
+def read_history(root: Path) -> History:
+    """Earlier looks; none where there is no file."""
+    path = root / STATE
+    try:
+        return History.model_validate_json(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return History()
+    except (OSError, ValidationError) as error:
+        raise StoreError(
+            f"{path} cannot be read ({str(error).splitlines()[0]}): delete it, and rates of change "
+            "are counted anew"
+        ) from error
+
+
+def remember(root: Path, history: History, look: Snapshot) -> History:
+    """Add a look and write the file."""
+    longer = History(looks=(*history.looks, look)[-KEPT:])
+    path = root / STATE
+    work = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        work.write_text(longer.model_dump_json(indent=1) + "\n", "utf-8")
+        os.replace(work, path)
+    except OSError as error:
+        raise StoreError(f"{path} could not be written ({error.strerror or error})") from error
+    return longer
+
+
+def moment(text: str | None) -> datetime | None:
+    """A date or time with zone as the command line gives it; a date is midnight UTC."""
+    if text is None:
+        return None
+    from datetime import UTC
+
+    from rung.errors import UserError
+
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"--since {text!r} is no date: write it as 2026-11-21") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,0 +1,168 @@
+"""promptfoo's configurations become tasks; what cannot be brought along is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+import rung
+from rung.cli.app import app
+from rung.errors import UserError
+from rung.importing import from_promptfoo
+
+WORDS = ("billing", "shipping", "returns")
+
+
+def given_tests(n: int = 30) -> list[dict[str, Any]]:
+    return [
+        {
+            "vars": {"message": f"Message number {i * 7919} says {chr(97 + i % 26) * 9}"},
+            "assert": [{"type": "equals", "value": WORDS[i % 3]}],
+        }
+        for i in range(n)
+    ]
+
+
+def write(folder: Path, **parts: Any) -> Path:
+    plain = {
+        "prompts": ["Which queue does this message belong to? {{message}}"],
+        "providers": ["openai:chat:gpt-4.1-mini"],
+        "tests": given_tests(),
+    }
+    path = folder / "promptfooconfig.yaml"
+    path.write_text(yaml.safe_dump({**plain, **parts}))
+    return path
+
+
+def test_repeated_answers_become_labels(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    done = CliRunner().invoke(app, ["init", str(tmp_path / "new"), "--from", str(path)])
+    assert done.exit_code == 0, done.output
+    task = rung.load_task(tmp_path / "new")
+    assert task.output.model_dump() == {"kind": "labels", "labels": tuple(sorted(WORDS))}
+    assert task.instruction == "Which queue does this message belong to?"
+    assert task.models.to_try == ("openai/gpt-4.1-mini",) and task.target.metric == "accuracy"
+    rows = [*task.train, *task.dev, *task.test]
+    expected = {t["vars"]["message"]: t["assert"][0]["value"] for t in given_tests()}
+    assert {e.input: e.expected for e in rows} == expected
+
+
+def test_chat_prompts_defaults_and_references(tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text(
+        json.dumps(
+            [
+                {"role": "system", "content": "Answer from the text."},
+                {"role": "user", "content": "Text: {{text}}\nQuestion: {{question}}"},
+            ]
+        )
+    )
+    given = [{"vars": {"question": f"What is {i}?", "gold": f"it is {i * 13}"}} for i in range(12)]
+    path = write(
+        tmp_path,
+        prompts=["file://p.json", "another {{text}}"],
+        tests=given,
+        defaultTest={
+            "vars": {"text": "The book."},
+            "assert": [{"type": "icontains", "value": "{{ gold | trim }}"}],
+        },
+    )
+    made = from_promptfoo(path, "t")
+    rows = [json.loads(line) for line in made.files["examples.jsonl"].splitlines()]
+    assert rows[3] == {
+        "input": {"text": "The book.", "question": "What is 3?"},
+        "expected": "it is 39",
+    }
+    assert 'metric = "contains"' in made.files["rung.toml"]
+    assert any("1 further prompts" in n for n in made.notes)
+    assert any("look at the instruction" in n for n in made.notes)
+
+
+def test_csv_tests(tmp_path: Path) -> None:
+    lines = ["message,__expected,__description"]
+    lines += [f"text number {i} {'x' * i},equals: Time: {i},row {i}" for i in range(10)]
+    lines += ["judged,llm-rubric: is nice,r", "plain,Note: this is plain,p"]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    made = from_promptfoo(write(tmp_path, tests="file://t.csv"), "t")
+    rows = [json.loads(line) for line in made.files["examples.jsonl"].splitlines()]
+    assert rows[2] == {
+        "input": "text number 2 xx",
+        "expected": "Time: 2",
+        "meta": {"description": "row 2"},
+    }
+    assert rows[-1]["expected"] == "Note: this is plain" and len(rows) == 11
+    assert any("1 tests are left out" in n and "llm-rubric" in n for n in made.notes)
+
+
+def test_a_json_assertion_gives_the_schema(tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    given = [
+        {
+            "vars": {"m": f"number {i} " + "y" * i},
+            "assert": [
+                {"type": "is-json", "value": schema},
+                {"type": "equals", "value": json.dumps({"a": i})},
+            ],
+        }
+        for i in range(12)
+    ]
+    made = from_promptfoo(write(tmp_path, tests=given), "t")
+    for name, text in made.files.items():
+        (tmp_path / name).write_text(text)
+    task = rung.load_task(tmp_path)
+    assert task.output.kind == "schema" and task.output.json_schema == schema
+    assert {e.expected["a"] for e in (*task.train, *task.dev, *task.test)} == set(range(12))
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("openai:gpt-4o", "openai/gpt-4o"),
+        ("anthropic:messages:claude-haiku-4-5", "anthropic/claude-haiku-4-5"),
+        ("google:gemini-2.5-flash", "gemini/gemini-2.5-flash"),
+        ("ollama:chat:qwen3:4b", "ollama/qwen3:4b"),
+        ({"id": "openai:chat:m", "config": {"apiBaseUrl": "http://h:1/v1"}}, "http://h:1/v1#m"),
+    ],
+)
+def test_providers_become_models(provider: Any, model: str, tmp_path: Path) -> None:
+    made = from_promptfoo(write(tmp_path, providers=[provider, "exec:python x.py"]), "t")
+    assert f'try = ["{model}"]' in made.files["rung.toml"]
+    assert any("'exec:python x.py'" in n for n in made.notes)
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ({"tests": [{"vars": {"a": "b"}, "assert": [{"type": "javascript"}]}]}, "no test names"),
+        ({"tests": []}, "there are no 'tests'"),
+        ({"tests": "file://t.py"}, "are not fetched or run"),
+        ({"tests": "https://x.y/t.csv"}, "are not fetched or run"),
+        ({"tests": "file://gone.csv"}, "no such file"),
+        ({"prompts": ["file://p.js"]}, "is code, which is not run"),
+        ({"prompts": []}, "'prompts' is empty"),
+    ],
+)
+def test_what_cannot_be_read_is_one_sentence(
+    parts: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=said):
+        from_promptfoo(write(tmp_path, **parts), "t")
+
+
+@pytest.mark.parametrize("text", ["", "a: [", "- 1", "!!python/object/apply:os.system [echo]"])
+def test_a_file_that_is_none_is_said(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError):
+        from_promptfoo(path, "t")
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "examples.jsonl").write_text("mine")
+    done = CliRunner().invoke(app, ["init", str(tmp_path), "--from", str(write(tmp_path))])
+    assert "is there already" in str(done.exception)
+    assert (tmp_path / "examples.jsonl").read_text() == "mine"

@@ -1,0 +1,346 @@
+"""Tuning bought from a provider: whatever is interrupted, it is bought once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from rung.candidate import Weights
+from rung.errors import BudgetExceeded, ProviderError, UserError
+from rung.models.base import Message
+from rung.tuning import TuningExample
+from rung.tuning.hosted import (
+    Hooks,
+    HostedResult,
+    HostedTuner,
+    Order,
+    bought,
+    cancel_job,
+    open_tuner,
+    tune_hosted,
+)
+from rung.tuning.hosted.fireworks import FireworksTuner
+from rung.tuning.hosted.http import Http
+from rung.tuning.hosted.openai import OpenAITuner
+from rung.tuning.hosted.together import TogetherTuner
+
+from .fake_providers import TOKENS, Fake, rows
+
+NAMES = ("together", "fireworks", "openai")
+PAID = {"together": 1.234, "fireworks": 1.234, "openai": TOKENS * 3 / 1e6}
+
+
+async def no_pause(_: float) -> None:
+    pass
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class TillDouble:
+    """Money as the climb counts it."""
+
+    def __init__(self, limit: str | None = None) -> None:
+        self.limit = None if limit is None else Decimal(limit)
+        self.reserved: list[Decimal | None] = []
+        self.paid: list[Decimal | None] = []
+
+    def price(self, model: str, tokens: int) -> Decimal | None:
+        return Decimal(3) * tokens / 10**6 if model.startswith("openai/") else None
+
+    def reserve(self, usd: Decimal | None) -> None:
+        self.reserved.append(usd)
+        if self.limit is not None and (usd is None or usd > self.limit):
+            raise BudgetExceeded("too dear")
+
+    def settle(self, reserved: Decimal | None, usd: Decimal | None) -> None:
+        self.paid.append(usd)
+
+    def answers(self, tuned: str, base: str) -> None:
+        pass
+
+
+def make(name: str, fake: Fake, wrap: Callable[[Http], Any] = lambda http: None) -> HostedTuner:
+    place = "http://test/v1" if name == "openai" else "http://test"
+    http = Http(place, "RUNG_TEST_KEY", no_pause, fake.transport())
+    wrap(http)
+    if name == "together":
+        return TogetherTuner(http, no_pause)
+    return FireworksTuner(http, "acme", no_pause) if name == "fireworks" else OpenAITuner(http)
+
+
+def order(rows: int = 12, **recipe: Any) -> Order:
+    def lesson(n: int) -> TuningExample:
+        said = ("Give the code.", f"shot {n}", f"S-{n}", f"Grüße, was ist {n}?\nBitte.")
+        roles = ("system", "user", "assistant", "user")
+        turns = [Message(role=r, content=c) for r, c in zip(roles, said, strict=True)]  # type: ignore[arg-type]
+        return TuningExample(messages=tuple(turns), answer=f"code {n}")
+
+    recipe = {"kind": "hosted", "learning_rate": 1e-4, **recipe}
+    lessons = [lesson(n) for n in range(rows)]
+    return Order(
+        model="base-model",
+        weights=Weights.model_validate(recipe),
+        train=tuple(lessons),
+        dev=tuple(lessons[:10]) if rows >= 10 else (),
+        tokens=1000,
+    )
+
+
+def run(
+    tuner: HostedTuner, folder: Path, asked: Order | None = None, till: TillDouble | None = None
+) -> HostedResult:
+    hooks = Hooks(pause=no_pause)
+    return asyncio.run(tune_hosted(tuner, asked or order(), folder, till or TillDouble(), hooks))
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNG_TEST_KEY", "secret-key")
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_it_is_uploaded_ordered_awaited_and_priced(name: str, tmp_path: Path) -> None:
+    fake, till = Fake(), TillDouble()
+    result = run(make(name, fake), tmp_path, till=till)
+    assert result.provider == name and order().tag in result.model
+    assert result.usd == pytest.approx(PAID[name])
+    assert float(till.paid[-1] or 0) == pytest.approx(PAID[name])
+    expected = {"together": Decimal("1.5"), "fireworks": None, "openai": Decimal("0.003")}
+    assert till.reserved == [expected[name]]
+    sent = next(f["data"] for f in fake.files.values() if f["data"].count(b"\n") == 12)
+    first = rows(sent)[0]["messages"]
+    assert [m["role"] for m in first] == ["system", "user", "assistant", "user", "assistant"]
+    assert first[3]["content"] == "Grüße, was ist 0?\nBitte." and first[4]["content"] == "code 0"
+    assert [m.get("weight") for m in first] == [None, None, 0, None, None]
+
+
+def test_a_finished_order_is_not_asked_for_again(name: str, tmp_path: Path) -> None:
+    fake = Fake()
+    first = run(make(name, fake), tmp_path)
+    calls = len(fake.calls)
+    assert run(make(name, fake), tmp_path) == first
+    assert len(fake.calls) == calls
+    (kept,) = bought(tmp_path)
+    assert kept.stage == "done" and kept.model == first.model
+
+
+def test_an_order_of_another_machine_is_found(name: str, tmp_path: Path) -> None:
+    fake = Fake()
+    first = run(make(name, fake), tmp_path / "here")
+    again = run(make(name, fake), tmp_path / "there")
+    assert len(fake.jobs) == 1 and again.job == first.job
+
+
+def test_another_recipe_is_another_order(name: str, tmp_path: Path) -> None:
+    fake = Fake()
+    run(make(name, fake), tmp_path)
+    run(make(name, fake), tmp_path, order(epochs=5))
+    assert len(fake.jobs) == 2
+
+
+@pytest.mark.parametrize(
+    "after", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["answer lost", "call lost"]
+)
+@pytest.mark.parametrize(
+    "provider", [n if n == "fireworks" else pytest.param(n, marks=pytest.mark.slow) for n in NAMES]
+)
+def test_killed_at_any_call_it_is_still_paid_once(
+    provider: str, after: bool, tmp_path: Path
+) -> None:
+    calls = len(_all_calls(provider, tmp_path / "whole"))
+    assert calls > 6
+    fake = Fake()
+    for at in range(calls):
+        fake.forget()
+        folder = tmp_path / str(at)
+        with pytest.raises(Killed):
+            run(make(provider, fake, _dies_at(at, after=after)), folder)
+        result = run(make(provider, fake), folder)
+        assert len(fake.jobs) == 1, f"killed at call {at}, ordered {len(fake.jobs)} times"
+        assert result.job in fake.jobs
+
+
+def test_killed_between_the_answer_and_the_disk(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rung.tuning.hosted import run as module
+
+    write, fake = module._write, Fake()
+
+    def dying(place: Path, file: Any) -> None:
+        if file.job is not None:
+            raise Killed
+        write(place, file)
+
+    monkeypatch.setattr(module, "_write", dying)
+    with pytest.raises(Killed):
+        run(make(name, fake), tmp_path)
+    assert bought(tmp_path)[0].stage == "ordering" and len(fake.jobs) == 1
+    monkeypatch.setattr(module, "_write", write)
+    run(make(name, fake), tmp_path)
+    assert len(fake.jobs) == 1
+
+
+def test_a_lost_answer_to_the_order_is_said_and_looked_for(name: str, tmp_path: Path) -> None:
+    fake = Fake()
+    ordering = {"together": "POST /v1/fine-tunes", "fireworks": "POST /v1/accounts/acme/superv"}
+    fake.lose = {ordering.get(name, "POST /v1/fine_tuning/jobs")}
+    if name == "together":
+        fake.lose = set()
+        tuner = make(name, fake, _loses("/v1/fine-tunes"))
+    else:
+        tuner = make(name, fake)
+    with pytest.raises(ProviderError, match="may have been taken"):
+        run(tuner, tmp_path)
+    assert len(fake.jobs) == 1
+    fake.lose = set()
+    run(make(name, fake), tmp_path)
+    assert len(fake.jobs) == 1
+
+
+def test_the_job_id_is_on_disk_before_it_is_looked_at(name: str, tmp_path: Path) -> None:
+    fake, seen = Fake(), []
+
+    def spy(http: Http) -> None:
+        send = http.send
+
+        async def watching(method: str, path: str, **kw: Any) -> Any:
+            if fake.jobs:
+                seen.append(json.loads((tmp_path / order().tag / "job.json").read_text()))
+            return await send(method, path, **kw)
+
+        http.send = watching  # type: ignore[method-assign]
+
+    run(make(name, fake, spy), tmp_path)
+    assert seen and all(file["job"] in fake.jobs for file in seen)
+
+
+def test_a_budget_is_kept_before_the_order(name: str, tmp_path: Path) -> None:
+    fake = Fake()
+    with pytest.raises(BudgetExceeded):
+        run(make(name, fake), tmp_path, till=TillDouble("0.001"))
+    assert not fake.jobs
+
+
+def test_a_failed_job_is_said_and_not_ordered_again(name: str, tmp_path: Path) -> None:
+    fake = Fake()
+    fake.fail_with = "row 3 is empty"
+    for _ in range(2):
+        with pytest.raises(UserError, match="row 3 is empty; to order it again, delete"):
+            run(make(name, fake), tmp_path)
+    assert len(fake.jobs) == 1
+
+
+def test_a_stop_leaves_the_job_and_a_cancel_ends_it(name: str, tmp_path: Path) -> None:
+    fake = Fake()
+    stopped = Hooks(stop=lambda: True, pause=no_pause)
+    with pytest.raises(ProviderError, match="it goes on there"):
+        asyncio.run(tune_hosted(make(name, fake), order(), tmp_path, TillDouble(), stopped))
+    file = asyncio.run(cancel_job(make(name, fake), tmp_path, order().tag))
+    assert file.stage == "cancelled"
+    with pytest.raises(UserError, match="cancelled"):
+        run(make(name, fake), tmp_path)
+    assert len(fake.jobs) == 1
+    with pytest.raises(UserError, match="is cancelled already"):
+        asyncio.run(cancel_job(make(name, fake), tmp_path, order().tag))
+
+
+@pytest.mark.parametrize(("status", "said"), [(401, "does not accept the key"), (400, "refused")])
+def test_a_refusal_is_one_sentence_without_the_key(
+    name: str, status: int, said: str, tmp_path: Path
+) -> None:
+    fake = Fake()
+    fake.refuse = {"/": status}
+    with pytest.raises(ProviderError, match=said) as caught:
+        run(make(name, fake), tmp_path)
+    assert "secret-key" not in str(caught.value)
+    assert "secret-key" not in "".join(p.read_text() for p in tmp_path.rglob("*") if p.is_file())
+
+
+def test_too_few_examples_are_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    fake = Fake()
+    with pytest.raises(UserError, match="9 training conversations: OpenAI takes at least 10"):
+        run(make("openai", fake), tmp_path, order(9))
+    assert not fake.calls
+
+
+def test_the_official_client_finds_the_same_job(tmp_path: Path) -> None:
+    """The double is what OpenAI's own client expects."""
+    from openai import AsyncOpenAI
+
+    fake = Fake()
+    result = run(make("openai", fake), tmp_path)
+
+    async def ask() -> Any:
+        client = AsyncOpenAI(
+            api_key="secret-key",
+            base_url="http://test/v1",
+            http_client=httpx2.AsyncClient(transport=fake.transport()),
+        )
+        return await client.fine_tuning.jobs.retrieve(result.job)
+
+    job = asyncio.run(ask())
+    assert job.fine_tuned_model == result.model and job.trained_tokens == TOKENS
+
+
+def test_the_shelf_opens_what_it_names() -> None:
+    assert {open_tuner(f"{name}/m").name for name in NAMES} == set(NAMES)
+    with pytest.raises(UserError, match="no provider tunes"):
+        open_tuner("anthropic/claude")
+
+
+def _all_calls(name: str, folder: Path) -> list[str]:
+    fake = Fake()
+    run(make(name, fake), folder)
+    return fake.calls
+
+
+def _dies_at(at: int, *, after: bool) -> Callable[[Http], None]:
+    """The process dies at that call, when the provider has done it or before it has."""
+
+    def wrap(http: Http) -> None:
+        send, count = http.send, iter(range(10_000))
+
+        async def dying(method: str, path: str, **kw: Any) -> Any:
+            if next(count) != at:
+                return await send(method, path, **kw)
+            try:
+                if after:
+                    await send(method, path, **kw)
+            finally:
+                raise Killed  # also where the provider says no: that answer is lost too
+
+        http.send = dying  # type: ignore[method-assign]
+
+    return wrap
+
+
+def _loses(path: str) -> Callable[[Http], None]:
+    """The line breaks after that exact POST was done."""
+    from rung.tuning.hosted.http import Unanswered
+
+    def wrap(http: Http) -> None:
+        send = http.send
+
+        async def losing(method: str, asked: str, **kw: Any) -> Any:
+            answered = await send(method, asked, **kw)
+            if method == "POST" and asked == path:
+                raise Unanswered("the line is dead")
+            return answered
+
+        http.send = losing  # type: ignore[method-assign]
+
+    return wrap

@@ -1,0 +1,275 @@
+"""A look sees what changed, keeps quiet about what did not, and says what it cannot tell."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import rung
+from rung.candidate import Candidate, Context, Prompt
+from rung.cli.app import app
+from rung.climbing import ClimbOptions
+from rung.errors import StoreError, UserError
+from rung.models.base import ChatRequest
+from rung.models.scripted import ScriptedEmbedder, ScriptedModel
+from rung.records import Answer
+from rung.solver.store import digest_of
+from rung.traffic import Feedback, TrafficRecord, open_store
+from rung.watch import Look, watch
+from rung.watch.state import Change, History, Snapshot, rates
+
+MODEL, EMBEDDER = "http://localhost:1/v1#m", "local/all-minilm-l6-v2"
+TOML = f"""
+[task]
+instruction = "Which queue?"
+examples = "examples.jsonl"
+documents = "documents.jsonl"
+[output]
+labels = ["billing", "shipping"]
+[target]
+score = 0.5
+max_latency_p95_s = 1.0
+max_cost_per_request = 0.01
+[models]
+try = ["{MODEL}"]
+[costs]
+input_usd_per_mtok = 1
+output_usd_per_mtok = 1
+"""
+ABOUT = ("invoice", "refund", "card", "parcel", "courier", "address")
+OTHER = ("giraffe", "volcano", "sonata", "quark", "lasagna", "glacier")
+
+
+def asked(i: int, words: tuple[str, ...] = ABOUT) -> str:
+    return f"{words[i % 6]} {words[(i // 6) % 6]} {words[i * 7 % 5]} question {i}"
+
+
+def label(i: int) -> str:
+    return "billing" if i % 2 else "shipping"
+
+
+def put(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(r) + "\n" for r in rows))
+
+
+def documents(version: int = 1) -> list[dict[str, Any]]:
+    return [{"id": f"d{i}", "text": f"Fact {i * (version if i < 3 else 1)}."} for i in range(12)]
+
+
+@pytest.fixture
+def folder(climbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A task with a winner that reads documents."""
+    monkeypatch.setattr("rung.watch.run.open_embedder", lambda *_: ScriptedEmbedder(EMBEDDER))
+    return Path(shutil.copytree(climbed, tmp_path, dirs_exist_ok=True))
+
+
+@pytest.fixture(scope="module")
+def climbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tmp_path = tmp_path_factory.mktemp("climbed")
+    (tmp_path / "rung.toml").write_text(TOML)
+    put(
+        tmp_path / "examples.jsonl",
+        [{"input": asked(i), "expected": label(i)} for i in range(240)],
+    )
+    put(tmp_path / "documents.jsonl", documents())
+
+    def answer(request: ChatRequest) -> str:
+        number = int(request.messages[-1].content.rsplit(" ", 1)[-1])
+        return label(number) if number % 10 else "neither"
+
+    context = Context(kind="retrieved", k=1, search="lexical")
+    options = ClimbOptions(
+        models={MODEL: ScriptedModel(answer, MODEL)},
+        embedders={EMBEDDER: ScriptedEmbedder(EMBEDDER)},
+        candidates=(Candidate(model=MODEL, prompt=Prompt(repairs=0), context=context),),
+    )
+    assert rung.climb(tmp_path, options).verdict.status == "sufficient"
+    return tmp_path
+
+
+def serve(
+    folder: Path,
+    count: int,
+    start: int = 1000,
+    change: Callable[[int, dict[str, Any]], None] = lambda i, row: None,
+) -> None:
+    """Requests like the examples, less what `change` does to them."""
+    digest = digest_of(folder / ".rung" / "winner")
+    records = []
+    for i in range(start, start + count):
+        valid = bool(i % 10)
+        row: dict[str, Any] = {
+            "id": f"r{i}",
+            "at": datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=10 * i),
+            "candidate": "c",
+            "solver": digest,
+            "input": asked(i),
+            "answer": Answer(
+                text=label(i), value=label(i) if valid else None, valid=valid, confidence=None
+            ),
+            "cost_usd": None,
+            "latency_s": 0.1,
+        }
+        change(i, row)
+        records.append(TrafficRecord.model_validate(row))
+    store = open_store(folder)
+    store.add(records)
+    store.close()
+
+
+def states(look: Look) -> dict[str, str]:
+    return {c.name: c.state for c in look.checks}
+
+
+def test_the_same_traffic_is_quiet(folder: Path) -> None:
+    serve(folder, 300)
+    look = watch(folder)
+    assert states(look) == {
+        "inputs": "quiet",
+        "answers": "quiet",
+        "validity": "quiet",
+        "errors": "quiet",
+        "confidence": "not tested",
+        "quality": "not tested",
+        "latency": "quiet",
+        "cost": "too little data",
+        "documents": "quiet",
+    }
+    assert look.per_month == pytest.approx(144 * 30.4, rel=0.01)
+    tested = [c for c in look.checks if c.p_value is not None]
+    assert all(c.alpha == pytest.approx(0.05 / 8 / 52) for c in tested)
+
+
+def other_inputs(i: int, row: dict[str, Any]) -> None:
+    row["input"] = asked(i, OTHER)
+
+
+def one_label(i: int, row: dict[str, Any]) -> None:
+    row["answer"] = Answer(text="billing", value="billing")
+
+
+def broken_answers(i: int, row: dict[str, Any]) -> None:
+    if i % 4 < 2:
+        row["answer"] = Answer(text="?", valid=False, problem="no label.")
+
+
+def failing(i: int, row: dict[str, Any]) -> None:
+    if i % 3 == 0:
+        row |= {"answer": None, "error": "no answer", "status": 502}
+
+
+def slow(i: int, row: dict[str, Any]) -> None:
+    row["latency_s"] = 3.0 if i % 5 == 0 else 0.1
+
+
+def dear(i: int, row: dict[str, Any]) -> None:
+    row["cost_usd"] = 0.5 + i % 7 / 100
+
+
+@pytest.mark.parametrize(
+    ("change", "alarm"),
+    [
+        (other_inputs, "inputs"),
+        (one_label, "answers"),
+        (broken_answers, "validity"),
+        (failing, "errors"),
+        (slow, "latency"),
+        (dear, "cost"),
+    ],
+)
+def test_what_changed_is_named(
+    change: Callable[[int, dict[str, Any]], None], alarm: str, folder: Path
+) -> None:
+    serve(folder, 300, change=change)
+    look = watch(folder)
+    assert [c.name for c in look.alarms] == [alarm], states(look)
+    assert look.alarms[0].advice
+
+
+def test_judged_answers_of_the_random_draw_tell_of_quality(folder: Path) -> None:
+    serve(folder, 200)
+    rows = [{"request": f"r{i}", "reasons": ["random"]} for i in range(1000, 1080)]
+    rows += [{"request": f"r{i}", "reasons": ["unsure"]} for i in range(1080, 1200)]
+    put(folder / ".rung" / "harvest.jsonl", rows)
+    store = open_store(folder)
+    for i in range(1000, 1200):
+        # The drawn ones are half wrong; those that looked bad are all wrong and must not count.
+        verdict = "wrong" if i >= 1080 or i % 2 else "right"
+        store.add_feedback(Feedback(request_id=f"r{i}", verdict=verdict, who="ann"))
+    store.close()
+    (found,) = [c for c in watch(folder).checks if c.name == "quality"]
+    assert found.state == "alarm" and "0.500 of 80 answers" in found.said
+
+
+def test_changed_documents_are_counted(folder: Path) -> None:
+    serve(folder, 100)
+    put(folder / "documents.jsonl", documents(version=5))
+    look = watch(folder)
+    assert look.documents is not None and look.documents["changed"] == 2  # 0 x 5 is 0
+    assert "documents" in [c.name for c in look.alarms]
+
+
+def test_the_same_requests_are_not_tested_twice(folder: Path) -> None:
+    serve(folder, 100)
+    assert watch(folder).told
+    again = watch(folder)
+    assert states(again)["traffic"] == "too little data"
+    serve(folder, 49, start=2000)
+    assert states(watch(folder))["traffic"] == "too little data"
+    serve(folder, 1, start=3000)
+    assert "inputs" in states(watch(folder))
+
+
+def test_exit_codes(folder: Path) -> None:
+    def code(*more: str) -> int:
+        return CliRunner().invoke(app, ["watch", str(folder), *more]).exit_code
+
+    (folder / "documents.jsonl").write_bytes((folder / "documents.jsonl").read_bytes())
+    serve(folder, 100)
+    assert code() == 0
+    assert code("--json") == 0  # the documents can still be told
+    serve(folder, 200, start=5000, change=broken_answers)
+    assert code() == 5
+
+
+def test_without_documents_too_little_traffic_is_said(folder: Path) -> None:
+    plain = (folder / "rung.toml").read_text().replace('documents = "documents.jsonl"\n', "")
+    (folder / "rung.toml").write_text(plain)
+    plainly = Candidate(model=MODEL, prompt=Prompt(repairs=0))
+    model = ScriptedModel(lambda r: label(int(r.messages[-1].content.rsplit(" ", 1)[-1])), MODEL)
+    options = ClimbOptions(models={MODEL: model}, candidates=(plainly,))
+    rung.climb(folder, options)
+    assert CliRunner().invoke(app, ["watch", str(folder)]).exit_code == 4
+
+
+def test_mistakes_are_said(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be shared"):
+        watch(folder, alpha=2)
+    caught = CliRunner().invoke(app, ["watch", str(folder), "--since", "yesterday"]).exception
+    assert isinstance(caught, UserError) and "write it as 2026-11-21" in str(caught)
+    (folder / ".rung/watch.json").write_text("{")
+    serve(folder, 60)
+    with pytest.raises(StoreError, match=r"watch\.json cannot be read"):
+        watch(folder)
+
+
+def test_rates_of_change() -> None:
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def look(days: float, task: str, **docs: str) -> Snapshot:
+        at = day + timedelta(days=days)
+        return Snapshot(at=at, winner="w", requests=0, task=task, documents=docs)
+
+    looks = (look(0, "a", x="1", y="1"), look(7, "a", x="2", y="1"), look(14, "b", x="2", z="1"))
+    on_task, on_documents = rates(History(looks=looks))
+    assert (on_task.changes, on_task.days) == (1, 14.0) and on_task.rhythm == "weekly"
+    assert (on_documents.changes, on_documents.documents) == (2, 3)
+    assert Change(days=3, changes=0).rhythm is None and Change(days=90, changes=0).rhythm == "never"
+    assert rates(History())[0].days == 0
