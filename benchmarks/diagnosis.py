@@ -40,6 +40,7 @@ from diagnosis_parts import (
     without_shots,
 )
 from rung.candidate import Candidate
+from rung.climbing.explaining import doubts_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.diagnose import Bench, Diagnosis, Finding, diagnose
 from rung.diagnose.shares import shares
@@ -123,7 +124,12 @@ async def plant(
     bench = Bench(task, kind.solver(place.bench.subject, rng), runner, place.bench.workshop, 0.5)
     bench.techniques = place.bench.techniques
     bench.peers = {k: rescored(a, broken) for k, a in place.attempts.items()}
-    if not kind.name.startswith("flipped"):
+    if kind.name.startswith("flipped"):
+        flipped = {e.id: e for e in broken}
+        whole = tuple(flipped.get(e.id, e) for e in place.task.dev)
+        asked = place.task.model_copy(update={"dev": whole})
+        bench.doubts = await doubts_of(asked, place.tools)
+    else:
         bench.peers = {}
     name = f"{kind.name}|{place.bench.subject.candidate.key}"
     done = [(e, await bench.runner.probe(bench.subject, e, name)) for e in broken]
@@ -153,6 +159,9 @@ KINDS: dict[str, frozenset[str]] = {
     "flipped label": frozenset({"label_suspect"}),
     "shots taken away": frozenset({"wrong_behaviour"}),
 }
+
+
+GARBLED_KIND = "instruction replaced by another job"
 
 
 def reading_breaks(gold: Sequence[str]) -> list[Break]:
@@ -189,9 +198,12 @@ def chunks(examples: list[Example], parts: int, each: int) -> list[list[Example]
 
 
 def mixtures(planted: Sequence[Planted]) -> dict[str, Any]:
-    """Draw mixtures of three kinds: how often each share lies within its interval."""
+    """Draw mixtures of three kinds: how often each share lies within its interval.
+
+    Without the kind that this model hardly reacts to: why those few fail is not known.
+    """
     rng = random.Random(SEED)
-    usable = [p for p in planted if len(p.findings) >= 5]
+    usable = [p for p in planted if p.kind != GARBLED_KIND]
     held = total = whole = 0
     for _ in range(MIXTURES):
         kinds = rng.sample(usable, 3)
@@ -217,6 +229,7 @@ def mixtures(planted: Sequence[Planted]) -> dict[str, Any]:
 async def untouched(place: Ground) -> Diagnosis:
     """What the failures that nobody planted are said to fail for."""
     place.bench.peers = {k: a for k, a in place.attempts.items()}
+    place.bench.doubts = await doubts_of(place.task, place.tools)
     return await diagnose(place.bench, place.failed, [place.bench.subject.candidate])
 
 
@@ -307,7 +320,8 @@ def table(result: dict[str, Any]) -> str:
     mixed = result["mixtures"]
     lines += [
         "",
-        f"Mixtures of three causes ({mixed['runs']} of {mixed['failures']} failures): a share lies "
+        f"Mixtures of three causes, the instruction left out ({mixed['runs']} of "
+        f"{mixed['failures']} failures): a share lies "
         f"within its 95 % interval in {mixed['share_held']:.1%} of cases, all three at once in "
         f"{mixed['all']:.1%}.",
         "",

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from rung.audit import noise
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.decide.results import CandidateResult, RunResult
 from rung.diagnose import Bench, Diagnosis, Finding, diagnose
@@ -16,7 +19,7 @@ from rung.measure.store import RunStore
 from rung.records import Attempt
 from rung.scorers import scorer_for
 from rung.solver import Workshop, fit
-from rung.task.types import Example, Task
+from rung.task.types import Example, LabelsOutput, Task
 
 PROBES = "probes"
 """Folder of the arms' attempts, in the run's folder."""
@@ -86,6 +89,7 @@ class Explainer:
                 workshop=workshop,
                 cut=self.task.target.score or 1.0,
                 peers=_peers(measured.attempts.values()),
+                doubts=await doubts_of(self.task, self.tools),
                 techniques={r.key: r.technique for r in self.run.candidates},
             )
             attempts = await self._attempts(bench, measured, only)
@@ -135,3 +139,21 @@ def _peers(attempts: Iterable[Attempt]) -> dict[str, dict[str, Attempt]]:
 
 def _dev_score(row: CandidateResult) -> float:
     return row.dev.value or 0.0 if row.dev is not None else 0.0
+
+
+async def doubts_of(task: Task, tools: Tools) -> dict[str, str] | None:
+    """The likelier label of each dev example whose own one looks wrong beside train and dev.
+
+    None where the output is no label, or the vectors tell too little of the labels.
+    """
+    if not isinstance(task.output, LabelsOutput):
+        return None
+    rows = [*task.train, *task.dev]
+    embedder = tools.embedder(task.models.embedder)
+    vectors = await embedder.embed([e.input_text() for e in rows])
+    labels = np.array([str(e.expected) for e in rows])
+    found = noise.find(vectors, labels, task.climb.seed)
+    if found is None or not found.informed:
+        return None
+    doubted = {rows[i].id: str(found.better[i]) for i in np.flatnonzero(found.suspect)}
+    return {e.id: doubted[e.id] for e in task.dev if e.id in doubted}

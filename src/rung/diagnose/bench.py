@@ -59,6 +59,9 @@ class Bench:
     """Dev attempts of the run's other candidates by candidate and example."""
     techniques: Mapping[str, Technique] = field(default_factory=dict)
     """Of the other candidates, by key."""
+    doubts: Mapping[str, str] | None = None
+    """For labels: the likelier label of every dev example whose own one looks wrong out of sample
+    (confident learning); None where labels cannot be judged so."""
     asked: dict[str, list[Asked]] = field(default_factory=dict)
     """Every arm that was asked, by example."""
     controls: list[Case] = field(default_factory=list)

@@ -87,7 +87,7 @@ def open_served(settings: Settings, today: date | None = None) -> Served:
     solver = load(folder, chat, embedder)
     if solver.candidate.is_probe:
         raise UserError(f"{solver.candidate.key} is a probe and cannot be served")
-    price, unpriced = _price(solver.candidate.model, settings, today or datetime.now(UTC).date())
+    price, unpriced = _price(solver.model, settings, today or datetime.now(UTC).date())
     return Served(
         solver=solver,
         digest=digest,

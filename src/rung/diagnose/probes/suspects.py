@@ -1,7 +1,6 @@
 """Label suspect: do those that are right elsewhere agree with each other against the label?
 
-Asks no model: the witnesses are the run's candidates, whose dev answers are known, the one
-under diagnosis among them.
+Asks no model: the witnesses are the run's candidates, whose dev answers are known.
 """
 
 from __future__ import annotations
@@ -26,8 +25,15 @@ SURE = 0.6
 
 
 async def suspects(bench: Bench, case: Case) -> list[ProbeResult]:
-    """Placebo: every witness but one is replaced by what it said to another example."""
-    strong = {key: a for key, a in bench.peers.items() if _strong(a)}
+    """Placebo: every witness but one is replaced by what it said to another example.
+
+    Where the labels can be judged out of sample, that must doubt the label too, and for the same
+    other one; the candidate under diagnosis is then a witness too. Else it is none: two that make
+    the same mistake would accuse many a right label.
+    """
+    own = bench.subject.candidate.key
+    heard = bench.doubts is not None
+    strong = {k: a for k, a in bench.peers.items() if (heard or k != own) and _strong(a)}
     known = {
         key: text
         for key, attempts in strong.items()
@@ -36,12 +42,13 @@ async def suspects(bench: Bench, case: Case) -> list[ProbeResult]:
     asked = sum(case.example.id in attempts for attempts in strong.values())
     if asked < WITNESSES:
         return []
+    likelier = None if bench.doubts is None else _plain(bench.doubts.get(case.example.id, ""))
     return [
         ProbeResult(
             probe="witnesses",
             cause="label_suspect",
-            treated=_agree(bench, known, asked),
-            placebo=_agree(bench, _misheard(bench, strong, known, case), asked),
+            treated=_agree(bench, known, asked, likelier),
+            placebo=_agree(bench, _misheard(bench, strong, known, case), asked, likelier),
         )
     ]
 
@@ -50,13 +57,17 @@ def _strong(attempts: Mapping[str, Attempt]) -> bool:
     return fmean([a.score or 0.0 for a in attempts.values()] or [0.0]) >= STRONG
 
 
-def _agree(bench: Bench, said: Mapping[str, str], asked: int) -> bool:
-    """Enough of the witnesses asked give one and the same wrong answer, by different techniques."""
+def _agree(bench: Bench, said: Mapping[str, str], asked: int, likelier: str | None) -> bool:
+    """Enough of the witnesses asked give one and the same wrong answer, by different techniques.
+
+    `likelier` is the answer that it must be; any where None.
+    """
     if not said:
         return False
     answer, count = Counter(said.values()).most_common(1)[0]
     kinds = {bench.techniques.get(key, key) for key, text in said.items() if text == answer}
-    return len(kinds) >= WITNESSES and count >= SURE * asked
+    enough = len(kinds) >= WITNESSES and count >= SURE * asked
+    return enough and likelier in (None, answer)
 
 
 def _misheard(
@@ -86,5 +97,8 @@ def _said(bench: Bench, attempt: Attempt | None) -> str | None:
     answer = attempt.answer if attempt is not None else None
     if answer is None or not answer.valid:
         return None
-    text = render(bench.task.output, answer.value)
-    return " ".join(word.text for word in words(text)) or None
+    return _plain(render(bench.task.output, answer.value)) or None
+
+
+def _plain(text: str) -> str:
+    return " ".join(word.text for word in words(text))
