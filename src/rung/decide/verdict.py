@@ -9,6 +9,11 @@ from rung.decide.results import CandidateResult, Comparison, Measured, Verdict
 from rung.task.types import Target
 
 
+ALIKE = 1.01
+"""Monthly costs within one percent are alike, since seconds are not measured more closely than
+that; of those the lower rung is chosen."""
+
+
 def decide(
     results: Sequence[CandidateResult],
     target: Target,
@@ -18,7 +23,8 @@ def decide(
     rows = [r for r in results if r.state != "probe"]
     passed = [r for r in rows if r.state == "pass" and within_limits(r, target) is None]
     if passed:
-        choice = min(passed, key=lambda r: r.monthly_usd or 0.0)  # on a tie the lower rung
+        least = min(r.monthly_usd or 0.0 for r in passed)
+        choice = next(r for r in passed if (r.monthly_usd or 0.0) <= ALIKE * least)
         return Verdict(
             status="sufficient",
             choice=choice.key,
