@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from rung.decide.results import CandidateResult, Comparison, Measured, Verdict
 from rung.task.types import Target
 
-
 ALIKE = 1.01
 """Monthly costs within one percent are alike, since seconds are not measured more closely than
 that; of those the lower rung is chosen."""

@@ -26,7 +26,7 @@ from rung.models.local.machine import at_work, machine_seconds
 from rung.models.local.network import Network
 from rung.records import Usage
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Raised whenever the engine may answer differently with equal weights."""
 GATHER_S = 0.004
 """How long the worker waits for one more request before it starts a batch."""
