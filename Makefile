@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 # The rooms below a climb: what is run after every change. `make test` runs all.
 CORE := tests/test_project.py $(addprefix tests/,task scorers evidence economics knowledge solver \
 	tuning measure diagnose decide)
+EDGES := tests/serve tests/traffic tests/ui tests/exporting tests/shipping
 DEMO := examples/aarlund/handbook-desk
 
 help: ## What the verbs do
@@ -27,9 +28,12 @@ install: $(VENV)/installed ## Install into .venv, embedded models included
 demo: install ## Install, then climb the ladder on a shipped example
 	$(BIN)/rung climb $(DEMO)
 
-test: $(VENV)/developing install ## Every test, the real embedded models included
+test: $(VENV)/developing install ## Tests, the real embedded models included
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -m 'not slow' -n 2
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow $(addprefix --ignore=,$(EDGES))
+
+test-edges: $(VENV)/developing install ## The slow tests of server, pages and exports: clients, browsers, kill -9
+	$(BIN)/pytest -m slow $(EDGES)
 
 test-fast: $(VENV)/developing ## The tests of the rooms below a climb: no model, no server
 	$(BIN)/pytest -m 'not slow' -n 2 $(CORE)
@@ -54,4 +58,4 @@ bench: $(VENV)/developing install ## Engine against plain transformers, decision
 	test -x .venv-litellm/bin/litellm || ($(PYTHON) -m venv .venv-litellm && .venv-litellm/bin/pip install -q 'litellm[proxy]==1.106.2')
 	$(BIN)/python benchmarks/serving.py overhead --litellm .venv-litellm/bin/litellm
 
-.PHONY: help install demo test test-fast check fix docs bench
+.PHONY: help install demo test test-edges test-fast check fix docs bench
