@@ -140,11 +140,11 @@ class Climber:
             try:
                 if model in down:
                     raise ProviderError(down[model])
-                hopeless = await gate.skip(rung.candidate) if self._may_skip else None
-                if hopeless is not None:
-                    raise UserError(hopeless)
-                row = await _Rung(self, rung, ladder, runner, ledger).climb()
-                if key in self._solvers:
+                beyond = await gate.skip(rung.candidate) if self._may_skip else None
+                if beyond is not None:
+                    row = ladder.update(key, state="skipped", reason=beyond)
+                else:
+                    row = await _Rung(self, rung, ladder, runner, ledger).climb()
                     gate.failed(self._solvers[key])
             except UserError as error:
                 row = ladder.update(key, state="skipped", reason=str(error))

@@ -9,7 +9,7 @@ from typing import Any
 
 from rung.candidate import Candidate, Shots
 from rung.solver import Solver, Workshop, fit
-from rung.task.contract import describe, render
+from rung.task.contract import render
 from rung.task.types import Example, LabelsOutput, SchemaOutput, SqlOutput, Task, digest
 
 SHOTS = 5
@@ -85,11 +85,6 @@ def neutral_instruction(solver: Solver) -> str:
     """The solver's own instruction behind a sentence that says nothing."""
     own = solver.candidate.prompt.instruction or solver.spec.instruction
     return f"{NEUTRAL} {own}"
-
-
-def told_form(solver: Solver) -> bool:
-    """Whether the prompt says in words what form an answer must have."""
-    return solver.candidate.prompt.contract and bool(describe(solver.spec.output))
 
 
 def identity(solver: Solver, extra: Sequence[Any]) -> str:
