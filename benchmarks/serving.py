@@ -1,10 +1,10 @@
 """What the server adds to a request, beside LiteLLM's proxy; and whether it answers as measured.
 
-    python benchmarks/serving.py overhead [--litellm PATH] [--rates 100 300 500] [--seconds 20]
+    python benchmarks/serving.py overhead [--litellm PATH] [--rates 100 300 500] [--seconds 20] [--workers 1]
     python benchmarks/serving.py same DIR [--examples 200]
 
-`overhead` puts `rung serve` (one worker, traffic log in SQLite, a winner that asks an endpoint) and
-LiteLLM's proxy (one worker, nothing logged), each with an API key, before the same mock upstream on
+`overhead` puts `rung serve` (traffic log in SQLite, a winner that asks an endpoint) and LiteLLM's
+proxy (nothing logged), as many workers each, each with an API key, before the same mock upstream on
 loopback, and sends requests at a fixed rate, directly and through each, in turn, several rounds.
 Latency counts from when a request was due. Added latency is a quantile through the server less the
 same quantile of the direct requests. LiteLLM needs an
@@ -146,10 +146,11 @@ def overhead(options: argparse.Namespace) -> dict[str, Any]:
         make_winner(folder, urls["direct"])
         keys = {"direct": "none", "rung": KeyRing(folder).add("benchmark"), "litellm": LITELLM_KEY}
         serve = [*RUNG, "serve", str(folder), "--port", str(ports["rung"])]
+        serve += ["--workers", str(options.workers)]
         health = f"http://127.0.0.1:{ports['rung']}/health"
         stack.enter_context(running(serve, health, folder / "rung.log"))
         if options.litellm:
-            stack.enter_context(litellm(options.litellm, folder, ports, urls))
+            stack.enter_context(litellm(options, folder, ports, urls))
         else:
             del urls["litellm"]
         for name, url in urls.items():
@@ -172,6 +173,7 @@ def overhead(options: argparse.Namespace) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "upstream_ms": options.latency_ms,
         "seconds": options.seconds,
+        "workers": options.workers,
         "rows": rows,
     }
 
@@ -189,7 +191,7 @@ def row(got: dict[str, Any], pooled: dict[str, dict[str, Any]]) -> dict[str, Any
 
 @contextmanager
 def litellm(
-    program: str, folder: Path, ports: dict[str, int], urls: dict[str, str]
+    options: argparse.Namespace, folder: Path, ports: dict[str, int], urls: dict[str, str]
 ) -> Iterator[None]:
     """LiteLLM's proxy as its production guide has it, without a database and without logging."""
     config = folder / "litellm.json"  # JSON is YAML
@@ -202,8 +204,9 @@ def litellm(
             }
         )
     )
-    command = [program, "--config", str(config), "--host", "127.0.0.1"]
-    command += ["--port", str(ports["litellm"]), "--num_workers", "1", "--telemetry", "False"]
+    command = [options.litellm, "--config", str(config), "--host", "127.0.0.1"]
+    command += ["--port", str(ports["litellm"]), "--telemetry", "False"]
+    command += ["--num_workers", str(options.workers)]
     environment = {
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "LITELLM_MODE": "PRODUCTION",
@@ -219,7 +222,8 @@ def show_overhead(result: dict[str, Any]) -> None:
     """For people."""
     print(
         f"{result['cores']} cores, load {result['load']} at the end, upstream takes "
-        f"{result['upstream_ms']:g} ms, {result['seconds']:g} s for each place and rate"
+        f"{result['upstream_ms']:g} ms, {result['seconds']:g} s for each place and rate, "
+        f"{result['workers']} worker{'s' if result['workers'] > 1 else ''}"
     )
     heads = ("p50 ms", "p99 ms", "added p50", "added p99")
     print(f"{'requests/s':>10} {'':8}" + "".join(f"{head:>10}" for head in heads) + "  failed")
@@ -315,6 +319,7 @@ def main() -> int:
     first.add_argument("--rates", type=int, nargs="+", default=[100, 300, 500])
     first.add_argument("--seconds", type=float, default=20.0, help="of each place and rate")
     first.add_argument("--rounds", type=int, default=2)
+    first.add_argument("--workers", type=int, default=1, help="of each server")
     first.add_argument("--latency-ms", type=float, default=50.0, help="of the upstream")
     second = commands.add_parser("same")
     second.add_argument("folder", type=Path)
