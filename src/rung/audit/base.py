@@ -11,14 +11,19 @@ from rung.task.types import Frozen
 
 
 class Ceiling(Frozen):
-    """The largest score that the labels allow to be shown: of a model that is always right."""
+    """The largest score that the expected answers allow to be shown: of a system always right."""
 
     value: float
     low: float
     high: float
-    """What could be shown at best; a target above it cannot be shown on these labels."""
+    """What could be shown at best; a target above it cannot be shown on this data."""
     n: int
-    """Labels judged."""
+    """What was judged: see `unit`."""
+    unit: str = "labels"
+    """What `n` counts, in words."""
+    strict: float | None = None
+    """What no system can exceed on the test examples, whatever it answers: equal inputs stand there
+    with different answers. Proven, not estimated; None where nothing is proven."""
     method: str
 
 
@@ -37,7 +42,7 @@ class Audit(Frozen):
     """The gravest first, then in the order of the checks."""
     checked: tuple[Checked, ...]
     ceiling: Ceiling | None = None
-    """None where nothing is known of the labels' errors."""
+    """None where nothing is known of the expected answers' errors: undecided, not 1."""
     sizes: dict[str, int]
     """Examples by the file they lie in, and documents."""
 
@@ -57,7 +62,8 @@ class Found(NamedTuple):
 
 
 Check = Callable[[Material], Found]
-"""Pure: the same material, the same finding. Asks no model and reads no file."""
+"""Pure: the same material, the same finding. Asks no model and reads no file, but the database that
+a SQL task is judged on."""
 
 NOTHING = Found()
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rung.audit.checks import contradictions, duplicates, leakage, output_noise
+from rung.audit.checks import agreement, contradictions, duplicates, leakage, output_noise
 from rung.audit.checks.label_noise import suspects
 from rung.audit.facts import contradictions as fact_contradictions
 from rung.audit.material import Material
@@ -72,8 +72,10 @@ def cleaning(material: Material) -> Cleaning:
         how = "stands in" if exact else "stands nearly word for word in"
         put(row, f"{how} {material.rows[late].part} too, as {material.ids[late]!r}", True)
     for group in contradictions.equal(material):
+        likelier = contradictions.majority(material, group)
         for row in group:
-            put(row, "an equal input has another answer", True)
+            other = likelier if material.answer_texts[row] != likelier else ""
+            put(row, "an equal input has another answer", True, other)
     for pair in contradictions.nearly(material):
         for row in pair:
             put(row, "a nearly equal input has another answer", False)
@@ -82,7 +84,10 @@ def cleaning(material: Material) -> Cleaning:
 
 
 def _doubtful(material: Material, put: Callable[[int, str, bool, str], None]) -> None:
-    """Labels and texts that look wrong."""
+    """Labels and answers that look wrong."""
+    heard = agreement.heard(material)
+    for doubt in () if isinstance(heard, str) else heard.doubts:
+        put(doubt.row, "good candidates agree on another answer", False, doubt.answer)
     noise = material.noise
     if noise is not None:
         place = {row: at for at, row in enumerate(material.embedded)}

@@ -5,7 +5,7 @@ Whatever several checks need is worked out once, when the first of them asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from rung.audit import noise
 from rung.audit.pairs import Twins, find_twins
+from rung.diagnose.witnesses import Witness
 from rung.errors import ProviderError, UserError
 from rung.models.base import Embedder, Vectors
 from rung.task.contract import render
@@ -24,6 +25,9 @@ MOST_EMBEDDED = 3_000
 """Examples that checks on vectors look at: beyond this many a random part is taken."""
 EMBEDDED_CHARS = 600
 """Of an input, its first characters are embedded: what it is about stands there."""
+
+SCORED = ("test", "examples")
+"""Files whose examples a score is shown on: test as given, all where Rung draws the split."""
 
 
 class Row(NamedTuple):
@@ -51,16 +55,16 @@ class Material:
         self,
         task: Task,
         windows: Mapping[str, Window] | None = None,
-        answers: Mapping[str, tuple[str, ...]] | None = None,
+        witnesses: Sequence[Witness] = (),
         hosted: tuple[str, ...] = (),
     ) -> None:
-        """`answers`: what good candidates of an earlier run said, by example id.
+        """`witnesses`: the candidates of a finished run of this very task.
 
         `hosted`: models to try that read their prompts on another machine.
         """
         self.task = task
         self.windows = dict(windows or {})
-        self.answers = dict(answers or {})
+        self.witnesses = tuple(witnesses)
         self.hosted = hosted
         self.vectors: Vectors | None = None
         """Of the rows in `embedded`, in that order; None where there is no embedder."""

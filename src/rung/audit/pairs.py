@@ -25,6 +25,16 @@ SHORT = 150
 """Characters of such a text."""
 LONGEST = 6_000
 """Characters of a text that are compared."""
+TYPO = 0.7
+"""Likeness by edits from which two words that begin alike are one word mistyped or inflected."""
+_WORD = re.compile(r"\w+")
+SMALL = frozenset(
+    _WORD.findall(
+        "a an the my your our this that is are was do does did to of for in on at it i you we and "
+        "please hi hello hey thanks just so"
+    )
+)
+"""Words that come and go without changing what is asked."""
 
 
 class Near(NamedTuple):
@@ -113,6 +123,29 @@ def similar_pairs(texts: Sequence[str], least: float) -> list[tuple[int, int, fl
         for gram in prefix:
             index[gram].append(i)
     return found
+
+
+def say_the_same(first: str, second: str) -> bool:
+    """Whether two like texts differ in typing errors, endings and small words at most.
+
+    Another number, another order or another word of weight makes it another question.
+    """
+    from rapidfuzz.distance import Levenshtein
+
+    ours, theirs = _weighty(first), _weighty(second)
+    return len(ours) == len(theirs) and all(
+        a == b
+        or (
+            a[:2] == b[:2]
+            and not set(a + b) & set("0123456789")
+            and Levenshtein.normalized_similarity(a, b) >= TYPO
+        )
+        for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def _weighty(text: str) -> list[str]:
+    return [word for word in _WORD.findall(text.casefold()) if word not in SMALL]
 
 
 def _edited(first: str, second: str) -> bool:

@@ -12,11 +12,11 @@ from rung.errors import RungError, UserError
 
 if TYPE_CHECKING:
     from rung.audit import Material
+    from rung.diagnose.witnesses import Witness
+    from rung.records import Attempt
     from rung.task.types import Task
 
 COPY = Path(".rung") / "cleaned"
-GOOD = 0.6
-"""Score from which a candidate of an earlier run counts as a witness."""
 
 
 def audit(
@@ -73,32 +73,25 @@ async def _material(task: Task) -> Material:
         await tools.aclose()
 
 
-def _witnesses(task: Task) -> dict[str, tuple[str, ...]]:
-    """What the good candidates of the newest run answered, by example id."""
+def _witnesses(task: Task) -> list[Witness]:
+    """The candidates of the newest run of this very task, with their answers."""
+    from rung.diagnose.witnesses import Witness
     from rung.report.reading import newest_run, read_run
-    from rung.task.contract import render
 
     try:
         run = read_run(newest_run(task.root or Path()))
     except RungError:
-        return {}
+        return []
     if run.result.fingerprint != task.fingerprint():
-        return {}
-    good: dict[tuple[str, str], str] = {}
-    for row in run.result.candidates:
-        score = row.score
-        if score is not None and (score.value or 0.0) >= GOOD and not row.candidate.is_probe:
-            # Candidates of one technique make the same mistakes: the best of each is heard.
-            kept = good.get((row.model, row.technique))
-            best = next((r for r in run.result.candidates if r.key == kept), None)
-            if best is None or (best.score and (best.score.value or 0.0) < (score.value or 0.0)):
-                good[row.model, row.technique] = row.key
-    said: dict[str, list[str]] = {}
+        return []
+    attempts: dict[str, dict[str, Attempt]] = {}
     for attempt in run.attempts:
-        answer = attempt.answer
-        if attempt.candidate in good.values() and answer is not None and answer.valid:
-            said.setdefault(attempt.example_id, []).append(render(task.output, answer.value))
-    return {ident: tuple(answers) for ident, answers in said.items() if len(answers) > 1}
+        attempts.setdefault(attempt.candidate, {})[attempt.example_id] = attempt
+    return [
+        Witness(row.key, row.technique, attempts[row.key])
+        for row in run.result.candidates
+        if row.key in attempts and not row.candidate.is_probe
+    ]
 
 
 __all__ = ["audit"]

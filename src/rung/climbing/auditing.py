@@ -7,12 +7,13 @@ candidate's cost must not hang on whether its inputs were embedded before.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 
 from rung.audit import Audit, Material, Window, audit
 from rung.climbing.tools import Tools
+from rung.diagnose.witnesses import Witness
 from rung.errors import UserError
 from rung.measure.cache import Cache
 from rung.models.base import Embedder, Message, Vectors
@@ -23,16 +24,14 @@ ASIDE = "#audit"
 _HERE = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])[:/]")
 
 
-async def material_of(
-    tools: Tools, answers: Mapping[str, tuple[str, ...]] | None = None
-) -> Material:
-    """The task with everything that the checks look at."""
+async def material_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Material:
+    """The task with everything that the checks look at; `witnesses` are of a finished run of it."""
     task = tools.task
     names = task.models.to_try
     material = Material(
         task,
         windows={name: window for name in names if (window := _window(tools, name)) is not None},
-        answers=answers,
+        witnesses=witnesses,
         hosted=tuple(
             name for name in names if elsewhere(name) and name not in tools.options.models
         ),
@@ -47,9 +46,9 @@ async def material_of(
     return material
 
 
-async def audit_of(tools: Tools, answers: Mapping[str, tuple[str, ...]] | None = None) -> Audit:
+async def audit_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Audit:
     """The audit of the task that these tools are for. Asks no chat model."""
-    return audit(await material_of(tools, answers))
+    return audit(await material_of(tools, witnesses))
 
 
 def refuse(found: Audit) -> None:

@@ -13,7 +13,7 @@ from rung.records import Flag
 from rung.report.texts import clean, one_line
 
 if TYPE_CHECKING:
-    from rung.audit import Audit
+    from rung.audit import Audit, Ceiling
     from rung.audit.fix import Written
 
 STYLES = {"block": "bold red", "warn": "yellow", "info": "dim"}
@@ -30,14 +30,7 @@ def audit_text(audit: Audit) -> RenderableType:
     if not audit.flags:
         parts.append(Text("No red flags."))
     if audit.ceiling is not None:
-        top = audit.ceiling
-        parts.append(
-            Text(
-                f"Ceiling: these labels can show at most {top.value:.3f} "
-                f"[{top.low:.3f}, {top.high:.3f}] of a model that is always right "
-                f"({top.n:,} labels judged)."
-            )
-        )
+        parts.append(Text(_ceiling(audit.ceiling)))
     ran = [check.id for check in audit.checked if not check.skipped]
     parts.append(Text(f"Checked: {', '.join(ran)}.", style="dim"))
     parts += [
@@ -46,6 +39,16 @@ def audit_text(audit: Audit) -> RenderableType:
         if check.skipped
     ]
     return Group(*parts)
+
+
+def _ceiling(top: Ceiling) -> str:
+    said = (
+        f"Ceiling: this data can show at most {top.value:.3f} [{top.low:.3f}, {top.high:.3f}] of a "
+        f"system that is always right ({top.n:,} {top.unit} judged)."
+    )
+    if top.strict is None:
+        return said
+    return f"{said} No system at all exceeds {top.strict:.3f} on the test examples."
 
 
 def _flag(flag: Flag) -> RenderableType:

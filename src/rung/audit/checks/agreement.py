@@ -1,45 +1,180 @@
-"""Examples on which good candidates of an earlier run agree with each other, against the label."""
+"""Examples on which good candidates of an earlier run agree with each other, against the answer."""
 
 from __future__ import annotations
 
-from collections import Counter
+from statistics import fmean
+from typing import NamedTuple
 
-from rung.audit.base import NOTHING, Found, one, skip, these
+from rung.audit.base import Ceiling, Found, one, percent, skip, these
+from rung.audit.checks.contradictions import closed
 from rung.audit.material import Material
-from rung.records import Flag
-from rung.task.duplicates import normalised
+from rung.diagnose.relaxed import relaxed_right
+from rung.diagnose.shares import net_share
+from rung.diagnose.witnesses import WITNESSES, Agreed, Witness, agreed, misheard, said, strong
+from rung.records import Attempt, Flag
+from rung.task.contract import render
+from rung.task.types import Example
 
-FEWEST = 2
-"""Candidates that must agree."""
+CONFIDENCE = 0.95
+FULL = 1 - 1e-9
+"""Score from which an answer is right."""
+FEWEST = 20
+"""Examples on which witnesses agree either way, below which no share is given."""
+METHOD = (
+    "share of the examples on which candidates of different techniques agree that they agree "
+    "against the expected answer, less placebo (Dirichlet interval); mistakes that they share are "
+    "not told apart, so nothing bounds it from above"
+)
+
+
+class Doubt(NamedTuple):
+    """An expected answer that witnesses agree against."""
+
+    row: int
+    answer: str
+    """What they say instead."""
+    score: float
+    """What that is given by the task's metric."""
+    sureness: tuple[float, ...]
+    """Techniques that agree, and their share of the witnesses asked."""
+
+
+class Heard(NamedTuple):
+    """What the witnesses say of all examples that enough of them were asked."""
+
+    doubts: tuple[Doubt, ...]
+    """The most suspicious first."""
+    judged: int
+    """Examples that witnesses of different techniques were asked."""
+    decided: int
+    """Of those, where enough agree with each other: against the expected answer, or with it."""
+    alone: int
+    """Doubts that are none once the witnesses' answers are exchanged."""
+    placebo_alone: int
+    """Doubts only once they are exchanged."""
+
+    def share(self) -> tuple[float, ...]:
+        """(estimate, low, high) of the share of wrong answers, net of placebo."""
+        return net_share(self.alone, self.placebo_alone, self.decided, CONFIDENCE)
+
+    @property
+    def lost(self) -> float:
+        """What a right answer loses by the metric where the expected one is wrong."""
+        return 1.0 - fmean(d.score for d in self.doubts) if self.doubts else 1.0
 
 
 def check(material: Material) -> Found:
-    """`candidates-disagree`: the same other answer from every good candidate that was asked."""
-    if not material.answers:
-        return skip("no earlier run has two good candidates that differ in more than their prompt")
-    found = []
-    for row, ident in enumerate(material.ids):
-        said = Counter(normalised(text) for text in material.answers.get(ident, ()))
-        if len(said) == 1:
-            answer, times = said.most_common(1)[0]
-            if times >= FEWEST and answer != material.same_answer[row]:
-                found.append((times, row))
-    if not found:
-        return NOTHING
-    asked = sum(len(a) >= FEWEST for a in material.answers.values())
-    rows = [row for _, row in sorted(found, key=lambda pair: (-pair[0], pair[1]))]
+    """`candidates-disagree`: one other answer from good candidates of different techniques."""
+    found = heard(material)
+    if isinstance(found, str):
+        return skip(found)
+    if not found.doubts:
+        return Found()
+    swapped = len(found.doubts) - found.alone + found.placebo_alone
     return one(
         Flag(
             id="candidates-disagree",
             severity="info",
-            figure=round(len(rows) / max(1, asked), 4),
+            figure=round(len(found.doubts) / found.judged, 4),
             threshold=None,
             source="our own: different candidates seldom make the same mistake",
             text=(
-                f"On {these(len(rows), 'example')} of {asked:,} that good candidates of the newest "
-                "run answered, they agree with each other and not with the expected answer."
+                f"On {these(len(found.doubts), 'example')} of {found.judged:,} that good "
+                "candidates of different techniques of the newest run answered, they agree with "
+                f"each other and not with the expected answer; on {swapped:,} once all but one of "
+                f"them are given their answers to other examples.{_estimate(found)}"
             ),
             advice="Look at these expected answers first: they are wrong more often than others.",
-            examples=material.most_suspicious(rows),
+            examples=material.most_suspicious([doubt.row for doubt in found.doubts]),
         )
+    )
+
+
+def ceiling_of(material: Material) -> Ceiling | None:
+    """What can be shown if witnesses that agree are right; None where they decide too little."""
+    found = heard(material)
+    if isinstance(found, str) or found.decided < FEWEST:
+        return None
+    share, _, high = found.share()
+    return Ceiling(
+        value=1.0 - share * found.lost,
+        low=1.0 - high * found.lost,
+        high=1.0,
+        n=found.decided,
+        unit="examples on which good candidates agree",
+        method=METHOD,
+    )
+
+
+def heard(material: Material) -> Heard | str:
+    """What the witnesses say; why there is nothing to hear, as a sentence without a full stop."""
+    if not material.rows or not closed(material):
+        return "the answers are long texts, which may differ and be right"
+    good = [w for w in material.witnesses if strong(w.attempts)]
+    techniques = {w.key: w.technique for w in good}
+    if len(set(techniques.values())) < WITNESSES:
+        return "no earlier run of this task has two good candidates of different techniques"
+    doubts: dict[str, Doubt] = {}
+    judged = decided = alone = placebo_alone = 0
+    for row, ident in enumerate(material.ids):
+        asked = [w for w in good if ident in w.attempts]
+        if ident in doubts or len({w.technique for w in asked}) < WITNESSES:
+            continue
+        judged += 1
+        example = material.rows[row].example
+        against, for_it = _sides(material, example, asked)
+        treated = agreed(against, techniques, len(asked))
+        attempts = {w.key: w.attempts for w in good}
+        seed = material.task.climb.seed
+        swapped = misheard(material.task.output, attempts, against, ident, seed)
+        placebo = agreed(swapped, techniques, len(asked))
+        alone += treated is not None and placebo is None
+        placebo_alone += placebo is not None and treated is None
+        with_it = agreed(dict.fromkeys(for_it, "right"), techniques, len(asked))
+        decided += any(one is not None for one in (treated, placebo, with_it))
+        if treated is not None:
+            doubts[ident] = _doubt(material, row, treated, asked)
+    order = sorted(doubts.values(), key=lambda d: ([-s for s in d.sureness], d.row))
+    return Heard(tuple(order), judged, decided, alone, placebo_alone)
+
+
+def _sides(
+    material: Material, example: Example, asked: list[Witness]
+) -> tuple[dict[str, str], list[str]]:
+    """What witnesses say against an expected answer, by key, and those that are for it."""
+    output = material.task.output
+    against, for_it = {}, []
+    for witness in asked:
+        attempt = witness.attempts[example.id]
+        if attempt.answer is None or attempt.score is None:
+            continue
+        # Another form of the expected answer accuses nobody, however the metric marks it.
+        if attempt.score >= FULL or relaxed_right(output, example.expected, attempt.answer):
+            for_it.append(witness.key)
+        elif (text := said(output, attempt)) is not None:
+            against[witness.key] = text
+    return against, for_it
+
+
+def _doubt(material: Material, row: int, found: Agreed, asked: list[Witness]) -> Doubt:
+    ident, output = material.ids[row], material.task.output
+    own: list[Attempt] = [w.attempts[ident] for w in asked if w.key in found.keys]
+    kinds = {w.technique for w in asked if w.key in found.keys}
+    answers = [a.answer for a in own if a.answer is not None]
+    return Doubt(
+        row=row,
+        answer=render(output, answers[0].value),
+        score=fmean(a.score or 0.0 for a in own),
+        sureness=(len(kinds), len(own) / len(asked)),
+    )
+
+
+def _estimate(found: Heard) -> str:
+    if found.decided < FEWEST:
+        return ""
+    share, low, high = found.share()
+    return (
+        f" If they are right there, {percent(share)} of the expected answers are wrong "
+        f"({percent(low)} to {percent(high)}) and about {1 - share * found.lost:.3f} can be shown; "
+        "mistakes that they share look the same, so it may be less."
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from statistics import median
 
-from rapidfuzz.distance import Levenshtein
-
 from rung.audit.base import NOTHING, Found, percent, these
 from rung.audit.material import Material
+from rung.audit.pairs import say_the_same
 from rung.records import Flag
 from rung.task.types import TextOutput
 
@@ -17,44 +15,6 @@ WARNS = 0.01
 """Share of all examples from which contradictions are more than a slip."""
 SHORT_ANSWER = 8
 """Words of the middle answer up to which a text is a fact rather than a piece of writing."""
-TYPO = 0.7
-SMALL = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "my",
-        "your",
-        "our",
-        "this",
-        "that",
-        "is",
-        "are",
-        "was",
-        "do",
-        "does",
-        "did",
-        "to",
-        "of",
-        "for",
-        "in",
-        "on",
-        "at",
-        "it",
-        "i",
-        "you",
-        "we",
-        "and",
-        "please",
-        "hi",
-        "hello",
-        "hey",
-        "thanks",
-        "just",
-        "so",
-    ]
-)
-_WORD = re.compile(r"\w+")
 
 
 def check(material: Material) -> Found:
@@ -94,7 +54,7 @@ def check(material: Material) -> Found:
 
 def equal(material: Material) -> list[tuple[int, ...]]:
     """Groups of rows whose inputs are equal and whose answers are not; evenest ones first."""
-    if not _closed(material):
+    if not closed(material):
         return []
     same = material.same_answer
     found = [
@@ -107,14 +67,14 @@ def equal(material: Material) -> list[tuple[int, ...]]:
 
 def nearly(material: Material) -> list[tuple[int, int]]:
     """Pairs of rows that say the same in nearly the same words, with different answers."""
-    if not _closed(material):
+    if not closed(material):
         return []
     same, inputs = material.same_answer, material.inputs
     return [
         (near.first, near.second)
         for near in material.twins.near
         if same[near.first] != same[near.second]
-        and _say_the_same(inputs[near.first], inputs[near.second])
+        and say_the_same(inputs[near.first], inputs[near.second])
     ]
 
 
@@ -123,32 +83,19 @@ def most_common(material: Material, group: tuple[int, ...]) -> int:
     return Counter(material.same_answer[i] for i in group).most_common(1)[0][1]
 
 
-def _closed(material: Material) -> bool:
+def majority(material: Material, group: tuple[int, ...]) -> str:
+    """The answer that more rows of a group have than any other, as written; empty where none."""
+    times = Counter(material.same_answer[i] for i in group).most_common(2)
+    if len(times) > 1 and times[0][1] == times[1][1]:
+        return ""
+    return next(material.answer_texts[i] for i in group if material.same_answer[i] == times[0][0])
+
+
+def closed(material: Material) -> bool:
     """Whether different answers to like inputs are a fault: long texts may be put in many ways."""
     if not isinstance(material.task.output, TextOutput):
         return True
     return median(len(text.split()) for text in material.answer_texts) <= SHORT_ANSWER
-
-
-def _say_the_same(first: str, second: str) -> bool:
-    """Whether two like texts differ in typing errors, endings and small words at most.
-
-    Another number, another order or another word of weight makes it another question.
-    """
-    ours, theirs = _weighty(first), _weighty(second)
-    return len(ours) == len(theirs) and all(
-        a == b
-        or (
-            a[:2] == b[:2]
-            and not set(a + b) & set("0123456789")
-            and Levenshtein.normalized_similarity(a, b) >= TYPO
-        )
-        for a, b in zip(ours, theirs, strict=True)
-    )
-
-
-def _weighty(text: str) -> list[str]:
-    return [word for word in _WORD.findall(text.casefold()) if word not in SMALL]
 
 
 def _in_test(material: Material, rows: list[int]) -> bool:

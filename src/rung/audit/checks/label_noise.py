@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from rung.audit.base import Ceiling, Found, percent, skip, these
-from rung.audit.material import Material
+from rung.audit.material import SCORED, Material
 from rung.audit.noise import INFORMED, Flags, Noise
 from rung.decide.rules.loader import by_id, titles
 from rung.records import Flag
@@ -41,7 +41,7 @@ def check(material: Material) -> Found:
 
 def ceiling_of(material: Material, noise: Noise) -> Ceiling | None:
     """What the labels that a climb scores on allow; of all labels where Rung draws the split."""
-    chosen = among(material, ("test", "examples"))
+    chosen = among(material, SCORED)
     if not (noise.judged & chosen).any():
         return None
     wrong, low, high, n = noise.share(chosen)
@@ -120,8 +120,6 @@ def _too_high(material: Material, ceiling: Ceiling | None) -> Flag | None:
         ),
         advice="Correct the labels of the test examples first, or lower the target.",
         examples=tuple(
-            material.ids[row]
-            for row, _ in suspects(material)
-            if material.rows[row].part in ("test", "examples")
+            material.ids[row] for row, _ in suspects(material) if material.rows[row].part in SCORED
         ),
     )
