@@ -1,6 +1,6 @@
 """Measure the audit: does it find known faults, and does it keep quiet about what is right?
 
-    python benchmarks/audit.py [--json] [--only labels,texts,planted,breadth,sets] [--keep DIR]
+    python benchmarks/audit.py [--json] [--only labels,outputs,texts,…] [--keep DIR]
 
 No chat model is called. Needs ../shared/data and the embedded embedder; for the comparisons, the
 dependency group `rivals` (cleanlab, presidio). About ten minutes on one core, most of them
@@ -17,10 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from audit_parts import breadth, labels, planted, sets, texts
+from audit_parts import breadth, labels, outputs, planted, sets, texts, witnessed
 from audit_parts.data import Embeddings, absent
 
-PARTS = ("labels", "texts", "planted", "breadth", "sets")
+PARTS = ("labels", "outputs", "texts", "planted", "breadth", "sets")
 
 
 def main() -> None:
@@ -47,7 +47,8 @@ def run(names: list[str], folder: Path, *, quiet: bool) -> dict[str, Any]:
     embeddings = Embeddings(folder)
     parts: dict[str, Callable[[], Any]] = {
         "labels": lambda: _labels(embeddings),
-        "texts": texts.measure,
+        "outputs": lambda: _outputs(embeddings),
+        "texts": lambda: {"contradictions": texts.measure(), "references": texts.references()},
         "planted": lambda: {
             "random": planted.duplicates_and_leaks(synthetic=True),
             "real": planted.duplicates_and_leaks(synthetic=False),
@@ -78,8 +79,18 @@ def _labels(embeddings: Embeddings) -> dict[str, Any]:
     }
 
 
+def _outputs(embeddings: Embeddings) -> dict[str, Any]:
+    repeats, heard = outputs.measure(), witnessed.measure(embeddings)
+    return {
+        "seeds": outputs.SEEDS,
+        "repeats": outputs.summary(repeats, ("set", "metric", "repeated", "rate")),
+        "witnesses": outputs.summary(heard, ("set", "rate")),
+        "runs": {"repeats": repeats, "witnesses": heard},
+    }
+
+
 def _shown(name: str, part: Any) -> str:
-    if name == "labels":
+    if name in ("labels", "outputs"):
         part = {key: value for key, value in part.items() if key != "runs"}
     if name == "sets":
         return "\n".join(_set(row) for row in part)

@@ -372,18 +372,6 @@ def test_prompts_beyond_a_window() -> None:
     assert flag.examples == (splits["test"][0].id,) and flag.threshold == 30
 
 
-def test_good_candidates_that_agree_against_the_label() -> None:
-    task = label_task()
-    said = {e.id: (str(e.expected), str(e.expected)) for e in task.test}
-    assert flags("agreement", task, answers=said) == {}
-    odd = task.test[3]
-    other = next(label for label in LABELS if label != odd.expected)
-    said[odd.id] = (other, other)
-    said[task.test[4].id] = (other, "returns" if other != "returns" else "billing")
-    flag = flags("agreement", task, answers=said)["candidates-disagree"]
-    assert flag.examples == (odd.id,)
-
-
 TRAINS = {"local/m": Window(tokens=2048, measure=words, trains=True)}
 
 

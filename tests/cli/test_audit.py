@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from report.synthetic import make_run, make_task, write_run
-from rung.cli.audit import audit
+from rung.cli.audit import _witnesses, audit
 from rung.errors import UserError
 from rung.records import Flag
 from rung.report.html import render
@@ -113,3 +113,21 @@ def test_every_form_of_the_report_shows_the_flags(tmp_path: Path) -> None:
 
 def _with_flag(folder: Path, result: object, attempts: object) -> Path:
     return write_run(folder, result.model_copy(update={"flags": (FLAG,)}), attempts)  # type: ignore[attr-defined,arg-type]
+
+
+def test_witnesses_are_the_candidates_of_the_newest_run_of_this_very_task(tmp_path: Path) -> None:
+    task = make_task().model_copy(update={"root": tmp_path})
+    result, attempts = make_run(task)
+    assert _witnesses(task) == []
+    write_run(tmp_path / ".rung" / "runs" / "r", result, attempts)
+    heard = {witness.key: witness for witness in _witnesses(task)}
+    asked = {row.key for row in result.candidates if any(a.candidate == row.key for a in attempts)}
+    probes = {row.key for row in result.candidates if row.candidate.is_probe}
+    assert set(heard) == asked - probes and probes & asked
+    one = next(row for row in result.candidates if row.key in heard)
+    assert heard[one.key].technique == one.technique
+    assert set(heard[one.key].attempts) == {
+        a.example_id for a in attempts if a.candidate == one.key
+    }
+    other = task.model_copy(update={"instruction": "Another job."})
+    assert _witnesses(other) == []

@@ -72,10 +72,11 @@ def cleaning(material: Material) -> Cleaning:
         how = "stands in" if exact else "stands nearly word for word in"
         put(row, f"{how} {material.rows[late].part} too, as {material.ids[late]!r}", True)
     for group in contradictions.equal(material):
-        likelier = contradictions.majority(material, group)
+        fewer = set(contradictions.outvoted(material, group))
         for row in group:
-            other = likelier if material.answer_texts[row] != likelier else ""
-            put(row, "an equal input has another answer", True, other)
+            kept = next(i for i in group if i not in fewer)
+            likelier = material.answer_texts[kept] if row in fewer else ""
+            put(row, "an equal input has another answer", True, likelier)
     for pair in contradictions.nearly(material):
         for row in pair:
             put(row, "a nearly equal input has another answer", False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from statistics import fmean
 from typing import NamedTuple
 
 from rung.audit import repeats
@@ -40,6 +41,9 @@ class Repeated(NamedTuple):
     units: tuple[repeats.Unit, ...]
     agreements: tuple[float, ...]
     """Of each unit: the mean score of one of its answers judged by another."""
+    sameness: tuple[float, ...]
+    """Of each unit: the share of its pairs whose answers are the same; those of `agreements` where
+    the metric tells the same from the other."""
     strict: float | None
     """The most that any system scores on all test examples; None where nothing keeps it below 1."""
     certain: float
@@ -54,6 +58,12 @@ class Repeated(NamedTuple):
         """
         value, low, high, _ = repeats.estimate(self.agreements)
         return value, low, self.certain * self.within + (1.0 - self.certain) * high
+
+    def wrong(self) -> tuple[float, float, float]:
+        """(share, low, high) of wrong answers where just one is right and errors differ; needs a
+        unit."""
+        right, low, high, _ = repeats.estimate(self.sameness)
+        return 1.0 - right, 1.0 - high, 1.0 - low
 
 
 def repeated(material: Material) -> Repeated | str:
@@ -76,7 +86,15 @@ def repeated(material: Material) -> Repeated | str:
         strict, certain, within = _proven(material, metric, marks)
     except UserError as problem:  # such as an expected query that fails
         return str(problem)
-    return Repeated(metric, tuple(units), tuple(agreements), strict, certain, within)
+    same = material.same_answer
+    sameness = (
+        agreements
+        if metric == "same"
+        else [fmean(same[a] == same[b] for a, b in unit.pairs) for unit in units]
+    )
+    return Repeated(
+        metric, tuple(units), tuple(agreements), tuple(sameness), strict, certain, within
+    )
 
 
 def _scorer(material: Material) -> ComparingScorer | None:

@@ -21,9 +21,8 @@ FULL = 1 - 1e-9
 FEWEST = 20
 """Examples on which witnesses agree either way, below which no share is given."""
 METHOD = (
-    "share of the examples on which candidates of different techniques agree that they agree "
-    "against the expected answer, less placebo (Dirichlet interval); mistakes that they share are "
-    "not told apart, so nothing bounds it from above"
+    "good candidates that agree against the expected answer, less placebo, and at the upper end "
+    "less as many shared mistakes as they make alone (Dirichlet intervals)"
 )
 
 
@@ -52,10 +51,21 @@ class Heard(NamedTuple):
     """Doubts that are none once the witnesses' answers are exchanged."""
     placebo_alone: int
     """Doubts only once they are exchanged."""
+    unshared: int
+    """Examples on which some are against the expected answer and too few agree: mistakes made
+    alone."""
 
-    def share(self) -> tuple[float, ...]:
-        """(estimate, low, high) of the share of wrong answers, net of placebo."""
-        return net_share(self.alone, self.placebo_alone, self.decided, CONFIDENCE)
+    def noise(self) -> tuple[float, float, float]:
+        """(low, most, high) of the share of wrong answers where witnesses agree.
+
+        Most: all that they agree against, net of placebo; with `high` its upper limit. A mistake
+        that they share looks the same, and no answer tells how many those are: `low` allows for as
+        many as they make alone.
+        """
+        most, _, high = net_share(self.alone, self.placebo_alone, self.decided, CONFIDENCE)
+        n = self.decided + self.unshared
+        kept = net_share(self.alone, self.placebo_alone + self.unshared, n, CONFIDENCE)
+        return min(most, kept[1] * n / self.decided), most, high
 
     @property
     def lost(self) -> float:
@@ -91,15 +101,17 @@ def check(material: Material) -> Found:
 
 
 def ceiling_of(material: Material) -> Ceiling | None:
-    """What can be shown if witnesses that agree are right; None where they decide too little."""
+    """What can be shown; None where all that witnesses doubt may be their own mistakes."""
     found = heard(material)
     if isinstance(found, str) or found.decided < FEWEST:
         return None
-    share, _, high = found.share()
+    low, _, high = found.noise()
+    if low == 0.0:
+        return None
     return Ceiling(
-        value=1.0 - share * found.lost,
+        value=1.0 - low * found.lost,
         low=1.0 - high * found.lost,
-        high=1.0,
+        high=1.0 - low * found.lost,
         n=found.decided,
         unit="examples on which good candidates agree",
         method=METHOD,
@@ -115,7 +127,7 @@ def heard(material: Material) -> Heard | str:
     if len(set(techniques.values())) < WITNESSES:
         return "no earlier run of this task has two good candidates of different techniques"
     doubts: dict[str, Doubt] = {}
-    judged = decided = alone = placebo_alone = 0
+    judged = decided = alone = placebo_alone = unshared = 0
     for row, ident in enumerate(material.ids):
         asked = [w for w in good if ident in w.attempts]
         if ident in doubts or len({w.technique for w in asked}) < WITNESSES:
@@ -131,11 +143,14 @@ def heard(material: Material) -> Heard | str:
         alone += treated is not None and placebo is None
         placebo_alone += placebo is not None and treated is None
         with_it = agreed(dict.fromkeys(for_it, "right"), techniques, len(asked))
-        decided += any(one is not None for one in (treated, placebo, with_it))
+        if any(one is not None for one in (treated, placebo, with_it)):
+            decided += 1
+        elif against:
+            unshared += 1
         if treated is not None:
             doubts[ident] = _doubt(material, row, treated, asked)
     order = sorted(doubts.values(), key=lambda d: ([-s for s in d.sureness], d.row))
-    return Heard(tuple(order), judged, decided, alone, placebo_alone)
+    return Heard(tuple(order), judged, decided, alone, placebo_alone, unshared)
 
 
 def _sides(
@@ -172,9 +187,9 @@ def _doubt(material: Material, row: int, found: Agreed, asked: list[Witness]) ->
 def _estimate(found: Heard) -> str:
     if found.decided < FEWEST:
         return ""
-    share, low, high = found.share()
+    low, most, high = found.noise()
     return (
-        f" If they are right there, {percent(share)} of the expected answers are wrong "
-        f"({percent(low)} to {percent(high)}) and about {1 - share * found.lost:.3f} can be shown; "
-        "mistakes that they share look the same, so it may be less."
+        f" Between {percent(low)} and {percent(high)} of the expected answers are wrong by this: "
+        f"{percent(most)} if the candidates are right wherever they agree, less the mistakes that "
+        f"they share (alone they make {found.unshared:,})."
     )

@@ -83,12 +83,12 @@ def most_common(material: Material, group: tuple[int, ...]) -> int:
     return Counter(material.same_answer[i] for i in group).most_common(1)[0][1]
 
 
-def majority(material: Material, group: tuple[int, ...]) -> str:
-    """The answer that more rows of a group have than any other, as written; empty where none."""
+def outvoted(material: Material, group: tuple[int, ...]) -> list[int]:
+    """Rows of a group against the one answer that more rows have than any other; none on a tie."""
     times = Counter(material.same_answer[i] for i in group).most_common(2)
     if len(times) > 1 and times[0][1] == times[1][1]:
-        return ""
-    return next(material.answer_texts[i] for i in group if material.same_answer[i] == times[0][0])
+        return []
+    return [i for i in group if material.same_answer[i] != times[0][0]]
 
 
 def closed(material: Material) -> bool:

@@ -6,11 +6,8 @@ against the expected answer (`agreement`); the one with the narrower interval is
 
 from __future__ import annotations
 
-from collections import Counter
-
 from rung.audit.base import Ceiling, Found, percent, skip, these
-from rung.audit.checks import agreement
-from rung.audit.checks.contradictions import closed
+from rung.audit.checks import agreement, contradictions
 from rung.audit.material import SCORED, Material
 from rung.audit.repeated import Repeated, repeated
 from rung.audit.repeats import FEWEST
@@ -36,13 +33,21 @@ def check(material: Material) -> Found:
         silent = seen if isinstance(seen, str) else _silent(seen)
         return skip(f"the ceiling is undecided: {silent}; and {_unheard(material)}")
     ceiling = min(found, key=lambda c: c.high - c.low)
-    strict = None if isinstance(seen, str) else seen.strict
-    if strict is not None:
-        ends = {name: min(getattr(ceiling, name), strict) for name in ("value", "low", "high")}
-        ceiling = ceiling.model_copy(update={"strict": strict, **ends})
+    wrong = None
+    if not isinstance(seen, str):
+        if ceiling is known and len(seen.units) >= FEWEST:
+            wrong = seen.wrong()
+        ceiling = _capped(ceiling, seen.strict)
     suspects = _suspects(material)
-    flags = [_noise(material, ceiling, suspects), _below_target(material, ceiling, suspects)]
+    flags = [_noise(material, ceiling, wrong, suspects), _below_target(material, ceiling, suspects)]
     return Found(tuple(flag for flag in flags if flag is not None), ceiling=ceiling)
+
+
+def _capped(ceiling: Ceiling, strict: float | None) -> Ceiling:
+    if strict is None:
+        return ceiling
+    ends = {name: min(getattr(ceiling, name), strict) for name in ("value", "low", "high")}
+    return ceiling.model_copy(update={"strict": strict, **ends})
 
 
 def of_repeats(seen: Repeated) -> Ceiling | None:
@@ -79,65 +84,86 @@ def _unheard(material: Material) -> str:
     found = agreement.heard(material)
     if isinstance(found, str):
         return found
-    return f"good candidates of an earlier run agree on {these(found.decided, 'example')} only"
+    if found.decided < agreement.FEWEST:
+        return f"good candidates of an earlier run agree on {these(found.decided, 'example')} only"
+    high = percent(found.noise()[2])
+    return (
+        f"what good candidates of an earlier run doubt may all be their own mistakes (where they "
+        f"agree, at most {high} of the answers are wrong)"
+    )
 
 
 def _suspects(material: Material) -> list[int]:
-    """Rows with a suspect answer: what candidates doubt, then what the fewest equal inputs have.
-
-    Where most of a group agree, only the others are suspect.
-    """
+    """Rows with a suspect answer: doubted by candidates, outvoted by equal inputs, then all that
+    stand one against one."""
     heard = agreement.heard(material)
     doubted = [] if isinstance(heard, str) else [doubt.row for doubt in heard.doubts]
-    if not closed(material):
-        return doubted
-    same = material.same_answer
-    outvoted, tied = [], []
-    for group in material.twins.equal:
-        times = Counter(same[row] for row in group)
-        most = max(times.values())
-        if len(times) > 1:
-            winners = sum(count == most for count in times.values())
-            fewer = [row for row in group if times[same[row]] < most]
-            outvoted += fewer
-            tied += [row for row in group if row not in fewer] if winners > 1 else []
-    return list(dict.fromkeys([*doubted, *outvoted, *tied]))
+    outvoted: list[int] = []
+    tied: list[int] = []
+    for group in contradictions.equal(material):
+        fewer = contradictions.outvoted(material, group)
+        outvoted += fewer
+        tied += () if fewer else group
+    near = [row for pair in contradictions.nearly(material) for row in pair]
+    return list(dict.fromkeys([*doubted, *outvoted, *tied, *near]))
 
 
-def _noise(material: Material, ceiling: Ceiling, suspects: list[int]) -> Flag | None:
-    """How far the expected answers can be relied on."""
-    share = 1.0 - ceiling.value
+def _noise(
+    material: Material,
+    ceiling: Ceiling,
+    wrong: tuple[float, float, float] | None,
+    suspects: list[int],
+) -> Flag | None:
+    """How far the expected answers can be relied on; `wrong`: (share, low, high) of wrong ones."""
+    if not contradictions.closed(material):
+        return _vary(ceiling)
+    lost = 1.0 - ceiling.value
+    share, low, high = wrong or (lost, 1.0 - ceiling.high, 1.0 - ceiling.low)
     if share < WORTH:
         return None
-    shown = f"{ceiling.value:.3f} [{ceiling.low:.3f}, {ceiling.high:.3f}]"
-    fault = closed(material)
     rule = by_id()["label-noise"]
     assert rule.used is not None
-    hurts = float(rule.used) if fault else None
-    said = (
-        f"About {percent(share)} of what a right answer should score is lost to wrong expected "
-        "answers"
-        if fault
-        else "Answers to one input differ, each in its own words"
-    )
+    hurts = float(rule.used)
+    what = "the expected answers look wrong" if wrong else "a right answer's score looks lost"
     return Flag(
-        id="answer-noise" if fault else "answers-vary",
-        severity="warn" if hurts is not None and share >= hurts else "info",
+        id="answer-noise",
+        severity="warn" if share >= hurts else "info",
         figure=round(share, 4),
         threshold=hurts,
-        source=f"{'; '.join(titles(rule))}; {ceiling.method}" if fault else ceiling.method,
+        source=f"{'; '.join(titles(rule))}; {ceiling.method}",
         text=(
-            f"{said}, going by {ceiling.n:,} {ceiling.unit}: a system that is always right is "
-            f"shown at {shown} at most.{_proven(ceiling)}"
+            f"About {percent(share)} of {what} (between {percent(low)} and {percent(high)}), going "
+            f"by {ceiling.n:,} {ceiling.unit}: a system that is always right is shown at "
+            f"{_shown(ceiling)} at most.{_proven(ceiling)}"
         ),
         advice=(
             "Look at the examples listed, the first ones first, and correct the answer; "
             "`rung audit --fix` writes them as a list."
-            if suspects
-            else "Set the target below the ceiling, or take a metric that forgives other words."
         ),
         examples=material.most_suspicious(suspects),
     )
+
+
+def _vary(ceiling: Ceiling) -> Flag | None:
+    """Texts in words of their own: no fault, and a ceiling all the same."""
+    if 1.0 - ceiling.value < WORTH:
+        return None
+    return Flag(
+        id="answers-vary",
+        severity="info",
+        figure=round(1.0 - ceiling.value, 4),
+        threshold=None,
+        source=ceiling.method,
+        text=(
+            f"Going by {ceiling.n:,} {ceiling.unit}, texts to one input differ so much that a good "
+            f"one is shown at {_shown(ceiling)} at most.{_proven(ceiling)}"
+        ),
+        advice="Keep the target below it, or take a metric that forgives other words.",
+    )
+
+
+def _shown(ceiling: Ceiling) -> str:
+    return f"{ceiling.value:.3f} [{ceiling.low:.3f}, {ceiling.high:.3f}]"
 
 
 def _proven(ceiling: Ceiling) -> str:
@@ -161,9 +187,8 @@ def _below_target(material: Material, ceiling: Ceiling, suspects: list[int]) -> 
         threshold=target.score,
         source=ceiling.method,
         text=(
-            f"A system that is always right is shown at about {ceiling.value:.3f} "
-            f"[{ceiling.low:.3f}, {ceiling.high:.3f}] on these expected answers, and the target is "
-            f"{target.score:g}.{_proven(ceiling)}"
+            f"A system that is always right is shown at {_shown(ceiling)} at most on these "
+            f"expected answers, and the target is {target.score:g}.{_proven(ceiling)}"
         ),
         advice="Correct the answers of the test examples first, or lower the target.",
         examples=material.most_suspicious(
