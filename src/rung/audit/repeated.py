@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from itertools import permutations
 from statistics import fmean
 from typing import NamedTuple
 
@@ -95,6 +97,23 @@ def repeated(material: Material) -> Repeated | str:
     return Repeated(
         metric, tuple(units), tuple(agreements), tuple(sameness), strict, certain, within
     )
+
+
+def interchangeable(material: Material, rows: Sequence[int]) -> bool:
+    """Whether queries in other words return the same: each is right as the answer to the others.
+
+    False for all but SQL, and where a query fails.
+    """
+    if not isinstance(material.task.output, SqlOutput):
+        return False
+    try:
+        scorer = _scorer(material)
+        if scorer is None:
+            return False
+        marks = _Marks(material, scorer)
+        return all(marks(a, b) == 1.0 for a, b in permutations(rows[: repeats.MOST_MEMBERS], 2))
+    except UserError:
+        return False
 
 
 def _scorer(material: Material) -> ComparingScorer | None:

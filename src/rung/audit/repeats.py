@@ -39,7 +39,9 @@ Marks = Callable[[int, int], float]
 FEWEST = 5
 """Inputs that stand more than once below which nothing is said of the others."""
 MOST_MEMBERS = 40
-"""Equal rows of which each is compared with each."""
+"""Rows of one input that count."""
+MOST_PAIRS = 100
+"""Pairs of one input that are compared."""
 MOST_UNITS = 1_000
 
 
@@ -71,13 +73,12 @@ def units(
         and say_the_same(inputs[n.first], inputs[n.second])
     ]
     found = []
-    for firsts in _joined(members, near):
+    for firsts, links in _joined(members, near):
         own = [pair for first in firsts for pair in combinations(members[first], 2)]
-        inside = set(firsts)
-        across = [pair for a, b in near if a in inside for pair in product(members[a], members[b])]
+        across = [pair for a, b in links for pair in product(members[a], members[b])]
         rows = tuple(row for first in firsts for row in members[first])
         if own or across:
-            found.append(Unit(rows, (*own, *across), equal=not across))
+            found.append(Unit(rows, (*own, *across)[:MOST_PAIRS], equal=not across))
     order = {ident: place for place, ident in enumerate(fixed_order(ids, seed))}
     return sorted(found, key=lambda unit: order[ids[unit.rows[0]]])[:MOST_UNITS]
 
@@ -90,21 +91,22 @@ def _scored(group: Sequence[int], ids: Sequence[str], among: AbstractSet[int]) -
 
 def _joined(
     members: dict[int, tuple[int, ...]], near: Sequence[tuple[int, int]]
-) -> list[list[int]]:
-    """Groups that nearly equal pairs join, by their first members."""
+) -> list[tuple[list[int], list[tuple[int, int]]]]:
+    """Groups, by their first members, that nearly equal pairs join; and those pairs."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    firsts = list(members)
-    place = {first: i for i, first in enumerate(firsts)}
+    place = {first: i for i, first in enumerate(members)}
     ends = np.array([(place[a], place[b]) for a, b in near], dtype=np.int64).reshape(-1, 2)
-    shape = (len(firsts), len(firsts))
+    shape = (len(members), len(members))
     graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=shape)
-    _, component = connected_components(graph, directed=False)
-    joined: dict[int, list[int]] = {}
-    for first, own in zip(firsts, component, strict=True):
-        joined.setdefault(int(own), []).append(first)
-    return list(joined.values())
+    count, component = connected_components(graph, directed=False)
+    joined: list[tuple[list[int], list[tuple[int, int]]]] = [([], []) for _ in range(count)]
+    for first, own in zip(members, component, strict=True):
+        joined[own][0].append(first)
+    for pair in near:
+        joined[component[place[pair[0]]]][1].append(pair)
+    return joined
 
 
 def agreement(unit: Unit, marks: Marks) -> float:

@@ -8,6 +8,7 @@ from statistics import median
 from rung.audit.base import NOTHING, Found, percent, these
 from rung.audit.material import Material
 from rung.audit.pairs import say_the_same
+from rung.audit.repeated import interchangeable
 from rung.records import Flag
 from rung.task.types import TextOutput
 
@@ -60,7 +61,9 @@ def equal(material: Material) -> list[tuple[int, ...]]:
     found = [
         group
         for group in material.twins.equal
-        if len({same[i] for i in group}) > 1 and len({material.ids[i] for i in group}) > 1
+        if len({same[i] for i in group}) > 1
+        and len({material.ids[i] for i in group}) > 1
+        and not interchangeable(material, group)
     ]
     return sorted(found, key=lambda g: (most_common(material, g) / len(g), g))
 
@@ -75,6 +78,7 @@ def nearly(material: Material) -> list[tuple[int, int]]:
         for near in material.twins.near
         if same[near.first] != same[near.second]
         and say_the_same(inputs[near.first], inputs[near.second])
+        and not interchangeable(material, (near.first, near.second))
     ]
 
 
