@@ -163,7 +163,7 @@ def inject(
 
 
 def spoiled(answer: JsonValue, given: list[Example], draw: random.Random) -> JsonValue:
-    """Text: the answer of another row. JSON: a field gone, misnamed, or with the value of another."""
+    """Text: the answer of another row. JSON: a field gone, misnamed or of another value."""
     if isinstance(answer, str):
         return draw.choice([e.expected for e in given if e.expected != answer])
     inner = answer.get("slots", answer)

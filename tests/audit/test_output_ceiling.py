@@ -61,7 +61,7 @@ def test_without_repeats_and_witnesses_it_is_undecided_and_never_1() -> None:
     assert "undecided" in seen.skipped and "no input stands more than once" in seen.skipped
     assert audit(Material(task_of(rows(copies=0)))).ceiling is None
     few = found(task_of(rows(copies=4)))[1]
-    assert few.ceiling is None and "only 4 inputs" in few.skipped
+    assert few.ceiling is None and "only 4 scored inputs stand" in few.skipped
 
 
 def test_wrong_copies_cap_the_score_and_are_listed() -> None:
@@ -258,5 +258,5 @@ def test_the_table_says_it_in_words(capsys: pytest.CaptureFixture[str]) -> None:
 
     Console(width=300).print(audit_text(audit(Material(task_of(rows(wrong=4))))))
     out = capsys.readouterr().out
-    assert "20 inputs that stand more than once (20 equal, 0 nearly) judged" in out
+    assert "going by 20 inputs that stand more than once, 20 equal and 0 nearly." in out
     assert "No system at all exceeds 0.960 on the test examples." in out

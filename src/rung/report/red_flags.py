@@ -44,7 +44,7 @@ def audit_text(audit: Audit) -> RenderableType:
 def _ceiling(top: Ceiling) -> str:
     said = (
         f"Ceiling: this data can show at most {top.value:.3f} [{top.low:.3f}, {top.high:.3f}] of a "
-        f"system that is always right ({top.n:,} {top.unit} judged)."
+        f"system that is always right, going by {top.n:,} {top.unit}."
     )
     if top.strict is None:
         return said

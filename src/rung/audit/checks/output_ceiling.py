@@ -56,7 +56,8 @@ def of_repeats(seen: Repeated) -> Ceiling | None:
     if not seen.units or not (enough or seen.strict is not None):
         return None
     equal = sum(unit.equal for unit in seen.units)
-    unit = f"inputs that stand more than once ({equal:,} equal, {len(seen.units) - equal:,} nearly)"
+    nearly = len(seen.units) - equal
+    unit = f"inputs that stand more than once, {equal:,} equal and {nearly:,} nearly"
     value, low, high = seen.estimate()
     if not enough and seen.strict is not None:  # of the other inputs nothing is known
         return Ceiling(
@@ -77,7 +78,8 @@ def _silent(seen: Repeated) -> str:
     n = len(seen.units)
     if not n:
         return "no input stands more than once among the examples that are scored"
-    return f"only {these(n, 'input')} of those scored stand more than once, at least {FEWEST} must"
+    stand = these(n, "scored input stands", "scored inputs stand")
+    return f"only {stand} more than once, at least {FEWEST} must"
 
 
 def _unheard(material: Material) -> str:
