@@ -26,7 +26,6 @@ from typing import Any
 
 from diagnosis_parts import (
     CUT_TOKENS,
-    GARBLED,
     Break,
     as_it_is,
     by_reading,
@@ -39,6 +38,7 @@ from diagnosis_parts import (
     shuffled_index,
     without_shots,
 )
+from diagnosis_reader import GARBLED, obedient
 from rung.candidate import Candidate
 from rung.climbing.explaining import doubts_of
 from rung.climbing.tools import ClimbOptions, Tools
@@ -110,6 +110,20 @@ async def ground(name: str, wanted: Any, store: RunStore) -> Ground:
     return Ground(everything, bench, tools, solved, failed, by)
 
 
+async def told_reader(place: Ground, store: RunStore) -> Ground:
+    """The same ground, read by a model that does as it is told."""
+    subject = await obedient(place.bench.subject, place.task, place.bench.workshop)
+    bench = Bench(place.task, subject, place.bench.runner, place.bench.workshop, place.bench.cut)
+    bench.techniques = place.bench.techniques
+    done = [
+        (e, await bench.runner.probe(subject, e, f"obedient|{subject.candidate.key}"))
+        for e in place.task.dev
+    ]
+    solved = [e for e, a in done if (a.score or 0) >= bench.cut]
+    failed = [(e, a) for e, a in done if (a.score or 0) < bench.cut]
+    return Ground(place.task, bench, place.tools, solved, failed, place.attempts)
+
+
 async def plant(
     place: Ground, kind: Break, examples: Sequence[Example], store: RunStore
 ) -> Planted:
@@ -161,9 +175,6 @@ KINDS: dict[str, frozenset[str]] = {
 }
 
 
-GARBLED_KIND = "instruction replaced by another job"
-
-
 def reading_breaks(gold: Sequence[str]) -> list[Break]:
     """Breaks of policy-answers: RAG with one passage."""
     solvers = [
@@ -172,9 +183,8 @@ def reading_breaks(gold: Sequence[str]) -> list[Break]:
         drowned,
         prompted(max_output_tokens=CUT_TOKENS, repairs=0),
         as_it_is,
-        prompted(instruction=GARBLED),
     ]
-    names = list(KINDS)[:6]
+    names = list(KINDS)[:5]
     breaks = [
         Break(name, KINDS[name], solver)  # type: ignore[arg-type]
         for name, solver in zip(names, solvers, strict=True)
@@ -183,6 +193,8 @@ def reading_breaks(gold: Sequence[str]) -> list[Break]:
     return breaks
 
 
+GARBLED_KIND = "instruction replaced by another job"
+OTHER_JOB = Break(GARBLED_KIND, KINDS[GARBLED_KIND], prompted(instruction=GARBLED))  # type: ignore[arg-type]
 LABEL_BREAKS = [
     Break("flipped label", frozenset({"label_suspect"}), as_it_is, flipped_label),
     Break("shots taken away", frozenset({"wrong_behaviour"}), without_shots),
@@ -198,15 +210,11 @@ def chunks(examples: list[Example], parts: int, each: int) -> list[list[Example]
 
 
 def mixtures(planted: Sequence[Planted]) -> dict[str, Any]:
-    """Draw mixtures of three kinds: how often each share lies within its interval.
-
-    Without the kind that this model hardly reacts to: why those few fail is not known.
-    """
+    """Draw mixtures of three kinds: how often each share lies within its interval."""
     rng = random.Random(SEED)
-    usable = [p for p in planted if p.kind != GARBLED_KIND]
     held = total = whole = 0
     for _ in range(MIXTURES):
-        kinds = rng.sample(usable, 3)
+        kinds = rng.sample(list(planted), 3)
         cuts = sorted(rng.random() for _ in range(2))
         weights = [cuts[0], cuts[1] - cuts[0], 1 - cuts[1]]
         drawn = rng.choices(kinds, weights, k=MIXED)
@@ -246,15 +254,16 @@ async def measure(each: int) -> dict[str, Any]:
 
     reads = await ground("policy-answers", rag, store)
     routes = await ground("ticket-routing", near, store)
+    obeys = await told_reader(reads, store)
     planted = []
-    samples = chunks(reads.solved, 6, each)
-    # Few are broken by company, and fewer by another instruction: this model hardly reads it.
-    samples[2] = chunks(reads.solved, 1, 2 * each)[0]
-    samples[5] = chunks(reads.solved, 1, 5 * each)[0]
+    samples = chunks(reads.solved, 5, each)
+    samples[2] = chunks(reads.solved, 1, 2 * each)[0]  # few are broken by company
     gold = {i for e in samples[0] for i in e.context_ids}
     for kind, examples in zip(reading_breaks(sorted(gold)), samples, strict=True):
         planted.append(await plant(reads, kind, examples, store))
         _say(planted[-1])
+    planted.append(await plant(obeys, OTHER_JOB, chunks(obeys.solved, 1, 2 * each)[0], store))
+    _say(planted[-1])
     for kind, examples in zip(LABEL_BREAKS, chunks(routes.solved, 2, 2 * each), strict=True):
         planted.append(await plant(routes, kind, examples, store))
         _say(planted[-1])
@@ -320,8 +329,7 @@ def table(result: dict[str, Any]) -> str:
     mixed = result["mixtures"]
     lines += [
         "",
-        f"Mixtures of three causes, the instruction left out ({mixed['runs']} of "
-        f"{mixed['failures']} failures): a share lies "
+        f"Mixtures of three causes ({mixed['runs']} of {mixed['failures']} failures): a share lies "
         f"within its 95 % interval in {mixed['share_held']:.1%} of cases, all three at once in "
         f"{mixed['all']:.1%}.",
         "",

@@ -18,7 +18,6 @@ from rung.task.types import Example, LabelsOutput, Task
 
 DISTRACTORS = 7
 CUT_TOKENS = 3
-GARBLED = "Say in which language the text is written."
 
 
 @dataclass(frozen=True)
