@@ -196,10 +196,10 @@ def test_what_a_provider_would_cut_is_said(
     climbed: Climbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = climbed()
-    assert not any("cuts off" in note for note in export(folder, "openai").notes)
+    assert not any("cut off" in note for note in export(folder, "openai").notes)
     short = OPENAI_LIMITS.model_copy(update={"most_tokens": 15})
     monkeypatch.setitem(CHAT, "openai", CHAT["openai"]._replace(limits=short))
-    (said,) = [n for n in export(folder, "openai").notes if "cuts off" in n]
+    (said,) = [n for n in export(folder, "openai").notes if "cut off" in n]
     n = len(rung.load_task(folder).train)
     assert said.startswith(f"{n} training conversations have more than 15 tokens, the longest")
 

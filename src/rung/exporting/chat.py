@@ -93,7 +93,7 @@ async def export_chat(source: Source, name: str) -> Files:
 
 
 def _cut(model: ChatModel, train: Sequence[TuningExample], limits: Limits) -> str:
-    """What a provider would cut without a word, by the count of the model that is asked here."""
+    """What is too long for a provider, by the count of the model that is asked here."""
     most = limits.most_tokens
     if most is None:
         return ""
@@ -104,5 +104,5 @@ def _cut(model: ChatModel, train: Sequence[TuningExample], limits: Limits) -> st
         return ""
     return (
         f"{len(counts):,} training conversations have more than {most:,} tokens, the longest about "
-        f"{max(counts):,}: {limits.provider} cuts off the end, which is the answer"
+        f"{max(counts):,}: {limits.provider} may cut off the end, which is the answer"
     )

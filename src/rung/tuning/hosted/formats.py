@@ -23,7 +23,7 @@ class Limits(Frozen):
     most_rows: int | None = None
     most_bytes: int | None = None
     most_tokens: int | None = None
-    """Of one conversation. What lies beyond is cut off without a word: its end, the answer."""
+    """Of one conversation. OpenAI and Fireworks cut off what lies beyond: its end, the answer."""
     most_passes: int | None = None
     """Rows times epochs."""
     source: str
