@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.audit.personal import find, iban, luhn, redacted, redacted_value
+from rung.audit.personal import find, redacted, redacted_value
 
 HOLDS = [
     ("write to jo.doe+x@mail.firm.example today", "[email]"),
     ("card 4111 1111 1111 1111 exp 12/27", "[card]"),
-    ("IBAN DE89 3704 0044 0532 0130 00 please", "[account]"),
+    ("IBAN DE89 3704 0044 0532 0130 00 please", "[iban]"),
     ("call +49 (0)30 1234 5678", "[phone]"),
     ("call (555) 123-4567", "[phone]"),
     ("ssn 123-45-6789", "[ssn]"),
-    ("AKIAIOSFODNN7EXAMPLE", "[key]"),
-    ("ghp_" + "a1B2" * 9, "[key]"),
-    ("password: hunter2!x", "[password]"),
-    ("-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----", "[private key]"),
+    ("AKIAIOSFODNN7EXAMPLE", "[secret]"),
+    ("ghp_" + "a1B2" * 9, "[secret]"),
+    ("password: hunter2!x", "[secret]"),
+    ("-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----", "[secret]"),
 ]
 HOLDS_NONE = [
     "order 4111 1111 1111 1112 is late",  # fails Luhn
@@ -47,19 +47,6 @@ def test_what_only_looks_like_it_stays(text: str) -> None:
 @given(st.text())
 def test_redacting_twice_changes_nothing_more(text: str) -> None:
     assert redacted(redacted(text)) == redacted(text)
-
-
-@given(st.integers(10**14, 10**15 - 1))
-def test_one_check_digit_in_ten_is_right(body: int) -> None:
-    assert sum(luhn(f"{body}{digit}") for digit in range(10)) == 1
-
-
-@given(st.integers(0, 10**18 - 1), st.integers(1, 96))
-def test_an_account_with_another_check_number_is_none(body: int, off: int) -> None:
-    check = 98 - int(f"{body:018}131400") % 97
-    assert iban(f"DE{check:02}{body:018}")
-    other = (check - 2 + off) % 97 + 2
-    assert not iban(f"DE{other:02}{body:018}")
 
 
 def test_values_inside_json_are_redacted_and_keys_stay() -> None:

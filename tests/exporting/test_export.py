@@ -17,8 +17,9 @@ import rung
 from rung.cli.app import app
 from rung.errors import UserError
 from rung.exporting import FORMATS, export
+from rung.exporting.chat import CHAT, vertex_dev_rows
 from rung.exporting.source import Source
-from rung.tuning.hosted.formats import FIREWORKS_LIMITS, Limits, to_jsonl
+from rung.tuning.hosted.formats import FIREWORKS_LIMITS, OPENAI_LIMITS, Limits, to_jsonl
 
 from .conftest import MODEL, put, read, write_task
 
@@ -189,6 +190,46 @@ def test_limits_are_named(climbed: Climbed) -> None:
         to_jsonl([row] * 3, small)
     with pytest.raises(UserError, match="MB: X takes at most 0 MB"):
         to_jsonl([row] * 2, small)
+
+
+def test_what_a_provider_would_cut_is_said(
+    climbed: Climbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = climbed()
+    assert not any("cut off" in note for note in export(folder, "openai").notes)
+    short = OPENAI_LIMITS.model_copy(update={"most_tokens": 15})
+    monkeypatch.setitem(CHAT, "openai", CHAT["openai"]._replace(limits=short))
+    (said,) = [n for n in export(folder, "openai").notes if "cut off" in n]
+    n = len(rung.load_task(folder).train)
+    assert said.startswith(f"{n} training conversations have more than 15 tokens, the longest")
+
+
+@pytest.mark.parametrize(
+    ("train", "dev", "kept"),
+    [
+        (10, 1000, 1000),
+        (10, 1001, 1000),
+        (10_000, 2500, 2500),
+        (10_000, 3500, 3000),
+        (10**6, 9999, 5000),
+    ],
+)
+def test_vertex_takes_so_many_dev_rows(train: int, dev: int, kept: int) -> None:
+    assert vertex_dev_rows(train, dev) == kept
+
+
+def test_dev_rows_beyond_the_limit_are_left_out_evenly(
+    climbed: Climbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = climbed()
+    monkeypatch.setitem(CHAT, "vertex", CHAT["vertex"]._replace(dev_rows=lambda train, dev: 3))
+    done = export(folder, "vertex")
+    dev = rung.load_task(folder).dev
+    assert f"3 of {len(dev)} dev examples, evenly chosen: vertex takes no more" in done.notes
+    said = [
+        row["contents"][-1]["parts"][0]["text"] for row in read(folder / "export/vertex/dev.jsonl")
+    ]
+    assert said == [dev[i * len(dev) // 3].expected for i in range(3)]
 
 
 def test_a_file_that_was_changed_is_not_overwritten(climbed: Climbed) -> None:

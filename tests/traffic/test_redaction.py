@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import string
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rung.errors import UserError
-from rung.traffic.redaction import Redactor, card, iban, luhn, storable
+from rung.traffic.redaction import Redactor, storable
 
 FOUND = {
     "write to Ann.O'Neil+tag@mail.example.co.uk please": "write to [email-1] please",
@@ -88,52 +85,3 @@ def test_any_text_can_be_redacted_and_stays_as_it_is_then(text: str) -> None:
     once = Redactor().redact(text)[0]
     assert Redactor().redact(once)[0] == once
     storable(once).encode()
-
-
-@given(st.text(string.digits, min_size=12, max_size=18))
-def test_every_card_number_is_found_and_its_neighbour_is_not(body: str) -> None:
-    valid = [f"{body}{n}" for n in range(10) if luhn(f"{body}{n}")]
-    assert len(valid) == (1 if any(c != "0" for c in body) else 0)
-    for number in valid:
-        found = Redactor().redact(f"card {number} ok")[0] == "card [card-1] ok"
-        assert found == card(number) == (number[0] in "23456")
-
-
-@given(st.text(string.ascii_uppercase + string.digits, min_size=18, max_size=18))
-def test_every_account_number_is_found_however_it_is_grouped(body: str) -> None:
-    for check in range(2, 99):
-        number = f"DE{check:02}{body}"
-        if iban(number):
-            grouped = " ".join(number[i : i + 4] for i in range(0, len(number), 4))
-            assert Redactor().redact(f"to {number}.")[0].startswith("to [")
-            assert body[-3:] not in Redactor().redact(f"to {grouped} now")[0].replace("[iban", "")
-
-
-SIZE = 20_000
-HOSTILE = {
-    "one word": "x" * SIZE,
-    "digits": "4" * SIZE,
-    "digits apart": "4 " * (SIZE // 2),
-    "groups": "4111 " * (SIZE // 5),
-    "groups of letters": "DE12 " * (SIZE // 5),
-    "at signs": "a@" * (SIZE // 2),
-    "dots": "a@" + "a." * (SIZE // 2),
-    "addresses": "1." * (SIZE // 2),
-    "colons": "a:" * (SIZE // 2),
-    "keys": "sk-" * (SIZE // 3),
-    "tokens": "eyJ" * (SIZE // 3),
-    "key blocks": "-----BEGIN PRIVATE KEY-----" * (SIZE // 27),
-    "passwords": "password: " * (SIZE // 10),
-    "spaces": "password" + " " * SIZE,
-    "places": "://a:" * (SIZE // 5),
-    "telephones": "+4 " * (SIZE // 3),
-    "telephone": "01" + "1 " * (SIZE // 2),
-    "brackets": "(555) " * (SIZE // 6),
-}
-
-
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_no_text_keeps_it_busy(text: str) -> None:
-    started = time.process_time()
-    Redactor().redact(text)
-    assert time.process_time() - started < 0.3

@@ -21,6 +21,8 @@ STEPS = {
     "fireworks": ("CREATING", "RUNNING", "WRITING_RESULTS", "COMPLETED"),
     "openai": ("validating_files", "queued", "running", "succeeded"),
 }
+ENDED = {"together": "cancelled", "fireworks": "CANCELLED"}
+"""Where a cancelled job arrives, a look or more after it was asked to end."""
 TOKENS, NANODOLLARS = 4321, 1_234_000_000
 
 
@@ -97,6 +99,10 @@ class Fake:
         self.fail_with: str | None = None
         self.refuse: dict[str, int] = {}
         """Statuses by call, for every call of that name."""
+        self.failed_as = "error"
+        """Together's word for a failed job: `error`, or `user_error`."""
+        self.slow_to_end = 0
+        """For how many looks a cancelled job goes on."""
 
     def transport(self) -> httpx2.ASGITransport:
         return httpx2.ASGITransport(app=self.app)
@@ -135,7 +141,12 @@ class Fake:
         job = self.jobs.get(ident)
         if job is None or job["provider"] != provider:
             raise HTTPException(404, "no such job")
-        if job["step"] != "end":
+        if job["step"] == "ending":
+            if self.slow_to_end:
+                self.slow_to_end -= 1
+            else:
+                job["state"], job["step"] = ENDED[provider], "end"
+        elif job["step"] != "end":
             if self.fail_with and job["step"] == 1:
                 job["state"], job["step"] = "failed", "end"
             else:
@@ -148,7 +159,7 @@ class Fake:
             done = state == "completed"
             return {
                 "id": job["id"],
-                "status": {"failed": "error"}.get(state, state),
+                "status": {"failed": self.failed_as}.get(state, state),
                 "user_id": "u",
                 "created_at": "2026-11-21T00:00:00Z",
                 "updated_at": "2026-11-21T00:00:00Z",
@@ -211,10 +222,14 @@ class Fake:
 
         @app.post("/v1/fine-tunes/{ident}/cancel")
         async def cancel(ident: str) -> dict[str, Any]:
-            self.jobs[ident] |= {"state": "cancelled", "step": "end"}
-            return view(self.jobs[ident], "cancelled")
+            """`together.lib.cli.api.fine_tuning.cancel`: what ends or has ended is refused."""
+            ended = ("cancel_requested", "cancelled", "error", "user_error", "completed")
+            if self.jobs[ident].get("state") in ended:
+                raise HTTPException(400, f"the job is {self.jobs[ident]['state']}")
+            self.jobs[ident] |= {"state": "cancel_requested", "step": "ending"}
+            return view(self.jobs[ident], "cancel_requested")
 
-    def _fireworks(self, app: FastAPI) -> None:
+    def _fireworks(self, app: FastAPI) -> None:  # noqa: C901 (one route after the other)
         root = "/v1/accounts/acme"
 
         def view(job: dict[str, Any], state: str) -> dict[str, Any]:
@@ -258,7 +273,9 @@ class Fake:
 
         @app.post(root + "/supervisedFineTuningJobs/{ident}:cancel")
         async def cancel(ident: str) -> dict[str, Any]:
-            self.jobs[ident] |= {"state": "CANCELLED", "step": "end"}
+            if self.jobs[ident].get("state") in ("CANCELLING", "CANCELLED", "COMPLETED", "FAILED"):
+                raise HTTPException(400, "FAILED_PRECONDITION")
+            self.jobs[ident] |= {"state": "CANCELLING", "step": "ending"}
             return {}
 
     async def openai_upload(self, request: Request) -> Response:

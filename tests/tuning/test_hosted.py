@@ -14,102 +14,16 @@ import pytest
 
 from rung.candidate import Weights
 from rung.errors import BudgetExceeded, ProviderError, UserError
-from rung.models.base import Message
-from rung.tuning import TuningExample
-from rung.tuning.hosted import (
-    Hooks,
-    HostedResult,
-    HostedTuner,
-    Order,
-    bought,
-    cancel_job,
-    open_tuner,
-    tune_hosted,
-)
-from rung.tuning.hosted.fireworks import FireworksTuner
+from rung.tuning.hosted import bought, open_tuner
 from rung.tuning.hosted.http import Http
 from rung.tuning.hosted.openai import OpenAITuner
-from rung.tuning.hosted.together import TogetherTuner
 
 from .fake_providers import TOKENS, Fake, rows
-
-NAMES = ("together", "fireworks", "openai")
-PAID = {"together": 1.234, "fireworks": 1.234, "openai": TOKENS * 3 / 1e6}
-
-
-async def no_pause(_: float) -> None:
-    pass
+from .orders import NAMES, PAID, TillDouble, make, order, run
 
 
 class Killed(BaseException):
     """The process is gone."""
-
-
-class TillDouble:
-    """Money as the climb counts it."""
-
-    def __init__(self, limit: str | None = None) -> None:
-        self.limit = None if limit is None else Decimal(limit)
-        self.reserved: list[Decimal | None] = []
-        self.paid: list[Decimal | None] = []
-
-    def price(self, model: str, tokens: int) -> Decimal | None:
-        return Decimal(3) * tokens / 10**6 if model.startswith("openai/") else None
-
-    def reserve(self, usd: Decimal | None) -> None:
-        self.reserved.append(usd)
-        if self.limit is not None and (usd is None or usd > self.limit):
-            raise BudgetExceeded("too dear")
-
-    def settle(self, reserved: Decimal | None, usd: Decimal | None) -> None:
-        self.paid.append(usd)
-
-    def answers(self, tuned: str, base: str) -> None:
-        pass
-
-
-def make(name: str, fake: Fake, wrap: Callable[[Http], Any] = lambda http: None) -> HostedTuner:
-    place = "http://test/v1" if name == "openai" else "http://test"
-    http = Http(place, "RUNG_TEST_KEY", no_pause, fake.transport())
-    wrap(http)
-    if name == "together":
-        return TogetherTuner(http, no_pause)
-    return FireworksTuner(http, "acme", no_pause) if name == "fireworks" else OpenAITuner(http)
-
-
-def order(rows: int = 12, **recipe: Any) -> Order:
-    def lesson(n: int) -> TuningExample:
-        said = ("Give the code.", f"shot {n}", f"S-{n}", f"Grüße, was ist {n}?\nBitte.")
-        roles = ("system", "user", "assistant", "user")
-        turns = [Message(role=r, content=c) for r, c in zip(roles, said, strict=True)]  # type: ignore[arg-type]
-        return TuningExample(messages=tuple(turns), answer=f"code {n}")
-
-    recipe = {"kind": "hosted", "learning_rate": 1e-4, **recipe}
-    lessons = [lesson(n) for n in range(rows)]
-    return Order(
-        model="base-model",
-        weights=Weights.model_validate(recipe),
-        train=tuple(lessons),
-        dev=tuple(lessons[:10]) if rows >= 10 else (),
-        tokens=1000,
-    )
-
-
-def run(
-    tuner: HostedTuner, folder: Path, asked: Order | None = None, till: TillDouble | None = None
-) -> HostedResult:
-    hooks = Hooks(pause=no_pause)
-    return asyncio.run(tune_hosted(tuner, asked or order(), folder, till or TillDouble(), hooks))
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RUNG_TEST_KEY", "secret-key")
-
-
-@pytest.fixture(params=NAMES)
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 def test_it_is_uploaded_ordered_awaited_and_priced(name: str, tmp_path: Path) -> None:
@@ -244,18 +158,11 @@ def test_a_failed_job_is_said_and_not_ordered_again(name: str, tmp_path: Path) -
     assert len(fake.jobs) == 1
 
 
-def test_a_stop_leaves_the_job_and_a_cancel_ends_it(name: str, tmp_path: Path) -> None:
+def test_a_job_that_fails_by_the_user_s_fault_has_failed(tmp_path: Path) -> None:
     fake = Fake()
-    stopped = Hooks(stop=lambda: True, pause=no_pause)
-    with pytest.raises(ProviderError, match="it goes on there"):
-        asyncio.run(tune_hosted(make(name, fake), order(), tmp_path, TillDouble(), stopped))
-    file = asyncio.run(cancel_job(make(name, fake), tmp_path, order().tag))
-    assert file.stage == "cancelled"
-    with pytest.raises(UserError, match="cancelled"):
-        run(make(name, fake), tmp_path)
-    assert len(fake.jobs) == 1
-    with pytest.raises(UserError, match="is cancelled already"):
-        asyncio.run(cancel_job(make(name, fake), tmp_path, order().tag))
+    fake.fail_with, fake.failed_as = "row 3 is empty", "user_error"
+    with pytest.raises(UserError, match="failed: row 3 is empty"):
+        run(make("together", fake), tmp_path)
 
 
 @pytest.mark.parametrize(("status", "said"), [(401, "does not accept the key"), (400, "refused")])
@@ -275,6 +182,32 @@ def test_too_few_examples_are_refused_before_anything_is_sent(tmp_path: Path) ->
     with pytest.raises(UserError, match="9 training conversations: OpenAI takes at least 10"):
         run(make("openai", fake), tmp_path, order(9))
     assert not fake.calls
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "said"),
+    [
+        ("openai", {"longest": 65_537}, "about 65,537 tokens: OpenAI cuts off what is beyond"),
+        ("fireworks", {"longest": 32_769}, "Fireworks cuts off what is beyond 32,768"),
+        (
+            "fireworks",
+            {"weights": Weights(kind="hosted", epochs=250_001)},
+            "12 training conversations in 250001 epochs: Fireworks takes at most 3,000,000 rows",
+        ),
+    ],
+)
+def test_what_would_be_cut_is_refused_before_anything_is_sent(
+    name: str, changes: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    fake = Fake()
+    with pytest.raises(UserError, match=said):
+        run(make(name, fake), tmp_path, order().model_copy(update=changes))
+    assert not fake.calls
+
+
+def test_what_just_fits_is_ordered(name: str, tmp_path: Path) -> None:
+    longest = OpenAITuner.limits.most_tokens if name == "openai" else 32_768
+    assert run(make(name, Fake()), tmp_path, order().model_copy(update={"longest": longest}))
 
 
 def test_the_official_client_finds_the_same_job(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from rung.decide.results import CandidateResult
 from rung.evidence import interval
 from rung.records import Attempt
 from rung.report.terminal import ladder_table
-from rung.report.words import STATES, describe, score_text, usd
+from rung.report.words import PHASES, STATES, describe, score_text, usd
 
 REFRESH_PER_S = 4
 
@@ -84,8 +84,7 @@ class LiveLadder(Observer):
     def phase(self, key: str, name: str, total: int) -> None:
         """Start a new bar."""
         self._scores = []
-        words = {"fit": "prepare", "dev": "pilot on dev", "test": "certify on test"}
-        what = f"{words.get(name, name)} · {describe(self.rows[key])}"
+        what = f"{PHASES.get(name, name)} · {describe(self.rows[key])}"
         if self._bar is not None:
             self._progress.remove_task(self._bar)
         self._bar = self._progress.add_task(what, total=total or None, score="")

@@ -15,7 +15,8 @@ from rung.solver.solver import SolverSpec
 from rung.task.types import LabelsOutput, SchemaOutput
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
-"""What vLLM's --max-lora-rank takes (vllm.config.lora, 0.10 and later)."""
+"""What vLLM's --max-lora-rank takes (`MaxLoRARanks` of vllm.config.lora, 0.14 and 0.26), but for 1,
+which 8 covers and earlier releases may not know."""
 KEPT = ("adapter_model.safetensors", "adapter_config.json")
 SERVE = "serve.sh"
 

@@ -18,7 +18,6 @@ from rung.candidate import Weights
 from rung.errors import UserError
 from rung.exporting.files import Files
 from rung.exporting.source import Source
-from rung.models.base import Message
 from rung.task.types import JsonValue
 from rung.tuning.hosted.base import chat_turns
 from rung.tuning.lessons import TuningExample
@@ -53,10 +52,7 @@ async def export_trainer(source: Source, name: str) -> Files:
     solver = await source.taught()
     train, dev = await source.lessons(solver)
     model = source.chat(solver.candidate.model)
-    longest = max(
-        model.count_tokens((*e.messages, Message(role="assistant", content=e.answer)))
-        for e in (*train, *dev)
-    )
+    longest = max(model.count_tokens(e.turns) for e in (*train, *dev))
     tokens = -(-(longest + SPARE_TOKENS) // ROUND_TO) * ROUND_TO
     lesson = Lesson(
         base_model(source, solver.candidate.model),

@@ -79,19 +79,7 @@ class Endpoint(NamedTuple):
 
     def key(self) -> str:
         """The key, from the environment. Raises `ProviderError` where it is missing or broken."""
-        key = os.environ.get(self.key_env, "").strip()
-        if not key and not self.key_needed:
-            return NO_KEY
-        if not key:
-            raise ProviderError(
-                f"{self.place} needs a key: set {self.key_env} in the environment", outage=True
-            )
-        if not (key.isascii() and key.isprintable()):
-            raise ProviderError(
-                f"the key in {self.key_env} holds characters that no key has: copy it again",
-                outage=True,
-            )
-        return key
+        return read_key(self.key_env, self.place, needed=self.key_needed) or NO_KEY
 
     def context_window(self) -> int:
         """Tokens, as genai-prices knows the model, else a careful guess."""
@@ -107,6 +95,21 @@ class Endpoint(NamedTuple):
             except LookupError:
                 pass
         return known or UNKNOWN_WINDOW[self.vendor.prices_id is not None]
+
+
+def read_key(env: str, place: str, *, needed: bool = True) -> str:
+    """The key in the environment, empty where there is none and none is needed.
+
+    Raises `ProviderError` where it is missing, or holds what a header cannot carry.
+    """
+    key = os.environ.get(env, "").strip()
+    if not key and needed:
+        raise ProviderError(f"{place} needs a key: set {env} in the environment", outage=True)
+    if not (key.isascii() and key.isprintable()):
+        raise ProviderError(
+            f"the key in {env} holds characters that no key has: copy it again", outage=True
+        )
+    return key
 
 
 def read_endpoint(

@@ -26,9 +26,11 @@ _TOO_LONG = re.compile(
     r"context.?(length|window|size)|too (long|large|many)|maximum", re.IGNORECASE
 )
 
-_OUTAGES = {
+ACCOUNT_PROBLEMS = {
     401: "does not accept the key",
     402: "wants the account to be paid up",
+}
+_OUTAGES = ACCOUNT_PROBLEMS | {
     403: "does not allow this key to use the model",
     404: "knows no such model or address",
 }
@@ -53,7 +55,7 @@ def translated(
 
 def refused_parameter(error: openai.APIStatusError, sent: Sequence[str]) -> str | None:
     """Which of the optional parameters the server will not have, if that is its complaint."""
-    said = _said(error)
+    said = words(error.body)
     top = str(error.param or "").split(".")[0]
     named = [name for name in sent if name == top or re.search(rf"\b{name}\b", said)]
     if "response_format" in sent and ("response_format" in named or "json_schema" in said):
@@ -87,7 +89,7 @@ def _refused(
     error: openai.APIStatusError, endpoint: Endpoint, key: str, attempts: int
 ) -> ProviderError:
     status, place = error.status_code, endpoint.place
-    wait = _retry_after_s(error)
+    wait = seconds_to_wait(error.response.headers.get("retry-after"))
     if status in _OUTAGES or error.code == "insufficient_quota":
         what = _OUTAGES.get(status, "says that the quota is used up")
         look = {401: f"the key in {endpoint.key_env}", 404: "the model's name and the address"}
@@ -105,31 +107,34 @@ def _refused(
             status=status,
             retry_after_s=wait,
         )
-    said = _said(error) if key == NO_KEY else _said(error).replace(key, "***")
+    said = words(error.body) if key == NO_KEY else words(error.body).replace(key, "***")
     return ProviderError(
         f"{place} refused the request ({status}): {said[:MOST_SAID]}", status=status
     )
 
 
-def _said(error: openai.APIStatusError) -> str:
-    """The server's words on one line: OpenAI's `message`, FastAPI's `detail`, else its body."""
-    body: object = error.body
-    if isinstance(body, dict):
-        body = body.get("message") or body.get("detail") or body
+def words(body: object) -> str:
+    """A server's words on one line: OpenAI's `message`, FastAPI's `detail`, else its body."""
+    while isinstance(body, dict):
+        inner = body.get("message") or body.get("detail") or body.get("error")
+        if not inner:
+            break
+        body = inner
     return " ".join(str(body or "no reason given").split())
 
 
-def _retry_after_s(error: openai.APIStatusError) -> float | None:
-    """Seconds to wait by `Retry-After`, given as a number or a date (RFC 9110, 10.2.3)."""
-    value = error.response.headers.get("retry-after")
-    if value is None:
+def seconds_to_wait(retry_after: str | None) -> float | None:
+    """Seconds by `Retry-After`, given as a number or a date (RFC 9110, 10.2.3)."""
+    if retry_after is None:
         return None
     try:
-        return max(0.0, float(value))
+        return max(0.0, float(retry_after))
     except ValueError:
         pass
     try:
-        date = parsedate_to_datetime(value)
+        date = parsedate_to_datetime(retry_after)
     except ValueError:
         return None
+    # "-0000" says that the zone is not known, which is UTC all the same.
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
     return max(0.0, (date - datetime.now(UTC)).total_seconds())

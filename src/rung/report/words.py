@@ -29,6 +29,13 @@ STATES = {
     "skipped": "skipped",
     "probe": "probe",
 }
+PHASES = {
+    "fit": "preparing",
+    "dev": "pilot on dev",
+    "test": "certifying on test",
+    "latency": "timing, one request at a time",
+}
+"""What a climb is busy with, by the name that it tells its observers."""
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rung.candidate import NO_LLM, Candidate
 from rung.errors import UserError
 from rung.knowledge.retriever import Retriever
-from rung.models.base import Adapter, ChatModel, Message, Vectors
+from rung.models.base import Adapter, ChatModel, Vectors
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import fit_label_model
 from rung.records import Passage
@@ -247,15 +247,14 @@ async def _have_tuned(untuned: Solver, task: Task, workshop: Workshop) -> str:
     if workshop.till is None:
         raise UserError(f"{candidate.key} buys tuning from {provider}, but nobody pays for it here")
     train, dev = await _both(untuned, task)
-    tokens = sum(
-        chat.count_tokens((*e.messages, Message(role="assistant", content=e.answer))) for e in train
-    )
+    lengths = [chat.count_tokens(e.turns) for e in train]
     order = Order(
         model=candidate.model.partition("/")[2],
         weights=candidate.weights,
         train=tuple(train),
         dev=tuple(dev),
-        tokens=tokens * candidate.weights.epochs,
+        tokens=sum(lengths) * candidate.weights.epochs,
+        longest=max(lengths, default=0),
     )
 
     def progress(stage: str, share: float) -> None:

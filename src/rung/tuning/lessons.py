@@ -11,3 +11,8 @@ class TuningExample(Frozen):
 
     messages: tuple[Message, ...]
     answer: str
+
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        """The conversation with its answer."""
+        return (*self.messages, Message(role="assistant", content=self.answer))

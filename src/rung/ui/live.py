@@ -18,7 +18,7 @@ from rung.report.rows import Row, ladder_rows
 from rung.report.sections import strip_ticks
 from rung.report.spending import costs_of
 from rung.report.verdict_view import BADGES
-from rung.report.words import number, usd
+from rung.report.words import PHASES, number, usd
 from rung.ui.pages import templates
 from rung.ui.projects import Project, stamp
 from rung.ui.site import Site
@@ -26,12 +26,6 @@ from rung.ui.site import Site
 LOOK_S = 0.4
 """How often the file of a climb is looked at: two calls of the system."""
 PING_S = 15.0
-PHASES = {
-    "fit": "Preparing",
-    "dev": "Pilot on dev",
-    "test": "Certifying on test",
-    "latency": "Timing, one request at a time",
-}
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ def view(site: Site, project: Project) -> LiveView:
         badge=badge,
         status=status,
         says=says,
-        doing=f"{PHASES.get(doing.phase, doing.phase)}: {label}" if doing else "",
+        doing=_capital(f"{PHASES.get(doing.phase, doing.phase)}: {label}") if doing else "",
         now=doing.key if doing else "",
         share=_share(live) if doing else None,
         so_far=_so_far(live) if doing else "",
@@ -104,6 +98,10 @@ def _state(live: Live, running: bool) -> tuple[str, str, str]:
         return "Failed", "insufficient", "The last climb ended early."
     # Ended without a word: killed, or the machine went down. The lock says that it is gone.
     return "Stopped", "undecided", "The last climb was stopped: start it again and it goes on."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _share(live: Live) -> float | None:

@@ -6,7 +6,8 @@ from collections import Counter
 
 from rung.audit.base import NOTHING, Found, these
 from rung.audit.material import Material
-from rung.audit.personal import SECRETS, find
+from rung.audit.personal import find
+from rung.personal import SECRET
 from rung.records import Flag
 from rung.task.types import render_expected
 
@@ -15,7 +16,7 @@ SOURCE = "our own patterns, with the checksums of cards (Luhn) and of accounts (
 
 def check(material: Material) -> Found:
     """`personal-data` and `secrets` in inputs, answers and documents. Never says what it found."""
-    kinds: Counter[str] = Counter()
+    counts: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
     ids: dict[bool, dict[str, None]] = {True: {}, False: {}}
     texts = [
         (ident, f"{text}\n{render_expected(row.example.expected)}")
@@ -23,16 +24,11 @@ def check(material: Material) -> Found:
     ]
     texts += [(doc.id, f"{doc.title}\n{doc.text}") for doc in material.task.documents]
     for ident, text in texts:
-        for kind in dict.fromkeys(found.kind for found in find(text)):
-            kinds[kind] += 1
-            ids[kind in SECRETS][ident] = None
+        for secret, what in dict.fromkeys((f.kind == SECRET, f.what) for f in find(text)):
+            counts[secret][what] += 1
+            ids[secret][ident] = None
     flags = [
-        _flag(
-            material,
-            name,
-            [(k, n) for k, n in kinds.most_common() if (k in SECRETS) == secret],
-            tuple(ids[secret]),
-        )
+        _flag(material, name, counts[secret].most_common(), tuple(ids[secret]))
         for name, secret in (("secrets", True), ("personal-data", False))
         if ids[secret]
     ]

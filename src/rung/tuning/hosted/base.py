@@ -13,10 +13,11 @@ from typing import Literal, NamedTuple, Protocol
 from rung.candidate import Weights
 from rung.models.base import Message
 from rung.task.types import Frozen, JsonValue, digest
+from rung.tuning.hosted.formats import Limits
 from rung.tuning.lessons import TuningExample
 
 TAG_CHARS = 20
-JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+JobState = Literal["waiting", "running", "cancelling", "done", "failed", "cancelled"]
 ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")
 
 
@@ -30,6 +31,8 @@ class Order(Frozen):
     dev: tuple[TuningExample, ...] = ()
     tokens: int = 0
     """Estimate over all epochs, prompts and answers."""
+    longest: int = 0
+    """Estimated tokens of the longest conversation."""
 
     @property
     def tag(self) -> str:
@@ -69,10 +72,8 @@ class HostedTuner(Protocol):
 
     name: str
     """As models' names begin: `together`, `fireworks`, `openai`."""
-
-    def encode(self, examples: Sequence[TuningExample]) -> bytes:
-        """The provider's training file; `UserError` where a published limit is broken."""
-        ...
+    limits: Limits
+    """Of a job whose files go the way that `upload` sends them."""
 
     async def upload(self, name: str, data: bytes, rows: int) -> str:
         """The id of the file called `name`; a file uploaded earlier is found, not repeated."""
@@ -95,7 +96,7 @@ class HostedTuner(Protocol):
         ...
 
     async def cancel(self, job: str) -> HostedJob:
-        """Ask for an end; what was trained may still be charged."""
+        """Ask for an end, which may take its time; what was trained may still be charged."""
         ...
 
     async def aclose(self) -> None:

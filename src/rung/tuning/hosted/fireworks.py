@@ -10,22 +10,22 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
 from rung.errors import ProviderError, UserError
-from rung.tuning.hosted.base import Files, HostedJob, JobState, Order, chat_rows
-from rung.tuning.hosted.formats import FIREWORKS_LIMITS, to_jsonl
+from rung.tuning.hosted.base import Files, HostedJob, JobState, Order
+from rung.tuning.hosted.formats import FIREWORKS_LIMITS, MB
 from rung.tuning.hosted.http import Http
-from rung.tuning.lessons import TuningExample
 
 WAITING = ("CREATING", "PENDING", "VALIDATING", "RE_QUEUEING", "CREATING_INPUT_DATASET", "PAUSED")
 FAILED = ("FAILED", "EXPIRED", "DELETING", "DELETING_CLEANING_UP")
 STATES: dict[str, JobState] = {
     **{f"JOB_STATE_{name}": "waiting" for name in ("UNSPECIFIED", "IDLE", *WAITING)},
-    **{f"JOB_STATE_{name}": "running" for name in ("RUNNING", "WRITING_RESULTS", "CANCELLING")},
+    **{f"JOB_STATE_{name}": "running" for name in ("RUNNING", "WRITING_RESULTS")},
     **{f"JOB_STATE_{name}": "failed" for name in FAILED},
+    "JOB_STATE_CANCELLING": "cancelling",
     "JOB_STATE_CANCELLED": "cancelled",
     "JOB_STATE_COMPLETED": "done",
     "JOB_STATE_EARLY_STOPPED": "done",
@@ -38,6 +38,8 @@ class FireworksTuner:
     """An account's datasets and jobs, with ids of our own."""
 
     name = "fireworks"
+    # Of one request (`datasets.upload` of the package); larger files want an address to put them.
+    limits = FIREWORKS_LIMITS.model_copy(update={"most_bytes": 150 * MB})
 
     def __init__(
         self,
@@ -57,10 +59,6 @@ class FireworksTuner:
         if not account:
             raise UserError("Fireworks needs the account's id: set FIREWORKS_ACCOUNT_ID")
         return f"/v1/accounts/{account}"
-
-    def encode(self, examples: Sequence[TuningExample]) -> bytes:
-        """Chat rows with `weight`."""
-        return to_jsonl(chat_rows(examples), FIREWORKS_LIMITS)
 
     async def upload(self, name: str, data: bytes, rows: int) -> str:
         """Create the dataset, or find it: created and not yet filled is filled."""

@@ -1,15 +1,13 @@
 """Training files as JSONL, checked against the limits that the providers publish.
 
-Where a limit stands in a provider's own package, the package and the day it was read are named;
-others are from its documentation, and `checked` is None where that page was not read again for
-this file: they are refused all the same, because a broken upload costs a day.
+Where a limit stands, and how old the copy is that was read, is said with each: they are refused
+because a broken upload costs a day, and a conversation that is cut costs the training.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import date
 
 from rung.errors import UserError
 from rung.task.types import Frozen, JsonValue
@@ -24,40 +22,66 @@ class Limits(Frozen):
     least_rows: int
     most_rows: int | None = None
     most_bytes: int | None = None
+    most_tokens: int | None = None
+    """Of one conversation. OpenAI and Fireworks cut off what lies beyond: its end, the answer."""
+    most_passes: int | None = None
+    """Rows times epochs."""
     source: str
     """Where these limits stand, each with its place."""
-    checked: date | None = None
-    """The day on which all of them were read there; None: some were not read again."""
 
 
 OPENAI_LIMITS = Limits(
     provider="OpenAI",
     least_rows=10,
     most_bytes=512 * MB,
-    source="512 MB a file: `openai` 3.x, Files.create (read 2026-11-21); 10 rows: "
-    "https://platform.openai.com/docs/guides/supervised-fine-tuning",
+    most_tokens=65_536,
+    source="512 MB a file: `openai` 3.54.0, Files.create; 10 rows: "
+    "https://developers.openai.com/api/docs/guides/supervised-fine-tuning; 65,536 tokens (gpt-4.1, "
+    "gpt-4o): https://developers.openai.com/api/docs/guides/fine-tuning-best-practices",
 )
 TOGETHER_LIMITS = Limits(
     provider="Together",
     least_rows=1,
     most_bytes=int(50.1 * GB),
-    source="`together` 3.1.1, together.lib.constants MIN_SAMPLES and MAX_FILE_SIZE_GB",
-    checked=date(2026, 11, 21),
+    source="`together` 3.1.1, together.lib.constants MIN_SAMPLES and MAX_FILE_SIZE_GB (100 GB in "
+    "https://docs.together.ai/docs/fine-tuning/data-preparation)",
 )
 FIREWORKS_LIMITS = Limits(
     provider="Fireworks",
     least_rows=3,
     most_rows=3_000_000,
-    most_bytes=150 * MB,
-    source="150 MB a request: `fireworks-ai` 1.2.30, fireworks.lib.dataset_upload (read "
-    "2026-11-21); 3 to 3,000,000 rows: https://docs.fireworks.ai/fine-tuning/fine-tuning-models",
+    most_tokens=32_768,
+    most_passes=3_000_000,
+    source="https://docs.fireworks.ai/fine-tuning/fine-tuning-models",
 )
 VERTEX_LIMITS = Limits(
     provider="Vertex",
     least_rows=1,
+    most_rows=10_000_000,
     most_bytes=1 * GB,
-    source="https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supervised-tuning",
+    most_tokens=131_072,
+    source="https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/tuning/"
+    "supervised-tuning, of 2026-09-25",
 )
+
+
+def check_job(limits: Limits, *, rows: int, epochs: int, longest: int) -> None:
+    """`UserError` for what would be cut, or refused only after the upload.
+
+    `longest` is an estimate: tokens of the longest conversation.
+    """
+    cut = limits.most_tokens
+    if cut is not None and longest > cut:
+        raise UserError(
+            f"the longest training conversation has about {longest:,} tokens: {limits.provider} "
+            f"cuts off what is beyond {cut:,}, which is the answer; shorten the examples or their "
+            "passages, or leave the model out of [models] tune"
+        )
+    if limits.most_passes is not None and rows * epochs > limits.most_passes:
+        raise UserError(
+            f"{rows:,} training conversations in {epochs} epochs: {limits.provider} takes at most "
+            f"{limits.most_passes:,} rows times epochs; set [climb] train_size or epochs"
+        )
 
 
 def to_jsonl(rows: Sequence[dict[str, JsonValue]], limits: Limits) -> bytes:

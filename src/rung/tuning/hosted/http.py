@@ -7,12 +7,12 @@ looks for the order before placing it again.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rung.errors import ProviderError
-from rung.task.types import JsonValue
+from rung.models.endpoint import read_key
+from rung.models.endpoint_errors import ACCOUNT_PROBLEMS, MOST_SAID, seconds_to_wait, words
 
 if TYPE_CHECKING:
     from httpx2 import AsyncBaseTransport, AsyncClient, Response
@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 4
 TIMEOUT_S = 60.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 20.0
-MOST_SAID = 200
-"""Characters of a server's own words that are passed on."""
-_REASONS = {
-    401: "does not accept the key",
-    402: "wants the account to be paid up",
-    403: "does not allow this key to do that",
-}
+_REASONS = ACCOUNT_PROBLEMS | {403: "does not allow this key to do that"}
 
 
 class Unanswered(ProviderError):
@@ -81,7 +75,7 @@ class Http:
         """
         import httpx2
 
-        key = self._key() if with_key else ""
+        key = read_key(self.key_env, self.place) if with_key else ""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         url = path if path.startswith(("http://", "https://")) else f"{self.place}{path}"
         try:
@@ -115,19 +109,6 @@ class Http:
             self._loop = loop
         return self._client
 
-    def _key(self) -> str:
-        key = os.environ.get(self.key_env, "").strip()
-        if not key:
-            raise ProviderError(
-                f"{self.place} needs a key: set {self.key_env} in the environment", outage=True
-            )
-        if not (key.isascii() and key.isprintable()):
-            raise ProviderError(
-                f"the key in {self.key_env} holds characters that no key has: copy it again",
-                outage=True,
-            )
-        return key
-
     def _refused(self, response: Response, key: str) -> ProviderError:
         status = response.status_code
         if status >= 500:
@@ -145,26 +126,15 @@ class Http:
         return ProviderError(
             f"{self.place} refused the request ({status}): {said[:MOST_SAID]}",
             status=status,
-            retry_after_s=_seconds(response.headers.get("retry-after")),
+            retry_after_s=seconds_to_wait(response.headers.get("retry-after")),
         )
 
 
 def _said(response: Response) -> str:
     try:
-        body: JsonValue = response.json()
+        return words(response.json())
     except ValueError:
-        body = response.text
-    if isinstance(body, dict):
-        inner = body.get("error") or body.get("message") or body.get("detail") or body
-        body = inner.get("message", inner) if isinstance(inner, dict) else inner
-    return " ".join(str(body or "no reason given").split())
-
-
-def _seconds(value: str | None) -> float | None:
-    try:
-        return max(0.0, float(value)) if value is not None else None
-    except ValueError:
-        return None
+        return words(response.text)
 
 
 def _object(response: Response, place: str) -> dict[str, Any]:

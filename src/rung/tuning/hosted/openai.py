@@ -1,21 +1,20 @@
 """OpenAI's supervised fine-tuning, and servers that speak its API.
 
-Closing: no new jobs for anyone after 2027-01-06, so it is never a default (OpenAI's deprecations
-page). Shapes as in the `openai` package 3.x (`openai.types.fine_tuning`).
+Closing: no new jobs for anyone from 2027-01-06, nor now for who never tuned, so it is never a
+default (https://developers.openai.com/api/docs/deprecations). Shapes as in the `openai` package 3.x
+(`openai.types.fine_tuning`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from rung.errors import ProviderError
-from rung.tuning.hosted.base import Files, HostedJob, JobState, Order, chat_rows
-from rung.tuning.hosted.formats import OPENAI_LIMITS, to_jsonl
+from rung.tuning.hosted.base import Files, HostedJob, JobState, Order
+from rung.tuning.hosted.formats import OPENAI_LIMITS
 from rung.tuning.hosted.http import Http
-from rung.tuning.lessons import TuningExample
 
 STATES: dict[str, JobState] = {
     "validating_files": "waiting",
@@ -34,14 +33,11 @@ class OpenAITuner:
     """Jobs carry the order's tag in their metadata, files in their name."""
 
     name = "openai"
+    limits = OPENAI_LIMITS
 
     def __init__(self, http: Http | None = None) -> None:
         base = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
         self.http = http or Http(base, "OPENAI_API_KEY")
-
-    def encode(self, examples: Sequence[TuningExample]) -> bytes:
-        """Chat rows with `weight`."""
-        return to_jsonl(chat_rows(examples), OPENAI_LIMITS)
 
     async def upload(self, name: str, data: bytes, rows: int) -> str:
         """The id of the file of that name: names hold a content hash, so equal names are equal."""

@@ -24,12 +24,13 @@ from pydantic import ValidationError
 
 from rung.errors import ProviderError, StoreError, UserError
 from rung.task.types import Frozen, digest
-from rung.tuning.hosted.base import ENDED, Files, HostedJob, HostedTuner, Order, Till
+from rung.tuning.hosted.base import ENDED, Files, HostedJob, HostedTuner, Order, Till, chat_rows
+from rung.tuning.hosted.formats import check_job, to_jsonl
 from rung.tuning.hosted.http import Unanswered
 
 STATE_FILE = "job.json"
 POLL_S, LONGEST_POLL_S = 5.0, 60.0
-Stage = Literal["uploading", "ordering", "running", "done", "failed", "cancelled"]
+Stage = Literal["uploading", "ordering", "running", "cancelling", "done", "failed", "cancelled"]
 
 
 class HostedResult(Frozen):
@@ -110,6 +111,12 @@ async def _order(
         job = await tuner.find(order)
         if job is not None:
             return _known(place, file, job), None
+    check_job(
+        tuner.limits,
+        rows=len(order.train),
+        epochs=order.weights.epochs,
+        longest=order.longest,
+    )
     hooks.progress("uploading", 0.0)
     _write(place, file)
     files = await _upload(tuner, order)
@@ -141,7 +148,7 @@ async def _order(
 async def _upload(tuner: HostedTuner, order: Order) -> Files:
     names = []
     for examples in (order.train, order.dev):
-        data = tuner.encode(examples) if examples else b""
+        data = to_jsonl(chat_rows(examples), tuner.limits) if examples else b""
         # The name holds the content: what was uploaded once is found by it.
         name = f"rung-{digest(data.decode())[:20]}.jsonl"
         names.append(await tuner.upload(name, data, len(examples)) if examples else None)
@@ -196,16 +203,27 @@ def _priced(file: JobFile, till: Till, order: Order) -> JobFile:
 
 
 async def cancel_job(tuner: HostedTuner, folder: Path, tag: str) -> JobFile:
-    """Ask the provider for an end of the order's job. `UserError` where there is none to end."""
+    """Ask the provider for an end of the order's job, unless it has one already.
+
+    Stage `cancelling` where the provider takes its time: asking again says how it stands.
+    Raises `UserError` where there is no job to end.
+    """
     place = folder / tag
     file = read_job(place)
     if file is None or file.job is None:
         raise UserError(f"no job was ordered under {tag!r}; `rung jobs DIR` lists them")
-    if file.stage in ("done", "failed", "cancelled"):
+    if file.stage in ENDED:
         raise UserError(f"the job {file.job} is {file.stage} already")
-    job = await tuner.cancel(file.job)
-    stage = job.state if job.state in ENDED else file.stage
-    file = file.model_copy(update={"stage": stage, "usd": job.usd, "model": job.model})
+    # Providers refuse to cancel what has ended, or what is being cancelled.
+    job = await tuner.look(file.job)
+    if job.state not in (*ENDED, "cancelling"):
+        job = await tuner.cancel(file.job)
+    if job.state == "done":
+        # The file stays as it is: the next climb takes the model and books what it cost.
+        raise UserError(f"the {tuner.name} job {file.job} is done already: climb again to use it")
+    stage = job.state if job.state in ENDED else "cancelling"
+    usd = file.usd if job.usd is None else job.usd
+    file = file.model_copy(update={"stage": stage, "usd": usd, "problem": job.problem})
     _write(place, file)
     return file
 

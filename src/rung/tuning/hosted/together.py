@@ -10,15 +10,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
 from rung.errors import ProviderError, UserError
-from rung.tuning.hosted.base import Files, HostedJob, JobState, Order, chat_rows
-from rung.tuning.hosted.formats import TOGETHER_LIMITS, to_jsonl
+from rung.tuning.hosted.base import Files, HostedJob, JobState, Order
+from rung.tuning.hosted.formats import GB, TOGETHER_LIMITS
 from rung.tuning.hosted.http import Http
-from rung.tuning.lessons import TuningExample
 
 STATES: dict[str, JobState] = {
     "pending": "waiting",
@@ -26,9 +25,10 @@ STATES: dict[str, JobState] = {
     "running": "running",
     "compressing": "running",
     "uploading": "running",
-    "cancel_requested": "running",
+    "cancel_requested": "cancelling",
     "cancelled": "cancelled",
     "error": "failed",
+    "user_error": "failed",
     "completed": "done",
 }
 CHECKING = ("PENDING", "QUEUED", "RUNNING")
@@ -42,6 +42,8 @@ class TogetherTuner:
     """Jobs carry the order's tag as suffix."""
 
     name = "together"
+    # Larger files go up in parts (`MULTIPART_THRESHOLD_GB` of the package); here it is one PUT.
+    limits = TOGETHER_LIMITS.model_copy(update={"most_bytes": 5 * GB})
 
     def __init__(
         self,
@@ -51,10 +53,6 @@ class TogetherTuner:
         base = os.environ.get("TOGETHER_BASE_URL") or "https://api.together.ai"
         self.http = http or Http(base, "TOGETHER_API_KEY")
         self._pause = pause
-
-    def encode(self, examples: Sequence[TuningExample]) -> bytes:
-        """Chat rows with `weight`."""
-        return to_jsonl(chat_rows(examples), TOGETHER_LIMITS)
 
     async def upload(self, name: str, data: bytes, rows: int) -> str:
         """Announce, put, have it checked."""
@@ -126,7 +124,7 @@ class TogetherTuner:
         return _job(await self.http.get(f"/v1/fine-tunes/{job}"))
 
     async def cancel(self, job: str) -> HostedJob:
-        """Ask for an end."""
+        """Ask for an end: the job is `cancel_requested` first. Steps already made are billed."""
         return _job(await self.http.post(f"/v1/fine-tunes/{job}/cancel"))
 
     async def aclose(self) -> None:
