@@ -54,6 +54,7 @@ from rung.task.load import load_task
 from rung.task.types import Example, Task
 
 SHIPPED = Path(__file__).resolve().parents[1] / "examples" / "aarlund"
+KEPT = SHIPPED.parent / ".rung" / "diagnosis"
 MIXTURES, MIXED = 200, 40
 SEED = 0
 BEGIN, END = "<!-- measured: written by diagnosis.py --write -->", "<!-- end -->"
@@ -110,10 +111,13 @@ async def ground(name: str, wanted: Any, store: RunStore) -> Ground:
     return Ground(everything, bench, tools, solved, failed, by)
 
 
-async def told_reader(place: Ground, store: RunStore) -> Ground:
-    """The same ground, read by a model that does as it is told."""
+async def told_reader(place: Ground) -> tuple[Ground, RunStore]:
+    """The same ground read by a model that does as it is told, and the store of its answers."""
     subject = await obedient(place.bench.subject, place.task, place.bench.workshop)
-    bench = Bench(place.task, subject, place.bench.runner, place.bench.workshop, place.bench.cut)
+    assert subject.parts.adapter is not None
+    store = RunStore(KEPT / f"obedient-{subject.parts.adapter.digest[:12]}")
+    runner = Runner(place.task, scorer_for(place.task), store, place.tools.price, 64)
+    bench = Bench(place.task, subject, runner, place.bench.workshop, place.bench.cut)
     bench.techniques = place.bench.techniques
     done = [
         (e, await bench.runner.probe(subject, e, f"obedient|{subject.candidate.key}"))
@@ -121,7 +125,7 @@ async def told_reader(place: Ground, store: RunStore) -> Ground:
     ]
     solved = [e for e, a in done if (a.score or 0) >= bench.cut]
     failed = [(e, a) for e, a in done if (a.score or 0) < bench.cut]
-    return Ground(place.task, bench, place.tools, solved, failed, place.attempts)
+    return Ground(place.task, bench, place.tools, solved, failed, place.attempts), store
 
 
 async def plant(
@@ -244,7 +248,7 @@ async def untouched(place: Ground) -> Diagnosis:
 async def measure(each: int) -> dict[str, Any]:
     """Everything, as one object."""
     began = time.perf_counter()
-    store = RunStore(SHIPPED.parent / ".rung" / "diagnosis")
+    store = RunStore(KEPT)
 
     def rag(c: Candidate) -> bool:
         return c.technique == "rag" and not c.is_probe and c.prompt.shots.kind == "none"
@@ -254,7 +258,7 @@ async def measure(each: int) -> dict[str, Any]:
 
     reads = await ground("policy-answers", rag, store)
     routes = await ground("ticket-routing", near, store)
-    obeys = await told_reader(reads, store)
+    obeys, told = await told_reader(reads)
     planted = []
     samples = chunks(reads.solved, 5, each)
     samples[2] = chunks(reads.solved, 1, 2 * each)[0]  # few are broken by company
@@ -262,13 +266,14 @@ async def measure(each: int) -> dict[str, Any]:
     for kind, examples in zip(reading_breaks(sorted(gold)), samples, strict=True):
         planted.append(await plant(reads, kind, examples, store))
         _say(planted[-1])
-    planted.append(await plant(obeys, OTHER_JOB, chunks(obeys.solved, 1, 2 * each)[0], store))
+    planted.append(await plant(obeys, OTHER_JOB, chunks(obeys.solved, 1, 2 * each)[0], told))
     _say(planted[-1])
     for kind, examples in zip(LABEL_BREAKS, chunks(routes.solved, 2, 2 * each), strict=True):
         planted.append(await plant(routes, kind, examples, store))
         _say(planted[-1])
     rest = {p.task.name: await untouched(p) for p in (reads, routes)}
     store.close()
+    told.close()
     for place in (reads, routes):
         await place.tools.aclose()
     return {
