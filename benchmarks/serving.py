@@ -1,6 +1,7 @@
 """What the server adds to a request, beside LiteLLM's proxy; and whether it answers as measured.
 
-    python benchmarks/serving.py overhead [--litellm PATH] [--rates 100 300 500] [--seconds 20] [--workers 1]
+    python benchmarks/serving.py overhead [--litellm PATH] [--rates 100 300 500] [--seconds 20]
+        [--workers 1]
     python benchmarks/serving.py same DIR [--examples 200]
 
 `overhead` puts `rung serve` (traffic log in SQLite, a winner that asks an endpoint) and LiteLLM's
