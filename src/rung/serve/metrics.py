@@ -53,6 +53,12 @@ class Metrics:
             "rung_unlogged_requests", "Answered requests that could not be logged", registry=own
         )
         self.feedback = Counter("rung_feedback", "Feedback, by verdict", ["verdict"], registry=own)
+        self.lag = Gauge(
+            "rung_event_loop_lag_seconds",
+            "How late the event loop came to what was due",
+            registry=own,
+            multiprocess_mode="livemax",
+        )
         serving = Gauge(
             "rung_serving",
             "1 for the candidate and solver that answer",
