@@ -12,7 +12,7 @@ import pytest
 from rung.errors import StoreError
 from rung.traffic.records import now
 
-from .winners import LABELS, SCHEMA, ask, running, scripted, service
+from .winners import LABELS, SCHEMA, TEXT, ask, running, scripted, service
 
 CHAT, FEEDBACK = "/v1/chat/completions", "/v1/feedback"
 
@@ -49,6 +49,8 @@ async def test_feedback_is_kept(verdict: dict[str, Any], kept: str | None, tmp_p
         (LABELS, {"verdict": "maybe"}, 400, None),
         (SCHEMA, {"verdict": "corrected", "corrected": {"name": "oak"}}, 400, "corrected"),
         (SCHEMA, {"verdict": "corrected", "corrected": {"name": "oak", "size": "S"}}, 201, None),
+        (TEXT, {"verdict": "corrected", "corrected": ["an oak"]}, 400, "corrected"),
+        (TEXT, {"verdict": "corrected", "corrected": "an oak"}, 201, None),
         (LABELS, {"verdict": "right", "request_id": "chatcmpl-other"}, 404, "request_id"),
         (LABELS, {"verdict": "right", "request_id": "nul \0 byte"}, 404, "request_id"),
     ],

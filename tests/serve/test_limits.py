@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,36 @@ async def test_the_gate_is_first_come_first_served() -> None:
     held.set()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert order == [0, 2, 3] and (gate.running, gate.waiting) == (0, 0)
+
+
+async def test_nobody_waits_longer_than_the_gate_allows() -> None:
+    gate, held, waits = Gate(1, 50, most_wait_s=0.05), asyncio.Event(), []
+
+    async def visit() -> None:
+        started = time.perf_counter()
+        try:
+            async with gate.place():
+                await held.wait()
+        except Full as full:
+            assert full.retry_after_s >= 1
+            waits.append(time.perf_counter() - started)
+
+    tasks = [asyncio.create_task(visit()) for _ in range(20)]
+    await asyncio.sleep(0.3)
+    assert len(waits) == 19 and min(waits) >= 0.049 and (gate.running, gate.waiting) == (1, 0)
+    held.set()
+    await asyncio.gather(*tasks)
+    # By now it knows that an answer takes 0.3 s: whoever would have to wait is told so at once.
+    held.clear()
+    first = asyncio.create_task(visit())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert gate.refusal() is not None
+    await visit()
+    assert waits[-1] < 0.04
+    held.set()
+    await first
+    assert gate.refusal() is None
 
 
 async def test_a_key_that_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:

@@ -85,11 +85,12 @@ def _promotion(done: Promotion) -> str:
     if done.difference is None:
         return (
             f"undecided: only {done.n} examples were answered by both, {done.unanswered} were not"
+            f"\n{_share(done)}"
         )
     said = (
         f"{name} against {(done.present or '')[:16]} on {done.n} held-out examples: difference "
-        f"{done.difference:+.3f} [{done.low:+.3f}, {done.high:+.3f}] at {done.confidence:.0%} "
-        f"({done.method}); "
+        f"{done.difference:+.3f} [{done.low:+.3f}, {done.high:+.3f}] at "
+        f"{100 * (done.confidence or 0):.4g} % ({done.method}); "
     )
     verdict = {
         "better": "better",
@@ -100,7 +101,17 @@ def _promotion(done: Promotion) -> str:
     }[done.outcome]
     kept = "" if done.swapped else "\nthe present winner stays"
     swapped = f"\nswapped; `rung rollback` undoes it; {RESTART}" if done.swapped else kept
-    return said + verdict + swapped
+    return f"{said}{verdict}\n{_share(done)}{swapped}"
+
+
+def _share(done: Promotion) -> str:
+    """What the comparison took of the examples' error, and what it leaves."""
+    said = (
+        f"it took {done.alpha:.2g} of the {done.alpha_total:.2g} that the {done.alpha_of} may err"
+    )
+    if done.alpha_next is None:
+        return f"{said}; nothing is left: the next comparison needs fresh ones (--examples)"
+    return f"{said}; {done.alpha_left:.2g} is left, of which the next gets {done.alpha_next:.2g}"
 
 
 def _reindexed(done: Reindexed) -> str:

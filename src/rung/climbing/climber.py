@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from rung.candidate import Context
+from rung.candidate import Candidate, Context
 from rung.climbing.auditing import audit_of, refuse
 from rung.climbing.certify import certify, in_order, plan_design
 from rung.climbing.gate import Gate
@@ -62,8 +62,8 @@ class Climber:
         )
         self._solvers: dict[str, Solver] = {}
 
-    async def plan(self) -> list[Planned]:
-        """The ladder, cheapest first. Makes no call."""
+    async def candidates(self) -> list[Candidate]:
+        """Everything that is to be tried, unordered. Makes no call."""
         found = list(self.options.candidates)
         if not found:
             context = await choose_context(self.task) if self.task.documents else Context()
@@ -76,7 +76,12 @@ class Climber:
                 f"--only {', '.join(only)} leaves nothing to try: this task allows "
                 f"{', '.join(offered)}"
             )
+        return kept
+
+    async def plan(self) -> list[Planned]:
+        """The ladder, cheapest first. Makes no call."""
         tools = self.tools
+        kept = await self.candidates()
         return plan(self.task, kept, tools.chat, tools.price, tools.prices.settings)
 
     async def climb(self) -> RunResult:

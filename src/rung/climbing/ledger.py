@@ -1,4 +1,4 @@
-"""The alpha ledger on disk: how much error a test split still affords, climb after climb."""
+"""The alpha ledger on disk: how much error a test split still affords, use after use."""
 
 from __future__ import annotations
 
@@ -9,20 +9,32 @@ from pathlib import Path
 
 from rung.errors import StoreError
 from rung.evidence import AlphaLedger
-from rung.task.types import Task, digest
+from rung.task.types import Example, Task, digest
 
 
 class TestLedger:
-    """The ledger of one task's test split, kept in `.rung/ledger.json`."""
+    """The ledger of held-out examples, the test split's when left out, in `.rung/ledger.json`.
+
+    Examples are known by their content, so that a copy of the test split is the test split.
+    """
 
     __test__ = False  # a name that pytest would take for a test class
 
-    def __init__(self, path: Path, task: Task, planned: Sequence[str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        task: Task,
+        planned: Sequence[str],
+        examples: Sequence[Example] | None = None,
+    ) -> None:
         self._path = path
-        self._split = digest(sorted(digest([e.input, e.expected]) for e in task.test))
+        rows = task.test if examples is None else examples
+        self._split = digest(sorted(digest([e.input, e.expected]) for e in rows))
         self._salt = task.fingerprint()[:12]
         """What a candidate is certified for: another task on the same test is another question."""
         kept = self._read().get(self._split)
+        self.unused = kept is None
+        """Nothing was ever measured on these examples, so that `planned` counts."""
         fresh = AlphaLedger(1.0 - task.target.confidence, max(1, len(planned)))
         self.ledger = AlphaLedger.from_dict(kept) if kept else fresh
 

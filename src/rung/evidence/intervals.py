@@ -30,6 +30,9 @@ ENOUGH_SPREAD = 20
 """Scores that must differ from the commonest one before a bootstrap means anything."""
 
 RESAMPLES = 9_999
+TAIL_RESAMPLES = 20
+"""Resamples beyond each end that a bootstrap interval needs: at an error below 0.004 it would rest
+on the few most extreme ones, and no interval of it is used."""
 BISECTIONS = 30
 LARGEST_SAMPLE = 10_000_000
 
@@ -76,11 +79,12 @@ def mean_interval(scores: Scores, confidence: float = 0.95, seed: int = 0) -> In
     """Interval of the mean of scores in [0, 1], valid at every size.
 
     Below 200 scores a betting interval with a finite-sample promise (it depends on the order, so
-    pass the fixed one), from 200 BCa bootstrap (Efron, JASA 82 (1987), 171-185).
+    pass the fixed one), from 200 BCa bootstrap (Efron, JASA 82 (1987), 171-185) where the error is
+    at least 0.004.
     """
     values = checked_scores(scores, LARGEST_SAMPLE)
     _check(values.size, confidence)
-    if values.size >= BOOTSTRAP_FROM and _spread(values) >= ENOUGH_SPREAD:
+    if _may_resample(values, confidence):
         low, high = _bca(values, confidence, seed)
         return Interval(float(values.mean()), low, high, confidence, values.size, "bca")
     low, high = _betting(values, 1.0 - confidence)
@@ -103,7 +107,8 @@ def paired_comparison(
 
     p-value: exact McNemar on the examples where just one is right (McNemar, Psychometrika 12
     (1947), 153-157) for right/wrong scores, else from the betting process or, from 200 scores, a
-    paired t-test. Interval: BCa bootstrap from 200 pairs, betting below.
+    paired t-test. Interval: BCa bootstrap from 200 pairs where the error is at least 0.004, betting
+    otherwise.
     """
     ours = checked_scores(first, LARGEST_SAMPLE)
     theirs = checked_scores(second, LARGEST_SAMPLE)
@@ -113,7 +118,7 @@ def paired_comparison(
         )
     _check(ours.size, confidence)
     gap = ours - theirs
-    resampled = gap.size >= BOOTSTRAP_FROM and _spread(gap) >= ENOUGH_SPREAD
+    resampled = _may_resample(gap, confidence)
     if resampled:
         low, high = _bca(gap, confidence, seed)
     else:
@@ -178,6 +183,13 @@ def _bca(values: Floats, confidence: float, seed: int) -> tuple[float, float]:
         rng=np.random.default_rng(seed),
     )
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def _may_resample(values: Floats, confidence: float) -> bool:
+    """Whether a bootstrap of these scores can tell the ends of such an interval."""
+    beyond = (1.0 - confidence) / 2.0 * RESAMPLES
+    enough = values.size >= BOOTSTRAP_FROM and beyond >= TAIL_RESAMPLES
+    return enough and _spread(values) >= ENOUGH_SPREAD
 
 
 def _spread(values: Floats) -> int:

@@ -1,4 +1,4 @@
-"""The application: routes, errors, the guard, and the description at `/openapi.json`."""
+"""The application: routes, errors, the guard."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from starlette.types import ASGIApp
 
 from rung import __version__
 from rung.serve import chat, feedback
+from rung.serve.description import describe
 from rung.serve.errors import (
     ApiError,
-    ErrorBody,
     answer_api,
     answer_http,
     answer_invalid,
@@ -27,7 +27,6 @@ from rung.serve.errors import (
 from rung.serve.guard import Guard
 from rung.serve.service import Service
 from rung.serve.wire import Health, ModelCard, ModelList
-from rung.task.types import LabelsOutput, SchemaOutput
 
 router = APIRouter()
 
@@ -96,65 +95,11 @@ def build(service: Service) -> ASGIApp:
     app.add_exception_handler(HTTPException, answer_http)
     app.add_exception_handler(ApiError, answer_api)
     app.add_exception_handler(Exception, answer_unexpected)
-    app.openapi = lambda: _described(app, service)  # type: ignore[method-assign]
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = describe(app, service, [card.id for card in _cards(service)])
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]
     return Guard(app, service)
-
-
-ERRORS = {
-    "/v1/chat/completions": (400, 401, 404, 408, 413, 415, 421, 422, 429, 500, 502, 503, 504),
-    "/v1/feedback": (400, 401, 404, 408, 413, 415, 421, 429, 500),
-    "/v1/models": (401, 421),
-    "/v1/models/{model}": (401, 404, 421),
-    "/metrics": (401, 421),
-    "/health": (421,),
-}
-
-
-EVENT = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
-"""One server-sent event: `data` is a chunk as JSON, or `[DONE]`."""
-
-
-def _described(app: FastAPI, service: Service) -> dict[str, Any]:
-    """OpenAPI with the errors as they are: 400 in OpenAI's shape instead of FastAPI's 422."""
-    if app.openapi_schema is None:
-        made = FastAPI.openapi(app)
-        parts = made["components"]["schemas"]
-        parts.pop("HTTPValidationError", None)
-        parts.pop("ValidationError", None)
-        detail = ErrorBody.model_json_schema(ref_template="#/components/schemas/{model}")
-        parts.update(detail.pop("$defs"), ErrorBody=detail)
-        said = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}}
-        for path, statuses in ERRORS.items():
-            for operation in made["paths"][path].values():
-                operation["responses"].pop("422", None)
-                for status in statuses:
-                    operation["responses"][str(status)] = {"description": "", "content": said}
-        _name_the_task(parts, service)
-        # The verdict tells the two kinds apart in either; a discriminator says it twice.
-        sent = made["paths"]["/v1/feedback"]["post"]["requestBody"]["content"]
-        sent["application/json"]["schema"] = {
-            "anyOf": [{"$ref": f"#/components/schemas/{n}"} for n in ("Judgement", "Correction")]
-        }
-        answered = made["paths"]["/v1/chat/completions"]["post"]["responses"]["200"]["content"]
-        answered["text/event-stream"] = {"schema": EVENT}
-        if service.keys_needed():
-            made["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-            for path in set(ERRORS) - {"/health"}:
-                for operation in made["paths"][path].values():
-                    operation["security"] = [{"key": []}]
-        app.openapi_schema = made
-    return app.openapi_schema
-
-
-def _name_the_task(parts: dict[str, Any], service: Service) -> None:
-    """What this task takes: its names, its answers, and JSON only where it answers with JSON."""
-    fields = parts["ChatCompletionRequest"]["properties"]
-    fields["model"]["enum"] = [card.id for card in _cards(service)]
-    output = service.served.solver.spec.output
-    if not isinstance(output, SchemaOutput):
-        text = {"$ref": "#/components/schemas/TextFormat"}
-        fields["response_format"] = {"anyOf": [text, {"type": "null"}]}
-        answer: dict[str, Any] = {"type": "string", "minLength": 1}
-        if isinstance(output, LabelsOutput):
-            answer = {"enum": list(output.labels)}
-        parts["Correction"]["properties"]["corrected"] = answer

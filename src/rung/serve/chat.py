@@ -15,6 +15,7 @@ from rung.records import Answer
 from rung.serve.answering import completion, events
 from rung.serve.errors import ApiError, of_provider
 from rung.serve.limits import Full
+from rung.serve.pressure import Overloaded
 from rung.serve.reading import Asked, other_schema, read_request
 from rung.serve.service import Service
 from rung.serve.telemetry import ChatSpan
@@ -150,12 +151,7 @@ async def _ask(service: Service, asked: Asked, request: Request) -> Answer:
             return await service.served.solver.answer(asked.input)
     except Full as full:
         metrics.refused.labels("full").inc()
-        raise ApiError(
-            429,
-            "Too many requests are waiting: try again later.",
-            code="overloaded",
-            retry_after_s=full.retry_after_s,
-        ) from None
+        raise Overloaded("full", full.retry_after_s) from None
     except TimeoutError:
         told = ApiError(504, f"There was no answer within {limit:g} s.", code="timeout")
         raise _Failed(told, str(told)) from None

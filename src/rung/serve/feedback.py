@@ -14,6 +14,8 @@ from rung.serve.service import Service
 from rung.serve.wire import Given
 from rung.solver import SolverSpec
 from rung.task.contract import parse, render
+from rung.task.types import SchemaOutput
+from rung.task.wording import shown
 from rung.traffic import Feedback
 
 router = APIRouter()
@@ -94,6 +96,8 @@ async def create_feedback(given: Said, request: Request) -> Kept:
 
 def checked_correction(spec: SolverSpec, corrected: JsonValue) -> JsonValue:
     """A corrected answer that the task's contract accepts; `UserError` for any other."""
+    if not isinstance(spec.output, SchemaOutput) and not isinstance(corrected, str):
+        raise UserError(f"the corrected answer is not valid: {shown(corrected)} is no text")
     said = parse(spec.output, render(spec.output, corrected))
     if not said.valid or corrected is None:
         raise UserError(f"the corrected answer is not valid: {said.problem or 'it is empty.'}")

@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rung.errors import StoreError
 from rung.serve.errors import ApiError, unauthorized
+from rung.serve.patience import Arrival
+from rung.serve.pressure import Overloaded
 from rung.serve.settings import LOOPBACK
 
 if TYPE_CHECKING:
@@ -24,7 +26,10 @@ if TYPE_CHECKING:
 
 OPEN = frozenset({"/health"})
 """Paths that need no key."""
-BODIES = frozenset({"/v1/chat/completions", "/v1/feedback"})
+ALWAYS = frozenset({"/health", "/metrics"})
+"""Paths that are answered however much there is to do: they say so."""
+CHAT = "/v1/chat/completions"
+BODIES = frozenset({CHAT, "/v1/feedback"})
 """Paths that are sent something; what is sent to others is not read."""
 ONCE = (b"content-length", b"transfer-encoding", b"host", b"authorization", b"content-type")
 SAFE = (
@@ -53,22 +58,58 @@ class Guard:
                 message["headers"] = [*message.get("headers", ()), *SAFE]
             await send(message)
 
+        arrival: Arrival | None = scope.get("state", {}).pop("arrival", None)
         try:
-            headers = self._headers(scope)
-            self._refuse_foreign_host(headers)
-            self._know(scope, headers)
-            body = await self._body(scope, headers, receive)
+            body = await self._let_in(scope, receive, arrival)
+        except Overloaded as error:
+            self.service.metrics.refused.labels(error.reason).inc()
+            if error.reason == "connections" or arrival is None or not arrival.whole():
+                error.headers["connection"] = "close"
+            await error.response()(scope, receive, say)
         except ApiError as error:
             self.service.metrics.refused.labels(error.code or str(error.status)).inc()
             # What is left of the body is not read: the connection ends here.
             error.headers["connection"] = "close"
             await error.response()(scope, receive, say)
-            return
         except StoreError as error:
             log.error("%s", error)
             await _failed()(scope, receive, say)
+        else:
+            await self._answer(scope, _replay(body, receive), say)
+
+    async def _let_in(self, scope: Scope, receive: Receive, arrival: Arrival | None) -> bytes:
+        """The body of a request that may be answered. Raises `ApiError` and `StoreError`."""
+        headers = self._headers(scope)
+        connections = arrival.connections if arrival is not None else 1
+        if scope["path"] not in ALWAYS:
+            self.service.pressure.refuse(connections)
+        self._refuse_foreign_host(headers)
+        self._know(scope, headers)
+        if scope["method"] != "POST" or scope["path"] not in BODIES:
+            return b""
+        body = await self._body(headers, receive)
+        self.service.pressure.refuse(connections)  # the body may have taken its time
+        return _json(body)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application answer; a chat request is inside until its answer is sent."""
+        if scope["path"] != CHAT:
+            await self.app(scope, receive, send)
             return
-        await self.app(scope, _replay(body, receive), say)
+        pressure, inside = self.service.pressure, True
+        pressure.inside += 1
+
+        async def leave(message: Message) -> None:
+            nonlocal inside
+            if inside:  # a client that does not read its answer takes nobody's place
+                pressure.inside -= 1
+                inside = False
+            await send(message)
+
+        try:
+            await self.app(scope, receive, leave)
+        finally:
+            pressure.inside -= inside
 
     def _headers(self, scope: Scope) -> dict[bytes, bytes]:
         headers = scope["headers"]
@@ -115,10 +156,8 @@ class Guard:
                     retry_after_s=wait,
                 )
 
-    async def _body(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """The whole body, as long as it is small enough and comes in time."""
-        if scope["method"] != "POST" or scope["path"] not in BODIES:
-            return b""
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind != b"application/json":
             raise ApiError(415, "Send content-type: application/json.", code="bad_content_type")
@@ -139,7 +178,7 @@ class Guard:
                     if size > most:
                         raise _too_large(limits.max_body_kb)
                     if not message.get("more_body", False):
-                        return _json(b"".join(parts))
+                        return b"".join(parts)
         except TimeoutError:
             raise ApiError(408, "The request took too long to arrive.", code="too_slow") from None
 

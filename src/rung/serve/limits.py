@@ -17,6 +17,8 @@ from pathlib import Path
 SLOTS = 4096
 """Keys whose rates are told apart; names that share a slot share a rate."""
 _STAMP = struct.Struct("d")
+_LONGEST_S = 1e6
+"""An event loop cannot wait for ever."""
 _LEARNING = 0.1
 """Weight of the newest request in the running mean of their time."""
 
@@ -75,10 +77,11 @@ class Full(Exception):
 
 
 class Gate:
-    """At most `at_once` requests inside, at most `waiting` before it, first come first served."""
+    """At most `at_once` requests inside, at most `waiting` before it, first come first served, and
+    none of them for longer than `most_wait_s`."""
 
-    def __init__(self, at_once: int, waiting: int) -> None:
-        self._at_once, self._most_waiting = at_once, waiting
+    def __init__(self, at_once: int, waiting: int, most_wait_s: float = math.inf) -> None:
+        self._at_once, self._most_waiting, self._most_wait_s = at_once, waiting, most_wait_s
         self._free = asyncio.Semaphore(at_once)
         self._seconds = 0.0
         self.running = 0
@@ -86,12 +89,14 @@ class Gate:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """Wait for a place and hold it. Raises `Full` at once where too many wait."""
-        if self._free.locked() and self.waiting >= self._most_waiting:
-            raise Full(self._until_room())
+        """Wait for a place and hold it. Raises `Full` at once where too many wait or where the
+        wait would be too long, and later where it was."""
+        wait = self.refusal()
+        if wait is not None:
+            raise Full(wait)
         self.waiting += 1
         try:
-            await self._free.acquire()
+            await self._acquire()
         finally:
             self.waiting -= 1
         self.running += 1
@@ -104,6 +109,25 @@ class Gate:
             spent = time.perf_counter() - started
             self._seconds += _LEARNING * (spent - self._seconds) if self._seconds else spent
 
-    def _until_room(self) -> float:
+    async def _acquire(self) -> None:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        try:
+            async with asyncio.timeout(min(self._most_wait_s, _LONGEST_S)):
+                await self._free.acquire()
+        except TimeoutError:
+            raise Full(self.until_room()) from None
+
+    def refusal(self) -> float | None:
+        """Seconds after which to come back where one more would be refused now, else None."""
+        if not self._free.locked():
+            return None
+        wait = self._seconds * (self.waiting + 1) / self._at_once
+        if self.waiting >= self._most_waiting or wait > self._most_wait_s:
+            return self.until_room()
+        return None
+
+    def until_room(self) -> float:
         """Seconds until those who wait now are served, at the pace of late."""
         return max(1.0, self._seconds * math.ceil((self.waiting + 1) / self._at_once))

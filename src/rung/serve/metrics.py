@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -37,22 +38,14 @@ class Metrics:
         )
         self.tokens = Counter("rung_tokens", "Tokens of answers", ["direction"], registry=own)
         self.cost = Counter("rung_cost_usd", "Cost of answers that have a price", registry=own)
-        self.running = Gauge(
-            "rung_running_requests",
-            "Requests that the solver works on",
-            registry=own,
-            multiprocess_mode="livesum",
-        )
-        self.waiting = Gauge(
-            "rung_waiting_requests",
-            "Requests that wait for the solver",
-            registry=own,
-            multiprocess_mode="livesum",
-        )
+        self.running = _gauge(own, "running_requests", "Requests that the solver works on")
+        self.waiting = _gauge(own, "waiting_requests", "Requests that wait for the solver")
         self.unlogged = Counter(
             "rung_unlogged_requests", "Answered requests that could not be logged", registry=own
         )
         self.feedback = Counter("rung_feedback", "Feedback, by verdict", ["verdict"], registry=own)
+        late = "How late the event loop came to what was due"
+        self.lag = _gauge(own, "event_loop_lag_seconds", late, "livemax")
         serving = Gauge(
             "rung_serving",
             "1 for the candidate and solver that answer",
@@ -71,6 +64,15 @@ class Metrics:
         every = CollectorRegistry()
         MultiProcessCollector(every)  # type: ignore[no-untyped-call]
         return generate_latest(every)
+
+
+def _gauge(
+    registry: CollectorRegistry,
+    name: str,
+    told: str,
+    workers: Literal["livesum", "livemax"] = "livesum",
+) -> Gauge:
+    return Gauge(f"rung_{name}", told, registry=registry, multiprocess_mode=workers)
 
 
 def forget_ended_workers() -> None:

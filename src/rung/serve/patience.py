@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEAD_S = 10.0
 """For the head of a request, from its first byte or the connection on."""
@@ -17,6 +17,18 @@ MOST_HEAD = 64 * 1024
 """Bytes of a head."""
 UNREAD_S = 30.0
 """For a client to go on reading a response that fills the buffers."""
+
+
+class Arrival:
+    """What a connection knows of a request and the application cannot see; in `scope["state"]`
+    under `arrival`."""
+
+    def __init__(self, connections: int, cycle: RequestResponseCycle) -> None:
+        self.connections, self._cycle = connections, cycle
+
+    def whole(self) -> bool:
+        """All of the body is here: the connection can go on though nobody reads it."""
+        return not self._cycle.more_body
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -47,6 +59,7 @@ class PatientProtocol(HttpToolsProtocol):
         """The head is whole."""
         self._have_head()
         super().on_headers_complete()
+        self.scope["state"]["arrival"] = Arrival(len(self.connections), self.cycle)
 
     def pause_writing(self) -> None:
         """The client does not read."""

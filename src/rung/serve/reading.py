@@ -6,6 +6,7 @@ measured with its own instruction, and with one input a question.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from rung.serve.errors import ApiError
@@ -127,9 +128,17 @@ def _wanted(body: ChatCompletionRequest, spec: SolverSpec) -> dict[str, JsonValu
     if isinstance(wanted, ObjectFormat):
         return {"type": "object"}
     given = wanted.json_schema.schema_ or {}
+    if _same(given, spec.output.json_schema):
+        return None  # every valid answer satisfies it, whatever is in it
     schema = {name: part for name, part in given.items() if name != "$schema"}
     refuse_costly(schema)
     return schema or None
+
+
+def _same(given: dict[str, JsonValue], own: dict[str, JsonValue]) -> bool:
+    """The same JSON, in which 1, 1.0 and true differ as they do not in Python."""
+    first, second = (json.dumps(schema, sort_keys=True) for schema in (given, own))
+    return first == second
 
 
 def _kind(spec: SolverSpec) -> str:

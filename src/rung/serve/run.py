@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from rung.serve.winner import Served, open_served
 
 VARIABLE = "RUNG_SERVE_SETTINGS"
 """How a worker is told its settings: nobody but this user can read it, no file is left."""
+
+ACCEPTS = 64
+"""Connections that are let in at a turn of the event loops, all workers together."""
 
 log = logging.getLogger("rung.serve")
 
@@ -61,7 +65,8 @@ def serve(settings: Settings, announce: Callable[[Settings, Served, str], None])
         if settings.workers == 1:
             app = build(open_service(settings, served))
             announce(settings, served, address)
-            uvicorn.Server(uvicorn.Config(app, **_how(settings))).run([door])
+            with often(door, settings) as doors:
+                uvicorn.Server(uvicorn.Config(app, **_how(settings))).run(doors)
         else:
             announce(settings, served, address)
             _serve_with_workers(settings, door)
@@ -80,8 +85,9 @@ def _serve_with_workers(settings: Settings, door: socket.socket) -> None:
                 timeout_worker_healthcheck=60,
                 **_how(settings),
             )
-            workers = Multiprocess(config, sockets=[door])
-            workers.run()
+            with often(door, settings) as doors:
+                workers = Multiprocess(config, sockets=doors)
+                workers.run()
         finally:
             del os.environ[VARIABLE], os.environ[MULTIPROCESS]
         if any(each.exitcode == STARTUP_FAILURE for each in workers.processes):
@@ -105,6 +111,19 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         yield door
 
 
+@contextmanager
+def often(door: socket.socket, settings: Settings) -> Iterator[list[socket.socket]]:
+    """The socket as often as it takes to let connections in while there is much to do.
+
+    uvloop accepts one connection a turn for each listening handle, and a turn takes a tenth of a
+    second under load: with one handle, clients wait for seconds before the server knows of them.
+    Workers share the number, so that the first to wake does not take every connection.
+    """
+    with ExitStack() as stack:
+        more = math.ceil(ACCEPTS / settings.workers) - 1
+        yield [door, *(stack.enter_context(door.dup()) for _ in range(more))]
+
+
 def _how(settings: Settings) -> dict[str, Any]:
     return {
         "http": PatientProtocol,
@@ -117,7 +136,6 @@ def _how(settings: Settings) -> dict[str, Any]:
         "log_config": None,
         "timeout_keep_alive": 30,
         "timeout_graceful_shutdown": int(settings.limits.drain_s),
-        "limit_concurrency": settings.limits.most_connections,
     }
 
 

@@ -1,7 +1,7 @@
-"""Whether a schema that a client sent can be checked at a bounded cost.
+"""JSON schemas as values: which of a client's can be checked, and the task's own in a description.
 
 A schema is a program: references can double at every step, and a regular expression can take
-for ever on a short text. Such schemas are refused; the task's own are not concerned.
+for ever on a short text. Such schemas of clients are refused; the task's own are not concerned.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ MOST_PLACES = 5_000
 REFUSED = frozenset(
     {"pattern", "patternProperties", "$dynamicRef", "$recursiveRef", "$id", "$anchor", "$schema"}
 )
+NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"})
+"""Keywords whose members are named by whoever writes the schema, so that none is a keyword."""
+VALUES = frozenset({"const", "enum", "default", "examples"})
+"""Keywords that hold values, in which nothing is a keyword."""
 
 
 def refuse_costly(schema: dict[str, JsonValue]) -> None:
@@ -37,6 +41,32 @@ def refuse_costly(schema: dict[str, JsonValue]) -> None:
         for name, inner in place.items():
             if name not in ("$defs", "definitions") or names:
                 todo.append((inner, not names and name in ("properties", "dependentSchemas")))
+
+
+def relocated(schema: dict[str, JsonValue], place: str) -> dict[str, JsonValue]:
+    """The schema with its references as they must be where it stands at `place` of a document."""
+    moved: dict[str, JsonValue] = {
+        name: _relocated(part, place, name in NAMED)
+        for name, part in schema.items()
+        if name not in ("$schema", "$id")
+    }
+    return moved
+
+
+def _relocated(part: JsonValue, place: str, names: bool) -> JsonValue:
+    if isinstance(part, list):
+        return [_relocated(inner, place, False) for inner in part]
+    if not isinstance(part, dict):
+        return part
+    moved: dict[str, JsonValue] = {}
+    for name, inner in part.items():
+        if not names and name == "$ref" and isinstance(inner, str) and inner.startswith("#"):
+            moved[name] = place + inner[1:]
+        elif not names and name in VALUES:
+            moved[name] = inner
+        else:
+            moved[name] = _relocated(inner, place, not names and name in NAMED)
+    return moved
 
 
 def _resolved(reference: str, schema: dict[str, JsonValue]) -> JsonValue:

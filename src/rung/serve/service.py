@@ -12,6 +12,7 @@ from rung.errors import StoreError
 from rung.serve.keys import KeyRing
 from rung.serve.limits import Gate, Rate
 from rung.serve.metrics import Metrics
+from rung.serve.pressure import Pressure
 from rung.serve.settings import Settings
 from rung.serve.telemetry import Spans, open_spans
 from rung.serve.winner import Served
@@ -36,6 +37,7 @@ class Service:
     started_with_keys: bool
     gate: Gate
     metrics: Metrics
+    pressure: Pressure
     spans: Spans
     rate: Rate | None = None
     writer: TrafficWriter | None = None
@@ -69,11 +71,13 @@ class Service:
     async def start(self) -> None:
         """Load what answers, and begin to clean the log."""
         await self.served.warm_up()
+        self.pressure.start()
         if self.writer is not None and self.settings.limits.keep_days != "forever":
             self._cleaner = asyncio.create_task(self._clean(self.settings.limits.keep_days))
 
     async def aclose(self) -> None:
         """Finish what is to be logged, then close everything."""
+        await self.pressure.stop()
         if self._cleaner is not None:
             self._cleaner.cancel()
             with suppress(asyncio.CancelledError):
@@ -110,13 +114,16 @@ def open_service(settings: Settings, served: Served) -> Service:
     if limits.requests_per_minute is not None:
         path = settings.shared / "rates" if settings.shared else None
         rate = Rate(limits.requests_per_minute, limits.burst, path)
+    gate = Gate(limits.most_at_once, limits.most_waiting, limits.most_wait_s)
+    metrics = Metrics(served.key, served.digest)
     return Service(
         settings=settings,
         served=served,
         keys=keys,
         started_with_keys=bool(keys.kept()),
-        gate=Gate(limits.most_at_once, limits.most_waiting),
-        metrics=Metrics(served.key, served.digest),
+        gate=gate,
+        metrics=metrics,
+        pressure=Pressure(gate, limits, metrics),
         spans=open_spans(settings.otel),
         rate=rate,
         writer=writer,

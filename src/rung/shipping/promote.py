@@ -1,9 +1,10 @@
 """`promote`: the challenger takes the winner's place only after a paired test against it.
 
-Both answer the same held-out examples. From one interval of the difference, at the task's
-confidence, follow both claims that allow a swap: better (the interval lies above 0), and no more
-than `margin` worse (it lies above -margin), which is enough where the challenger is cheaper or
-knows newer documents. Everything else is refused.
+Both answer the same held-out examples. From one interval of the difference follow both claims that
+allow a swap: better (the interval lies above 0), and no more than `margin` worse (it lies above
+-margin), which is enough where the challenger is cheaper or knows newer documents. Everything else
+is refused. The interval may err by what the examples' ledger grants (`budget`): it widens with
+every use of them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from rung.climbing.tools import ClimbOptions, Tools
 from rung.errors import ProviderError, UserError
 from rung.evidence import cluster_means, fixed_order, paired_comparison
 from rung.scorers import Scorer, scorer_for
+from rung.shipping.budget import Share, Source, draw
 from rung.shipping.winners import Kind, Winners
 from rung.solver import Solver, load
 from rung.solver.store import digest_of
@@ -50,6 +52,16 @@ class Promotion(Frozen):
     high: float | None = None
     p_value: float | None = None
     confidence: float | None = None
+    """Of the interval: 1 less `alpha`."""
+    alpha: float | None = None
+    """Share of the examples' error that this comparison was granted; drawn by a dry run too."""
+    alpha_of: Source | None = None
+    """Whose error it is: given examples that stand in the test split draw from that."""
+    alpha_total: float | None = None
+    alpha_left: float | None = None
+    """For later comparisons, and climbs, on the same examples."""
+    alpha_next: float | None = None
+    """What the next new comparison would be granted; None where there is nothing left."""
     method: str = ""
     margin: float = MARGIN
     present_usd: float | None = None
@@ -78,7 +90,8 @@ def promote(
 
     `challenger` names a kept winner by its hash; `.rung/challenger` when left out. `examples` is a
     file of held-out examples; the task's test split when left out. Raises `UserError` where there
-    is nothing to promote, or where an example is among those that may be learnt from.
+    is nothing to promote, where an example is among those that may be learnt from, or where the
+    examples were used so often that their error is spent.
     """
     if not 0.0 < margin < 1.0:
         raise UserError(f"--margin is {margin!r}: give a difference of scores between 0 and 1")
@@ -101,11 +114,13 @@ def promote(
     if found == present:
         return Promotion(outcome="same", present=present, challenger=found)
     held_out = _held_out(task, examples)
-    compared = asyncio.run(_compare(task, options or ClimbOptions(), winners, source, held_out))
-    result = _judged(task, compared, held_out, margin).model_copy(
-        update={"present": present, "challenger": found}
+    share, compared = asyncio.run(
+        _compare(task, options or ClimbOptions(), winners, source, held_out, (found, present))
     )
-    return _swap(winners, source, result, dry_run)
+    result = _judged(task, compared, held_out, share.alpha)
+    outcome = _outcome(result, margin)
+    told = {"outcome": outcome, "margin": margin, "present": present, "challenger": found}
+    return _swap(winners, source, result.model_copy(update={**told, **_told(share)}), dry_run)
 
 
 def _first(winners: Winners, dry_run: bool) -> Promotion:
@@ -152,14 +167,22 @@ def _held_out(task: Task, examples: str | Path | None) -> list[Example]:
 
 
 async def _compare(
-    task: Task, options: ClimbOptions, winners: Winners, source: Path, rows: Sequence[Example]
-) -> tuple[_Said, _Said]:
+    task: Task,
+    options: ClimbOptions,
+    winners: Winners,
+    source: Path,
+    rows: Sequence[Example],
+    pair: tuple[str, str],
+) -> tuple[Share, tuple[_Said, _Said]]:
     specs = [winners.winner, source]
     tools = Tools(task, options)
     scorer = scorer_for(task, tools.chat(task.models.judge) if task.models.judge else None)
     try:
         ours, theirs = [load(place, tools.chat, tools.embedder) for place in specs]
-        return await _ask(theirs, rows, scorer, tools), await _ask(ours, rows, scorer, tools)
+        # Before a call is made: whoever saw the answers has used the examples.
+        share = await draw(task, options, tools.folder, pair, rows)
+        said = await _ask(theirs, rows, scorer, tools), await _ask(ours, rows, scorer, tools)
+        return share, said
     finally:
         await tools.aclose()
 
@@ -185,7 +208,7 @@ async def _ask(solver: Solver, rows: Sequence[Example], scorer: Scorer, tools: T
 
 
 def _judged(
-    task: Task, said: tuple[_Said, _Said], rows: Sequence[Example], margin: float
+    task: Task, said: tuple[_Said, _Said], rows: Sequence[Example], alpha: float
 ) -> Promotion:
     theirs, ours = said
     found_pairs = [
@@ -200,29 +223,15 @@ def _judged(
         outcome="undecided",
         present=None,
         challenger="",
-        margin=margin,
         present_usd=ours.usd,
         challenger_usd=theirs.usd,
         unanswered=len(rows) - len(found_pairs),
     )
     if len(challengers) < FEWEST:
         return base
-    found = paired_comparison(
-        challengers,
-        presents,
-        confidence=task.target.confidence,
-        seed=task.climb.seed,
-    )
-    outcome: Outcome = "undecided"
-    if found.low > 0:
-        outcome = "better"
-    elif found.low > -margin:
-        outcome = "not worse"
-    elif found.high < 0:
-        outcome = "worse"
+    found = paired_comparison(challengers, presents, confidence=1.0 - alpha, seed=task.climb.seed)
     return base.model_copy(
         update={
-            "outcome": outcome,
             "n": found.n,
             "difference": found.difference,
             "low": found.low,
@@ -232,3 +241,24 @@ def _judged(
             "method": found.method,
         }
     )
+
+
+def _outcome(found: Promotion, margin: float) -> Outcome:
+    """What the interval says."""
+    if found.low is None or found.high is None:
+        return "undecided"
+    if found.low > 0:
+        return "better"
+    if found.low > -margin:
+        return "not worse"
+    return "worse" if found.high < 0 else "undecided"
+
+
+def _told(share: Share) -> dict[str, float | str | None]:
+    return {
+        "alpha": share.alpha,
+        "alpha_of": share.source,
+        "alpha_total": share.total,
+        "alpha_left": share.left,
+        "alpha_next": share.next,
+    }

@@ -153,7 +153,10 @@ class ServeTable(Frozen):
     """Requests that the solver works on together; the local engine makes batches of them."""
     most_waiting: int = Field(default=128, ge=0)
     """Requests that may wait for that; one more is refused (429) and told when to come back."""
+    most_wait_s: float = Field(default=10.0, gt=0)
+    """How long a request may wait for that; refused (429) at once where it would be longer."""
     most_connections: int = Field(default=1000, ge=1)
+    """A request on one more is refused (429), and the connection closed."""
     requests_per_minute: int | None = Field(default=None, ge=1)
     """Of one API key, over all workers; no limit when left out."""
     burst: int = Field(default=60, ge=1)
