@@ -23,8 +23,8 @@ EXPLICIT = {
     "word for word, leave out what the text does not say. Reply with the JSON alone.",
     "sql": "Read the question and write the one SQLite query that answers it, using only tables "
     "and columns that are there. Reply with the query alone.",
-    "text": "Read the text, and the numbered passages where there are any. Find out what exactly is "
-    "asked for, and reply with that alone: the exact words, figure or name, without an explanation.",
+    "text": "Read the text, and the numbered passages where there are any. Find out what is asked "
+    "for exactly and reply with that alone: the exact words, figure or name, and no explanation.",
 }
 """An explicit instruction for each kind of output: what is asked, from what, in what form."""
 
