@@ -13,7 +13,7 @@ from climbing import tasks
 from rung.candidate import Candidate, Prompt, Shots
 from rung.climbing.tools import Tools
 from rung.solver import Solver, Workshop, fit, load, save
-from rung.solver.fit import FEWEST_SURE, sure_from
+from rung.solver.cascade import FEWEST_SURE, sure_from
 from rung.task.types import ClimbSettings, Example
 
 CASCADE = Candidate(

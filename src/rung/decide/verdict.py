@@ -72,6 +72,11 @@ def _why_chosen(
         f"{choice.key} ({choice.technique}) reaches {target.metric} {certified_text(choice.test)} "
         f"(target {target.score:g}, confidence {target.confidence:g})."
     ]
+    passed_on = choice.test.details.get("fell_back") if choice.test else None
+    if passed_on is not None:
+        reasons.append(
+            f"{passed_on:.0%} of its test requests went on to {choice.candidate.fallback}."
+        )
     tried = [r for r in rows if r is not choice and r.state != "planned"]
     reasons += [_why_not(r, target) for r in tried]
     dearest = max(

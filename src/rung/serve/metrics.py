@@ -29,6 +29,12 @@ class Metrics:
         self.invalid = Counter(
             "rung_invalid_answers", "Answers that broke the output contract", registry=own
         )
+        self.fallbacks = Counter(
+            "rung_fallbacks",
+            "Answers that the solver's fallback took part in, by reason",
+            ["reason"],
+            registry=own,
+        )
         self.seconds = Histogram(
             "rung_request_seconds",
             "From the request read to the answer ready, waiting included",
