@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from rung.records import Answer, FallbackReason
 
 FEWEST_SURE = 5
 """Dev answers below which nothing is said of a confidence."""
+ROUNDING = 1e-9
 
 
 def sure_from(judged: Sequence[tuple[float, bool]], target: float) -> float | None:
-    """The lowest confidence from which the answers are right at the target's rate.
+    """The confidence from which answers are right at the target's rate, the least sure of them too.
 
-    `judged` are confidences with whether the answer was right. None where no `FEWEST_SURE` of the
-    most confident answers are.
+    `judged` are confidences with whether the answer was right. The rate at a confidence is the
+    isotonic fit, which only rises with it: a rate of all answers from some confidence on would let
+    the surest ones carry others that are wrong more often than not. None where fewer than
+    `FEWEST_SURE` answers are that sure.
     """
-    found, right = None, 0
-    ranked = sorted(judged, key=lambda pair: -pair[0])
-    for n, (confidence, good) in enumerate(ranked, start=1):
-        right += good
-        last = n == len(ranked) or ranked[n][0] < confidence  # equal ones stand or fall together
-        if last and n >= FEWEST_SURE and right >= target * n:
-            found = confidence
-    return found
+    from scipy.optimize import isotonic_regression  # a server starts without it
+
+    by_level: dict[float, list[bool]] = {}
+    for confidence, good in sorted(judged):
+        by_level.setdefault(confidence, []).append(good)  # equal ones stand or fall together
+    if not by_level:
+        return None
+    seen = list(by_level.values())
+    fit = isotonic_regression([fmean(s) for s in seen], weights=[len(s) for s in seen])
+    sure = [level for level, rate in zip(by_level, fit.x, strict=True) if rate >= target - ROUNDING]
+    kept = sum(len(by_level[level]) for level in sure)
+    return sure[0] if kept >= FEWEST_SURE else None
 
 
 def passed_on(answer: Answer, below: float | None) -> FallbackReason | None:
