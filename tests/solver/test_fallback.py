@@ -300,7 +300,7 @@ def test_what_a_solver_says_of_usage_adds_up(tmp_path: Path) -> None:
         (Answer(text="", finish="refused", valid=False), 0.5, "refused"),
         (Answer(text="", valid=False), None, "invalid"),
         (Answer(text="a", confidence=0.4), 0.5, "unsure"),
-        (Answer(text="a"), 0.5, "unsure"),
+        (Answer(text="a"), 0.5, None),
         (Answer(text="a", confidence=0.5), 0.5, None),
         (Answer(text="a", confidence=0.1), None, None),
     ],

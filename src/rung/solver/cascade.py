@@ -43,7 +43,8 @@ def passed_on(answer: Answer, below: float | None) -> FallbackReason | None:
         return "refused"
     if not answer.valid:
         return "invalid"
-    return "unsure" if below is not None and (answer.confidence or 0.0) < below else None
+    told = answer.confidence
+    return "unsure" if below is not None and told is not None and told < below else None
 
 
 def after(earlier: Answer, later: Answer) -> Answer:

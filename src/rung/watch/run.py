@@ -158,7 +158,7 @@ async def _seen(
     return Seen(
         task=task,
         measured=evidence.attempts,
-        traffic=[r for r in records if not _half(r)],
+        traffic=records,
         examples=examples,
         inputs=inputs,
         judged_right=await _scores(task, root, judged),
@@ -195,7 +195,7 @@ async def _scores(task: Task, root: Path, judged: Sequence[Judged]) -> list[floa
     scorer = scorer_for(task, open_model(task.models.judge, root) if task.models.judge else None)
     scores = []
     for record, feedback in judged:
-        if feedback is None or record.answer is None or _half(record):
+        if feedback is None or record.answer is None or record.answer.fallback == "outage":
             continue
         if RANDOM not in reasons.get(record.id, ()):
             continue
@@ -208,11 +208,6 @@ async def _scores(task: Task, root: Path, judged: Sequence[Judged]) -> list[floa
             value = (await scorer.score(right, record.answer)).value
             scores += [] if value is None else [value]
     return scores
-
-
-def _half(record: TrafficRecord) -> bool:
-    """One of the winner's models was out: what was measured says nothing of such an answer."""
-    return record.answer is not None and record.answer.fallback == "outage"
 
 
 def _evidence(winner: Path, root: Path) -> _Evidence:
