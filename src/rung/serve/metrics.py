@@ -30,10 +30,7 @@ class Metrics:
             "rung_invalid_answers", "Answers that broke the output contract", registry=own
         )
         self.fallbacks = Counter(
-            "rung_fallbacks",
-            "Answers that the solver's fallback took part in, by reason",
-            ["reason"],
-            registry=own,
+            "rung_fallbacks", "Answers a fallback took part in, by reason", ["reason"], registry=own
         )
         self.seconds = Histogram(
             "rung_request_seconds",
