@@ -19,7 +19,7 @@ from rung.cli.plan_text import show
 from rung.climbing import Climber, Observer
 from rung.climbing.tools import Tools
 from rung.decide.results import CandidateResult, RunResult
-from rung.errors import ProviderError, UserError
+from rung.errors import BudgetExceeded, ProviderError, UserError
 from rung.models.base import ChatRequest
 from rung.models.scripted import ScriptedModel
 from rung.records import Usage
@@ -215,6 +215,19 @@ def test_a_failed_model_is_an_error_and_never_scored(tmp_path: Path) -> None:
     assert not [
         a for a in _attempts(tmp_path) if a["answer"] and a["answer"]["fallback"] == "outage"
     ]
+
+
+def test_what_a_budget_ends_is_paid_once(tmp_path: Path) -> None:
+    task, one = task_of(), small()
+    only = (rung.Candidate(model=tasks.MODEL, fallback=LARGE),)
+    with pytest.raises(BudgetExceeded):
+        climb(task, tmp_path, one, large(), candidates=only, budget_usd=0.02)
+    assert 0 < one.calls < len(task.dev)
+    again = small()
+    whole = climb(task, tmp_path, again, large(), candidates=only)
+    assert pair(whole).state == "pass"
+    rest = again.requests[: len(task.dev) - one.calls]  # of the pilot; the test split follows
+    assert not {r.messages for r in one.requests} & {r.messages for r in rest}
 
 
 def test_the_plan_says_what_it_assumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.candidate import NO_LLM, Candidate
-from rung.errors import ProviderError, UserError
+from rung.errors import BudgetExceeded, ProviderError, UserError
 from rung.knowledge.retriever import Retriever
 from rung.models.base import Adapter, ChatModel, Message, Vectors
 from rung.models.metered import MeteredEmbedder
@@ -182,12 +182,15 @@ async def _answers(solver: Solver, examples: Sequence[Example]) -> list[Answer |
             raise
 
     await solver.prepare([e.input for e in examples])
+    asked = [asyncio.create_task(answer(e)) for e in examples]
     try:
-        async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(answer(e)) for e in examples]
-    except BaseExceptionGroup as failed:
-        raise failed.exceptions[0] from None
-    return [one.result() for one in asked]
+        return list(await asyncio.gather(*asked))
+    except BaseException as error:
+        if not isinstance(error, BudgetExceeded):  # what has begun is paid for: kept
+            for one in asked:
+                one.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+        raise
 
 
 def _refuse_what_is_missing(candidate: Candidate, task: Task) -> None:
