@@ -75,6 +75,9 @@ class Candidate(Frozen):
     """Set where similarity is used: nearest shots, dense or hybrid search, no-llm."""
     first: Literal["no-llm/nearest", "no-llm/linear"] | None = None
     """A cascade: this one answers where it is sure, the model is asked the rest."""
+    fallback: str | None = None
+    """A further model, asked the same messages where the answer is invalid after its repairs,
+    refused, or less sure than a threshold chosen on dev."""
 
     @property
     def technique(self) -> Technique:
@@ -91,6 +94,11 @@ class Candidate(Frozen):
         return "fine-tuning" if self.context.kind == "none" else "hybrid"
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """Every model that may answer, in the order in which they are asked."""
+        return tuple(m for m in (self.first, self.model, self.fallback) if m is not None)
+
+    @property
     def is_probe(self) -> bool:
         """Answers from gold passages: an intervention to learn from, never a thing to ship."""
         return self.context.kind == "gold"
@@ -99,13 +107,13 @@ class Candidate(Frozen):
     def digest(self) -> str:
         """Content hash: equal slots, equal digest."""
         # A slot that came later stays out while it is empty: digests name caches and winners.
-        later = {"first"} if self.first is None else None
+        later = {name for name in ("first", "fallback") if getattr(self, name) is None}
         return digest(self.model_dump(mode="json", exclude=later))
 
     @property
     def key(self) -> str:
         """Readable and unique, such as `smollm2-135m-instruct+5-nearest+rag3~1f0c9a`."""
-        parts = [_short(self.model)]
+        parts = [short_name(self.model)]
         if self.prompt.shots.kind != "none":
             parts.append(f"{self.prompt.shots.k}-{self.prompt.shots.kind}")
         if self.prompt.reasoning:
@@ -118,10 +126,12 @@ class Candidate(Frozen):
             parts.append({"lora": "lora", "hosted": "tuned"}[self.weights.kind])
         if self.first is not None:
             parts.append(f"{self.first.removeprefix(NO_LLM)}-first")
+        if self.fallback is not None:
+            parts.append(f"else-{short_name(self.fallback)}")
         return "+".join(parts) + "~" + self.digest[:6]
 
 
-def _short(model: str) -> str:
+def short_name(model: str) -> str:
     """A model's name as a key shows it: `gpt-4o-mini@localhost:8000` for an endpoint."""
     if "://" in model:
         address, _, name = model.partition("#")

@@ -13,6 +13,9 @@ text in two places only: the command line and the server. No message ever carrie
 
 from __future__ import annotations
 
+FINAL_STATUS = frozenset({400, 413, 422})
+"""Of a request that is refused for what it is: too long, malformed."""
+
 
 class RungError(Exception):
     """Base of every deliberate error."""
@@ -46,6 +49,11 @@ class ProviderError(RungError):
         self.retry_after_s = retry_after_s
         self.outage = outage
         """True where every further call would fail too (no connection, bad key)."""
+
+    @property
+    def final(self) -> bool:
+        """The request itself cannot be served: asking again changes nothing."""
+        return self.status in FINAL_STATUS
 
 
 class BudgetExceeded(RungError):

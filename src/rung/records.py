@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Literal
 
 from pydantic import Field
@@ -9,6 +11,9 @@ from pydantic import Field
 from rung.task.types import Frozen, JsonValue, SplitName
 
 Finish = Literal["stop", "length", "refused"]
+FallbackReason = Literal["invalid", "refused", "unsure", "outage"]
+"""Why a fallback took part. outage: one of the two models did not answer, so the other's answer
+stands alone; only a server does that, and nothing was measured so."""
 Severity = Literal["info", "warn", "block"]
 """info: worth knowing. warn: read the result with it in mind. block: the data cannot carry the
 decision, and a climb stops unless it is told to go on."""
@@ -38,6 +43,13 @@ class Usage(Frozen):
         )
 
 
+class ModelUsage(Frozen):
+    """What one call used, and the model that was asked: the one whose prices hold."""
+
+    model: str
+    usage: Usage
+
+
 class Passage(Frozen):
     """A retrievable piece of a document, with its place in it."""
 
@@ -64,11 +76,27 @@ class Answer(Frozen):
     citations: tuple[int, ...] = ()
     """Indices into `passages` that the answer rests on."""
     usage: Usage = Usage()
+    """Of all calls together."""
+    by_call: tuple[ModelUsage, ...] = ()
+    """`usage` call by call, in order. Empty in files written before it was kept: all of it is then
+    the candidate's own model's."""
+    model: str | None = None
+    """Whose words these are; None in files written before it was kept."""
+    fallback: FallbackReason | None = None
+    """Why the candidate's fallback took part; None where it did not."""
     calls: int = 0
     cached_calls: int = 0
     latency_s: float = 0.0
     confidence: float | None = None
     """In [0, 1] where the candidate knows it (no-llm, constrained labels)."""
+
+    def usd(self, price: Callable[[Usage, str], Decimal], model: str) -> Decimal:
+        """USD: each call by itself, at the prices of the model that was asked.
+
+        `price` is USD of one call of a model; `model` stands in where calls were not kept apart.
+        """
+        calls = self.by_call or (ModelUsage(model=model, usage=self.usage),)
+        return sum((price(call.usage, call.model) for call in calls), Decimal(0))
 
 
 class Attempt(Frozen):

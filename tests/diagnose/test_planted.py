@@ -200,11 +200,16 @@ def test_an_answer_that_was_cut_short(tmp_path: Path) -> None:
     assert counts(found) == {"truncated": found.failures} and found.failures
 
 
-def test_a_model_too_weak_where_a_stronger_one_is_listed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fallback", [None, OTHER])
+def test_a_model_too_weak_where_a_stronger_one_is_listed(
+    tmp_path: Path, fallback: str | None
+) -> None:
+    """Also where the stronger one is its fallback, which a valid wrong answer does not reach."""
     task = label_task(models=Models(to_try=(MODEL, OTHER), embedder=tasks.EMBEDDER))
     weak, strong = tasks.model(lambda *_: False), ScriptedModel(tasks.knowing(), OTHER)
     chats = {MODEL: weak, OTHER: strong}
-    run = tasks.climb(task, tmp_path, weak, candidates=(CLOSED,), everything=True, extra=chats)
+    tried = (CLOSED.model_copy(update={"fallback": fallback}),)
+    run = tasks.climb(task, tmp_path, weak, candidates=tried, everything=True, extra=chats)
 
     async def go() -> Diagnosis:
         options = tasks.options(tmp_path, weak, extra=chats)

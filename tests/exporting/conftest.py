@@ -15,6 +15,7 @@ from rung.models.base import ChatRequest
 from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 
 MODEL, EMBEDDER = "http://localhost:1/v1#reader", "local/all-minilm-l6-v2"
+LARGE = "http://localhost:2/v1#large"
 TOML = """
 [task]
 name = "parts & codes"
@@ -39,6 +40,7 @@ CANDIDATES = {
     "nearest": Candidate(
         model=MODEL, prompt=Prompt(shots=Shots(kind="nearest", k=2)), embedder=EMBEDDER
     ),
+    "pair": Candidate(model=MODEL, fallback=LARGE),
     "rag": Candidate(model=MODEL, context=Context(kind="retrieved", k=2, search="lexical")),
 }
 
@@ -64,7 +66,7 @@ def climbed(
             return gold[request.messages[-1].content.splitlines()[-1]]
 
         options = ClimbOptions(
-            models={MODEL: ScriptedModel(answer, MODEL)},
+            models={MODEL: ScriptedModel(answer, MODEL), LARGE: ScriptedModel(answer, LARGE)},
             embedders={EMBEDDER: ScriptedEmbedder(EMBEDDER)},
             candidates=(CANDIDATES[kind],),
         )

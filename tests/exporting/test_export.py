@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import runpy
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from rung.exporting.chat import CHAT, vertex_dev_rows
 from rung.exporting.source import Source
 from rung.tuning.hosted.formats import FIREWORKS_LIMITS, OPENAI_LIMITS, Limits, to_jsonl
 
-from .conftest import MODEL, put, read, write_task
+from .conftest import LARGE, MODEL, put, read, write_task
 
 Climbed = Callable[..., Path]
 LABELS = 'labels = ["even", "odd"]'
@@ -175,6 +176,33 @@ def test_the_prompt_filled_in_is_what_is_sent(kind: str, climbed: Climbed) -> No
         last = last.replace("{{passages}}", passages)
     assert last == filled[-1]["content"] and template[0] == filled[0]
     assert (len(template) == len(filled)) is (kind != "nearest")
+
+
+def test_a_fallback_is_told_where_it_cannot_come_along(climbed: Climbed) -> None:
+    folder = climbed("pair")
+    found = export(folder, "prompt")
+    assert f"the same messages go to {LARGE} where the answer is invalid or refused" in found.notes
+    settings = json.loads((folder / "export/prompt/settings.json").read_text())
+    assert (settings["model"], settings["fallback"]) == (MODEL, LARGE)
+    for to in ("promptfoo", "inspect"):
+        notes = export(folder, to).notes
+        assert f"{LARGE} is no fallback there: only {MODEL} is asked" in " ".join(notes)
+
+
+def test_a_fallback_of_a_run_is_exported_without_asking_a_model(climbed: Climbed) -> None:
+    folder = climbed("pair")
+    key = settings_of(folder)["candidate"]
+    shutil.rmtree(folder / ".rung" / "winner")
+    shutil.rmtree(folder / "export")
+    export(folder, "prompt", candidate=key)  # nothing listens at these endpoints
+    assert settings_of(folder, again=False)["fallback"] == LARGE
+
+
+def settings_of(folder: Path, again: bool = True) -> dict[str, Any]:
+    if again:
+        export(folder, "prompt")
+    found: dict[str, Any] = json.loads((folder / "export/prompt/settings.json").read_text())
+    return found
 
 
 def test_limits_are_named(climbed: Climbed) -> None:

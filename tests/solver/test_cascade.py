@@ -13,7 +13,7 @@ from climbing import tasks
 from rung.candidate import Candidate, Prompt, Shots
 from rung.climbing.tools import Tools
 from rung.solver import Solver, Workshop, fit, load, save
-from rung.solver.fit import FEWEST_SURE, sure_from
+from rung.solver.cascade import FEWEST_SURE, sure_from
 from rung.task.types import ClimbSettings, Example
 
 CASCADE = Candidate(
@@ -104,7 +104,17 @@ def test_from_the_threshold_on_the_rate_is_kept(judged, target: float) -> None:
     if sure is None:
         return
     kept = [good for confidence, good in judged if confidence >= sure]
-    assert len(kept) >= FEWEST_SURE and sum(kept) >= target * len(kept)
+    assert len(kept) >= FEWEST_SURE and sum(kept) >= (target - 1e-6) * len(kept)
+    # From the least sure of them up: no run of doubtful ones is carried by surer ones.
+    for confidence in {c for c, _ in judged if c >= sure}:
+        least = [good for c, good in judged if sure <= c <= confidence]
+        assert sum(least) >= (target - 1e-6) * len(least)
+
+
+def test_the_surest_do_not_carry_those_that_are_mostly_wrong() -> None:
+    judged = [(0.9, True)] * 20 + [(0.5, True), (0.5, False), (0.5, False)]
+    assert sum(good for _, good in judged) / len(judged) > 0.9
+    assert sure_from(judged, 0.8) == 0.9
 
 
 @pytest.mark.parametrize("judged", [[], [(0.9, True)] * 4, [(0.9, False)] * 20])

@@ -80,7 +80,14 @@ class Bench:
 
         return [
             a.model_copy(
-                update={"usage": a.usage.model_copy(update={"seconds": 0.0}), "latency_s": 0.0}
+                update={
+                    "usage": a.usage.model_copy(update={"seconds": 0.0}),
+                    "by_call": tuple(
+                        c.model_copy(update={"usage": c.usage.model_copy(update={"seconds": 0.0})})
+                        for c in a.by_call
+                    ),
+                    "latency_s": 0.0,
+                }
             )
             for a in asyncio.run(every())
         ]

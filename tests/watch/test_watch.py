@@ -193,6 +193,16 @@ def test_what_changed_is_named(
     assert look.alarms[0].advice
 
 
+def test_what_an_outage_had_answered_says_nothing_of_the_winner(folder: Path) -> None:
+    def half_out(i: int, row: dict[str, Any]) -> None:
+        broken_answers(i, row)
+        if not row["answer"].valid:
+            row["answer"] = row["answer"].model_copy(update={"fallback": "outage"})
+
+    serve(folder, 300, change=half_out)
+    assert states(watch(folder))["validity"] == "quiet"
+
+
 def test_judged_answers_of_the_random_draw_tell_of_quality(folder: Path) -> None:
     serve(folder, 200)
     rows = [{"request": f"r{i}", "reasons": ["random"]} for i in range(1000, 1080)]

@@ -57,7 +57,7 @@ def _plan(task: Task, rungs: Sequence[Planned], climber: Climber) -> Plan:
     pilot = min(len(task.dev), task.climb.dev_size)
     test = {r.candidate.key: 0 if r.candidate.is_probe else len(task.test) for r in rungs}
     local = {
-        name: climber.tools.prices.rates.get(name) for name in {r.candidate.model for r in rungs}
+        name: climber.tools.prices.rates.get(name) for r in rungs for name in r.candidate.models
     }
     timed = {name for name, rates in local.items() if rates is not None and not rates.tokens}
     return Plan(
@@ -97,6 +97,7 @@ def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
         setup_usd=float(rung.setup_usd),
         monthly_usd=float(rung.usd_per_month),
         training_tokens=learnt,
+        passed_on=rung.calls[-1].share if len(rung.calls) > 1 else None,
         hosted=hosted,
         training_usd=None if price is None else float(price),
     )
@@ -104,13 +105,16 @@ def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
 
 def _amount(rungs: Sequence[Planned], asked: dict[str, int], timed: set[str]) -> Amount:
     """Expected usage times examples asked. No language model, no call."""
+    from rung.candidate import NO_LLM
+
     pairs = [(r, asked[r.candidate.key]) for r in rungs]
-    here = [(r, n) for r, n in pairs if r.candidate.model in timed]
+    asked_of = [(c, n) for r, n in pairs for c in r.calls]
+    here = [(c, n) for c, n in asked_of if c.model in timed]
     return Amount(
-        calls=sum(n for r, n in pairs if r.candidate.technique != "no-llm"),
+        calls=round(sum(n * c.share for c, n in asked_of if not c.model.startswith(NO_LLM))),
         tokens=sum((r.usage.input_tokens + r.usage.output_tokens) * n for r, n in pairs),
         usd=float(sum(r.usd_per_request * n for r, n in pairs)),
-        minutes=sum(r.usage.seconds * n for r, n in here) / 60 if here else None,
+        minutes=sum(c.usage.seconds * c.share * n for c, n in here) / 60 if here else None,
     )
 
 

@@ -20,6 +20,9 @@ class PlannedRung(Frozen):
     monthly_usd: float
     training_tokens: int
     """Read while training, all epochs; 0 without training."""
+    passed_on: float | None = None
+    """Share of the requests assumed to go to a cascade's last model; None where there is one
+    model."""
     hosted: bool = False
     """The model's provider trains it, which is bought."""
     training_usd: float | None = None
@@ -63,6 +66,7 @@ class Plan(Frozen):
     pilots_only: Amount
     """Every candidate is left after its pilot on dev."""
     everything: Amount
-    """Every candidate is asked every example: no climb takes more, retries and repairs aside."""
+    """Every candidate is asked every example: no climb takes more, but for retries, repairs, and
+    cascades that pass on more than assumed."""
     certification: Certification
     prices_of: str

@@ -60,6 +60,13 @@ def _forecast(plan: Plan) -> list[str]:
         f"Everything:    {_amount(plan.everything)}",
         "The first candidate that is certified ends the climb, so most stop well before that.",
     ]
+    assumed = {row.passed_on for row in plan.candidates if row.passed_on is not None}
+    if assumed:
+        said = " or ".join(f"{share:.0%}" for share in sorted(assumed, reverse=True))
+        lines.append(
+            f"Cascades are assumed to pass {said} of the requests on to their last model: nothing "
+            "is known of it before their pilots."
+        )
     if training:
         lines.append(f"Training comes on top: {training:,} tokens in all epochs.")
     lines += [_bought(row) for row in plan.candidates if row.hosted]

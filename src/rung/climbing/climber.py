@@ -141,10 +141,11 @@ class Climber:
         """Models that cannot be reached: their other candidates need not find out again."""
         # Probes first: they cost little and say what the rungs above can hope for.
         for rung in sorted(rungs, key=lambda r: not r.candidate.is_probe):
-            key, model = rung.candidate.key, rung.candidate.model
+            key, models = rung.candidate.key, rung.candidate.models
             try:
-                if model in down:
-                    raise ProviderError(down[model])
+                for model in models:
+                    if model in down:
+                        raise ProviderError(down[model])
                 beyond = await gate.skip(rung.candidate) if self._may_skip else None
                 if beyond is not None:
                     row = ladder.update(key, state="skipped", reason=beyond)
@@ -154,8 +155,8 @@ class Climber:
             except UserError as error:
                 row = ladder.update(key, state="skipped", reason=str(error))
             except ProviderError as error:
-                if error.outage:
-                    down[model] = str(error)
+                if error.outage and rung.candidate.fallback is None:  # else: which of the two?
+                    down[rung.candidate.model] = str(error)
                 row = ladder.update(key, state="incomplete", reason=str(error))
             self.observer.result(row)
             ladder.ledger_summary = ledger.ledger.summary()

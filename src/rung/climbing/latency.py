@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 
+from rung.candidate import NO_LLM
 from rung.climbing.tools import Tools
 from rung.errors import ProviderError
 from rung.measure.cache import CachedEmbedder
@@ -22,10 +23,9 @@ async def p95_alone(solver: Solver, examples: Sequence[Example], tools: Tools) -
 
     Raises `ProviderError` on an outage and `BudgetExceeded`; other failed calls are left out.
     """
-    name, chat = solver.candidate.embedder, solver.parts.chat
+    name = solver.candidate.embedder
     used: list[CachedEmbedder | MeteredModel] = [tools.embedder(name)] if name else []
-    if chat is not None:
-        used.append(tools.chat(solver.candidate.model))
+    used += [tools.chat(model) for model in solver.models if not model.startswith(NO_LLM)]
     took: list[float] = []
     for tool in used:
         tool.fresh = True

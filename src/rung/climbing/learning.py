@@ -26,12 +26,14 @@ FEWEST = 10
 async def learning_of(
     candidate: Candidate, task: Task, workshop: Workshop, runner: Runner, observer: Observer
 ) -> dict[str, Any] | None:
-    """Sizes, scores on dev and the forecast; None where the candidate is not tuned.
+    """Sizes, scores on dev and the forecast; None where the candidate is not tuned, or where
+    another model mends what it gets wrong.
 
     Costs 7/8 of the training once more, and a pilot for each size.
     """
     sizes = [len(task.train) // share for share in SHARES]
-    if candidate.weights.kind != "lora" or sizes[0] < FEWEST:
+    alone = candidate.weights.kind == "lora" and candidate.fallback is None
+    if not alone or sizes[0] < FEWEST:
         return None
     pilot = task.dev[: task.climb.dev_size]
     base = candidate.model_copy(

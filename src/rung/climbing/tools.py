@@ -74,7 +74,7 @@ class Tools:
         self.budget = Budget(None if limit is None else Decimal(str(limit)))
         today = options.today or datetime.now(UTC).date()
         named = (*task.models.to_try, *task.models.tune, *NO_LLM_MODELS)
-        names = {*named, *(c.model for c in options.candidates)}
+        names = {*named, *(m for c in options.candidates for m in c.models)}
         if task.models.judge:
             names.add(task.models.judge)
         self.prices = PriceBook.of(names - set(options.models), task.costs, today)

@@ -12,8 +12,10 @@ from decimal import Decimal
 from typing import Literal
 
 from rung.candidate import Candidate, Context, Prompt, Shots, Technique, Weights
-from rung.decide.usage import expected_usage
+from rung.decide.usage import ExpectedCall, expected_calls, expected_usage
+from rung.economics.money import dec
 from rung.economics.settings import CostSettings
+from rung.errors import UserError
 from rung.models.base import ChatModel, Message
 from rung.records import Usage
 from rung.task.contract import render
@@ -53,8 +55,10 @@ class Planned(Frozen):
     """A candidate with what it is expected to use and cost."""
 
     candidate: Candidate
+    calls: tuple[ExpectedCall, ...] = ()
+    """Expected of each model that may answer."""
     usage: Usage
-    """Expected per request."""
+    """Expected per request, all models together."""
     usd_per_request: Decimal
     setup_usd: Decimal
     usd_per_month: Decimal
@@ -96,7 +100,35 @@ def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -
         found += _of_model(task, name, chat(name), context)
     for name in task.models.tune:
         found += _tuned(task, name, chat(name), context, "hosted")
-    return found
+    return [*found, *_with_fallback(task, found)] if task.climb.fallback else found
+
+
+def _with_fallback(task: Task, found: Sequence[Candidate]) -> list[Candidate]:
+    """Each model's fullest prompt, and its fullest with one passage, before each later model.
+
+    Few on purpose: every candidate more takes its share of the error that a verdict may make.
+    """
+    names = list(dict.fromkeys(task.models.to_try))
+    if len(names) < 2:
+        raise UserError(
+            f"[climb] fallback = true needs a second model to fall back to, but [models] try names "
+            f"only {', '.join(names)}: add one, or take the setting out"
+        )
+    made = []
+    for place, name in enumerate(names):
+        mine = [
+            c
+            for c in found
+            if c.model == name and c.weights.kind == "base" and c.first is None and not c.is_probe
+        ]
+        closed = [c for c in mine if c.context.kind == "none"]
+        reading = [c for c in mine if c.context.kind == "retrieved" and c.context.k == 1]
+        made += [
+            best.model_copy(update={"fallback": later})
+            for best in (*closed[-1:], *reading[-1:])
+            for later in names[place + 1 :]
+        ]
+    return made
 
 
 def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list[Candidate]:
@@ -196,13 +228,14 @@ def plan(
     """
     planned = []
     for candidate in found:
-        usage = expected_usage(task, candidate, chat)
-        per_request = price(usage, candidate.model)
+        calls = expected_calls(task, candidate, chat)
+        per_request = sum((price(c.usage, c.model) * dec(c.share) for c in calls), Decimal(0))
         setup = setup_usd(candidate.technique, costs)
         planned.append(
             Planned(
                 candidate=candidate,
-                usage=usage,
+                calls=calls,
+                usage=expected_usage(calls),
                 usd_per_request=per_request,
                 setup_usd=setup,
                 usd_per_month=monthly_usd(per_request, setup, task),

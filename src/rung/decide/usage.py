@@ -1,4 +1,4 @@
-"""What a request of a candidate will use, reckoned before any is asked.
+"""What a request of a candidate will use, reckoned before any is asked: model by model.
 
 Prompts are built as the solver builds them, from training examples and passages taken at even steps
 through the documents, and counted with the model's own tokenizer.
@@ -10,29 +10,59 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from statistics import fmean
 
-from rung.candidate import Candidate
+from rung.candidate import NO_LLM, Candidate
 from rung.knowledge.chunking import chunk
 from rung.models.base import ChatModel, Message
 from rung.prompts.messages import Shot, build_messages, user_turn
 from rung.records import Passage, Usage
 from rung.task.contract import describe, render
-from rung.task.types import Document, Example, Task
+from rung.task.types import Document, Example, Frozen, Task
 
 READ_PER_S, WRITE_PER_S, MATCH_S = 900, 200, 0.02
 """Prior for a small local model on two cores (tokens/s read, tokens/s written in batches) and for
 one embedded lookup: used before anything is measured, for the order only."""
 
-ESCALATED = 0.5
-"""Share of requests that a cascade is expected to pass on, before anything is measured."""
+PASSED_ON = 0.5
+"""Share of requests that each model of a cascade is expected to pass on: nothing is known of it
+before a pilot, whose measured share takes its place."""
 SAMPLE = 16
 """Prompts counted for each candidate."""
 
 
-def expected_usage(task: Task, candidate: Candidate, chat: Callable[[str], ChatModel]) -> Usage:
-    """Mean tokens and seconds of one request."""
-    if candidate.technique == "no-llm":
-        return Usage(seconds=MATCH_S)
-    model = chat(candidate.model)
+class ExpectedCall(Frozen):
+    """What one model of a candidate is expected to use."""
+
+    model: str
+    usage: Usage
+    """Of a request in which it is asked."""
+    share: float = 1.0
+    """Of the requests in which it is asked."""
+
+
+def expected_calls(
+    task: Task, candidate: Candidate, chat: Callable[[str], ChatModel]
+) -> tuple[ExpectedCall, ...]:
+    """Every model of the candidate, in the order in which they are asked."""
+    found: list[ExpectedCall] = []
+    for place, name in enumerate(candidate.models):
+        if name.startswith(NO_LLM):
+            usage = Usage(seconds=MATCH_S)
+        else:
+            usage = _of_model(task, candidate, chat(name))
+        found.append(ExpectedCall(model=name, usage=usage, share=PASSED_ON**place))
+    return tuple(found)
+
+
+def expected_usage(calls: Sequence[ExpectedCall]) -> Usage:
+    """Mean tokens and seconds of one request, all models together."""
+    return Usage(
+        input_tokens=round(sum(c.usage.input_tokens * c.share for c in calls)),
+        output_tokens=round(sum(c.usage.output_tokens * c.share for c in calls)),
+        seconds=sum(c.usage.seconds * c.share for c in calls),
+    )
+
+
+def _of_model(task: Task, candidate: Candidate, model: ChatModel) -> Usage:
     pool = task.train or task.dev
     prompts = [_prompt(task, candidate, pool, place) for place in range(min(SAMPLE, len(pool)))]
     read = fmean(model.count_tokens(p) for p in prompts)
@@ -42,8 +72,6 @@ def expected_usage(task: Task, candidate: Candidate, chat: Callable[[str], ChatM
         model.count_tokens((*prompts[0], Message(role="assistant", content=said))) - empty + 1
         for said in (render(task.output, e.expected) for e in pool[:SAMPLE])
     )
-    if candidate.first is not None:
-        read, written = read * ESCALATED, written * ESCALATED
     return Usage(
         input_tokens=round(read),
         output_tokens=round(written),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from rung.candidate import short_name
 from rung.decide.results import CandidateResult, Comparison, Measured, Verdict
 from rung.task.types import Target
 
@@ -72,6 +73,10 @@ def _why_chosen(
         f"{choice.key} ({choice.technique}) reaches {target.metric} {certified_text(choice.test)} "
         f"(target {target.score:g}, confidence {target.confidence:g})."
     ]
+    fallback, test = choice.candidate.fallback, choice.test
+    if fallback is not None and test is not None and "fell_back" in test.details:
+        share = f"{test.details['fell_back']:.0%}"
+        reasons.append(f"{share} of its test requests went on to {short_name(fallback)}.")
     tried = [r for r in rows if r is not choice and r.state != "planned"]
     reasons += [_why_not(r, target) for r in tried]
     dearest = max(

@@ -23,7 +23,7 @@ from rung.economics.amounts import (
 from rung.economics.owner_lines import evaluation, labour, recurring, stated, training
 from rung.economics.pricing import PriceBook, Rates
 from rung.economics.quote import Quote
-from rung.economics.request_lines import hosting, inference, retrieval
+from rung.economics.request_lines import also_asked, hosting, inference, retrieval
 from rung.economics.spec import CandidateSpec
 from rung.errors import UserError
 
@@ -124,6 +124,7 @@ def model_of(spec: CandidateSpec, workload: Workload, book: PriceBook) -> CostMo
     quote = Quote(spec, book)
     lines = (
         *inference(quote),
+        *also_asked(quote),
         *retrieval(quote),
         *hosting(quote),
         *training(quote),

@@ -20,6 +20,7 @@ COUNTED = frozenset(
         "tokens per second",
         "slowdown of the adapter apart",
         "compute seconds",
+        "share of requests",
         "GPU seconds",
         "query tokens embedded",
         "corpus tokens embedded",

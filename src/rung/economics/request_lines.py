@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from rung.economics.amounts import ONE, ZERO, Amount, Line, Product, Span
 from rung.economics.money import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR
 from rung.economics.quote import Quote
-from rung.economics.spec import Hosting
+from rung.economics.spec import Also, CandidateSpec, Hosting
 from rung.errors import UserError
 
 PER_MTOK = ONE / MTOK
@@ -16,6 +17,27 @@ PER_MTOK = ONE / MTOK
 def inference(quote: Quote) -> list[Line]:
     """Tokens at token prices, and compute time at machine prices."""
     return [*_token_lines(quote), *_time_lines(quote)]
+
+
+def also_asked(quote: Quote) -> list[Line]:
+    """Further models of a cascade: a request to each, times the share in which one is made."""
+    return [line for other in quote.spec.also for line in _of_other(quote, other)]
+
+
+def _of_other(quote: Quote, other: Also) -> list[Line]:
+    spec = CandidateSpec(
+        key=f"{quote.spec.key}: {other.model}",
+        technique=quote.spec.technique,
+        measured=quote.spec.measured,
+        **{name: getattr(other, name) for name in Also.model_fields if name != "share"},
+    )
+    asked = Quote(spec, quote.book)
+    share = asked.mine("share of requests", other.share)
+    assert share is not None
+    return [
+        replace(line, what=f"{line.what} ({other.model})", product=line.product.times(share))
+        for line in (*inference(asked), *hosting(asked))
+    ]
 
 
 def _token_lines(quote: Quote) -> list[Line]:

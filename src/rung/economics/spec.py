@@ -34,6 +34,16 @@ class Score(Frozen):
     n: int | None = None
 
 
+class AlsoAsked(Frozen):
+    """A further model of a cascade: a fallback, or a model before the candidate's own."""
+
+    model: str
+    usage: Usage
+    """Sum over `requests`."""
+    requests: int = Field(ge=1)
+    """Requests in which it was asked."""
+
+
 class CandidateUsage(Frozen):
     """One candidate of a run, as the economics needs it. Usage is the sum over `requests`."""
 
@@ -43,6 +53,8 @@ class CandidateUsage(Frozen):
     usage: Usage
     """Sum over the answered requests (or a mean, with `requests = 1`); cached calls counted too."""
     requests: int = Field(default=1, ge=1)
+    also: tuple[AlsoAsked, ...] = ()
+    """Further models with their own usage, which is no part of `usage`."""
     input_tokens_sd: float | None = None
     """Standard deviation between requests: gives the mean its 95 % interval."""
     output_tokens_sd: float | None = None
@@ -180,6 +192,18 @@ class Stated(Frozen):
     usd_once: Span | None = None
 
 
+class Also(Frozen):
+    """A further model of a candidate: what a request to it takes, and how often one is made."""
+
+    model: str
+    share: Span
+    """Of the requests in which it is asked."""
+    tokens: Tokens = Tokens()
+    seconds: Span | None = None
+    gpu_seconds: Span | None = None
+    hosting: Hosting | None = None
+
+
 class CandidateSpec(Frozen):
     """Everything known of one candidate's cost."""
 
@@ -190,6 +214,8 @@ class CandidateSpec(Frozen):
     seconds: Span | None = None
     gpu_seconds: Span | None = None
     prices: TokenPrices | None = None
+    also: tuple[Also, ...] = ()
+    """Further models of a cascade, each at its own price."""
     retrieval: Retrieval = Retrieval()
     hosting: Hosting | None = None
     training: Training = Training()
@@ -231,6 +257,7 @@ def spec_of(found: CandidateUsage, settings: CostSettings) -> CandidateSpec:
         tokens=tokens,
         seconds=_mean(found.usage.seconds, n, found.seconds_sd),
         gpu_seconds=_mean(found.usage.gpu_seconds, n, None),
+        also=tuple(_also(found, other, settings) for other in found.also),
         hosting=_hosting(found, settings, tuned=tuned),
         retrieval=_retrieval(found, settings) if reads else Retrieval(),
         training=_training(found, settings) if tuned else Training(),
@@ -245,6 +272,29 @@ def spec_of(found: CandidateUsage, settings: CostSettings) -> CandidateSpec:
         score=_score(found),
         latency_p95_s=found.latency_p95_s,
         measured=f"measured over {n} answers" if n > 1 else "measured",
+    )
+
+
+def _also(found: CandidateUsage, other: AlsoAsked, settings: CostSettings) -> Also:
+    n, share = other.requests, other.requests / found.requests
+    alone = CandidateUsage(
+        key=found.key,
+        technique=found.technique,
+        model=other.model,
+        usage=other.usage,
+        requests=n,
+    )
+    return Also(
+        model=other.model,
+        share=_mean(n, found.requests, math.sqrt(share * (1 - share))),
+        tokens=Tokens(
+            input=_mean(other.usage.input_tokens, n, None),
+            output=_mean(other.usage.output_tokens, n, None),
+            cache_read=_mean(other.usage.cache_read_tokens, n, None),
+        ),
+        seconds=_mean(other.usage.seconds, n, None),
+        gpu_seconds=_mean(other.usage.gpu_seconds, n, None),
+        hosting=_hosting(alone, settings, tuned=False),
     )
 
 
@@ -265,9 +315,10 @@ def _hosting(found: CandidateUsage, settings: CostSettings, *, tuned: bool) -> H
     """Machines of one's own at the throughput that was measured, where `[costs]` asks for it."""
     seconds = dec(found.usage.gpu_seconds or found.usage.seconds)
     asked = settings.utilisation is not None or settings.min_replicas is not None
-    if not asked or not seconds or not found.model.startswith(LOCAL):
-        return None
     tokens = found.usage.input_tokens + found.usage.output_tokens
+    # Without tokens (no language model) there is no throughput: priced by its seconds.
+    if not asked or not seconds or not tokens or not found.model.startswith(LOCAL):
+        return None
     on_gpu = bool(found.usage.gpu_seconds)
     slowdown, shared = found.unmerged_slowdown, settings.adapters_per_machine
     apart = tuned and slowdown is not None and shared is not None

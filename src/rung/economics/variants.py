@@ -94,7 +94,7 @@ def _saved_by_cache(fixed: Decimal, tier: TokenRates, rate: Decimal) -> Decimal:
 def _batched(model: CostModel, book: PriceBook) -> Variant | None:
     """All requests through the provider's batch interface, at its prices."""
     rates = model.rates
-    if rates is None or not rates.batch:
+    if rates is None or not rates.batch or model.spec.also:  # a cascade waits for its answers
         return None
     spec = model.spec
     size = spec.tokens.input.value + (spec.tokens.context.value if spec.tokens.context else ZERO)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated
 
@@ -46,9 +47,13 @@ def what_if(scenario: Scenario, changed: WhatIf, book: PriceBook) -> Scenario:
             "workload": volume,
             "target_score": target,
             "candidates": candidates,
-            "prices": _book(book, {spec.model for spec in candidates}, changed.call_price),
+            "prices": _book(book, _models(candidates), changed.call_price),
         }
     )
+
+
+def _models(candidates: Iterable[CandidateSpec]) -> set[str]:
+    return {m for spec in candidates for m in (spec.model, *(other.model for other in spec.also))}
 
 
 def _spec(spec: CandidateSpec, factor: Decimal) -> CandidateSpec:

@@ -1,8 +1,8 @@
 """The same task for other evaluation tools: promptfoo and Inspect.
 
 Each example carries the very messages that the solver sends, and is judged by the task's own
-scorer, so that a figure made there can be laid beside a figure made here. Repairs and cascades are
-the solver's and do not take part.
+scorer, so that a figure made there can be laid beside a figure made here. Repairs, cascades and
+fallbacks are the solver's and do not take part.
 """
 
 from __future__ import annotations
@@ -169,6 +169,11 @@ def _say_what_is_left_out(files: Files, source: Source, solver: Solver) -> None:
     if solver.candidate.first is not None:
         files.note(
             f"{solver.candidate.first} does not answer first there: the model is asked everything"
+        )
+    if solver.candidate.fallback is not None:
+        files.note(
+            f"{solver.candidate.fallback} is no fallback there: only {solver.model} is asked, so "
+            "figures may be lower"
         )
     if solver.candidate.prompt.repairs:
         files.note("an invalid answer is not sent back for repair there, so figures may be lower")

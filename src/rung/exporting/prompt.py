@@ -37,6 +37,12 @@ async def export_prompt(source: Source) -> Files:
         "repairs": prompt.repairs,
         "candidate": solver.candidate.key,
     }
+    if solver.candidate.fallback is not None:
+        settings["fallback"] = solver.candidate.fallback
+        files.note(
+            f"the same messages go to {solver.candidate.fallback} where the answer is invalid or "
+            "refused" + _or_unsure(solver)
+        )
     files.put("settings.json", json.dumps(settings, indent=1) + "\n")
     example = (source.task.dev or source.task.train or source.task.test)[0]
     sent, _, _ = await solver.messages(example.input_text())
@@ -51,6 +57,11 @@ async def export_prompt(source: Source) -> Files:
         k = solver.candidate.context.k
         files.note(f"{PASSAGE} stands for {k} retrieved passages, numbered as in example.json")
     return files
+
+
+def _or_unsure(solver: Solver) -> str:
+    below = solver.spec.unsure_below
+    return "" if below is None else f", or its confidence is below {below:.4g}"
 
 
 def template(solver: Solver) -> list[Message]:

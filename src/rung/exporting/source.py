@@ -159,9 +159,11 @@ class Source:
         if candidate.is_probe:
             raise UserError(f"{self.key} is a probe, which only reads gold passages: name another")
         untrained = candidate.weights.model_copy(update={"kind": "base"})
-        return await fit(
-            candidate.model_copy(update={"weights": untrained}), self.task, self.workshop()
-        )
+        # Choosing when a fallback is asked would ask its model; the messages are the same without.
+        plain = {"weights": untrained, "fallback": None}
+        solver = await fit(candidate.model_copy(update=plain), self.task, self.workshop())
+        named = solver.candidate.model_copy(update={"fallback": candidate.fallback})
+        return Solver(solver.spec.model_copy(update={"candidate": named}), solver.parts)
 
     def _runs(self) -> Sequence[RunResult]:
         found = []

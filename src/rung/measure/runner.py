@@ -21,9 +21,6 @@ from rung.solver import Solver
 from rung.task.contract import render
 from rung.task.types import Example, SplitName, Task
 
-FINAL_STATUS = frozenset({400, 413, 422})
-"""The request itself cannot be served (too long, malformed): asking again changes nothing."""
-
 
 class Runner:
     """Measures solvers on the examples of one task."""
@@ -132,12 +129,11 @@ class Runner:
         except ProviderError as error:
             if error.outage:
                 raise
-            final = error.status in FINAL_STATUS
-            return base.model_copy(update={"error": str(error), "error_is_final": final})
-        return await self._score(base, example, answers, solver.model)
+            return base.model_copy(update={"error": str(error), "error_is_final": error.final})
+        return await self._score(base, example, answers, solver)
 
     async def _score(
-        self, base: Attempt, example: Example, answers: Sequence[Answer], model: str
+        self, base: Attempt, example: Example, answers: Sequence[Answer], solver: Solver
     ) -> Attempt:
         """One attempt of an example's answers: scores and costs averaged, the first one kept."""
         scores = [await self.scorer.score(example, answer) for answer in answers]
@@ -148,12 +144,14 @@ class Runner:
         if len(answers) > 1:
             said = Counter(answer.text for answer in answers)
             details["agreement"] = said.most_common(1)[0][1] / len(answers)
+        if solver.candidate.fallback is not None:
+            details["fell_back"] = fmean(answer.fallback is not None for answer in answers)
         return base.model_copy(
             update={
                 "answer": answers[0],
                 "score": fmean(values) if len(values) == len(scores) else None,
                 "details": details,
-                "cost_usd": fmean(float(self._price(a.usage, model)) for a in answers),
+                "cost_usd": fmean(float(a.usd(self._price, solver.model)) for a in answers),
             }
         )
 

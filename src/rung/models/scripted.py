@@ -44,6 +44,7 @@ class ScriptedModel:
         fail: Failures | None = None,
         constrains: bool = False,
         context_window: int = 8192,
+        confidence: Callable[[ChatRequest], float] | None = None,
     ) -> None:
         self.name = name
         self.identity = name
@@ -56,6 +57,7 @@ class ScriptedModel:
         self._answers = answers
         self._latency_s = latency_s
         self._fail = fail
+        self._confidence = confidence
         self._at_once = 0
 
     @property
@@ -86,6 +88,7 @@ class ScriptedModel:
                 input_tokens=self.count_tokens(request.messages), output_tokens=len(text.split())
             ),
             latency_s=time.perf_counter() - started,
+            confidence=self._confidence(request) if self._confidence else None,
         )
 
     def count_tokens(self, messages: tuple[Message, ...]) -> int:

@@ -182,7 +182,7 @@ def _probes(run: FinishedRun) -> list[str]:
             f"{run.label(r)} {score_text(r.dev)}"
             for r in rows
             if r.key != probe.key
-            and r.model == probe.model
+            and r.candidate.models == probe.candidate.models
             and r.candidate.weights == probe.candidate.weights
             and r.candidate.prompt == probe.candidate.prompt
             and r.dev is not None

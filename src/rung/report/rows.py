@@ -210,8 +210,12 @@ def _money(
     if cost is None or row.cost_per_request_usd is None:
         nothing = Fact(NONE, "Nothing was answered, so nothing was priced.")
         return {"per_thousand": nothing, "monthly": nothing}
-    rates = book.rates.get(row.model) if book else None
-    source = f" Price: {rates.source}." if rates else ""
+    rates = (
+        [book.rates[name] for name in row.candidate.models if name in book.rates] if book else []
+    )
+    source = "".join(f" Price of {r.model}: {r.source}." for r in rates)
+    if len(rates) == 1:
+        source = f" Price: {rates[0].source}."
     use = row.usage
     tokens = f"{use.input_tokens:,} tokens in, {use.output_tokens:,} out, {use.seconds:.3g} s"
     spread = f"{usd(cost.low * 1000)} to {usd(cost.high * 1000)}"

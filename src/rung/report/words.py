@@ -153,7 +153,13 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
         parts.append(f"{shots.k} {shots.kind} examples")
     elif technique == "prompting":
         parts.append("no examples")
-    return ", ".join(parts), candidate.model.rsplit("/", 1)[-1].rsplit("#", 1)[-1]
+    if candidate.fallback is not None:
+        parts.append(f"else {_bare(candidate.fallback)}")
+    return ", ".join(parts), _bare(candidate.model)
+
+
+def _bare(model: str) -> str:
+    return model.rsplit("/", 1)[-1].rsplit("#", 1)[-1]
 
 
 def labels(rows: Sequence[CandidateResult]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from rung.candidate import short_name
 from rung.records import Answer
 from rung.serve.winner import Served
 from rung.serve.wire import (
@@ -74,6 +75,8 @@ def completion(
             problem=answer.problem,
             said=None if answer.text == content else answer.text,
             confidence=answer.confidence,
+            model=short_name(answer.model) if answer.model else None,
+            fallback=answer.fallback,
             passages=[
                 ToldPassage(document_id=p.document_id, title=p.title, start=p.start, text=p.text)
                 for p in answer.passages

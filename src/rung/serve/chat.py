@@ -28,6 +28,8 @@ log = logging.getLogger("rung.serve")
 REQUEST_ID = "x-request-id"
 LONG_S = 1.0
 """Whoever waited longer for a place may have gone away."""
+PATIENCE = 0.45
+"""Of the time allowed, for one model of a winner with a fallback: both in turn fit into it."""
 
 
 class Done(NamedTuple):
@@ -100,7 +102,7 @@ async def _answer(
         answer=answer,
         status=refusal.status if refusal else 200,
         latency_s=seconds,
-        cost_usd=service.served.price(answer.usage) if service.served.price else None,
+        cost_usd=service.served.price(answer) if service.served.price else None,
     )
     # A client that goes away now does not take its request out of the log.
     logged = await asyncio.shield(service.keep(record))
@@ -148,7 +150,10 @@ async def _ask(service: Service, asked: Asked, request: Request) -> Answer:
             waited = time.perf_counter() - started
             if waited > LONG_S and await request.is_disconnected():
                 raise ApiError(499, "The client went away.", code="disconnected")
-            return await service.served.solver.answer(asked.input)
+            return await service.served.solver.answer(
+                asked.input,
+                patience_s=PATIENCE * limit if service.settings.limits.fallback_on_outage else None,
+            )
     except Full as full:
         metrics.refused.labels("full").inc()
         raise Overloaded("full", full.retry_after_s) from None
@@ -174,16 +179,19 @@ def _count(service: Service, record: TrafficRecord, answer: Answer) -> None:
         metrics.cost.inc(record.cost_usd)
     if not answer.valid:
         metrics.invalid.inc()
+    if answer.fallback is not None:
+        metrics.fallbacks.labels(answer.fallback).inc()
 
 
 def _say(service: Service, record: TrafficRecord, answer: Answer) -> None:
     """One line a request; what was asked and answered only where that is wanted."""
     told = f" asked {record.input!r} said {answer.text!r}" if service.settings.log_contents else ""
     log.info(
-        "%s %s valid=%s %.3f s key=%s%s",
+        "%s %s valid=%s%s %.3f s key=%s%s",
         record.id,
         record.candidate,
         answer.valid,
+        f" fallback={answer.fallback}" if answer.fallback else "",
         record.latency_s,
         record.key_name or "-",
         told,

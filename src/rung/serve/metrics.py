@@ -30,6 +30,9 @@ class Metrics:
         self.invalid = Counter(
             "rung_invalid_answers", "Answers that broke the output contract", registry=own
         )
+        self.fallbacks = Counter(
+            "rung_fallbacks", "Answers a fallback took part in, by reason", ["reason"], registry=own
+        )
         self.seconds = Histogram(
             "rung_request_seconds",
             "From the request read to the answer ready, waiting included",

@@ -28,6 +28,7 @@ OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
 ERROR_TYPE = "error.type"
 VALID = "rung.answer.valid"
 SOLVER = "rung.solver"
+FALLBACK = "rung.answer.fallback"
 
 
 class Spans:
@@ -76,6 +77,7 @@ class ChatSpan:
                 INPUT_TOKENS: answer.usage.input_tokens,
                 OUTPUT_TOKENS: answer.usage.output_tokens,
                 VALID: answer.valid,
+                **({FALLBACK: answer.fallback} if answer.fallback else {}),
             }
         )
 

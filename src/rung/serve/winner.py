@@ -15,7 +15,7 @@ from rung.models.gathering import GatheringEmbedder
 from rung.models.metered import Metered, MeteredEmbedder
 from rung.models.openai_compatible import OpenAICompatible
 from rung.models.registry import open_embedder, open_model
-from rung.records import Usage
+from rung.records import Answer
 from rung.serve.settings import Settings
 from rung.solver import Solver, load
 from rung.solver.store import digest_of
@@ -32,8 +32,8 @@ class Served:
     """sha256 of its manifest."""
     created: int
     """When it was saved, in seconds since 1970."""
-    price: Callable[[Usage], float] | None
-    """USD of one answer; None where the model has no price."""
+    price: Callable[[Answer], float] | None
+    """USD of one answer; None where one of its models has no price."""
     unpriced: str | None = None
     """Why it has none."""
 
@@ -55,18 +55,19 @@ class Served:
         parts = self.solver.parts
         if parts.embedder is not None:
             await parts.embedder.embed(["warm up"])
-        if isinstance(parts.chat, OpenAICompatible):
-            parts.chat.get_ready()
-        if parts.chat is not None and parts.chat.trains:
-            turn = Message(role="user", content="warm up")
-            await parts.chat.reply(
-                ChatRequest(messages=(turn,), max_tokens=1, adapter=parts.adapter)
-            )
+        for chat in (parts.chat, parts.fallback):
+            if isinstance(chat, OpenAICompatible):
+                chat.get_ready()
+        turn = Message(role="user", content="warm up")
+        for chat, adapter in ((parts.chat, parts.adapter), (parts.fallback, None)):
+            if chat is not None and chat.trains:
+                await chat.reply(ChatRequest(messages=(turn,), max_tokens=1, adapter=adapter))
 
     async def aclose(self) -> None:
-        """Close the model."""
-        if self.solver.parts.chat is not None:
-            await self.solver.parts.chat.aclose()
+        """Close the models."""
+        for chat in (self.solver.parts.chat, self.solver.parts.fallback):
+            if chat is not None:
+                await chat.aclose()
 
 
 def open_served(settings: Settings, today: date | None = None) -> Served:
@@ -87,7 +88,7 @@ def open_served(settings: Settings, today: date | None = None) -> Served:
     solver = load(folder, chat, embedder)
     if solver.candidate.is_probe:
         raise UserError(f"{solver.candidate.key} is a probe and cannot be served")
-    price, unpriced = _price(solver.model, settings, today or datetime.now(UTC).date())
+    price, unpriced = _price(solver, settings, today or datetime.now(UTC).date())
     return Served(
         solver=solver,
         digest=digest,
@@ -98,10 +99,10 @@ def open_served(settings: Settings, today: date | None = None) -> Served:
 
 
 def _price(
-    model: str, settings: Settings, today: date
-) -> tuple[Callable[[Usage], float] | None, str | None]:
+    solver: Solver, settings: Settings, today: date
+) -> tuple[Callable[[Answer], float] | None, str | None]:
     try:
-        book = PriceBook.of([model], settings.costs, today)
+        book = PriceBook.of(solver.models, settings.costs, today)
     except UserError as error:
         return None, str(error)
-    return lambda usage: float(book.price(usage, model)), None
+    return lambda answer: float(answer.usd(book.price, solver.model)), None

@@ -18,6 +18,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from rung.records import FallbackReason
+
 
 def _is_no(value: bool) -> bool:
     if value:
@@ -175,6 +177,11 @@ class Told(BaseModel):
     """What the model wrote, where that is not the content."""
     confidence: float | None = None
     """In [0, 1], where the candidate knows it."""
+    model: str | None = None
+    """Short name of the model whose answer it is."""
+    fallback: FallbackReason | None = None
+    """Why the candidate's fallback took part. `outage`: one of its models did not answer, and
+    nothing measured speaks of what the other says alone."""
     passages: list[ToldPassage] = []
     citations: list[int] = []
     """Indices into `passages` that the answer rests on."""

@@ -200,7 +200,7 @@ async def _ask(solver: Solver, rows: Sequence[Example], scorer: Scorer, tools: T
                 if error.outage:
                     raise
                 return None
-        costs.append(tools.price(answer.usage, solver.model))
+        costs.append(answer.usd(tools.price, solver.model))
         return (await scorer.score(example, answer)).value
 
     scores = list(await asyncio.gather(*(one(e) for e in rows)))

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.candidate import NO_LLM, Candidate
-from rung.errors import UserError
+from rung.errors import BudgetExceeded, ProviderError, UserError
 from rung.knowledge.retriever import Retriever
 from rung.models.base import Adapter, ChatModel, Vectors
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import fit_label_model
-from rung.records import Passage
+from rung.records import Answer, Passage
+from rung.solver.cascade import sure_from
 from rung.solver.shots import choose_shots
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
 from rung.task.contract import render
@@ -29,8 +30,6 @@ from rung.tuning.lessons import TuningExample
 if TYPE_CHECKING:
     from rung.tuning.hosted import HostedTuner, Till
 
-FEWEST_SURE = 5
-"""Dev answers below which nothing is said of a confidence."""
 DEV_FOR_LOSS = 40
 """Dev examples whose loss is watched while tuning."""
 HOSTED = "hosted"
@@ -102,6 +101,9 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
         name = await _have_tuned(Solver(spec, parts), task, workshop)
         spec = spec.model_copy(update={"tuned_model": name})
         parts = replace(parts, chat=workshop.chat(name))
+    if candidate.fallback is not None:
+        chat = workshop.chat(candidate.fallback)
+        spec, parts = await _fall_back(candidate.fallback, spec, parts, task, chat)
     if candidate.first is not None:
         assert embedder is not None
         spec, parts = await _cascade(candidate.first, spec, parts, task, embedder)
@@ -138,23 +140,67 @@ async def _cascade(
     return spec.model_copy(update={"sure": sure}), replace(parts, label_model=model)
 
 
-def sure_from(judged: Sequence[tuple[float, bool]], target: float) -> float | None:
-    """The lowest confidence from which the answers are right at the target's rate.
+async def _fall_back(
+    name: str, spec: SolverSpec, parts: Parts, task: Task, chat: ChatModel
+) -> tuple[SolverSpec, Parts]:
+    """Put a fallback behind a fitted solver, and choose on dev under which confidence it is asked.
 
-    `judged` are confidences with whether the answer was right. None where no `FEWEST_SURE` of the
-    most confident answers are.
+    Asks the solver the pilot's examples, the very calls that its pilot makes.
     """
-    found, right = None, 0
-    ranked = sorted(judged, key=lambda pair: -pair[0])
-    for n, (confidence, good) in enumerate(ranked, start=1):
-        right += good
-        last = n == len(ranked) or ranked[n][0] < confidence  # equal ones stand or fall together
-        if last and n >= FEWEST_SURE and right >= target * n:
-            found = confidence
-    return found
+    asked = task.dev[: task.climb.dev_size]
+    judged = [
+        (
+            answer.confidence,
+            render(task.output, answer.value) == render(task.output, example.expected),
+        )
+        for example, answer in zip(asked, await _answers(Solver(spec, parts), asked), strict=True)
+        if answer is not None and answer.valid and answer.confidence is not None
+    ]
+    below = sure_from(judged, task.target.score)
+    if judged and below is None:
+        raise UserError(
+            f"on dev, no answers of {spec.candidate.model} are right at a rate of "
+            f"{task.target.score:g}, however sure it is: {name} would be asked everything, so "
+            "try it alone"
+        )
+    return spec.model_copy(update={"unsure_below": below}), replace(parts, fallback=chat)
+
+
+async def _answers(solver: Solver, examples: Sequence[Example]) -> list[Answer | None]:
+    """Answers in order; None where a model can never take the input.
+
+    Any other failure is raised: a threshold out of what happened to be answered would be another
+    one when the climb is resumed.
+    """
+
+    async def answer(example: Example) -> Answer | None:
+        try:
+            return await solver.answer(example.input)
+        except ProviderError as error:
+            if error.final:
+                return None
+            raise
+
+    await solver.prepare([e.input for e in examples])
+    asked = [asyncio.create_task(answer(e)) for e in examples]
+    try:
+        return list(await asyncio.gather(*asked))
+    except BaseException as error:
+        if not isinstance(error, BudgetExceeded):  # what has begun is paid for: kept
+            for one in asked:
+                one.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+        raise
 
 
 def _refuse_what_is_missing(candidate: Candidate, task: Task) -> None:
+    if candidate.fallback is not None:
+        pair = {candidate.model, candidate.fallback}
+        if len(pair) < 2 or any(name.startswith(NO_LLM) for name in pair):
+            raise UserError(
+                f"{candidate.key} cannot fall back from {candidate.model!r} to "
+                f"{candidate.fallback!r}: name two different language models"
+            )
     shots = candidate.prompt.shots
     needs_train = (
         candidate.model.startswith(NO_LLM)

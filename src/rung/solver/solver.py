@@ -9,19 +9,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 
 from rung.candidate import Candidate
-from rung.errors import UserError
+from rung.errors import ProviderError, UserError
 from rung.knowledge.citations import cite
 from rung.knowledge.retriever import Retriever
 from rung.models.base import Adapter, ChatModel, ChatReply, ChatRequest, Message, Vectors
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import LabelModel
 from rung.prompts.messages import Shot, build_messages, final_answer, repair_messages
-from rung.records import Answer, Passage, Usage
+from rung.records import Answer, ModelUsage, Passage, Usage
+from rung.solver.cascade import after, passed_on, resolved
 from rung.task.contract import Parsed, describe, parse
 from rung.task.types import Frozen, JsonValue, LabelsOutput, Output, SchemaOutput, render_input
 
@@ -47,6 +50,8 @@ class SolverSpec(Frozen):
     """Whole documents, where the context is `all`."""
     sure: float | None = None
     """Of a cascade: confidence from which its first answer stands; None: it never does."""
+    unsure_below: float | None = None
+    """Confidence of the model under which its fallback is asked; None: a valid answer stands."""
     input_fields: tuple[InputField, ...] = ()
     """Fields of the inputs in the order they were measured in; empty where inputs are text."""
     tuned_model: str | None = None
@@ -63,6 +68,17 @@ class Parts:
     retriever: Retriever | None = None
     label_model: LabelModel | None = None
     adapter: Adapter | None = None
+    fallback: ChatModel | None = None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One input on its way to a model."""
+
+    request: ChatRequest
+    passages: tuple[Passage, ...]
+    seconds: float
+    """Of this machine, for finding passages and shots."""
 
 
 class Solver:
@@ -83,6 +99,12 @@ class Solver:
         """The model that is asked, and priced."""
         return self.spec.tuned_model or self.candidate.model
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every model that may answer, each at its own price."""
+        names = (self.candidate.first, self.model, self.candidate.fallback)
+        return tuple(name for name in names if name is not None)
+
     async def prepare(self, inputs: Sequence[str | dict[str, JsonValue]]) -> None:
         """Embed many inputs at once where the candidate embeds them: faster than one by one."""
         if self.parts.embedder is not None and inputs:
@@ -97,11 +119,16 @@ class Solver:
         value: str | dict[str, JsonValue],
         given: tuple[Passage, ...] | None = None,
         seed: int = 0,
+        *,
+        patience_s: float | None = None,
     ) -> Answer:
         """Answer one input.
 
         `given` replaces what the candidate would know by itself (gold probes only); `seed` tells
         samples of one input apart where the prompt has a temperature.
+        `patience_s` is for servers: where one of a model and its fallback has no answer by then, or
+        cannot be asked, the other's is taken and marked `fallback="outage"`: nothing that was
+        measured speaks of it. Without it the call waits, and fails where one of the two does.
         Raises `ProviderError` when the model cannot be asked; an invalid answer is an answer.
         """
         text = render_input(value)
@@ -110,16 +137,11 @@ class Solver:
             problem = f"the input has {len(text)} characters, this solver takes {limit}."
             return Answer(text="", valid=False, problem=problem, finish="refused")
         if self.parts.label_model is None:
-            return await self._converse(text, given, seed)
+            return await self._ask(text, given, seed, patience_s)
         quick = await self._label(text, self.parts.label_model)
         if self.parts.chat is None or self._stands(quick):
             return quick
-        answer = await self._converse(text, given, seed)
-        took = {
-            "usage": quick.usage + answer.usage,
-            "latency_s": quick.latency_s + answer.latency_s,
-        }
-        return answer.model_copy(update=took)
+        return after(quick, await self._ask(text, given, seed, patience_s))
 
     def _stands(self, quick: Answer) -> bool:
         """Whether the first answer of a cascade is sure enough."""
@@ -131,20 +153,53 @@ class Solver:
         started = time.perf_counter()
         label, confidence = model.predict(vectors)[0]
         spent = seconds[0] + time.perf_counter() - started
+        name, usage = self.candidate.first or self.candidate.model, Usage(seconds=spent)
         return Answer(
             text=label,
             value=label,
-            usage=Usage(seconds=spent),
+            usage=usage,
+            by_call=(ModelUsage(model=name, usage=usage),),
+            model=name,
             latency_s=spent,
             confidence=confidence,
         )
 
-    async def _converse(self, text: str, given: tuple[Passage, ...] | None, seed: int) -> Answer:
+    async def _ask(
+        self, text: str, given: tuple[Passage, ...] | None, seed: int, patience_s: float | None
+    ) -> Answer:
+        """The model's answer, or its fallback's where that one does not stand."""
         messages, passages, seconds = await self.messages(text, given)
-        prompt = self.candidate.prompt
+        asked = _Asked(self._request(messages, seed), passages, seconds)
+        fallback, name = self.parts.fallback, self.candidate.fallback
+        if fallback is None or name is None:
+            return await self._converse(self.model, self._chat(), asked)
+        # An adapter belongs to the model that it was trained for.
+        again = _Asked(asked.request.model_copy(update={"adapter": None}), passages, 0.0)
+        try:
+            async with asyncio.timeout(patience_s):
+                own = await self._converse(self.model, self._chat(), asked)
+        except (ProviderError, TimeoutError) as error:
+            if patience_s is None or getattr(error, "final", False):
+                raise
+            answer = await self._converse(name, fallback, replace(again, seconds=seconds))
+            return answer.model_copy(update={"fallback": "outage"})
+        why = passed_on(own, self.spec.unsure_below)
+        if why is None:
+            return own
+        try:
+            async with asyncio.timeout(patience_s):
+                return resolved(own, await self._converse(name, fallback, again), why)
+        except (ProviderError, TimeoutError) as error:
+            if patience_s is None or getattr(error, "final", False) or not own.valid:
+                raise
+            return own.model_copy(update={"fallback": "outage"})
+
+    async def _converse(self, name: str, chat: ChatModel, asked: _Asked) -> Answer:
+        """Ask one model until its answer is valid, as often as the prompt allows."""
+        prompt, request = self.candidate.prompt, asked.request
         replies: list[ChatReply] = []
         while True:
-            reply = await self._chat().reply(self._request(messages, seed))
+            reply = await chat.reply(request)
             replies.append(reply)
             said = final_answer(reply.text, prompt)
             parsed = self._parse(said, reply)
@@ -153,8 +208,11 @@ class Solver:
             stop = cut or reply.finish == "refused" or len(replies) > prompt.repairs
             if parsed.valid or stop:
                 break
-            messages = repair_messages(messages, reply.text, parsed.problem or "", self.contract)
-        return self._assemble(said, parsed, replies, passages, seconds)
+            repaired = repair_messages(
+                request.messages, reply.text, parsed.problem or "", self.contract
+            )
+            request = request.model_copy(update={"messages": repaired})
+        return self._assemble(name, said, parsed, replies, asked)
 
     async def messages(
         self, text: str, given: tuple[Passage, ...] | None = None
@@ -197,28 +255,24 @@ class Solver:
         return parse(self.spec.output, said)
 
     def _assemble(
-        self,
-        said: str,
-        parsed: Parsed,
-        replies: list[ChatReply],
-        passages: tuple[Passage, ...],
-        seconds: float,
+        self, name: str, said: str, parsed: Parsed, replies: list[ChatReply], asked: _Asked
     ) -> Answer:
-        usage = Usage(seconds=seconds)
-        for reply in replies:
-            usage = usage + reply.usage
+        # Preparing a prompt belongs to the first call that it is sent with.
+        took = [Usage(seconds=asked.seconds) + replies[0].usage, *(r.usage for r in replies[1:])]
         return Answer(
             text=said,
             value=parsed.value,
             valid=parsed.valid,
             problem=parsed.problem,
             finish=replies[-1].finish,
-            passages=passages,
-            citations=cite(said, passages) if passages else (),
-            usage=usage,
+            passages=asked.passages,
+            citations=cite(said, asked.passages) if asked.passages else (),
+            usage=reduce(add, took),
+            by_call=tuple(ModelUsage(model=name, usage=usage) for usage in took),
+            model=name,
             calls=len(replies),
             cached_calls=sum(r.cached for r in replies),
-            latency_s=seconds + sum(r.latency_s for r in replies),
+            latency_s=asked.seconds + sum(r.latency_s for r in replies),
             confidence=replies[-1].confidence,
         )
 

@@ -78,6 +78,7 @@ def load(
             retriever=Retriever.load(index, ears) if index.exists() else None,
             label_model=load_label_model(labels) if labels.exists() else None,
             adapter=adapter,
+            fallback=chat(candidate.fallback) if candidate.fallback else None,
         )
     except (ValueError, KeyError) as error:  # also a pickle, which is never loaded
         raise StoreError(

@@ -163,6 +163,9 @@ class ServeTable(Frozen):
     """Requests that a key may make at once before that rate holds."""
     drain_s: float = Field(default=60.0, ge=0)
     """How long a stopping server may take to finish what it accepted."""
+    fallback_on_outage: bool = True
+    """Where the winner has a fallback and one of its two models does not answer, or not within
+    45 % of `timeout_s`, take the other's answer, marked as such, instead of failing the request."""
     refuse_ignored: bool = False
     """Refuse requests with parameters or messages that would be ignored, instead of saying so."""
     sample: float = Field(default=1.0, gt=0, le=1)

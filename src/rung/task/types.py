@@ -164,6 +164,10 @@ class ClimbSettings(Frozen):
     cascade: bool = False
     """For labels: also try a linear head that answers where it is sure, and the prompt with the
     nearest examples for the rest."""
+    fallback: bool = False
+    """Also try each model with every model listed after it in `[models] try` as its fallback: the
+    same messages go to that one where the answer is invalid, refused, or (labels whose model tells
+    a confidence) less sure than a threshold chosen on dev."""
     temperature: float = Field(default=0.0, ge=0, le=2)
     """Of every model asked; 0 is greedy."""
     repeats: int = Field(default=1, ge=1)
@@ -215,8 +219,9 @@ class Task(BaseModel):
     def fingerprint(self) -> str:
         """Content hash of everything that can change an answer or a score."""
         plain = self.model_dump(mode="json", exclude={"workload", "costs", "facts"})
-        if not self.climb.cascade:
-            del plain["climb"]["cascade"]  # it changes what is tried, and nothing while it is off
+        for name in ("cascade", "fallback"):
+            if not plain["climb"][name]:
+                del plain["climb"][name]  # it changes what is tried, and nothing while it is off
         if not self.models.tune:  # a later field: what it does not change keeps its runs
             del plain["models"]["tune"]
         return digest(plain)

@@ -174,9 +174,14 @@ class TrafficStore:
         """A record as it is stored: redacted, and without what databases refuse."""
         row = request_row(record)
         contents = {name: row[name] for name in _CONTENTS}
+        answer = contents["answer"] or {}
+        # A model's name may hold an address, which is nobody's secret and no content.
+        names = {name: answer.pop(name) for name in _MODELS if name in answer}
         if self.redactor is not None:
             contents, kinds = self.redactor.redact(contents)
             row["redacted"] = kinds or None
+        if contents["answer"]:
+            contents["answer"] = {**contents["answer"], **names}
         contents["candidate"], contents["key_name"] = row["candidate"], row["key_name"]
         return {**row, **storable(contents)}
 
@@ -250,6 +255,7 @@ class _Unknown(StoreError):
 
 
 _CONTENTS = ("input", "messages", "answer", "error")
+_MODELS = ("model", "by_call")
 
 
 def _conditions(query: Query) -> list[ColumnElement[bool]]:

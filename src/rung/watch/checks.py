@@ -12,7 +12,7 @@ import numpy as np
 from rung.evidence import drift
 from rung.evidence.drift import TwoSamples
 from rung.models.base import Vectors
-from rung.records import Attempt
+from rung.records import Answer, Attempt
 from rung.task.types import Frozen, LabelsOutput, Task
 from rung.traffic import TrafficRecord
 
@@ -57,6 +57,12 @@ class Seen:
     """Of each test."""
     seed: int = 0
 
+    @property
+    def answers(self) -> list[Answer]:
+        """Answers of the traffic that were made as the measured ones: with every model there."""
+        given = [r.answer for r in self.traffic if r.answer]
+        return [a for a in given if a.fallback != "outage"]
+
 
 def inputs(seen: Seen) -> Check:
     """Do people ask what the examples ask?"""
@@ -79,7 +85,7 @@ def answers(seen: Seen) -> Check:
     if not isinstance(output, LabelsOutput):
         return _none(name, "not tested", "answers are not labels")
     old = Counter(str(a.answer.value) for a in seen.measured if a.answer and a.answer.valid)
-    new = Counter(str(r.answer.value) for r in seen.traffic if r.answer and r.answer.valid)
+    new = Counter(str(a.value) for a in seen.answers if a.valid)
     if min(old.total(), new.total()) < FEWEST:
         return _none(name, "too little data", f"{old.total()} measured, {new.total()} answered")
     labels = output.labels
@@ -97,7 +103,7 @@ def answers(seen: Seen) -> Check:
 def invalid(seen: Seen) -> Check:
     """Are more answers not valid?"""
     old = [a.answer.valid for a in seen.measured if a.answer]
-    new = [r.answer.valid for r in seen.traffic if r.answer]
+    new = [a.valid for a in seen.answers]
     return _rate("validity", "answers not valid", old, new, seen, "look at them: `rung review`")
 
 
@@ -112,7 +118,7 @@ def confidence(seen: Seen) -> Check:
     """Is the winner less sure than it was?"""
     name = "confidence"
     old = [a.answer.confidence for a in seen.measured if a.answer]
-    new = [r.answer.confidence for r in seen.traffic if r.answer]
+    new = [a.confidence for a in seen.answers]
     known = [c for c in old if c is not None], [c for c in new if c is not None]
     if not known[0] or not known[1]:
         return _none(name, "not tested", "the candidate does not know how sure it is")

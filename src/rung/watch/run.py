@@ -195,7 +195,9 @@ async def _scores(task: Task, root: Path, judged: Sequence[Judged]) -> list[floa
     scorer = scorer_for(task, open_model(task.models.judge, root) if task.models.judge else None)
     scores = []
     for record, feedback in judged:
-        if feedback is None or record.answer is None or RANDOM not in reasons.get(record.id, ()):
+        if feedback is None or record.answer is None or record.answer.fallback == "outage":
+            continue
+        if RANDOM not in reasons.get(record.id, ()):
             continue
         if feedback.verdict == "right":
             scores.append(1.0)

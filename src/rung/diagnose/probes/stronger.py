@@ -10,14 +10,19 @@ from rung.solver import fit
 
 
 async def stronger(bench: Bench, case: Case) -> list[ProbeResult]:
-    """The same prompt and context with each other model. Placebo: the own model, other words."""
+    """The same prompt and context with each other model, without a fallback.
+
+    Placebo: the subject itself, other words.
+    """
     candidate = bench.subject.candidate
     found = []
     for name in bench.task.models.to_try:
         if name == candidate.model or bench.subject.parts.chat is None:
             continue
         if name not in bench.made:
-            other = candidate.model_copy(update={"model": name, "weights": Weights()})
+            other = candidate.model_copy(
+                update={"model": name, "weights": Weights(), "fallback": None}
+            )
             bench.made[name] = await fit(other, bench.task, bench.workshop)
         treated = await bench.ask(f"with {name}", case, bench.made[name])
         neutral = with_prompt(bench.subject, instruction=neutral_instruction(bench.subject))
