@@ -170,10 +170,12 @@ def serve(site: Site, where: socket.socket) -> None:
         server_header=False,
     )
     try:
+        site.tables.prepare()
         with suppress(KeyboardInterrupt):  # how a server ends
             uvicorn.Server(config).run(sockets=[where])
     finally:
         site.climbs.stop_all()
+        site.tables.close()
 
 
 def open_site(folders: Sequence[Path], key: str | None, where: socket.socket) -> Site:

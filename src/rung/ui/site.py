@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from rung import __version__
 from rung.ui.climbs import Climbs
 from rung.ui.guard import Guard
-from rung.ui.projects import Kept, Project, Shelf
-
-if TYPE_CHECKING:
-    from rung.ui.examples import Table
-
-MOST_TABLES = 4
+from rung.ui.projects import Project, Shelf
+from rung.ui.tables import Tables
 
 
 class Site:
@@ -26,8 +21,7 @@ class Site:
         self.shelf = Shelf(folders)
         self.guard = Guard(key, port)
         self.climbs = Climbs()
-        self.tables: Kept[Table] = Kept(MOST_TABLES)
-        """The examples of the runs that were looked at last."""
+        self.tables = Tables(self.shelf)
         self.version = __version__
 
     def project(self, request: Request) -> Project:
