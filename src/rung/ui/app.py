@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -30,7 +31,7 @@ from rung.ui.guard import LOOPBACK, Forged, Guarded
 from rung.ui.harvest import harvest
 from rung.ui.home import home
 from rung.ui.live import events
-from rung.ui.pages import JSON, Page, action, html, routes
+from rung.ui.pages import JSON, Page, action, html, load_templates, routes
 from rung.ui.project import change_target, project, start, stop
 from rung.ui.projects import NotFound
 from rung.ui.run import comment, report, run
@@ -170,12 +171,18 @@ def serve(site: Site, where: socket.socket) -> None:
         server_header=False,
     )
     try:
-        site.tables.prepare()
+        threading.Thread(target=prepare, args=(site,), daemon=True).start()
         with suppress(KeyboardInterrupt):  # how a server ends
             uvicorn.Server(config).run(sockets=[where])
     finally:
         site.climbs.stop_all()
         site.tables.close()
+
+
+def prepare(site: Site) -> None:
+    """In the background, what the first page of each kind would have to wait for."""
+    load_templates()
+    site.tables.prepare()
 
 
 def open_site(folders: Sequence[Path], key: str | None, where: socket.socket) -> Site:

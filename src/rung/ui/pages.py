@@ -99,6 +99,12 @@ def templates() -> Any:
     return environment("rung.ui")
 
 
+def load_templates() -> None:
+    """Compile every template, which the first page of its kind would wait for."""
+    for name in templates().list_templates(["html"]):
+        templates().get_template(name)
+
+
 def _twin(request: Request) -> str:
     path = request.url.path
     query = f"?{request.url.query}" if request.url.query else ""

@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,20 +43,12 @@ class Tables:
                 self._make(project, run, beyond=True)
         raise _changing(project, run)
 
-    def prepare(self) -> threading.Thread:
-        """Index the newest run of each project in the background, where it is not indexed."""
-
-        def work() -> None:
-            for project in self._shelf.projects.values():
-                for run in project.runs()[:1]:
-                    try:
-                        self._opened(project, run).close()
-                    except RungError:
-                        continue  # whoever opens the run is told
-
-        thread = threading.Thread(target=work, name="rung-ui-indexes", daemon=True)
-        thread.start()
-        return thread
+    def prepare(self) -> None:
+        """Index the newest run of each project, where it is not indexed."""
+        for project in self._shelf.projects.values():
+            for run in project.runs()[:1]:
+                with suppress(RungError):  # whoever opens the run is told
+                    self._opened(project, run).close()
 
     def close(self) -> None:
         """Remove what had to be kept elsewhere."""
