@@ -27,6 +27,7 @@ PAGES = {
     "/p/tickets": "/p/tickets.json",
     "/p/fresh": "/p/fresh.json",
     "/p/hostile": "/p/hostile.json",
+    "/p/tickets/plan": "/p/tickets/plan.json",
     "/p/tickets/harvest": "/p/tickets/harvest.json",
     "/p/hostile/harvest": "/p/hostile/harvest.json",
     RUN: f"{RUN}.json",

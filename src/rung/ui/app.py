@@ -32,7 +32,8 @@ from rung.ui.harvest import harvest
 from rung.ui.home import home
 from rung.ui.live import events
 from rung.ui.pages import JSON, Page, action, html, load_templates, routes
-from rung.ui.project import change_target, project, start, stop
+from rung.ui.plan import plan, start
+from rung.ui.project import change_target, project, stop
 from rung.ui.projects import NotFound
 from rung.ui.run import comment, report, run
 from rung.ui.site import Site
@@ -43,6 +44,7 @@ PAGES = (
     ("/compare", compare),
     ("/advise", advise),
     ("/p/{project}", project),
+    ("/p/{project}/plan", plan),
     ("/p/{project}/harvest", harvest),
     (f"{RUN}/examples", examples),
     (f"{RUN}/example", example),
