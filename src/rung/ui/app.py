@@ -35,8 +35,9 @@ from rung.ui.pages import JSON, Page, action, html, load_templates, routes
 from rung.ui.plan import plan, start
 from rung.ui.project import change_target, project, stop
 from rung.ui.projects import NotFound
+from rung.ui.review import judge, review
 from rung.ui.run import comment, report, run
-from rung.ui.site import Site
+from rung.ui.site import REVIEWER, Site
 
 RUN = "/p/{project}/runs/{run}"
 PAGES = (
@@ -46,6 +47,7 @@ PAGES = (
     ("/p/{project}", project),
     ("/p/{project}/plan", plan),
     ("/p/{project}/harvest", harvest),
+    ("/p/{project}/review", review),
     (f"{RUN}/examples", examples),
     (f"{RUN}/example", example),
     (f"{RUN}/cost", cost),
@@ -55,6 +57,7 @@ ACTIONS = (
     ("/p/{project}/target", change_target),
     ("/p/{project}/climb", start),
     ("/p/{project}/stop", stop),
+    ("/p/{project}/review", judge),
 )
 STATIC = {"tips.js": "text/javascript", "ui.js": "text/javascript", "rung.css": "text/css"}
 WRONG_KEY_S = 0.5
@@ -187,6 +190,8 @@ def prepare(site: Site) -> None:
     site.tables.prepare()
 
 
-def open_site(folders: Sequence[Path], key: str | None, where: socket.socket) -> Site:
+def open_site(
+    folders: Sequence[Path], key: str | None, where: socket.socket, who: str = REVIEWER
+) -> Site:
     """The site of some folders, behind the socket it will be served on."""
-    return Site(folders, key, where.getsockname()[1])
+    return Site(folders, key, where.getsockname()[1], who)

@@ -39,8 +39,8 @@ class Page:
 
 
 Make = Callable[["Site", Request], Page]
-Act = Callable[["Site", Request, dict[str, str]], str]
-"""Does what a form asks, and returns the address to go to."""
+Act = Callable[["Site", Request, dict[str, str]], str | Page]
+"""Does what a form asks, and returns the address to go to, or a page where it was refused."""
 
 
 def crumbs(project: Project, run: str | None = None) -> tuple[tuple[str, str], ...]:
@@ -70,7 +70,10 @@ def action(site: Site, path: str, act: Act) -> Route:
 
     async def do(request: Request) -> Response:
         fields = await posted(request, site.guard)
-        return RedirectResponse(await run_in_threadpool(act, site, request, fields), 303)
+        done = await run_in_threadpool(act, site, request, fields)
+        if isinstance(done, Page):
+            return await run_in_threadpool(html, site, request, done)
+        return RedirectResponse(done, 303)
 
     return Route(path, do, methods=["POST"])
 

@@ -8,20 +8,34 @@ from pathlib import Path
 from starlette.requests import Request
 
 from rung import __version__
+from rung.solver import SolverSpec
 from rung.ui.climbs import Climbs
 from rung.ui.guard import Guard
-from rung.ui.projects import Project, Shelf
+from rung.ui.projects import Kept, Project, Shelf
 from rung.ui.tables import Tables
+
+REVIEWER = "reviewer"
+MOST_WINNERS = 20
 
 
 class Site:
     """Projects, rules, and the climbs started from here."""
 
-    def __init__(self, folders: Sequence[Path], key: str | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        key: str | None = None,
+        port: int = 0,
+        who: str = REVIEWER,
+    ) -> None:
         self.shelf = Shelf(folders)
         self.guard = Guard(key, port)
         self.climbs = Climbs()
         self.tables = Tables(self.shelf)
+        self.winners: Kept[SolverSpec] = Kept(MOST_WINNERS)
+        """What is served, of the projects whose answers were reviewed last."""
+        self.who = who
+        """Kept with what is approved, rejected and corrected."""
         self.version = __version__
 
     def project(self, request: Request) -> Project:
