@@ -154,6 +154,24 @@ def test_another_target_leaves_the_index_as_good_as_it_was(folder: Path) -> None
     assert index(folder) is None
 
 
+def test_documents_count_only_where_they_may_mend_the_task(folder: Path) -> None:
+    config, document = folder / "rung.toml", folder / "handbook" / "a.md"
+    text = config.read_text().replace("[output]", 'documents = "handbook"\n[output]')
+    config.write_text(text)
+    assert not document.exists()
+    keep_index(run_of(folder), folder)  # the task cannot be loaded: there are no documents
+    document.parent.mkdir()
+    document.write_text("A handbook.")
+    assert index(folder) is None
+    found = written(folder)
+    assert all(line.example for line in found.lines(found.matching(Filter())))
+    found.close()
+    document.write_text("Another handbook.")
+    again = index(folder)
+    assert again is not None
+    again.close()
+
+
 def test_a_task_that_was_broken_is_looked_at_again_when_anything_changes(folder: Path) -> None:
     test = (folder / "test.jsonl").read_text()
     (folder / "test.jsonl").write_text("not json\n")

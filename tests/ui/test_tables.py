@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rung.report.example_index import INDEX_FILE, Marks, marks_of
+from rung.report.example_index import INDEX_FILE, ExampleIndex, Marks, StaleIndex, marks_of
+from rung.report.example_lines import Line
+from rung.report.index_writing import write_index
 from rung.ui.app import prepare
 from rung.ui.projects import Shelf
 from rung.ui.site import Site
@@ -76,7 +82,7 @@ def test_rows_that_moved_behind_the_index_are_read_anew(
     assert after["of"] == 159 and after["examples"][0]["id"] == before["examples"][1]["id"]
 
 
-def test_a_run_that_never_stands_still_is_told_of(
+def test_a_run_that_is_being_written_is_shown_as_it_was_when_asked(
     folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = iter(range(100))
@@ -86,6 +92,34 @@ def test_a_run_that_never_stands_still_is_told_of(
 
     for module in ("example_index", "index_writing"):
         monkeypatch.setattr(f"rung.report.{module}.marks_of", changing)
+    assert client_of(folder).get(TABLE).json()["of"] == 160
+
+
+def test_lines_that_never_stand_still_are_told_of(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def moved(index: ExampleIndex, places: Sequence[int]) -> list[Line]:
+        raise StaleIndex("moved again")
+
+    monkeypatch.setattr(ExampleIndex, "lines", moved)
     answer = client_of(folder).get(TABLE)
     assert answer.status_code == 400
     assert "is being written: load the page again" in answer.json()["error"]["message"]
+
+
+def test_readers_of_one_run_at_once_index_it_once(
+    folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run / INDEX_FILE).unlink(missing_ok=True)
+    made: list[Path] = []
+
+    def slowly(*given: Any) -> Path:
+        made.append(given[0])
+        time.sleep(0.3)
+        return write_index(*given)
+
+    monkeypatch.setattr("rung.ui.tables.write_index", slowly)
+    client = client_of(folder)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: client.get(TABLE).json(), range(4)))
+    assert made == [run] and all(answer == answers[0] for answer in answers)

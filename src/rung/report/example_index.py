@@ -57,8 +57,8 @@ class StaleIndex(Exception):
 def marks_of(run: Path, task: Path, *, known: bool) -> Marks:
     """How the files are now that an index is made from: those of the run, those of the task.
 
-    Of `rung.toml` everything counts but `[target]`, which no example depends on, so that editing
-    it costs nothing; where the task could not be loaded (not `known`), any change may mend it.
+    No example depends on `[target]` or on the documents, so that changing those costs nothing;
+    where the task could not be loaded (not `known`), any change may mend it.
     """
     found = {}
     for name in READ_FROM:
@@ -79,14 +79,19 @@ def _task_mark(folder: Path, *, known: bool) -> str:
         return repr(stamp([config_file]))
     said = config.model_dump_json(exclude={"target"} if known else None)
     # Without the folder: a project that was moved keeps its index.
-    files = [(Path(p).name, t, n) for p, t, n in stamp(data_files(folder, config))]
+    files = [
+        (Path(p).name, t, n) for p, t, n in stamp(data_files(folder, config, documents=not known))
+    ]
     return hashlib.sha256(f"{known} {said} {files}".encode()).hexdigest()
 
 
 class ExampleIndex:
     """An open index of one run. Not for several threads at once; close it after use."""
 
-    def __init__(self, run: Path, database: sqlite3.Connection, about: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: Path, run: Path, database: sqlite3.Connection, about: Mapping[str, str]
+    ) -> None:
+        self.path = path
         self._run, self._database = run, database
         self.keys: list[str] = json.loads(about["keys"])
         """The candidates, in the order of the ladder."""
@@ -171,10 +176,10 @@ class ExampleIndex:
         return found
 
 
-def open_index(path: Path, run: Path, task: Path) -> ExampleIndex | None:
+def open_index(path: Path, run: Path, task: Path, *, now: bool = True) -> ExampleIndex | None:
     """The index at `path` of the run in `run`, whose task lies in `task`.
 
-    None where there is none that says what the files say as they are now.
+    None where there is none that says what the files say `now`; else any that can be read will do.
     """
     try:
         database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
@@ -183,9 +188,9 @@ def open_index(path: Path, run: Path, task: Path) -> ExampleIndex | None:
     try:
         about = dict(database.execute("SELECT name, value FROM about"))
         if about.get("format") == str(FORMAT):
-            now = marks_of(run, task, known=about["task_known"] == "yes")
-            if json.loads(about["marks"]) == now:
-                return ExampleIndex(run, database, about)
+            marks, known = json.loads(about["marks"]), about["task_known"] == "yes"
+            if not now or marks == marks_of(run, task, known=known):
+                return ExampleIndex(path, run, database, about)
     except (sqlite3.Error, ValueError, KeyError):
         pass  # another file of that name, or one that was cut short
     database.close()

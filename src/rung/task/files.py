@@ -20,10 +20,11 @@ def task_files(folder: Path) -> list[Path]:
     return [folder / CONFIG_NAME, *data_files(folder, read_config(folder / CONFIG_NAME))]
 
 
-def data_files(folder: Path, config: RungFile) -> list[Path]:
-    """The files that a `rung.toml` names."""
+def data_files(folder: Path, config: RungFile, *, documents: bool = True) -> list[Path]:
+    """The files that a `rung.toml` names; without `documents`, those that say what is asked."""
     table, output = config.task, config.output
-    names = [table.examples, table.train, table.dev, table.test, table.documents]
+    names = [table.examples, table.train, table.dev, table.test]
+    names += [table.documents] if documents else []
     names += [n for n in (output.labels, output.answer_schema) if isinstance(n, str)]
     files: list[Path] = []
     for name in names:

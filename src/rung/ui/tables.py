@@ -56,37 +56,38 @@ class Tables:
             self._aside.cleanup()
 
     def _opened(self, project: Project, run: Path) -> ExampleIndex:
-        for _ in range(TRIES):
-            found = self._find(project, run)
-            if found is not None:
-                return found
-            self._make(project, run)
-        raise _changing(project, run)
+        """The index as the files are now, or were when it was made for this very call."""
+        found = self._find(project, run)
+        if found is None:
+            made = self._make(project, run)
+            found = open_index(made, run, project.folder, now=False)
+        if found is None:
+            raise _changing(project, run)
+        return found
 
     def _find(self, project: Project, run: Path) -> ExampleIndex | None:
-        places = [run / INDEX_FILE]
-        if self._aside is not None:
-            places.append(self._elsewhere(run))
+        """The index that says what the files say now."""
+        places = [run / INDEX_FILE, *([] if self._aside is None else [self._elsewhere(run)])]
         opened = (open_index(path, run, project.folder) for path in places if path.exists())
         return next((index for index in opened if index is not None), None)
 
-    def _make(self, project: Project, run: Path, *, beyond: bool = False) -> None:
-        """Make the index; `beyond` one that opens well, but is wrong."""
+    def _make(self, project: Project, run: Path, *, beyond: bool = False) -> Path:
+        """Make the index and return its path; `beyond` one that opens well, but is wrong."""
         with self._lock:
             busy = self._busy.setdefault(run, threading.Lock())
         with busy:  # two readers of one run: the second waits instead of indexing it too
             found = None if beyond else self._find(project, run)
             if found is not None:
                 found.close()
-                return
+                return found.path
 
             def load() -> Task | None:
                 return self._shelf.task(project)[0]
 
             try:
-                write_index(run, project.folder, load)
+                return write_index(run, project.folder, load)
             except StoreError:  # the folder must not be written; a run that is broken says so again
-                write_index(run, project.folder, load, self._elsewhere(run))
+                return write_index(run, project.folder, load, self._elsewhere(run))
 
     def _elsewhere(self, run: Path) -> Path:
         """Where the index of a run lies whose folder must not be written."""
