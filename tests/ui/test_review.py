@@ -7,6 +7,7 @@ import html
 import json
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,10 @@ def project(folder: Path) -> Path:
     store.add([record(5, "a bank", value=None, valid=False, problem="not a label")])
     store.add_feedback(Feedback(request_id="r2", verdict="wrong", who="shop", note="not that"))
     store.close()
-    rows = [json.dumps({"request": r, "reasons": w}) + "\n" for r, w in (*QUEUED, ("gone", ["x"]))]
+    rows = [
+        json.dumps({"request": r, "reasons": w}) + "\n"
+        for r, w in (*QUEUED, ("gone", ["x"]), ("half \ud83d", []))
+    ]
     (folder / ".rung/harvest.jsonl").write_text("".join(rows))
     return folder
 
@@ -89,6 +93,19 @@ def test_without_a_log_it_says_so_and_makes_none(folder: Path) -> None:
     sent = send_without_a_form(client)
     assert sent.status_code == 400 and "has no log of answers" in sent.text
     assert not (folder / ".rung/traffic.sqlite").exists()
+
+
+def test_without_the_extra_it_names_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    answer = client_of(project).get(f"{REVIEW}.json")
+    assert answer.status_code == 400
+    assert "pip install 'rung[serve]'" in answer.json()["error"]["message"]
+
+
+def test_without_a_winner_nothing_says_what_is_valid(project: Path) -> None:
+    shutil.rmtree(project / ".rung/winner")
+    answer = client_of(project).get(REVIEW)
+    assert answer.status_code == 400 and "run `rung climb` first" in answer.text
 
 
 def send_without_a_form(client: TestClient) -> Any:

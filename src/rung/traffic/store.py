@@ -123,7 +123,7 @@ class TrafficStore:
         found: set[str] = set()
         with self._reading() as connection:
             for at in range(0, len(request_ids), PAGE):
-                some = requests.c.id.in_(request_ids[at : at + PAGE])
+                some = requests.c.id.in_(storable(list(request_ids[at : at + PAGE])))
                 found.update(connection.scalars(select(requests.c.id).where(some)))
         return found
 

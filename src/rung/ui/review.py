@@ -78,9 +78,10 @@ class Desk:
     """Queued requests that wait for a person: with no judgement, or with a user's complaint."""
 
     def __post_init__(self) -> None:
-        ids = list(self.reasons)
-        held, newest = self.store.held(ids), self.store.newest_feedback(ids)
-        self.waiting = [i for i in ids if i in held and _waits(newest.get(i))]
+        held = self.store.held(list(self.reasons))
+        known = [name for name in self.reasons if name in held]
+        newest = self.store.newest_feedback(known)
+        self.waiting = [name for name in known if _waits(newest.get(name))]
 
     def spot(self, view: str, request_id: str) -> Spot:
         """A request in a view, the view's first where none is named. Raises `NotFound`."""
