@@ -2,11 +2,13 @@
 
 The run is invented by `tests/report/synthetic.py`; only its size and form are real. The pages are
 asked of `rung ui` as a process of its own: "first" is the first page that a fresh process shows,
-whatever it has to load and read for it. `--no-report` leaves out what needs Chromium.
+whatever it has to load and read for it. `--no-report` leaves out what needs Chromium, `--starts N`
+starts that many processes for each page.
 """
 
 from __future__ import annotations
 
+import argparse
 import random
 import shutil
 import statistics
@@ -38,7 +40,7 @@ from rung.report.html import write_report  # noqa: E402
 from rung.report.index_writing import keep_index  # noqa: E402
 from ui.conftest import write_task  # noqa: E402
 
-EXAMPLES, CANDIDATES, STARTS, TIMES = 5000, 8, 3, 20
+EXAMPLES, CANDIDATES, TIMES = 5000, 8, 20
 RUN = "/p/big/runs/r"
 TABLE = f"{RUN}/examples"
 SERVER = "from rung.cli.app import main; main()"
@@ -46,18 +48,22 @@ SERVER = "from rung.cli.app import main; main()"
 
 def main() -> None:
     """Build, time, print."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--no-report", action="store_true")
+    options.add_argument("--starts", type=int, default=3)
+    asked = options.parse_args()
     with tempfile.TemporaryDirectory() as nowhere:
         folder = Path(nowhere) / "big"
         run, candidate = big_run(folder)
         print(f"attempts: {(run / 'attempts.jsonl').stat().st_size / 1e6:.1f} MB")
-        if "--no-report" not in sys.argv:
+        if not asked.no_report:
             took, path = timed(lambda: write_report(run, make_task(n_dev=40, n_test=EXAMPLES)))
             print(f"report written: {took:.2f} s, {path.stat().st_size / 1e6:.1f} MB")
             print(f"report opened in Chromium, table filled: {opened(path):.2f} s")
         took, _ = timed(lambda: keep_index(run, folder))
         print(f"index written: {took:.2f} s, {(run / INDEX_FILE).stat().st_size / 1e6:.1f} MB")
-        pages(folder, candidate)
-        without_index(folder, run)
+        pages(folder, candidate, asked.starts)
+        without_index(folder, run, asked.starts)
 
 
 def big_run(folder: Path) -> tuple[Path, str]:
@@ -77,7 +83,7 @@ def big_run(folder: Path) -> tuple[Path, str]:
     return run, result.verdict.choice or ""
 
 
-def pages(folder: Path, candidate: str) -> None:
+def pages(folder: Path, candidate: str, starts: int) -> None:
     """Every kind of page of the table: first in a process, and again."""
     queries: dict[str, dict[str, str]] = {
         "no filter": {},
@@ -96,19 +102,19 @@ def pages(folder: Path, candidate: str) -> None:
     for name, query in queries.items():
         for path in (TABLE, f"{TABLE}.json"):
             address = f"{path}?{urlencode(query)}"
-            first = [fresh(folder, address) for _ in range(STARTS)]
+            first = [fresh(folder, address) for _ in range(starts)]
             later = again(folder, address)
             firsts, laters = firsts + first, laters + later
             kind = "" if path == TABLE else " as JSON"
             print(f"{name}{kind}: first {said(first)}; later {said(later)}")
     print(f"all pages of the table: first {said(firsts)}; later {said(laters)}")
-    print(f"the page of the run: first {said([fresh(folder, RUN) for _ in range(STARTS)])}")
+    print(f"the page of the run: first {said([fresh(folder, RUN) for _ in range(starts)])}")
 
 
-def without_index(folder: Path, run: Path) -> None:
+def without_index(folder: Path, run: Path, starts: int) -> None:
     """A run of before there were indexes: asked at once, and after the server's own start."""
     took = []
-    for _ in range(STARTS):
+    for _ in range(starts):
         (run / INDEX_FILE).unlink()
         took.append(fresh(folder, TABLE))
     print(f"no filter, first, where no index was written yet: {said(took)}")
