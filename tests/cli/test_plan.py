@@ -11,10 +11,13 @@ import pytest
 from rich.console import Console
 
 from report.synthetic import EMBEDDER, make_task
-from rung.cli.plan import Plan, make_plan, show_plan
-from rung.cli.plan_text import certification_text, show
+from rung.cli.plan import show_plan
+from rung.cli.plan_text import show
 from rung.climbing import ClimbOptions
 from rung.models.scripted import ScriptedEmbedder, ScriptedModel
+from rung.report.plan_data import Plan
+from rung.report.plan_words import certification_text
+from rung.report.planning import make_plan
 from rung.task.types import Models, Target, Task
 
 

@@ -92,6 +92,25 @@ def test_pages_are_seamless_in_both_directions(
     assert ids([j.record for j in store.judged()]) == numbers
 
 
+def test_neighbours_match_and_stand_beside(
+    store: TrafficStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rung.traffic.store.PAGE", 2)
+    store.add([failed(n) if n in (2, 3) else record(n) for n in range(6)])
+    answered, here = Query(answered=True), store.place_of("chatcmpl-4")
+    assert store.neighbour(answered, here, older=True) == "chatcmpl-1"
+    assert store.neighbour(answered, here, older=False) == "chatcmpl-5"
+    assert store.neighbour(answered, None, older=True) == "chatcmpl-5"
+    assert store.neighbour(answered, store.place_of("chatcmpl-0"), older=True) is None
+    assert store.neighbour(Query(candidate="none"), here, older=True) is None
+    asked = [f"chatcmpl-{n}" for n in range(5)]
+    assert store.held([*asked, "nope", "half \ud83d", "nul \x00"]) == set(asked)
+    assert store.held([]) == set()
+    for name in asked:
+        store.add_feedback(Feedback(request_id=name, verdict="right", who="ann"))
+    assert set(store.newest_feedback(asked)) == set(asked)  # more than one page of them
+
+
 def test_a_sample_is_random_and_repeatable(store: TrafficStore) -> None:
     store.add([record(n) for n in range(60)])
     first, again = store.sample(10, seed=1), store.sample(10, seed=1)

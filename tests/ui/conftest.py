@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,12 @@ from starlette.testclient import TestClient
 
 from report.synthetic import make_diagnosis, make_run, make_task, write_run
 from report.test_html import hostile_run
-from rung.task.types import Task
+from rung.records import Answer, Passage
+from rung.task.types import Task, TextOutput
+from rung.traffic import Feedback, TrafficRecord, open_store
 from rung.ui.app import create_app, listen
 from rung.ui.site import Site
+from serve.winners import save_winner
 
 LOOPBACK = "http://127.0.0.1"
 RUN = "/p/tickets/runs/new"
@@ -77,7 +80,37 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (harvest / "today.jsonl").write_text(
         "".join(json.dumps(row) + "\n" for row in rows) + "not json\n", encoding="utf-8"
     )
+    log_hostile(root / "hostile", [str(e.expected) for e in hostile.test])
     return root
+
+
+def log_hostile(folder: Path, texts: Sequence[str]) -> None:
+    """A log whose every text comes from outside, beside the winner that answered."""
+    save_winner(folder, "http://127.0.0.1:9/v1", TextOutput())
+    store = open_store(folder)
+    store.add(
+        [
+            TrafficRecord(
+                id=f"r{number}",
+                candidate=text[:500],
+                solver="5" * 64,
+                input={text[:500]: text} if number % 2 else text,
+                answer=Answer(
+                    text=text, valid=number % 3 > 0, problem=text, citations=(0, 7),
+                    passages=(Passage(document_id=text[:90], title=text, text=text),) * 2,
+                ),
+            )
+            for number, text in enumerate(texts)
+        ]
+    )  # fmt: skip
+    for number, text in enumerate(texts[:3]):
+        given = {"verdict": "corrected", "corrected": text} if number else {"verdict": "wrong"}
+        store.add_feedback(
+            Feedback.model_validate(
+                {"request_id": f"r{number}", "who": text, "note": text, **given}
+            )
+        )
+    store.close()
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ PAGES = (
     "/", "/p/tickets", "/p/fresh", "/p/hostile", RUN, BAD, f"{RUN}/examples", f"{BAD}/examples",
     f"{RUN}/example?split=test&id=msg-0063", f"{RUN}/cost", "/compare",
     "/compare?run=tickets/old&run=tickets/new", "/advise?project=tickets", "/p/tickets/harvest",
-    "/p/hostile/harvest",
+    "/p/hostile/harvest", "/p/tickets/review", "/p/hostile/review", "/p/hostile/review?id=r1",
+    "/p/tickets/plan?budget=1",
 )  # fmt: skip
 EXTRA = ("/nope", "/key")
 TWIN = "This page as JSON"
@@ -199,7 +200,8 @@ def test_forms_work_without_scripts(browser: Any, served: str) -> None:
 
 
 def test_hostile_texts_run_nothing(browser: Any, served: str) -> None:
-    for path in (BAD, f"{BAD}/examples", "/p/hostile/harvest"):
+    reviewed = "/p/hostile/review?id=r0"
+    for path in (BAD, f"{BAD}/examples", "/p/hostile/harvest", reviewed):
         seen = opened(browser, served, path, viewport=PHONE)
         page = seen.page
         for ask in page.locator("#rows .ask").all():
@@ -207,6 +209,6 @@ def test_hostile_texts_run_nothing(browser: Any, served: str) -> None:
         page.wait_for_load_state("networkidle")
         assert page.locator("img").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        text = page.locator("#rows, #table").first.inner_text()
+        text = page.locator("#rows, #table, .review").first.inner_text()
         assert "<script>alert(1)</script>" in text
         seen.close()

@@ -19,12 +19,14 @@ from chromium import NEEDED, Seen, launched
 from rung.climbing.journal import is_running, read_live
 from rung.errors import UserError
 from rung.models.fetch import model_folder
+from rung.report.example_index import INDEX_FILE, open_index
 from rung.ui.climbs import STARTER, Climbs, last_words
 from rung.ui.projects import Project
 from rung.ui.site import Site
 
 from .conftest import Server, client_of
 from .test_guard import token_of
+from .test_plan import confirmed, mark_of
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/aarlund/ticket-routing"
 EMBEDDED = pytest.mark.skipif(
@@ -77,22 +79,13 @@ def test_the_complaint_of_a_climb_is_found_in_its_log(tmp_path: Path, log: str, 
     assert last_words(tmp_path / "nope") == ""
 
 
-def test_a_budget_that_is_none_starts_nothing(folder: Path) -> None:
-    client = client_of(folder)
-    token = token_of(client)
-    for budget in ("much", "-1", "nan", "inf"):
-        bad = client.post("/p/tickets/climb", data={"token": token, "budget": budget})
-        assert bad.status_code == 400 and f"the budget is &#39;{budget}&#39;" in bad.text
-    assert not (folder / ".rung" / "climb.log").exists()
-
-
 @pytest.mark.slow
 def test_a_climb_that_cannot_start_says_why(folder: Path) -> None:
     client = client_of(folder)
-    (folder / "test.jsonl").write_text("not json\n")
-    token = token_of(client)
-    assert client.post("/p/tickets/climb", data={"token": token}).status_code == 303
-    until(lambda: "test.jsonl" in client.get("/p/tickets").text.partition('id="live"')[2][:900])
+    config = folder / "rung.toml"
+    config.write_text(config.read_text() + "\n[climb]\nrepeats = 2\n")
+    assert client.post("/p/tickets/climb", data=confirmed(client, "tickets")).status_code == 303
+    until(lambda: "greedy" in client.get("/p/tickets").text.partition('id="live"')[2][:900])
     assert not client.get("/p/tickets.json").json()["climbing"]
 
 
@@ -100,11 +93,11 @@ def test_a_climb_that_cannot_start_says_why(folder: Path) -> None:
 @EMBEDDED
 def test_a_climb_is_stopped_goes_on_and_ends(project: Path, climbs: Climbs) -> None:
     client = client_of(project)
-    form = {"token": token_of(client, "/p/ticket-routing")}
+    form = {"token": token_of(client, "/p/ticket-routing/plan")}
     # A target that no rung without a language model reaches: the climb goes on to the slow ones.
     path = project / "rung.toml"
     path.write_text(path.read_text().replace("score = 0.8\n", "score = 0.97\n"))
-    client.post("/p/ticket-routing/climb", data=form)
+    client.post("/p/ticket-routing/climb", data=confirmed(client, "ticket-routing"))
     kept = project / ".rung"
 
     def on_a_language_model() -> bool:
@@ -113,7 +106,8 @@ def test_a_climb_is_stopped_goes_on_and_ends(project: Path, climbs: Climbs) -> N
 
     until(on_a_language_model)
     assert is_running(kept) and client.get("/p/ticket-routing.json").json()["climbing"]
-    twice = client.post("/p/ticket-routing/climb", data=form)
+    assert "being climbed already" in client.get("/p/ticket-routing/plan").text
+    twice = client.post("/p/ticket-routing/climb", data={**form, "mark": mark_of(project)})
     assert twice.status_code == 400 and "being climbed already" in twice.text
     assert client.post("/p/ticket-routing/stop", data=form).status_code == 303
     until(lambda: not client.get("/p/ticket-routing.json").json()["climbing"])
@@ -127,7 +121,7 @@ def test_a_climb_is_stopped_goes_on_and_ends(project: Path, climbs: Climbs) -> N
     assert mark is not None and left
     edited = client.post("/p/ticket-routing/target", data={**form, "mark": mark[1], "score": "0.8"})
     assert edited.status_code == 303 and path.read_text() == (EXAMPLE / "rung.toml").read_text()
-    client.post("/p/ticket-routing/climb", data=form)
+    client.post("/p/ticket-routing/climb", data=confirmed(client, "ticket-routing"))
     until(lambda: len(client.get("/p/ticket-routing.json").json()["runs"]) == 2)
     until(lambda: not client.get("/p/ticket-routing.json").json()["climbing"])
     done = read_live(kept)
@@ -168,6 +162,7 @@ def test_a_climb_is_watched_from_start_to_verdict(project: Path) -> None:
             page.goto(f"{address}/p/ticket-routing")
             page.evaluate("window.same = true")
             page.click("#controls button")
+            page.click("#start")
             page.wait_for_url(f"{address}/p/ticket-routing")
             page.wait_for_selector("#live .badge.b-running", timeout=60_000)
             page.wait_for_selector("#live tr.asked", timeout=60_000)
@@ -177,6 +172,10 @@ def test_a_climb_is_watched_from_start_to_verdict(project: Path) -> None:
             page.wait_for_selector("#verdict")
             assert "linear head on embeddings" in page.inner_text("h1")
             assert "Good enough" in page.inner_text("#verdict .badge")
+            (run,) = project.glob(".rung/runs/*")
+            index = open_index(run / INDEX_FILE, run, project)  # written by the climb itself
+            assert index is not None
+            index.close()
             for section in ("ladder", "money", "timing", "failures", "flags", "examples"):
                 assert page.locator(f"#{section}").is_visible(), section
         finally:

@@ -40,6 +40,15 @@ def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch, home
     assert "pip install 'rung[ui]'" in str(found.exception)
 
 
+def test_who_reviews_can_be_named(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    names: list[str] = []
+    monkeypatch.setattr("rung.ui.app.serve", lambda site, where: names.append(site.who))
+    for words in ((), ("--who", "bea")):
+        found = CliRunner().invoke(app, ["ui", str(home), "--port", "0", *words])
+        assert found.exit_code == 0, found.output
+    assert names == ["reviewer", "bea"]
+
+
 @contextmanager
 def running(*words: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """The process, its address, and what it printed before."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from chromium import MARKS, Seen, launched, serious
+from rung.report.example_index import INDEX_FILE, open_index
 from rung.report.reading import newest_run
 from rung.report.sections import TITLES
 from rung.ui.site import Site
@@ -40,6 +41,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*rung, "explain", str(folder), "--candidate", SUBJECT], check=True, capture_output=True
     )
     return folder
+
+
+def test_the_run_was_indexed_when_it_ended(project: Path) -> None:
+    run = newest_run(project)
+    index = open_index(run / INDEX_FILE, run, project)
+    assert index is not None and index.total > 30 and index.causes
+    index.close()
 
 
 @pytest.fixture(scope="module")

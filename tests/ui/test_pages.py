@@ -27,8 +27,11 @@ PAGES = {
     "/p/tickets": "/p/tickets.json",
     "/p/fresh": "/p/fresh.json",
     "/p/hostile": "/p/hostile.json",
+    "/p/tickets/plan": "/p/tickets/plan.json",
     "/p/tickets/harvest": "/p/tickets/harvest.json",
     "/p/hostile/harvest": "/p/hostile/harvest.json",
+    "/p/tickets/review": "/p/tickets/review.json",
+    "/p/hostile/review?view=done&id=r1": "/p/hostile/review.json?view=done&id=r1",
     RUN: f"{RUN}.json",
     "/p/hostile/runs/bad": "/p/hostile/runs/bad.json",
     f"{RUN}/cost": f"{RUN}/cost.json",
@@ -203,6 +206,11 @@ def test_hostile_texts_stay_texts_on_every_page(client: TestClient) -> None:
         for e in told["examples"]
     ]
     pages.append(client.get("/p/hostile/runs/bad/examples", params={"text": HOSTILE[2]}))
+    for view in ("todo", "done"):
+        pages += [
+            client.get("/p/hostile/review", params={"view": view, "id": f"r{number}"})
+            for number in range(len(HOSTILE))
+        ]
     for answer in pages:
         assert answer.status_code == 200, answer.url
         page = Elements(answer.text)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from report.synthetic import SHAPES, attempt, make_run, make_task, write_run
+from rung.report.index_writing import keep_index
+from rung.ui.pages import load_templates
 
 from .conftest import client_of, write_task
 
@@ -23,10 +25,12 @@ def test_pages_of_5000_examples_and_8_candidates_take_under_200_ms(tmp_path: Pat
     result, _ = make_run(make_task())
     attempts = [attempt(c, "test", e, p, draw) for c, _, p in SHAPES[:8] for e in task.test]
     write_task(tmp_path / "big", task)
-    write_run(tmp_path / "big/.rung/runs/r", result, attempts)
-    client = client_of(tmp_path / "big")
+    run = write_run(tmp_path / "big/.rung/runs/r", result, attempts)
+    keep_index(run, tmp_path / "big")  # as a climb does at its end
     address = "/p/big/runs/r/examples"
-    assert client.get(address).status_code == 200  # reads the run
+    load_templates()
+    assert min(first_page(tmp_path / "big", address) for _ in range(3)) < MOST_S
+    client = client_of(tmp_path / "big")
     key = result.verdict.choice or ""
     queries = [
         {}, {"page": "200"}, {"candidate": key, "outcome": "w"}, {"text": "refund"},
@@ -44,3 +48,11 @@ def test_pages_of_5000_examples_and_8_candidates_take_under_200_ms(tmp_path: Pat
         took[str(query)] = statistics.median(times)
     assert "5,000 examples" in client.get(address).text
     assert max(took.values()) < MOST_S, took
+
+
+def first_page(folder: Path, address: str) -> float:
+    """Seconds of the first page that a server shows which has read nothing yet."""
+    client = client_of(folder)
+    started = time.perf_counter()
+    assert client.get(address).status_code == 200
+    return time.perf_counter() - started

@@ -102,6 +102,7 @@ def climb(  # noqa: PLR0913 - one parameter an option
 
     from rung.climbing import ClimbOptions
     from rung.report.html import write_report
+    from rung.report.index_writing import keep_index
     from rung.report.terminal import show
     from rung.task.load import load_task
 
@@ -117,7 +118,9 @@ def climb(  # noqa: PLR0913 - one parameter an option
     task = load_task(folder)
     console = Console(stderr=as_json)
     result = _watched(task, options, console)
-    report = write_report(_kept(task) / "runs" / result.run, task)
+    run = _kept(task) / "runs" / result.run
+    report = write_report(run, task)
+    keep_index(run, task.root or Path())
     if as_json:
         typer.echo(result.model_dump_json(indent=1))
     else:

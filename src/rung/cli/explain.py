@@ -48,6 +48,7 @@ async def _explain(
 
     from rung.climbing import ClimbOptions
     from rung.climbing.explaining import Explainer
+    from rung.report.index_writing import keep_index
     from rung.report.reading import newest_run, read_run
     from rung.task.load import load_task
 
@@ -70,6 +71,7 @@ async def _explain(
             side = await _one(found, example) if example else None
         finally:
             await explainer.aclose()
+        keep_index(place, task.root or folder)
     if as_json:
         typer.echo(json.dumps(side or found.diagnosis.model_dump(mode="json"), indent=1))
     elif side is not None:

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
-
-from rung.cli.plan_data import Amount, Certification, Plan, PlannedRung
-
-if TYPE_CHECKING:
-    from rung.climbing import Climber, ClimbOptions
-    from rung.climbing.till import ClimbTill
-    from rung.decide.ladder import Planned
-    from rung.task.types import Task
-
-PLANNED_SHARE = 0.8
-"""Of alpha, for the candidates planned at the start (`rung.evidence.ledger`)."""
 
 
 def show_plan(folder: Path, as_json: bool) -> None:
     """Print the plan of the task in `folder`."""
     from rung.climbing import ClimbOptions
+    from rung.report.planning import make_plan
     from rung.task.load import load_task
 
     found = asyncio.run(make_plan(load_task(folder), ClimbOptions()))
@@ -37,96 +23,3 @@ def show_plan(folder: Path, as_json: bool) -> None:
     from rung.cli.plan_text import show
 
     show(found, Console())
-
-
-async def make_plan(task: Task, options: ClimbOptions) -> Plan:
-    """The plan of a task. Makes no call and leaves no file behind."""
-    from rung.climbing import Climber, Observer
-
-    with tempfile.TemporaryDirectory(prefix="rung-plan-") as nowhere:
-        # A climb keeps its cache beside the task; a plan has nothing to keep.
-        climber = Climber(task, replace(options, folder=Path(nowhere)), Observer())
-        try:
-            rungs = await climber.plan()
-        finally:
-            await climber.tools.aclose()
-    return _plan(task, rungs, climber)
-
-
-def _plan(task: Task, rungs: Sequence[Planned], climber: Climber) -> Plan:
-    pilot = min(len(task.dev), task.climb.dev_size)
-    test = {r.candidate.key: 0 if r.candidate.is_probe else len(task.test) for r in rungs}
-    local = {
-        name: climber.tools.prices.rates.get(name) for r in rungs for name in r.candidate.models
-    }
-    timed = {name for name, rates in local.items() if rates is not None and not rates.tokens}
-    return Plan(
-        task=task.name,
-        metric=task.target.metric,
-        target=task.target.score,
-        confidence=task.target.confidence,
-        sizes={"train": len(task.train), "dev": len(task.dev), "test": len(task.test)},
-        requests_per_month=task.workload.requests_per_month,
-        months=task.workload.months,
-        candidates=tuple(_rung(r, task, climber.tools.till) for r in rungs),
-        pilots_only=_amount(rungs, {r.candidate.key: pilot for r in rungs}, timed),
-        everything=_amount(rungs, {k: pilot + n for k, n in test.items()}, timed),
-        certification=_certification(task, rungs, climber),
-        prices_of=climber.tools.prices.on.isoformat(),
-    )
-
-
-def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
-    from rung.report.words import describe_candidate
-
-    candidate = rung.candidate
-    tuned = candidate.weights.kind != "base"
-    hosted = candidate.weights.kind == "hosted"
-    read = rung.usage.input_tokens + rung.usage.output_tokens
-    learnt = read * len(task.train) * candidate.weights.epochs if tuned else 0
-    price = till.price(candidate.model, learnt) if hosted else None
-    return PlannedRung(
-        key=candidate.key,
-        technique=candidate.technique,
-        model=candidate.model,
-        description=describe_candidate(candidate),
-        probe=candidate.is_probe,
-        input_tokens=rung.usage.input_tokens,
-        output_tokens=rung.usage.output_tokens,
-        cost_per_request_usd=float(rung.usd_per_request),
-        setup_usd=float(rung.setup_usd),
-        monthly_usd=float(rung.usd_per_month),
-        training_tokens=learnt,
-        passed_on=rung.calls[-1].share if len(rung.calls) > 1 else None,
-        hosted=hosted,
-        training_usd=None if price is None else float(price),
-    )
-
-
-def _amount(rungs: Sequence[Planned], asked: dict[str, int], timed: set[str]) -> Amount:
-    """Expected usage times examples asked. No language model, no call."""
-    from rung.candidate import NO_LLM
-
-    pairs = [(r, asked[r.candidate.key]) for r in rungs]
-    asked_of = [(c, n) for r, n in pairs for c in r.calls]
-    here = [(c, n) for c, n in asked_of if c.model in timed]
-    return Amount(
-        calls=round(sum(n * c.share for c, n in asked_of if not c.model.startswith(NO_LLM))),
-        tokens=sum((r.usage.input_tokens + r.usage.output_tokens) * n for r, n in pairs),
-        usd=float(sum(r.usd_per_request * n for r, n in pairs)),
-        minutes=sum(c.usage.seconds * c.share * n for c, n in here) / 60 if here else None,
-    )
-
-
-def _certification(task: Task, rungs: Sequence[Planned], climber: Climber) -> Certification:
-    from rung.climbing.certify import in_order
-    from rung.evidence import must_see
-
-    units = len(in_order(task))
-    tested = sum(not r.candidate.is_probe for r in rungs)
-    alpha = PLANNED_SHARE * (1 - task.target.confidence) / max(1, tested)
-    graded = climber.scorer.graded or task.cluster is not None
-    seen = None if graded or not units else must_see(units, task.target.score, alpha)
-    return Certification(
-        units=units, target=task.target.score, alpha=alpha, must_see=seen, graded=graded
-    )

@@ -28,6 +28,9 @@ def ui(
         str | None,
         typer.Option(envvar="RUNG_UI_KEY", show_envvar=True, help="The key to ask for."),
     ] = None,
+    who: Annotated[
+        str, typer.Option(help="Name kept with what is approved or corrected.")
+    ] = "reviewer",
     browser: Annotated[bool, typer.Option("--open", help="Open a browser.")] = False,
 ) -> None:
     """The same in a browser: live climbs, runs, what-if costs, the questionnaire."""
@@ -37,7 +40,7 @@ def ui(
 
     asked = key_for(host, key)
     with listen(host, port) as where:
-        site = open_site(folders, asked, where)
+        site = open_site(folders, asked, where, who)
         at = f"[{host}]" if ":" in host else host
         address = f"http://{at}:{where.getsockname()[1]}"
         names = ", ".join(project.name for project in site.shelf.projects.values())

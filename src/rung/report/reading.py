@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -22,6 +22,20 @@ from rung.report import words
 from rung.report.diagnosis import read_diagnosis
 
 RUN_FILE, ATTEMPTS_FILE = "run.json", "attempts.jsonl"
+SOURCES = (ATTEMPTS_FILE, f"{PROBES}/{ATTEMPTS_FILE}")
+"""Files of a run that attempts stand in: the climb's, and those of its diagnosis."""
+Key = tuple[str, str, str]
+"""Candidate, split and example of an attempt."""
+
+
+class Place(NamedTuple):
+    """Where an attempt stands."""
+
+    source: int
+    """Number of the file in `SOURCES`."""
+    start: int
+    size: int
+    """Bytes."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +121,15 @@ def read_result(folder: Path) -> tuple[RunResult, bytes]:
 
 def read_run(folder: Path) -> FinishedRun:
     """Read a run. Raises `StoreError` where `run.json` is missing or broken."""
+    return read_with_places(folder)[0]
+
+
+def read_with_places(folder: Path) -> tuple[FinishedRun, dict[Key, Place]]:
+    """As `read_run`, with the place of each attempt that counts."""
     result, plain = read_result(folder)
     path = folder / ATTEMPTS_FILE
     lines = path.read_bytes() if path.exists() else b""
-    attempts, unreadable = _attempts(lines)
+    attempts, places, unreadable = _attempts(lines, 0)
     hashes = {RUN_FILE: hashlib.sha256(plain).hexdigest()}
     if lines:
         hashes[ATTEMPTS_FILE] = hashlib.sha256(lines).hexdigest()
@@ -118,19 +137,24 @@ def read_run(folder: Path) -> FinishedRun:
     probed: tuple[Attempt, ...] = ()
     if diagnosis is not None:
         hashes[DIAGNOSIS_FILE] = hashlib.sha256((folder / DIAGNOSIS_FILE).read_bytes()).hexdigest()
-        path = folder / PROBES / ATTEMPTS_FILE
-        arms, _ = _attempts(path.read_bytes() if path.exists() else b"")
+        path = folder / SOURCES[1]
+        arms, also, _ = _attempts(path.read_bytes() if path.exists() else b"", 1)
         probed = tuple(a for a in arms if a.candidate == diagnosis.candidate)
-    return FinishedRun(
+        places = {**also, **places}  # what the climb asked itself comes first
+    run = FinishedRun(
         result, attempts, hashes, unreadable, diagnosis, probed, (problem,) if problem else ()
     )
+    return run, places
 
 
-def _attempts(lines: bytes) -> tuple[tuple[Attempt, ...], int]:
+def _attempts(lines: bytes, source: int) -> tuple[tuple[Attempt, ...], dict[Key, Place], int]:
     """The newest attempt of each candidate at each example, in the order of the file."""
-    kept: dict[tuple[str, str, str], Attempt] = {}
-    unreadable = 0
+    kept: dict[Key, Attempt] = {}
+    places: dict[Key, Place] = {}
+    unreadable = start = 0
     for line in lines.split(b"\n"):
+        place = Place(source, start, len(line))
+        start += len(line) + 1
         if not line.strip():
             continue
         try:
@@ -138,5 +162,6 @@ def _attempts(lines: bytes) -> tuple[tuple[Attempt, ...], int]:
         except ValidationError:
             unreadable += 1
             continue
-        kept[attempt.candidate, attempt.split, attempt.example_id] = attempt
-    return tuple(kept.values()), unreadable
+        key = (attempt.candidate, attempt.split, attempt.example_id)
+        kept[key], places[key] = attempt, place
+    return tuple(kept.values()), places, unreadable

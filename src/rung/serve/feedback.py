@@ -12,11 +12,8 @@ from rung.errors import UserError
 from rung.serve.errors import ApiError
 from rung.serve.service import Service
 from rung.serve.wire import Given
-from rung.solver import SolverSpec
-from rung.task.contract import parse, render
-from rung.task.types import SchemaOutput
-from rung.task.wording import shown
 from rung.traffic import Feedback
+from rung.traffic.review import checked_correction
 
 router = APIRouter()
 RequestId = Annotated[str, Field(min_length=1, max_length=80)]
@@ -74,7 +71,7 @@ async def create_feedback(given: Said, request: Request) -> Kept:
     corrected = None
     if isinstance(given, Correction):
         try:
-            corrected = checked_correction(service.served.solver.spec, given.corrected)
+            corrected = checked_correction(service.served.solver.spec.output, given.corrected)
         except UserError as error:
             raise ApiError(400, str(error), param="corrected", code=NOT_VALID) from None
     feedback = Feedback(
@@ -92,14 +89,3 @@ async def create_feedback(given: Said, request: Request) -> Kept:
         ) from None
     service.metrics.feedback.labels(given.verdict).inc()
     return Kept(id=feedback.id, request_id=given.request_id, verdict=given.verdict, at=feedback.at)
-
-
-def checked_correction(spec: SolverSpec, corrected: JsonValue) -> JsonValue:
-    """A corrected answer that the task's contract accepts; `UserError` for any other."""
-    if not isinstance(spec.output, SchemaOutput) and not isinstance(corrected, str):
-        raise UserError(f"the corrected answer is not valid: {shown(corrected)} is no text")
-    said = parse(spec.output, render(spec.output, corrected))
-    if not said.valid or corrected is None:
-        raise UserError(f"the corrected answer is not valid: {said.problem or 'it is empty.'}")
-    value: JsonValue = said.value
-    return value

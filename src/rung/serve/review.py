@@ -29,28 +29,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as Event
 
 from rung.errors import UserError
-from rung.serve.feedback import checked_correction
 from rung.serve.patience import PatientProtocol
 from rung.serve.run import listening
-from rung.serve.settings import LOOPBACK, read_settings
+from rung.serve.settings import LOOPBACK
 from rung.serve.winner import WINNER
 from rung.solver import SolverSpec
 from rung.solver.store import read_spec
-from rung.task.rows import strict_json
-from rung.task.types import JsonValue, LabelsOutput, SchemaOutput
-from rung.traffic import Feedback, Query, open_store
-from rung.traffic.redaction import Redactor
+from rung.task.types import LabelsOutput, SchemaOutput
+from rung.traffic.review import MOST_FORM, VIEWS, judgement, open_log
 from rung.traffic.store import TrafficStore
 
 PAGE = 25
-MOST_FORM = 256 * 1024
-"""Bytes of a posted form."""
-VIEWS = {
-    "todo": ("To review", Query(reviewed=False)),
-    "invalid": ("Not valid, to review", Query(reviewed=False, valid=False)),
-    "wrong": ("Wrong, no correction", Query(verdicts=("wrong",))),
-    "done": ("Reviewed", Query(reviewed=True)),
-}
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
@@ -129,7 +118,7 @@ async def judge(request: Request) -> Response:
         return PlainTextResponse("This form is not of this page: load the page again.", 403)
     view, before, request_id = form.get("view"), form.get("before"), form.get("request_id", "")
     try:
-        feedback = _feedback(desk, form)
+        feedback = judgement(desk.spec.output, form, desk.who)
         await run_in_threadpool(desk.store.add_feedback, feedback)
     except UserError as error:
         drafts = {request_id: form.get("corrected", "")}
@@ -142,33 +131,6 @@ async def style(_: Request) -> Response:
     """The style sheet."""
     source = files("rung.serve").joinpath("templates/review.css").read_text(encoding="utf-8")
     return Response(source, media_type="text/css")
-
-
-def _feedback(desk: Desk, form: dict[str, str]) -> Feedback:
-    verdict, said = form.get("verdict", ""), form.get("corrected", "")
-    corrected: JsonValue = None
-    if verdict == "corrected":
-        corrected = checked_correction(desk.spec, _value(desk.spec, said))
-    elif verdict not in ("right", "wrong"):
-        raise UserError(f"{verdict[:40]!r} is no verdict")
-    return Feedback(
-        request_id=form.get("request_id", "")[:80],
-        verdict=verdict,
-        corrected=corrected,
-        who=desk.who,
-        source="review",
-    )
-
-
-def _value(spec: SolverSpec, said: str) -> JsonValue:
-    if not said.strip():
-        raise UserError("the corrected answer is empty")
-    if not isinstance(spec.output, SchemaOutput):
-        return said
-    try:
-        return strict_json(said)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"the corrected answer is not JSON: {error}") from None
 
 
 async def _form(request: Request) -> dict[str, str] | None:
@@ -250,9 +212,7 @@ def build_review(desk: Desk) -> ASGIApp:
 
 def run_review(folder: Path, log_url: str, port: int, who: str, say: Callable[[str], None]) -> None:
     """Serve the page on this machine until stopped. Raises `UserError`, `StoreError`."""
-    limits = read_settings(folder).limits
-    redactor = Redactor(limits.redact_also) if limits.redact else None
-    store = open_store(log_url, redactor)
+    store = open_log(folder, log_url)
     desk = Desk(read_spec(folder / WINNER), store, who)
     with listening("127.0.0.1", port) as door:
         say(f"open http://127.0.0.1:{door.getsockname()[1]}/?token={desk.token}")

@@ -109,6 +109,24 @@ class TrafficStore:
             wanted = select(requests.c.seq).where(requests.c.id == storable(request_id))
             return connection.scalar(wanted)
 
+    def neighbour(self, query: Query, place: int | None, *, older: bool) -> str | None:
+        """Id of the matching request next to a place; from no place, the newest (or oldest)."""
+        seq = requests.c.seq
+        wanted = select(requests.c.id).where(*_conditions(query)).limit(1)
+        if place is not None:
+            wanted = wanted.where(seq < place if older else seq > place)
+        with self._reading() as connection:
+            return connection.scalar(wanted.order_by(seq.desc() if older else seq))
+
+    def held(self, request_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that are in the log."""
+        found: set[str] = set()
+        with self._reading() as connection:
+            for at in range(0, len(request_ids), PAGE):
+                some = requests.c.id.in_(storable(list(request_ids[at : at + PAGE])))
+                found.update(connection.scalars(select(requests.c.id).where(some)))
+        return found
+
     def sample(self, size: int, seed: int, query: Query | None = None) -> list[TrafficRecord]:
         """`size` matching requests drawn at random (all, where there are fewer), oldest first."""
         with self._reading() as connection:
@@ -142,9 +160,12 @@ class TrafficStore:
 
     def newest_feedback(self, request_ids: Sequence[str]) -> dict[str, Feedback]:
         """The newest judgement of each of these requests that has one."""
-        wanted = select(feedback).where(feedback.c.request_id.in_(request_ids), _is_newest())
+        found: list[Feedback] = []
         with self._reading() as connection:
-            found = [feedback_of(row) for row in connection.execute(wanted).mappings()]
+            for at in range(0, len(request_ids), PAGE):
+                own = feedback.c.request_id.in_(request_ids[at : at + PAGE])
+                wanted = select(feedback).where(own, _is_newest())
+                found += map(feedback_of, connection.execute(wanted).mappings())
         return {each.request_id: each for each in found}
 
     def forget(self, before: datetime) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -30,11 +31,13 @@ from rung.ui.guard import LOOPBACK, Forged, Guarded
 from rung.ui.harvest import harvest
 from rung.ui.home import home
 from rung.ui.live import events
-from rung.ui.pages import JSON, Page, action, html, routes
-from rung.ui.project import change_target, project, start, stop
+from rung.ui.pages import JSON, Page, action, html, load_templates, routes
+from rung.ui.plan import plan, start
+from rung.ui.project import change_target, project, stop
 from rung.ui.projects import NotFound
+from rung.ui.review import judge, review
 from rung.ui.run import comment, report, run
-from rung.ui.site import Site
+from rung.ui.site import REVIEWER, Site
 
 RUN = "/p/{project}/runs/{run}"
 PAGES = (
@@ -42,7 +45,9 @@ PAGES = (
     ("/compare", compare),
     ("/advise", advise),
     ("/p/{project}", project),
+    ("/p/{project}/plan", plan),
     ("/p/{project}/harvest", harvest),
+    ("/p/{project}/review", review),
     (f"{RUN}/examples", examples),
     (f"{RUN}/example", example),
     (f"{RUN}/cost", cost),
@@ -52,6 +57,7 @@ ACTIONS = (
     ("/p/{project}/target", change_target),
     ("/p/{project}/climb", start),
     ("/p/{project}/stop", stop),
+    ("/p/{project}/review", judge),
 )
 STATIC = {"tips.js": "text/javascript", "ui.js": "text/javascript", "rung.css": "text/css"}
 WRONG_KEY_S = 0.5
@@ -170,12 +176,22 @@ def serve(site: Site, where: socket.socket) -> None:
         server_header=False,
     )
     try:
+        threading.Thread(target=prepare, args=(site,), daemon=True).start()
         with suppress(KeyboardInterrupt):  # how a server ends
             uvicorn.Server(config).run(sockets=[where])
     finally:
         site.climbs.stop_all()
+        site.tables.close()
 
 
-def open_site(folders: Sequence[Path], key: str | None, where: socket.socket) -> Site:
+def prepare(site: Site) -> None:
+    """In the background, what the first page of each kind would have to wait for."""
+    load_templates()
+    site.tables.prepare()
+
+
+def open_site(
+    folders: Sequence[Path], key: str | None, where: socket.socket, who: str = REVIEWER
+) -> Site:
     """The site of some folders, behind the socket it will be served on."""
-    return Site(folders, key, where.getsockname()[1])
+    return Site(folders, key, where.getsockname()[1], who)

@@ -19,13 +19,14 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rung.errors import UserError
+from rung.traffic.review import MOST_FORM
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 COOKIE = "rung-ui"
 TOKEN = "token"
 OPEN_PATHS = ("/key", "/static/")
 """Seen without the key."""
-MOST_BODY = 64 * 1024
+MOST_BODY = MOST_FORM
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -9,7 +9,9 @@ from typing import Any
 
 from starlette.requests import Request
 
+from rung.harvest.queue import QUEUE_FILE
 from rung.report.texts import clean, cut
+from rung.traffic.review import MOST_ID
 from rung.ui.pages import Page, crumbs
 from rung.ui.projects import Project
 from rung.ui.site import Site
@@ -42,7 +44,10 @@ def harvest(site: Site, request: Request) -> Page:
     plain = {"rows": len(rows), "page": page, "pages": pages, "harvested": part}
     shown = {
         "project": project,
-        "rows": [(row, [(clean(k), _text(v)) for k, v in row.fields.items()]) for row in part],
+        "rows": [
+            (row, [(clean(k), _text(v)) for k, v in row.fields.items()], _request(row))
+            for row in part
+        ],
         "count": len(rows),
         "page": page,
         "pages": pages,
@@ -77,6 +82,14 @@ def _rows(path: Path) -> list[Harvested]:
         else:
             found.append(Harvested(path.name, number, fields, ""))
     return found
+
+
+def _request(row: Harvested) -> str:
+    """The request that a row of the queue names; empty for other rows."""
+    named = row.fields.get("request")
+    if row.file != QUEUE_FILE.name or not isinstance(named, str):
+        return ""
+    return named.encode("utf-8", "replace").decode()[:MOST_ID]  # no half characters in an address
 
 
 def _text(value: Any) -> str:

@@ -19,8 +19,9 @@ from rung.report.sections import strip_ticks
 from rung.report.spending import costs_of
 from rung.report.verdict_view import BADGES
 from rung.report.words import PHASES, number, usd
+from rung.task.files import stamp
 from rung.ui.pages import templates
-from rung.ui.projects import Project, stamp
+from rung.ui.projects import Project
 from rung.ui.site import Site
 
 LOOK_S = 0.4

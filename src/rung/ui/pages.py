@@ -39,8 +39,8 @@ class Page:
 
 
 Make = Callable[["Site", Request], Page]
-Act = Callable[["Site", Request, dict[str, str]], str]
-"""Does what a form asks, and returns the address to go to."""
+Act = Callable[["Site", Request, dict[str, str]], str | Page]
+"""Does what a form asks, and returns the address to go to, or a page where it was refused."""
 
 
 def crumbs(project: Project, run: str | None = None) -> tuple[tuple[str, str], ...]:
@@ -70,7 +70,10 @@ def action(site: Site, path: str, act: Act) -> Route:
 
     async def do(request: Request) -> Response:
         fields = await posted(request, site.guard)
-        return RedirectResponse(await run_in_threadpool(act, site, request, fields), 303)
+        done = await run_in_threadpool(act, site, request, fields)
+        if isinstance(done, Page):
+            return await run_in_threadpool(html, site, request, done)
+        return RedirectResponse(done, 303)
 
     return Route(path, do, methods=["POST"])
 
@@ -97,6 +100,12 @@ def html(site: Site, request: Request, page: Page) -> Response:
 def templates() -> Any:
     """Our templates, and below them the report's."""
     return environment("rung.ui")
+
+
+def load_templates() -> None:
+    """Compile every template, which the first page of its kind would wait for."""
+    for name in templates().list_templates(["html"]):
+        templates().get_template(name)
 
 
 def _twin(request: Request) -> str:

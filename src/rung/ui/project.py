@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from starlette.requests import Request
@@ -85,30 +84,6 @@ def change_target(site: Site, request: Request, fields: dict[str, str]) -> str:
     given = {name: fields[name] for name in FIELDS if name in fields}
     edit_target(found.config, given, fields.get("mark", ""))
     return f"/p/{found.slug}#target"
-
-
-def start(site: Site, request: Request, fields: dict[str, str]) -> str:
-    """Start a climb, or go on with one that was stopped."""
-    found = site.project(request)
-    if not found.config.is_file():
-        raise UserError(f"{found.name} has no rung.toml: climb it where its code is")
-    flags = _budget(fields.get("budget", "").strip())
-    if fields.get("exhaustive") == "on":
-        flags.append("--exhaustive")
-    site.climbs.start(found, flags)
-    return f"/p/{found.slug}"
-
-
-def _budget(text: str) -> list[str]:
-    if not text:
-        return []
-    try:
-        usd = float(text)
-    except ValueError:
-        usd = math.nan
-    if not 0 <= usd < math.inf:
-        raise UserError(f"the budget is {text!r}: write USD as a number, or nothing")
-    return ["--budget", repr(usd)]
 
 
 def stop(site: Site, request: Request, fields: dict[str, str]) -> str:

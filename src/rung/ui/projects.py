@@ -22,7 +22,7 @@ from rung.report.reading import (
     read_run,
     uncollected,
 )
-from rung.task.config import read_config
+from rung.task.files import Stamp, stamp, task_files
 from rung.task.load import CONFIG_NAME, load_task
 from rung.task.types import Task
 
@@ -31,8 +31,6 @@ DEPTH = 3
 """Folders below a named one in which projects are looked for."""
 MOST_RUNS_KEPT, MOST_RESULTS_KEPT, MOST_TASKS_KEPT = 4, 200, 8
 T = TypeVar("T")
-Stamp = tuple[tuple[str, int, int], ...]
-"""Path, time of change and size of each file that something was read from."""
 
 
 class NotFound(UserError):
@@ -169,34 +167,6 @@ def _load(project: Project) -> tuple[Task | None, str]:
         return load_task(project.folder), ""
     except UserError as error:
         return None, str(error)
-
-
-def task_files(folder: Path) -> list[Path]:
-    """The files a task is made of, those in a folder of documents one by one."""
-    config = read_config(folder / CONFIG_NAME)
-    table, output = config.task, config.output
-    names = [table.examples, table.train, table.dev, table.test, table.documents]
-    names += [n for n in (output.labels, output.answer_schema) if isinstance(n, str)]
-    files = [folder / CONFIG_NAME]
-    for name in names:
-        if name is None:
-            continue
-        path = folder / name
-        files += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    return files
-
-
-def stamp(files: Iterable[Path]) -> Stamp:
-    """Changes when any of the files does."""
-    found = []
-    for path in files:
-        try:
-            known = path.stat()
-        except OSError:
-            found.append((str(path), 0, -1))
-        else:
-            found.append((str(path), known.st_mtime_ns, known.st_size))
-    return tuple(found)
 
 
 def find(folders: Sequence[Path]) -> list[Path]:

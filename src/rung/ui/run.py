@@ -12,7 +12,7 @@ from rung.report.markdown import markdown
 from rung.report.sections import context
 from rung.report.spending import costs_of
 from rung.report.verdict_view import what_would_change
-from rung.ui.examples import table, table_view
+from rung.ui.examples import table_view
 from rung.ui.pages import Page, crumbs
 from rung.ui.site import Site
 
@@ -45,7 +45,8 @@ def run(site: Site, request: Request) -> Page:
         **parts,
         "project": project,
         "address": address,
-        **table_view(table(site, project, folder), {}, f"{address}/examples"),
+        **site.tables.read(project, folder, lambda index: table_view(index, found.result, {})),
+        "table_address": f"{address}/examples",
     }
     return Page("run.html", f"{found.result.task}: {first.headline}", plain, shown, crumbs(project))
 

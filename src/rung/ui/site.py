@@ -4,30 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from rung import __version__
+from rung.solver import SolverSpec
 from rung.ui.climbs import Climbs
 from rung.ui.guard import Guard
 from rung.ui.projects import Kept, Project, Shelf
+from rung.ui.tables import Tables
 
-if TYPE_CHECKING:
-    from rung.ui.examples import Table
-
-MOST_TABLES = 4
+REVIEWER = "reviewer"
+MOST_WINNERS = 20
 
 
 class Site:
     """Projects, rules, and the climbs started from here."""
 
-    def __init__(self, folders: Sequence[Path], key: str | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        key: str | None = None,
+        port: int = 0,
+        who: str = REVIEWER,
+    ) -> None:
         self.shelf = Shelf(folders)
         self.guard = Guard(key, port)
         self.climbs = Climbs()
-        self.tables: Kept[Table] = Kept(MOST_TABLES)
-        """The examples of the runs that were looked at last."""
+        self.tables = Tables(self.shelf)
+        self.winners: Kept[SolverSpec] = Kept(MOST_WINNERS)
+        """What is served, of the projects whose answers were reviewed last."""
+        self.who = who
+        """Kept with what is approved, rejected and corrected."""
         self.version = __version__
 
     def project(self, request: Request) -> Project:

@@ -164,6 +164,20 @@
   expandable(document);
   document.addEventListener("rung:shown", (event) => expandable(event.target));
 
+  /* Keys of a review: arrows for the request before and after, letters while it has the focus. */
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (event.target.closest("input, textarea, select, [tabindex='0']")) return;
+    const way = { ArrowLeft: "prev", ArrowRight: "next" }[event.key];
+    const part = way
+      ? document.querySelector(`.review a[rel=${way}]`)
+      : [...(event.target.closest(".review article")?.querySelectorAll("[data-key]") ?? [])].find((e) => e.dataset.key === event.key);
+    if (!part) return;
+    event.preventDefault();
+    if (part.matches("a, button")) part.click();
+    else part.focus();
+  });
+
   /* A climb while it runs. */
   const climb = document.querySelector("[data-events]");
   if (climb) {

@@ -1,0 +1,73 @@
+"""The plan of a climb in words, for the terminal and the pages."""
+
+from __future__ import annotations
+
+from rung.report.plan_data import Amount, Plan, PlannedRung
+from rung.report.words import usd
+
+
+def amount_text(found: Amount) -> str:
+    """What a part of a climb takes, in a few words."""
+    said = f"{found.calls:,} calls, {found.tokens:,} tokens, {usd(found.usd)}"
+    if found.minutes is None:
+        return said
+    return f"{said}, {minutes_text(found.minutes)} of computing on this machine"
+
+
+def minutes_text(minutes: float) -> str:
+    """A forecast of time, no more exact than it is."""
+    if minutes < 1:
+        return "under a minute"
+    if round(minutes) == 1:
+        return "about a minute"
+    return f"about {minutes:,.0f} minutes"
+
+
+def training_lines(plan: Plan) -> list[str]:
+    """What training adds, in sentences; none where nothing is trained."""
+    tokens = sum(row.training_tokens for row in plan.candidates)
+    lines = [f"Training comes on top: {tokens:,} tokens in all epochs."] if tokens else []
+    return lines + [_bought(row) for row in plan.candidates if row.hosted]
+
+
+def cascade_lines(plan: Plan) -> list[str]:
+    """What is assumed of cascades, in a sentence; none where there is no cascade."""
+    assumed = {row.passed_on for row in plan.candidates if row.passed_on is not None}
+    if not assumed:
+        return []
+    said = " or ".join(f"{share:.0%}" for share in sorted(assumed, reverse=True))
+    return [
+        f"Cascades are assumed to pass {said} of the requests on to their last model: nothing "
+        "is known of it before their pilots."
+    ]
+
+
+def certification_text(plan: Plan) -> str:
+    """What the test examples can certify at best, in one sentence."""
+    found = plan.certification
+    if not found.units:
+        return "There are no test examples: nothing can be certified."
+    if found.graded:
+        return (
+            f"With {found.units} test examples, graded scores are certified by their mean and "
+            f"spread (error {found.alpha:.2g} for each candidate)."
+        )
+    if found.must_see is None:
+        return (
+            f"With {found.units} test examples not even all right certifies {found.target:g} "
+            f"(error {found.alpha:.2g} for each candidate): add test examples, or lower the target."
+        )
+    share = found.must_see / found.units
+    return (
+        f"With {found.units} test examples you must see {found.must_see} right ({share:.0%}) to "
+        f"certify {found.target:g} (error {found.alpha:.2g} for each candidate)."
+    )
+
+
+def _bought(row: PlannedRung) -> str:
+    """What hosted training is expected to cost, or that it is not known."""
+    if row.training_usd is None:
+        price = "a price that is not known: set [costs] training_usd_per_mtok"
+    else:
+        price = f"about ${row.training_usd:.2f}"
+    return f"{row.key} buys training from the model's provider, at {price}."

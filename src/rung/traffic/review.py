@@ -1,0 +1,88 @@
+"""Judging served answers by hand: what there is to review, and what a person says, as feedback.
+
+Every page on which a person judges goes through this: it makes no difference which one was used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rung.errors import UserError
+from rung.task.config import ServeTable, read_config
+from rung.task.contract import parse, render
+from rung.task.load import CONFIG_NAME
+from rung.task.rows import strict_json
+from rung.task.types import JsonValue, Output, SchemaOutput
+from rung.task.wording import shown
+from rung.traffic.opening import log_url, open_store
+from rung.traffic.records import Feedback, Query
+from rung.traffic.redaction import Redactor
+
+if TYPE_CHECKING:
+    from rung.traffic.store import TrafficStore
+
+MOST_FORM = 256 * 1024
+"""Bytes of a posted form."""
+VIEWS = {
+    "todo": ("To review", Query(reviewed=False)),
+    "invalid": ("Not valid, to review", Query(reviewed=False, valid=False)),
+    "wrong": ("Wrong, no correction", Query(verdicts=("wrong",))),
+    "done": ("Reviewed", Query(reviewed=True)),
+}
+MOST_ID = 80
+"""Characters of a request's id that are looked at."""
+
+
+def open_log(folder: Path, url: str | None = None) -> TrafficStore:
+    """The log of the task in `folder`, or at `url`; it redacts what is added as its server does.
+
+    Raises `UserError` and `StoreError` as `open_store` does.
+    """
+    file = folder / CONFIG_NAME
+    limits = read_config(file).serve if file.exists() else ServeTable()
+    redactor = Redactor(limits.redact_also) if limits.redact else None
+    return open_store(url or log_url(folder), redactor)
+
+
+def judgement(output: Output, form: dict[str, str], who: str) -> Feedback:
+    """What a form says: `request_id`, `verdict` (right, wrong, corrected) and `corrected`.
+
+    Raises `UserError` for any other verdict, and for a correction that the contract refuses.
+    """
+    verdict = form.get("verdict", "")
+    corrected: JsonValue = None
+    if verdict == "corrected":
+        corrected = checked_correction(output, _value(output, form.get("corrected", "")))
+    elif verdict not in ("right", "wrong"):
+        raise UserError(f"{verdict[:40]!r} is no verdict")
+    return Feedback(
+        request_id=form.get("request_id", "")[:MOST_ID],
+        verdict=verdict,
+        corrected=corrected,
+        who=who,
+        source="review",
+    )
+
+
+def checked_correction(output: Output, corrected: JsonValue) -> JsonValue:
+    """A corrected answer that the task's contract accepts; `UserError` for any other."""
+    if not isinstance(output, SchemaOutput) and not isinstance(corrected, str):
+        raise UserError(f"the corrected answer is not valid: {shown(corrected)} is no text")
+    said = parse(output, render(output, corrected))
+    if not said.valid or corrected is None:
+        raise UserError(f"the corrected answer is not valid: {said.problem or 'it is empty.'}")
+    value: JsonValue = said.value
+    return value
+
+
+def _value(output: Output, said: str) -> JsonValue:
+    said = said.replace("\r\n", "\n")  # a browser sends the lines of a field so
+    if not said.strip():
+        raise UserError("the corrected answer is empty")
+    if not isinstance(output, SchemaOutput):
+        return said
+    try:
+        return strict_json(said)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"the corrected answer is not JSON: {error}") from None
