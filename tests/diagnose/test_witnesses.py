@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from rung.diagnose.bench import Bench, Case
+from rung.diagnose.probes.suspects import suspects
 from rung.diagnose.witnesses import agreed, misheard, plain, said, strong
 from rung.records import Answer, Attempt
-from rung.task.types import LabelsOutput, SchemaOutput, TextOutput
+from rung.task.types import Example, LabelsOutput, SchemaOutput, TextOutput
 
 KINDS = {"a": "rag", "b": "fine-tuning", "c": "rag", "d": "prompting", "e": "prompting"}
 
@@ -51,3 +59,40 @@ def test_the_placebo_gives_all_but_one_an_answer_to_another_example() -> None:
     assert misheard(TextOutput(), {"a": own, "b": {"1": own["1"]}}, heard, "1", 0) == {
         "a": "said 1"
     }
+
+
+@pytest.mark.parametrize(
+    ("doubts", "accused"),
+    [
+        (None, False),  # half of those asked are too few by themselves
+        ({"1": "right"}, True),  # not where the judge says it too
+        ({"1": "third"}, False),
+        ({}, False),
+    ],
+)
+def test_half_of_the_witnesses_are_enough_beside_the_judge(
+    doubts: dict[str, str] | None, accused: bool
+) -> None:
+    said = {"a": "right", "b": "right", "d": "other", "e": "wrong"}
+    task = SimpleNamespace(
+        output=LabelsOutput(labels=("right", "wrong", "other", "third", "elsewhere")),
+        climb=SimpleNamespace(seed=0),
+    )
+    peers = {
+        key: {
+            "1": attempt("1", text, 1.0 if text == "wrong" else 0.0),
+            "2": attempt("2", "elsewhere", 1.0),
+        }
+        for key, text in said.items()
+    }
+    bench = SimpleNamespace(
+        subject=SimpleNamespace(candidate=SimpleNamespace(key="own")),
+        task=task,
+        peers=peers,
+        techniques=KINDS,
+        doubts=doubts,
+        cut=0.5,
+    )
+    case = Case(Example(id="1", input="i", expected="wrong"), peers["a"]["1"])
+    (found,) = asyncio.run(suspects(cast(Bench, cast(Any, bench)), case))
+    assert found.flipped == accused

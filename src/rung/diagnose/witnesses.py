@@ -23,6 +23,8 @@ WITNESSES = 2
 """Witnesses of different techniques that must agree."""
 SURE = 0.6
 """Least share of the witnesses asked that must give this one answer."""
+HALF = 0.5
+"""The same where an out-of-sample judge says it too, as one witness more."""
 
 Attempts = Mapping[str, Attempt]
 """One candidate's attempts by example id."""
@@ -63,17 +65,19 @@ def said(output: Output, attempt: Attempt | None) -> str | None:
     return plain(render(output, answer.value)) or None
 
 
-def agreed(heard: Mapping[str, str], techniques: Mapping[str, str], asked: int) -> Agreed | None:
+def agreed(
+    heard: Mapping[str, str], techniques: Mapping[str, str], asked: int, sure: float = SURE
+) -> Agreed | None:
     """The answer that enough of the `asked` witnesses give, by different techniques.
 
-    `heard` and `techniques` are by candidate key.
+    `heard` and `techniques` are by candidate key; `sure` is the least share.
     """
     if not heard:
         return None
     answer = Counter(heard.values()).most_common(1)[0][0]
     keys = tuple(sorted(key for key, text in heard.items() if text == answer))
     kinds = {techniques.get(key, key) for key in keys}
-    if len(kinds) < WITNESSES or len(keys) < SURE * asked:
+    if len(kinds) < WITNESSES or len(keys) < sure * asked:
         return None
     return Agreed(answer, keys)
 

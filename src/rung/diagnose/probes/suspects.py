@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from rung.diagnose.bench import Bench, Case
 from rung.diagnose.records import ProbeResult
-from rung.diagnose.witnesses import WITNESSES, agreed, misheard, plain, said, strong
+from rung.diagnose.witnesses import HALF, WITNESSES, agreed, misheard, plain, said, strong
 from rung.records import Attempt
 
 
@@ -17,7 +17,8 @@ async def suspects(bench: Bench, case: Case) -> list[ProbeResult]:
     """Placebo: every witness but one is replaced by what it said to another example.
 
     Where the labels can be judged out of sample, that must doubt the label too, and for the same
-    other one; the candidate under diagnosis is then a witness too. Else it is none: two that make
+    other one; then half of the witnesses are enough, the candidate under diagnosis among them.
+    Else that candidate is none: two that make
     the same mistake would accuse many a right label.
     """
     own, ident = bench.subject.candidate.key, case.example.id
@@ -45,8 +46,10 @@ async def suspects(bench: Bench, case: Case) -> list[ProbeResult]:
 
 def _accuse(bench: Bench, heard: Mapping[str, str], asked: int, likelier: str | None) -> bool:
     """Whether enough witnesses agree; on `likelier`, or on anything where that is None."""
-    found = agreed(heard, bench.techniques, asked)
-    return found is not None and likelier in (None, found.text)
+    if likelier is None:
+        return agreed(heard, bench.techniques, asked) is not None
+    same = {key: text for key, text in heard.items() if text == likelier}
+    return agreed(same, bench.techniques, asked, HALF) is not None
 
 
 def _against(bench: Bench, attempt: Attempt | None) -> str | None:
