@@ -14,7 +14,6 @@ from rich.console import Console
 
 import rung
 from rung.candidate import Candidate
-from rung.cli.plan import make_plan
 from rung.cli.plan_text import show
 from rung.climbing import Climber, Observer
 from rung.climbing.tools import Tools
@@ -23,6 +22,7 @@ from rung.errors import BudgetExceeded, ProviderError, UserError
 from rung.models.base import ChatRequest
 from rung.models.scripted import ScriptedModel
 from rung.records import Usage
+from rung.report.planning import make_plan
 from rung.report.words import name_and_model
 from rung.task.types import ClimbSettings, Models, Target, Task
 
