@@ -13,7 +13,6 @@ import pytest
 from rung.report.example_index import INDEX_FILE, ExampleIndex, Marks, StaleIndex, marks_of
 from rung.report.example_lines import Line
 from rung.report.index_writing import write_index
-from rung.ui.app import prepare
 from rung.ui.projects import Shelf
 from rung.ui.site import Site
 from rung.ui.tables import Tables
@@ -41,7 +40,7 @@ def test_a_run_without_an_index_gets_one_beside_it(folder: Path, run: Path) -> N
 def test_the_newest_runs_are_indexed_in_the_background(folder: Path, run: Path) -> None:
     (run / INDEX_FILE).unlink(missing_ok=True)
     (folder / "test.jsonl").write_text("not json\n")  # nothing that it meets ends it
-    prepare(Site([folder]))
+    Site([folder]).tables.prepare()
     assert (run / INDEX_FILE).exists()
 
 

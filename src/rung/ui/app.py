@@ -176,18 +176,13 @@ def serve(site: Site, where: socket.socket) -> None:
         server_header=False,
     )
     try:
-        threading.Thread(target=prepare, args=(site,), daemon=True).start()
+        load_templates()  # takes a moment that the first page would take longer
+        threading.Thread(target=site.tables.prepare, daemon=True).start()
         with suppress(KeyboardInterrupt):  # how a server ends
             uvicorn.Server(config).run(sockets=[where])
     finally:
         site.climbs.stop_all()
         site.tables.close()
-
-
-def prepare(site: Site) -> None:
-    """In the background, what the first page of each kind would have to wait for."""
-    load_templates()
-    site.tables.prepare()
 
 
 def open_site(
