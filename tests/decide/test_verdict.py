@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rung.candidate import Candidate
+from rung.candidate import Candidate, Weights
 from rung.decide.results import CandidateResult, Forecast, Measured
 from rung.decide.verdict import decide
 from rung.task.types import Target
@@ -23,3 +23,30 @@ def test_a_dropped_candidate_that_scores_the_target_lacks_examples(value, status
     verdict = decide([row], Target(metric="accuracy", score=0.95))
     assert verdict.status == status
     assert ("132 test examples can never certify 0.95" in verdict.next_step) == (value > 0.95)
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ([3.5, 0.4, 0.2, 0.15], "still fell by 25% in the last epoch: more than [climb] epochs"),
+        ([3.5, 0.4, 0.2, 0.198], None),  # at rest
+        ([3.5, 0.4, 0.2, 0.21], None),  # risen again
+        ([3.5, 0.4, 0.2], None),  # ended early
+        ([], None),  # a provider tells no losses
+    ],
+)
+def test_too_little_training_does_not_read_like_a_technique_that_fails(losses, said) -> None:
+    candidate = Candidate(model="local/x", weights=Weights(kind="lora"))
+    row = CandidateResult(
+        key=candidate.key,
+        technique="fine-tuning",
+        model=candidate.model,
+        candidate=candidate,
+        state="hopeless",
+        dev=Measured(split="dev", value=0.3, low=0.2, high=0.4, n=40),
+        training={"dev_losses": losses},
+    )
+    verdict = decide([row], Target(metric="accuracy", score=0.9))
+    assert said is None or said in verdict.reasons[0]
+    assert ("still fell" in verdict.reasons[0]) == (said is not None)
+    assert ("more [climb] epochs" in verdict.next_step) == (said is not None)

@@ -210,6 +210,11 @@ async def test_strict_only_where_the_schema_is_closed() -> None:
         ({"error": {"message": "'temperature' does not support 0. Unsupported value",
                     "param": "temperature"}}, 400, "temperature"),
         ([{"error": {"message": 'Unknown name "seed": Cannot find field.'}}], 400, "seed"),
+        ({"error": {"message": "You are not allowed to request logprobs from this model"}}, 403,
+         "logprobs"),
+        ({"error": {"message": "Logprobs is not enabled for models/m"}}, 400, "logprobs"),
+        ({"error": {"message": "not told", "param": "top_logprobs",
+                    "code": "unsupported_parameter"}}, 400, "top_logprobs"),
     ],
 )  # fmt: skip
 async def test_a_refused_parameter_is_left_out_from_then_on(
@@ -220,7 +225,21 @@ async def test_a_refused_parameter_is_left_out_from_then_on(
         for _ in range(2):
             assert (await model.reply(ask(choices=("yes", "no")))).text == "yes"
     assert [left_out in body for body in fake.bodies] == [True, False, False]
-    assert model.left_out == {left_out}
+    both = {"logprobs", "top_logprobs"}
+    assert model.left_out == (both if left_out in both else {left_out})
+
+
+async def test_a_choice_comes_with_the_confidence_that_its_tokens_tell() -> None:
+    listed = [{"token": "yes", "logprob": -0.1}, {"token": "no", "logprob": -2.4}]
+    told = {"content": [{**listed[0], "top_logprobs": listed}]}
+    body = completion("yes")
+    body["choices"][0]["logprobs"] = told
+    with serving(Turn(body)) as fake:
+        chosen = await model_at(fake.url).reply(ask(choices=("yes", "no")))
+        free = await model_at(fake.url).reply(ask())
+    assert chosen.confidence == pytest.approx(0.905 / (0.905 + 0.091), abs=0.01)
+    assert free.confidence is None
+    assert ["logprobs" in body for body in fake.bodies] == [True, False]
 
 
 async def test_a_limit_is_renamed_and_never_dropped() -> None:

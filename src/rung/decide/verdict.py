@@ -12,6 +12,9 @@ from rung.task.types import Target
 ALIKE = 1.01
 """Monthly costs within one percent are alike, since seconds are not measured more closely than
 that; of those the lower rung is chosen."""
+STILL_FALLING = 0.05
+"""A loss on dev that fell by this share in the last epoch says that training ended too soon. Our
+own threshold: the learning rate has come down to a tenth by then, so a loss at rest moves less."""
 
 
 def decide(
@@ -107,7 +110,23 @@ def _why_not(row: CandidateResult, target: Target) -> str:
     said = f"{row.key}: {words.get(row.state, row.state)}"
     if row.score is not None:
         said += f", {certified_text(row.score)}"
-    return said + (f" ({row.reason})." if row.reason else ".")
+    remarks = [remark for remark in (row.reason, _undertrained(row)) if remark]
+    return said + (f" ({'; '.join(remarks)})." if remarks else ".")
+
+
+def _undertrained(row: CandidateResult) -> str:
+    """That the last epoch still lowered the loss on dev; empty where it did not, or none is known.
+
+    Without it a technique that was given too little training reads like one that does not work.
+    """
+    epochs, losses = row.candidate.weights.epochs, row.training.get("dev_losses", ())
+    if len(losses) != epochs + 1 or losses[-1] > (1 - STILL_FALLING) * min(losses[:-1]):
+        return ""
+    fell = 1 - losses[-1] / losses[-2]
+    return (
+        f"its loss on dev still fell by {fell:.0%} in the last epoch: more than [climb] epochs = "
+        f"{epochs} may lift it"
+    )
 
 
 def _more(rows: Sequence[CandidateResult], target: Target) -> str:
@@ -140,9 +159,10 @@ def _beyond(rows: Sequence[CandidateResult], target: Target) -> str:
     best = max((r for r in rows if r.score and r.score.value is not None), key=_value, default=None)
     if best is None:
         return "No candidate was scored: look at the errors first."
+    first = "more [climb] epochs, " if any(map(_undertrained, rows)) else ""
     return (
         f"Nothing here reaches {target.score:g}; the best was {best.key} with {_value(best):.3f}. "
-        "Try a stronger model in [models], more training examples, or a lower target."
+        f"Try {first}a stronger model in [models], more training examples, or a lower target."
     )
 
 

@@ -82,7 +82,8 @@ class AlphaLedger:
 
     def summary(self) -> str:
         """One sentence for the report."""
-        used = f"this test split has been used by {len(self.granted)} candidates"
+        number = len(self.granted)
+        used = f"this test split has been used by {number} candidate{'' if number == 1 else 's'}"
         if self.next() is None:
             return f"{used}; its alpha is used up; add examples"
         return f"{used}; alpha left {self.left:.2g}"

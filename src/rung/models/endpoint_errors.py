@@ -18,8 +18,8 @@ MOST_SAID = 200
 """Characters of a server's own words that are passed on."""
 
 _UNKNOWN = re.compile(
-    r"unsupported|not support|unexpected|unrecogni|unknown|not permitted|not allowed|deprecated|"
-    r"extra input|no longer",
+    r"unsupported|not support|unexpected|unrecogni|unknown|not permitted|not allowed|not enabled|"
+    r"deprecated|extra input|no longer",
     re.IGNORECASE,
 )
 _TOO_LONG = re.compile(
@@ -57,11 +57,12 @@ def refused_parameter(error: openai.APIStatusError, sent: Sequence[str]) -> str 
     """Which of the optional parameters the server will not have, if that is its complaint."""
     said = words(error.body)
     top = str(error.param or "").split(".")[0]
-    named = [name for name in sent if name == top or re.search(rf"\b{name}\b", said)]
+    named = [name for name in sent if name == top or re.search(rf"\b{name}\b", said, re.IGNORECASE)]
     if "response_format" in sent and ("response_format" in named or "json_schema" in said):
         return "response_format"
     # "max_tokens is too large" is about this prompt; "max_tokens is not supported" is for good.
-    for_good = _UNKNOWN.search(said) and not _TOO_LONG.search(said)
+    unknown = error.code == "unsupported_parameter" or _UNKNOWN.search(said)
+    for_good = unknown and not _TOO_LONG.search(said)
     return named[0] if named and for_good else None
 
 

@@ -7,6 +7,8 @@ it gives up at once. Nothing is streamed, no tool is offered, no adapter can be 
 
 `choices` and `json_schema` are asked for as `response_format`, which some servers refuse and
 some ignore in silence. Therefore `constrains` is False: an answer is validated by whoever asked.
+With `choices` the probabilities of the answer's tokens are asked for too: where the server tells
+them, the reply says how sure the model is.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from rung.errors import ProviderError
 from rung.models.base import ChatReply, ChatRequest, Message
 from rung.models.endpoint import Endpoint, read_endpoint
 from rung.models.endpoint_errors import refused_parameter, translated
+from rung.models.token_probabilities import MOST_LIKELY, confidence_in
 from rung.records import Finish, Usage
 from rung.task.types import JsonValue
 
@@ -33,7 +36,8 @@ WRAPPING_TOKENS = 16
 """Added to the limit where a choice comes wrapped in JSON."""
 
 LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
-OPTIONAL_FIELDS = ("response_format", "temperature", "seed", *LIMIT_FIELDS)
+SURENESS_FIELDS = ("logprobs", "top_logprobs")
+OPTIONAL_FIELDS = (*SURENESS_FIELDS, "response_format", "temperature", "seed", *LIMIT_FIELDS)
 
 
 class _Session(NamedTuple):
@@ -53,7 +57,8 @@ class OpenAICompatible:
     attribute where you know better.
 
     A parameter that the server refuses by name (400 or 422) is left out from then on, see
-    `left_out`: `response_format`, `temperature`, `seed`; the token limit is renamed instead.
+    `left_out`: the `logprobs`, `response_format`, `temperature`, `seed`; the token limit is renamed
+    instead.
     """
 
     def __init__(
@@ -148,17 +153,17 @@ class OpenAICompatible:
         Through the SDK's plain `post`: retries and errors are the same, but it neither walks the
         request nor builds its models of the answer, which takes half of its time (0.8 ms of 1.5).
         """
-        from openai import BadRequestError, UnprocessableEntityError
+        from openai import BadRequestError, PermissionDeniedError, UnprocessableEntityError
 
         while True:
             body = self._body(request)
             try:
                 return await client.post("/chat/completions", body=body, cast_to=object)
-            except (BadRequestError, UnprocessableEntityError) as error:
+            except (BadRequestError, PermissionDeniedError, UnprocessableEntityError) as error:
                 refused = refused_parameter(error, [f for f in OPTIONAL_FIELDS if f in body])
                 if refused is None or self._last_limit(refused):
                     raise
-                self.left_out.add(refused)
+                self.left_out |= set(SURENESS_FIELDS if refused in SURENESS_FIELDS else (refused,))
 
     def _last_limit(self, field: str) -> bool:
         """A call without any limit on its answer is never made."""
@@ -176,6 +181,8 @@ class OpenAICompatible:
             "seed": request.seed,
             limit: request.max_tokens + (WRAPPING_TOKENS if wrapped else 0),
         }
+        if wrapped:
+            body |= {"logprobs": True, "top_logprobs": MOST_LIKELY}
         wanted = response_format(request.choices, request.json_schema)
         if wanted is not None:
             body["response_format"] = wanted
@@ -188,9 +195,13 @@ class OpenAICompatible:
             text = choice["message"].get("content") or refusal or ""
             usage = _usage(completion.get("usage") or {}, request, text)
             finish = _finish(choice.get("finish_reason"), refusal)
+            sure = None
             if request.choices is not None:
                 text = unwrapped(text)
-            return ChatReply(text=text, usage=usage, finish=finish, latency_s=latency_s)
+                sure = confidence_in(text, request.choices, choice.get("logprobs"))
+            return ChatReply(
+                text=text, usage=usage, finish=finish, latency_s=latency_s, confidence=sure
+            )
         except (AttributeError, KeyError, IndexError, TypeError, ValueError):
             raise ProviderError(
                 f"{self.endpoint.place} answered something that is no chat completion: is the "
