@@ -50,3 +50,18 @@ def test_too_little_training_does_not_read_like_a_technique_that_fails(losses, s
     assert said is None or said in verdict.reasons[0]
     assert ("still fell" in verdict.reasons[0]) == (said is not None)
     assert ("more [climb] epochs" in verdict.next_step) == (said is not None)
+
+
+def test_a_ladder_that_could_not_be_run_asks_for_no_examples() -> None:
+    candidate = Candidate(model="http://localhost:8000/v1#m")
+    row = CandidateResult(
+        key=candidate.key,
+        technique="prompting",
+        model=candidate.model,
+        candidate=candidate,
+        state="skipped",
+        reason="the model has no known price",
+    )
+    verdict = decide([row], Target(metric="accuracy", score=0.9))
+    assert verdict.status == "undecided"
+    assert verdict.next_step == "Nothing could be run: mend what is said above, then climb again."

@@ -65,10 +65,8 @@ def test_an_endpoint_is_priced_by_the_users_own_figures_or_not_at_all():
     assert price_of(usage, model, costs, ON) == Decimal("0.3")
     with pytest.raises(UserError, match="input_usd_per_mtok"):
         price_of(usage, model, {}, ON)
-    hourly = {"machine_usd_per_hour": 2}
-    assert price_of(Usage(seconds=1800), model, hourly, ON) == Decimal(1)
-    with pytest.raises(UserError, match="reports no seconds"):
-        price_of(usage, model, hourly, ON)
+    with pytest.raises(UserError, match="the price of its hour over the millions of tokens"):
+        price_of(usage, model, {"machine_usd_per_hour": 2}, ON)  # it tells no seconds
 
 
 def test_flat_token_prices_do_not_touch_a_listed_model():

@@ -137,6 +137,8 @@ def _more(rows: Sequence[CandidateResult], target: Target) -> str:
             "is paid twice."
         )
     tested = [r for r in rows if r.test is not None and r.forecast is not None]
+    if not rows:
+        return "Nothing could be run: mend what is said above, then climb again."
     if not tested:
         return "Nothing was measured on test: add examples, or give the climb a larger budget."
     closest = max(tested, key=_value)

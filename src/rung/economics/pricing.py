@@ -86,19 +86,10 @@ class Rates(Frozen):
         if self.tokens:
             total += self.tier(Decimal(usage.input_tokens)).price(usage)
         elif self.machine_usd_per_hour is not None:
-            self._refuse_untimed(usage)
             total += self.machine_usd_per_hour * dec(usage.seconds) / SECONDS_PER_HOUR
         if usage.gpu_seconds and self.gpu_usd_per_hour is not None:
             total += self.gpu_usd_per_hour * dec(usage.gpu_seconds) / SECONDS_PER_HOUR
         return total
-
-    def _refuse_untimed(self, usage: Usage) -> None:
-        untimed = not usage.seconds and not usage.gpu_seconds and usage.output_tokens
-        if untimed and self.model.startswith(ENDPOINT):
-            raise UserError(
-                f"{self.model} reports no seconds, so an hourly price says nothing; "
-                "set [costs] input_usd_per_mtok and output_usd_per_mtok."
-            )
 
 
 def price_of(usage: Usage, model: str, costs: Mapping[str, Any], on: date) -> Decimal:
@@ -181,17 +172,10 @@ def _unlisted(model: str, settings: CostSettings, own: ModelPrices) -> Rates:
             cache_write=given("cache_write_usd_per_mtok"),
         )
         return Rates(model=model, tokens=(tier,), source=source)
-    hourly = given("machine_usd_per_hour")
-    if hourly is not None:
-        return Rates(
-            model=model,
-            machine_usd_per_hour=hourly,
-            gpu_usd_per_hour=given("gpu_usd_per_hour"),
-            source=source,
-        )
     raise UserError(
         f"{model} has no known price; set [costs] input_usd_per_mtok and output_usd_per_mtok "
-        f'(or [costs.models."{model}"]), or machine_usd_per_hour where you host it yourself.'
+        f'(or [costs.models."{model}"]): for a server of your own, the price of its hour over the '
+        "millions of tokens that it handles in one."
     )
 
 
