@@ -28,8 +28,6 @@ log = logging.getLogger("rung.serve")
 REQUEST_ID = "x-request-id"
 LONG_S = 1.0
 """Whoever waited longer for a place may have gone away."""
-PATIENCE = 0.45
-"""Of the time allowed, for one model of a winner with a fallback: both in turn fit into it."""
 
 
 class Done(NamedTuple):
@@ -150,10 +148,7 @@ async def _ask(service: Service, asked: Asked, request: Request) -> Answer:
             waited = time.perf_counter() - started
             if waited > LONG_S and await request.is_disconnected():
                 raise ApiError(499, "The client went away.", code="disconnected")
-            return await service.served.solver.answer(
-                asked.input,
-                patience_s=PATIENCE * limit if service.settings.limits.fallback_on_outage else None,
-            )
+            return await service.served.solver.answer(asked.input, patience=service.patience)
     except Full as full:
         metrics.refused.labels("full").inc()
         raise Overloaded("full", full.retry_after_s) from None

@@ -25,6 +25,7 @@ from rung.models.no_llm import LabelModel
 from rung.prompts.messages import Shot, build_messages, final_answer, repair_messages
 from rung.records import Answer, ModelUsage, Passage, Usage
 from rung.solver.cascade import after, passed_on, resolved
+from rung.solver.patience import Patience
 from rung.task.contract import Parsed, describe, parse
 from rung.task.types import Frozen, JsonValue, LabelsOutput, Output, SchemaOutput, render_input
 
@@ -120,13 +121,13 @@ class Solver:
         given: tuple[Passage, ...] | None = None,
         seed: int = 0,
         *,
-        patience_s: float | None = None,
+        patience: Patience | None = None,
     ) -> Answer:
         """Answer one input.
 
         `given` replaces what the candidate would know by itself (gold probes only); `seed` tells
         samples of one input apart where the prompt has a temperature.
-        `patience_s` is for servers: where one of a model and its fallback has no answer by then, or
+        `patience` is for servers: where one of a model and its fallback has no answer in time, or
         cannot be asked, the other's is taken and marked `fallback="outage"`: nothing that was
         measured speaks of it. Without it the call waits, and fails where one of the two does.
         Raises `ProviderError` when the model cannot be asked; an invalid answer is an answer.
@@ -137,11 +138,11 @@ class Solver:
             problem = f"the input has {len(text)} characters, this solver takes {limit}."
             return Answer(text="", valid=False, problem=problem, finish="refused")
         if self.parts.label_model is None:
-            return await self._ask(text, given, seed, patience_s)
+            return await self._ask(text, given, seed, patience)
         quick = await self._label(text, self.parts.label_model)
         if self.parts.chat is None or self._stands(quick):
             return quick
-        return after(quick, await self._ask(text, given, seed, patience_s))
+        return after(quick, await self._ask(text, given, seed, patience))
 
     def _stands(self, quick: Answer) -> bool:
         """Whether the first answer of a cascade is sure enough."""
@@ -165,7 +166,7 @@ class Solver:
         )
 
     async def _ask(
-        self, text: str, given: tuple[Passage, ...] | None, seed: int, patience_s: float | None
+        self, text: str, given: tuple[Passage, ...] | None, seed: int, patience: Patience | None
     ) -> Answer:
         """The model's answer, or its fallback's where that one does not stand."""
         messages, passages, seconds = await self.messages(text, given)
@@ -174,25 +175,40 @@ class Solver:
         if fallback is None or name is None:
             return await self._converse(self.model, self._chat(), asked)
         # An adapter belongs to the model that it was trained for.
-        again = _Asked(asked.request.model_copy(update={"adapter": None}), passages, 0.0)
-        try:
-            async with asyncio.timeout(patience_s):
-                own = await self._converse(self.model, self._chat(), asked)
-        except (ProviderError, TimeoutError) as error:
-            if patience_s is None or getattr(error, "final", False):
-                raise
-            answer = await self._converse(name, fallback, replace(again, seconds=seconds))
+        again = replace(asked, request=asked.request.model_copy(update={"adapter": None}))
+        own = await self._own(asked, patience)
+        if own is None:
+            answer = await self._converse(name, fallback, again)
             return answer.model_copy(update={"fallback": "outage"})
         why = passed_on(own, self.spec.unsure_below)
         if why is None:
             return own
         try:
-            async with asyncio.timeout(patience_s):
-                return resolved(own, await self._converse(name, fallback, again), why)
+            async with asyncio.timeout(None if patience is None else patience.wait_s):
+                later = await self._converse(name, fallback, replace(again, seconds=0.0))
+                return resolved(own, later, why)
         except (ProviderError, TimeoutError) as error:
-            if patience_s is None or getattr(error, "final", False) or not own.valid:
+            if patience is None or getattr(error, "final", False) or not own.valid:
                 raise
             return own.model_copy(update={"fallback": "outage"})
+
+    async def _own(self, asked: _Asked, patience: Patience | None) -> Answer | None:
+        """The first model's answer; None where it is out, and a server asks the second instead."""
+        if patience is None:
+            return await self._converse(self.model, self._chat(), asked)
+        if patience.spared():
+            return None
+        try:
+            async with asyncio.timeout(patience.wait_s):
+                own = await self._converse(self.model, self._chat(), asked)
+        except (ProviderError, TimeoutError) as error:
+            if getattr(error, "final", False):
+                patience.answered()
+                raise
+            patience.failed()
+            return None
+        patience.answered()
+        return own
 
     async def _converse(self, name: str, chat: ChatModel, asked: _Asked) -> Answer:
         """Ask one model until its answer is valid, as often as the prompt allows."""
