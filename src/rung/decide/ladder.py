@@ -17,6 +17,7 @@ from rung.economics.money import dec
 from rung.economics.settings import CostSettings
 from rung.errors import UserError
 from rung.models.base import ChatModel, Message
+from rung.prompts.messages import ROOM_TO_THINK
 from rung.records import Usage
 from rung.task.contract import render
 from rung.task.types import Frozen, LabelsOutput, Task, TextOutput
@@ -119,7 +120,11 @@ def _with_fallback(task: Task, found: Sequence[Candidate]) -> list[Candidate]:
         mine = [
             c
             for c in found
-            if c.model == name and c.weights.kind == "base" and c.first is None and not c.is_probe
+            if c.model == name
+            and c.weights.kind == "base"
+            and c.first is None
+            and not c.is_probe
+            and not c.prompt.reasoning
         ]
         closed = [c for c in mine if c.context.kind == "none"]
         reading = [c for c in mine if c.context.kind == "retrieved" and c.context.k == 1]
@@ -164,6 +169,12 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
             ]
         gold = context.model_copy(update={"kind": "gold", "k": min(context.k, GOLD_PASSAGES)})
         found.append(Candidate(model=name, prompt=prompt, context=gold, embedder=searching))
+    if task.climb.reasoning:
+        room = min(prompt.max_output_tokens + ROOM_TO_THINK, model.context_window // 2)
+        steps = prompt.model_copy(update={"reasoning": True, "max_output_tokens": room})
+        found.append(Candidate(model=name, prompt=steps))
+        if task.documents:
+            found.append(Candidate(model=name, prompt=steps, context=context, embedder=searching))
     if model.trains:
         found += _tuned(task, name, model, context, "lora")
     return found

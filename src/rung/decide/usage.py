@@ -27,6 +27,8 @@ PASSED_ON = 0.5
 before a pilot, whose measured share takes its place."""
 SAMPLE = 16
 """Prompts counted for each candidate."""
+THOUGHTS = 200
+"""Tokens that steps before an answer are reckoned with, until a pilot has counted them."""
 
 
 class ExpectedCall(Frozen):
@@ -72,6 +74,8 @@ def _of_model(task: Task, candidate: Candidate, model: ChatModel) -> Usage:
         model.count_tokens((*prompts[0], Message(role="assistant", content=said))) - empty + 1
         for said in (render(task.output, e.expected) for e in pool[:SAMPLE])
     )
+    if candidate.prompt.reasoning:
+        written += THOUGHTS
     return Usage(
         input_tokens=round(read),
         output_tokens=round(written),

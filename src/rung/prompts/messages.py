@@ -18,6 +18,8 @@ REASONING = (
     "Think step by step first. Then write the final answer alone on the last line, after 'Answer:'."
 )
 ANSWER_MARK = "Answer:"
+ROOM_TO_THINK = 512
+"""Tokens for the steps, beside the answer's own."""
 
 
 class Shot(Frozen):

@@ -153,6 +153,8 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
         parts.append(f"{shots.k} {shots.kind} examples")
     elif technique == "prompting":
         parts.append("no examples")
+    if candidate.prompt.reasoning:
+        parts.append("step by step")
     if candidate.fallback is not None:
         parts.append(f"else {_bare(candidate.fallback)}")
     return ", ".join(parts), _bare(candidate.model)

@@ -164,6 +164,9 @@ class ClimbSettings(Frozen):
     cascade: bool = False
     """For labels: also try a linear head that answers where it is sure, and the prompt with the
     nearest examples for the rest."""
+    reasoning: bool = False
+    """Also ask for steps before the answer: a prompt without examples and, where there are
+    documents, one with retrieved passages. Dearer, since the steps are paid for too."""
     fallback: bool = False
     """Also try each model with every model listed after it in `[models] try` as its fallback: the
     same messages go to that one where the answer is invalid, refused, or (labels whose model tells
@@ -219,7 +222,7 @@ class Task(BaseModel):
     def fingerprint(self) -> str:
         """Content hash of everything that can change an answer or a score."""
         plain = self.model_dump(mode="json", exclude={"workload", "costs", "facts"})
-        for name in ("cascade", "fallback"):
+        for name in ("cascade", "reasoning", "fallback"):
             if not plain["climb"][name]:
                 del plain["climb"][name]  # it changes what is tried, and nothing while it is off
         if not self.models.tune:  # a later field: what it does not change keeps its runs
