@@ -63,7 +63,8 @@ def mendable(candidate: Candidate) -> frozenset[Cause]:
             "context_ignored",
             "lost_among_distractors",
         }
-    shown = candidate.prompt.shots.kind != "none" or candidate.weights.kind != "base"
+    prompt = candidate.prompt
+    shown = prompt.shots.kind != "none" or candidate.weights.kind != "base" or prompt.reasoning
     if not shown and not candidate.model.startswith(NO_LLM):
         lacks |= {"wrong_format", "wrong_behaviour"}
     return frozenset(CAUSES) - lacks
