@@ -27,7 +27,14 @@ def open_store(where: str | Path, redactor: Redactor | None = None) -> TrafficSt
     Raises `StoreError` where the database cannot be opened, `UserError` for any other URL, and
     `MissingExtraError` where a library is not installed.
     """
-    url = log_url(where) if "://" not in str(where) else str(where)
+    url = str(where)
+    if "://" not in url:
+        if not Path(where).is_dir():
+            raise UserError(
+                f"the log cannot be kept at {url!r}, which is neither a URL nor a task's folder: "
+                f"for a file write sqlite:///{Path(where).resolve()}"
+            )
+        url = log_url(where)
     if not url.startswith(SCHEMES):
         scheme = url.split("://")[0]
         raise UserError(
