@@ -266,6 +266,9 @@ def test_the_command_points_rung_toml_at_the_version(folder: Path) -> None:
     # Once more: the version in use is the parent, and there is nothing new.
     again = CliRunner().invoke(app, ["harvest", str(folder), "--build"])
     assert "stands in train already" in again.output, again.output
+    assert "in use already, nothing new" in again.output and "--use" not in again.output
+    CliRunner().invoke(app, ["harvest", str(folder), "--build", "--use"])
+    assert len(list(folder.glob("rung.*.toml"))) == 1
 
 
 def test_an_answer_against_today_s_contract_is_left_out(folder: Path) -> None:

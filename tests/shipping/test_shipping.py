@@ -176,6 +176,8 @@ def test_examples_that_were_learnt_are_refused(folder: Path) -> None:
     with pytest.raises(UserError, match="1 of the held-out examples stand in train too"):
         promote(folder, opts, examples=folder / "more.jsonl")
     put(folder / "few.jsonl", rows[:5])
+    with pytest.raises(UserError, match="none: no such file"):
+        promote(folder, opts, examples=folder / "none")
     with pytest.raises(UserError, match="5 held-out examples are too few"):
         promote(folder, opts, examples=folder / "few.jsonl")
 

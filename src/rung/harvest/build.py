@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from rung.errors import UserError
-from rung.harvest.versions import Splits, Version, write_version
+from rung.harvest.versions import Splits, Version, hash_of, write_version
 from rung.task.contract import parse, render
 from rung.task.duplicates import normalised
 from rung.task.load import load_task
@@ -39,6 +39,8 @@ class Harvested(Frozen):
     """Judged answers that became no example, by why."""
     unreviewed: int
     """Answers nobody judged: never used."""
+    new: bool = True
+    """False where the data in use hold all of it already."""
 
 
 class _Made(NamedTuple):
@@ -95,6 +97,7 @@ def build(
         approved=origins["approved"],
         left_out=dict(left_out),
         unreviewed=waiting,
+        new=version.hash != hash_of(old),
     )
 
 
