@@ -130,8 +130,9 @@ def test_a_climb_leaves_a_served_winner_alone(folder: Path) -> None:
 def test_a_climb_leaves_a_winner_with_traffic_alone(folder: Path) -> None:
     rung.climb(folder, options(shares(50, 90), PLAIN))
     (folder / ".rung/traffic.sqlite").touch()
-    rung.climb(folder, options(shares(50, 90), SHOWN))
+    done = rung.climb(folder, options(shares(50, 90), SHOWN))
     assert (folder / ".rung/challenger").exists()
+    assert "`rung promote` tests it" in done.verdict.next_step
 
 
 def test_a_better_challenger_is_promoted_and_rolled_back(folder: Path) -> None:
