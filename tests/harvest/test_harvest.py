@@ -287,5 +287,11 @@ def test_first_reasons_stay(folder: Path) -> None:
 
 
 def test_the_command_needs_traffic(folder: Path) -> None:
+    for flags in ([], ["--build"]):
+        caught = CliRunner().invoke(app, ["harvest", str(folder), *flags]).exception
+        assert isinstance(caught, UserError) and "there is no traffic log" in str(caught)
+    # A log that looking makes would say that a winner answers requests.
+    assert not (folder / ".rung/traffic.sqlite").exists()
+    open_store(folder).close()
     caught = CliRunner().invoke(app, ["harvest", str(folder)]).exception
     assert isinstance(caught, UserError) and "holds no answer" in str(caught)

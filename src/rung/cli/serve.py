@@ -100,11 +100,11 @@ def review(
 ) -> None:
     """Look at served answers in a browser and approve or correct them."""
     _needs_extra()
+    from rung.harvest.queue import queued
     from rung.serve.review import run_review
-    from rung.traffic import log_url
 
     try:
-        run_review(folder, log or log_url(folder), port, who, typer.echo)
+        run_review(folder, log, port, who, typer.echo, queued(folder))
     except KeyboardInterrupt:
         raise typer.Exit from None
 

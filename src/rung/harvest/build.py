@@ -71,7 +71,7 @@ def build(
         )
     task = load_task(folder, whole=True)
     root = task.root or Path(folder)
-    store = open_store(log or root)
+    store = open_store(log or root, create=False)
     try:
         judged = list(store.judged(Query(reviewed=True)))
         waiting = store.count(Query(reviewed=False))

@@ -73,7 +73,7 @@ def serve(settings: Settings, announce: Callable[[Settings, Served, str], None])
                 server.run(doors)
         else:
             if settings.log is not None:
-                open_log(settings.folder, settings.log).close()
+                open_log(settings.folder, settings.log, create=True).close()
             announce(settings, served, address)
             _serve_with_workers(settings, door)
 
