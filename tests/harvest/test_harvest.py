@@ -190,6 +190,20 @@ def test_a_version_holds_judged_answers_only(folder: Path) -> None:
     assert version.diff.summary() == "train +3" and version.parent != version.hash
 
 
+def test_the_newest_judgement_of_an_input_counts(folder: Path) -> None:
+    again = record(300).model_copy(update={"id": "again"})
+    log(
+        folder,
+        [record(300), again],
+        said("again", "right"),  # the later request was judged first
+        said("r300", "corrected", "billing"),
+    )
+    done = build(folder)
+    assert done.left_out == {"judged again later": 1}
+    (new,) = [e for e in read_version(Path(done.folder))[1]["train"] if "harvest" in e.meta]
+    assert new.expected == "billing"
+
+
 def test_unreviewed_answers_are_refused(folder: Path) -> None:
     log(folder, [record(300)])
     with pytest.raises(UserError, match="learns its own mistakes"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -110,7 +111,7 @@ def _examples(task: Task, judged: Iterable[Judged], reasons: Mapping[str, Sequen
     by_input: dict[str, Example] = {}
     drawn: set[str] = set()
     left_out: Counter[str] = Counter()
-    for one in judged:
+    for one in sorted(judged, key=_judged_at):
         expected, why = _expected(task, one)
         if why is not None:
             left_out[why] += 1
@@ -123,6 +124,11 @@ def _examples(task: Task, judged: Iterable[Judged], reasons: Mapping[str, Sequen
         if RANDOM in reasons.get(one.record.id, ()):
             drawn.add(example.id)
     return _Made(list(by_input.values()), drawn, left_out)
+
+
+def _judged_at(one: Judged) -> datetime:
+    assert one.feedback is not None
+    return one.feedback.at
 
 
 def _expected(task: Task, one: Judged) -> tuple[JsonValue, str | None]:
