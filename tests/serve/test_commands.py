@@ -10,11 +10,14 @@ from typer.testing import CliRunner
 from rung.cli.app import app
 from rung.cli.serve import announce
 from rung.errors import RungError, StoreError, UserError
+from rung.models.registry import open_model
 from rung.serve.keys import KeyRing
 from rung.serve.settings import read_settings
 from rung.serve.winner import open_served
+from rung.solver import Solver, save
+from rung.solver.solver import Parts
 
-from .winners import save_winner
+from .winners import save_winner, spec
 
 TOML = """[task]
 name = "trees"
@@ -38,6 +41,15 @@ def test_without_a_winner(tmp_path: Path) -> None:
         error = refused(command, str(tmp_path))
         assert isinstance(error, StoreError) and "run `rung climb` first" in str(error)
         assert "Errno" not in str(error)
+
+
+def test_an_endpoint_without_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    model = "openai/gpt-4.1-mini"
+    save(Solver(spec(model=model), Parts(chat=open_model(model))), tmp_path / ".rung" / "winner")
+    for workers in ("1", "2"):
+        error = refused("serve", str(tmp_path), "--port", "0", "--workers", workers)
+        assert "set OPENAI_API_KEY in the environment" in str(error)
 
 
 def test_a_port_is_a_port(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ def serve(settings: Settings, announce: Callable[[Settings, Served, str], None])
     _log_to_stderr()
     refuse_open_door(settings)
     served = open_served(settings)  # with workers, each opens its own; what is wrong shows here
+    served.check_keys()
     with listening(settings.host, settings.port) as door:
         address = f"http://{settings.host}:{door.getsockname()[1]}"
         if settings.workers == 1:
