@@ -206,6 +206,8 @@ def test_nothing_to_promote_and_nothing_to_roll_back_is_said(folder: Path) -> No
     rung.climb(folder, options(shares(50, 90), PLAIN))
     with pytest.raises(UserError, match="no winner before the present one"):
         Winners(folder).rollback()
+    gone = CliRunner().invoke(app, ["rollback", str(folder / "x")]).exception
+    assert isinstance(gone, UserError) and "no such folder" in str(gone)
     with pytest.raises(UserError, match="no winner is kept under 'abc'"):
         Winners(folder).rollback("abc")
     said = CliRunner().invoke(app, ["promote", str(folder)])

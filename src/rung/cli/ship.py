@@ -56,8 +56,9 @@ def rollback(
 ) -> None:
     """Serve the winner before the present one again."""
     from rung.shipping import Winners
+    from rung.task.files import project_folder
 
-    swap = Winners(folder).rollback(to)
+    swap = Winners(project_folder(folder)).rollback(to)
     if as_json:
         typer.echo(swap.model_dump_json(indent=1))
         return

@@ -101,7 +101,8 @@ def digest_of(folder: Path) -> str:
         raise _missing(folder) from None
     except OSError as error:
         raise StoreError(
-            f"no saved solver can be read from {folder} ({error}): run `rung climb` first"
+            f"no saved solver can be read from {folder} ({error.strerror or error}): mend its "
+            "permissions"
         ) from error
 
 
@@ -136,12 +137,19 @@ def _checked(folder: Path) -> dict[str, object]:
         if error.filename == str(folder / MANIFEST):
             raise _missing(folder) from None
         raise StoreError(f"{error.filename} was removed after it was saved: climb again") from None
-    except (OSError, ValueError, KeyError, AssertionError) as error:
+    except OSError as error:
         raise StoreError(
-            f"no saved solver can be read from {folder} ({error}): run `rung climb` first"
+            f"no saved solver can be read from {folder} ({error.strerror or error}): mend its "
+            "permissions"
         ) from error
+    except (ValueError, KeyError, TypeError, AssertionError):
+        raise StoreError(
+            f"{folder / MANIFEST} is no manifest of a saved solver: it was changed; climb again"
+        ) from None
     if unknown:
-        raise StoreError(f"{folder} holds a file that was not saved with it: {sorted(unknown)[0]}")
+        raise StoreError(
+            f"{folder} holds a file that was not saved with it, {sorted(unknown)[0]!r}: take it out"
+        )
     return manifest
 
 
