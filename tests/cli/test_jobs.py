@@ -32,6 +32,12 @@ def test_an_unknown_price_is_not_zero(tmp_path: Path) -> None:
     assert "expected cost not known" in CliRunner().invoke(app, ["jobs", str(tmp_path)]).output
 
 
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    caught = CliRunner().invoke(app, ["jobs", str(tmp_path / "x")]).exception
+    assert isinstance(caught, UserError) and "x: no such folder" in str(caught)
+
+
 def test_an_unknown_order_cannot_be_cancelled(tmp_path: Path) -> None:
+    (tmp_path / "rung.toml").touch()
     caught = CliRunner().invoke(app, ["jobs", str(tmp_path), "--cancel", "rung-2"]).exception
     assert isinstance(caught, UserError) and "no job was ordered under 'rung-2'" in str(caught)

@@ -190,6 +190,20 @@ def test_a_version_holds_judged_answers_only(folder: Path) -> None:
     assert version.diff.summary() == "train +3" and version.parent != version.hash
 
 
+def test_the_newest_judgement_of_an_input_counts(folder: Path) -> None:
+    again = record(300).model_copy(update={"id": "again"})
+    log(
+        folder,
+        [record(300), again],
+        said("again", "right"),  # the later request was judged first
+        said("r300", "corrected", "billing"),
+    )
+    done = build(folder)
+    assert done.left_out == {"judged again later": 1}
+    (new,) = [e for e in read_version(Path(done.folder))[1]["train"] if "harvest" in e.meta]
+    assert new.expected == "billing"
+
+
 def test_unreviewed_answers_are_refused(folder: Path) -> None:
     log(folder, [record(300)])
     with pytest.raises(UserError, match="learns its own mistakes"):
@@ -266,6 +280,9 @@ def test_the_command_points_rung_toml_at_the_version(folder: Path) -> None:
     # Once more: the version in use is the parent, and there is nothing new.
     again = CliRunner().invoke(app, ["harvest", str(folder), "--build"])
     assert "stands in train already" in again.output, again.output
+    assert "in use already, nothing new" in again.output and "--use" not in again.output
+    CliRunner().invoke(app, ["harvest", str(folder), "--build", "--use"])
+    assert len(list(folder.glob("rung.*.toml"))) == 1
 
 
 def test_an_answer_against_today_s_contract_is_left_out(folder: Path) -> None:
@@ -284,5 +301,11 @@ def test_first_reasons_stay(folder: Path) -> None:
 
 
 def test_the_command_needs_traffic(folder: Path) -> None:
+    for flags in ([], ["--build"]):
+        caught = CliRunner().invoke(app, ["harvest", str(folder), *flags]).exception
+        assert isinstance(caught, UserError) and "there is no traffic log" in str(caught)
+    # A log that looking makes would say that a winner answers requests.
+    assert not (folder / ".rung/traffic.sqlite").exists()
+    open_store(folder).close()
     caught = CliRunner().invoke(app, ["harvest", str(folder)]).exception
     assert isinstance(caught, UserError) and "holds no answer" in str(caught)

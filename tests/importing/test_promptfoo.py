@@ -144,6 +144,8 @@ def test_providers_become_models(provider: Any, model: str, tmp_path: Path) -> N
         ({"tests": "file://gone.csv"}, "no such file"),
         ({"prompts": ["file://p.js"]}, "is code, which is not run"),
         ({"prompts": []}, "'prompts' is empty"),
+        ({"tests": [{"vars": "a.yaml", "assert": []}]}, "is no mapping of vars and asserts"),
+        ({"tests": [{"vars": {"a": "b"}, "assert": ["equals"]}]}, "is no mapping of vars"),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(
@@ -151,6 +153,22 @@ def test_what_cannot_be_read_is_one_sentence(
 ) -> None:
     with pytest.raises(UserError, match=said):
         from_promptfoo(write(tmp_path, **parts), "t")
+
+
+def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
+    tests = given_tests()
+    tests[0]["assert"].append({"type": "llm-rubric", "value": "kind"})
+    tests[1]["assert"].append({"type": "llm-rubric", "value": "kind"})
+    tests[2]["assert"].append({"type": "javascript", "value": "true"})
+    notes = from_promptfoo(write(tmp_path, tests=tests), "t").notes
+    assert notes == (
+        "3 further assertions of the tests kept are left out: 2 'llm-rubric', 1 'javascript'",
+    )
+
+
+def test_a_file_that_is_not_there_is_named_whole(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"{tmp_path}/gone.yaml: no such file; name the"):
+        from_promptfoo(tmp_path / "gone.yaml", "t")
 
 
 @pytest.mark.parametrize("text", ["", "a: [", "- 1", "!!python/object/apply:os.system [echo]"])

@@ -136,7 +136,7 @@ async def test_a_stream_says_the_same(tmp_path: Path) -> None:
         ({"messages": [{"role": "boss", "content": "x"}]}, "messages.0"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]},
-            "messages.0.user.content",
+            "messages.0.content.0.type",
         ),
     ],
 )

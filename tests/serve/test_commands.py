@@ -10,11 +10,14 @@ from typer.testing import CliRunner
 from rung.cli.app import app
 from rung.cli.serve import announce
 from rung.errors import RungError, StoreError, UserError
+from rung.models.registry import open_model
 from rung.serve.keys import KeyRing
 from rung.serve.settings import read_settings
 from rung.serve.winner import open_served
+from rung.solver import Solver, save
+from rung.solver.solver import Parts
 
-from .winners import save_winner
+from .winners import save_winner, spec
 
 TOML = """[task]
 name = "trees"
@@ -37,6 +40,22 @@ def test_without_a_winner(tmp_path: Path) -> None:
     for command in ("serve", "review"):
         error = refused(command, str(tmp_path))
         assert isinstance(error, StoreError) and "run `rung climb` first" in str(error)
+        assert "Errno" not in str(error)
+
+
+def test_an_endpoint_without_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    model = "openai/gpt-4.1-mini"
+    save(Solver(spec(model=model), Parts(chat=open_model(model))), tmp_path / ".rung" / "winner")
+    for workers in ("1", "2"):
+        error = refused("serve", str(tmp_path), "--port", "0", "--workers", workers)
+        assert "set OPENAI_API_KEY in the environment" in str(error)
+
+
+def test_a_port_is_a_port(tmp_path: Path) -> None:
+    for command in ("serve", "review"):
+        done = CliRunner().invoke(app, [command, str(tmp_path), "--port", "65536"])
+        assert done.exit_code == 2 and "less than or equal to 65535" in done.output
 
 
 def test_on_the_network_without_a_key(tmp_path: Path) -> None:
@@ -64,6 +83,10 @@ def test_a_log_that_cannot_be(tmp_path: Path) -> None:
     save_winner(tmp_path, "http://127.0.0.1:9/v1")
     told = str(refused("serve", str(tmp_path), "--port", "0", "--log", "mysql://u:secret@h/d"))
     assert "sqlite:///path or postgresql://" in told and "secret" not in told
+    for workers in ("1", "2"):
+        flags = ("--port", "0", "--log", "log.sqlite", "--workers", workers)
+        told = str(refused("serve", str(tmp_path), *flags))
+        assert "'log.sqlite', which is neither a URL nor" in told and "write sqlite:////" in told
 
 
 def test_what_is_served_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

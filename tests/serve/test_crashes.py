@@ -97,25 +97,36 @@ def test_twenty_kills_lose_nothing_that_was_answered(workers: int, tmp_path: Pat
         assert sorted(starts)[len(starts) // 2] < 5.0, starts
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_stopping_server_finishes_what_it_accepted(workers: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("workers", "how"),
+    [(1, signal.SIGTERM), (2, signal.SIGTERM), (1, signal.SIGINT), (1, signal.SIGHUP)],
+)
+def test_a_stopping_server_finishes_what_it_accepted(
+    workers: int, how: signal.Signals, tmp_path: Path
+) -> None:
     answers: list[int] = []
+    asked = threading.Semaphore(0)
 
     def ask(server: Server, number: int) -> None:
         answers.append(chat(server, f"tree {number}").status_code)
 
-    with endpoint(wait_s=1.0) as upstream:
+    def late(text: str) -> str:
+        asked.release()
+        time.sleep(1.0)
+        return label_of(text)
+
+    with endpoint(late) as upstream:
         save_winner(tmp_path, upstream)
         with served(tmp_path, "--workers", str(workers)) as server:
             threads = [threading.Thread(target=ask, args=(server, n)) for n in range(6)]
             for thread in threads:
                 thread.start()
-            time.sleep(0.5)
-            code = server.stop()
+            assert all(asked.acquire(timeout=30) for _ in threads)
+            code = server.stop(how)
             for thread in threads:
                 thread.join()
     assert answers == [200] * 6
-    assert code in (0, -15)
+    assert code in (0, -how)
     store = open_store(tmp_path)
     assert store.count() == 6
     store.close()

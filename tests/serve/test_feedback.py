@@ -45,7 +45,7 @@ async def test_feedback_is_kept(verdict: dict[str, Any], kept: str | None, tmp_p
         (LABELS, {"verdict": "corrected", "corrected": "oak"}, 400, "corrected"),
         (LABELS, {"verdict": "corrected", "corrected": {"a": 1}}, 400, "corrected"),
         (LABELS, {"verdict": "corrected", "corrected": None}, 400, "corrected"),
-        (LABELS, {"verdict": "corrected"}, 400, "corrected.corrected"),
+        (LABELS, {"verdict": "corrected"}, 400, "corrected"),
         (LABELS, {"verdict": "maybe"}, 400, None),
         (SCHEMA, {"verdict": "corrected", "corrected": {"name": "oak"}}, 400, "corrected"),
         (SCHEMA, {"verdict": "corrected", "corrected": {"name": "oak", "size": "S"}}, 201, None),
@@ -68,6 +68,8 @@ async def test_what_is_no_feedback_is_refused(
     assert len(kept) == (status == 201)
     if status != 201:
         assert answer.json()["error"]["param"] == param
+    if given["verdict"] == "maybe":
+        assert "use one of 'right', 'wrong', 'corrected'" in answer.text
 
 
 async def test_without_a_log_there_is_nothing_to_judge(tmp_path: Path) -> None:

@@ -130,6 +130,8 @@ def test_an_open_address_needs_a_key(tmp_path: Path) -> None:
 
 
 def test_the_commands(tmp_path: Path) -> None:
+    (tmp_path / "rung.toml").touch()
+
     def run(*words: str) -> str:
         result = CliRunner().invoke(app, ["keys", *words])
         assert result.exit_code == 0, result.output
@@ -140,3 +142,11 @@ def test_the_commands(tmp_path: Path) -> None:
     assert run("list", str(tmp_path)).startswith("web  20")
     run("remove", str(tmp_path), "web")
     assert run("list", str(tmp_path)) == ""
+
+
+def test_keys_are_kept_only_where_a_task_is(tmp_path: Path) -> None:
+    for folder, told in ((tmp_path, "holds no rung.toml"), (tmp_path / "x", "no such folder")):
+        for words in (["add", str(folder), "web"], ["list", str(folder)]):
+            caught = CliRunner().invoke(app, ["keys", *words]).exception
+            assert isinstance(caught, UserError) and told in str(caught)
+    assert list(tmp_path.iterdir()) == []

@@ -204,6 +204,24 @@ async def test_older_requests_are_a_page_away(sitting: Sitting) -> None:
     assert (await sitting.client.get("/?before=-1%20OR%201")).status_code == 200
 
 
+async def test_what_harvest_queued_comes_first(sitting: Sitting) -> None:
+    sitting.store.add([record(n) for n in range(PAGE + 10)])
+    names = [f"chatcmpl-{n}" for n in (7, 3, *range(10, 10 + PAGE))]
+    sitting.desk.reasons = {name: ("unsure",) for name in [*names, "chatcmpl-gone"]}
+    page = (await sitting.open()).text
+    assert f"Queued by harvest ({PAGE + 2})" in page and "Queued: unsure" in page
+    assert re.findall(r'article id="chatcmpl-(\d+)"', page)[:3] == ["7", "3", "10"]
+    rest = (await sitting.client.get(f"/?view=queue&before={PAGE}")).text
+    assert rest.count("<article") == 2 and "More of the queue" not in rest
+    kept = await sitting.judge(7, "right", view="queue")
+    assert kept.headers["location"] == "/?view=queue"
+    page = (await sitting.client.get("/")).text
+    assert re.findall(r'article id="chatcmpl-(\d+)"', page)[0] == "3"
+    for name in names[1:]:
+        await sitting.judge(int(name.partition("-")[2]), "right", view="queue")
+    assert "Queued by harvest" not in (await sitting.client.get("/?view=queue")).text
+
+
 @pytest.fixture
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

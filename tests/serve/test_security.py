@@ -258,6 +258,7 @@ def saved(folder: Path) -> Settings:
         ("evidence.json", None),
         ("labels.npz", None),
         ("manifest.json", lambda text: text[:-20]),
+        ("manifest.json", lambda _: "[]"),
         ("manifest.json", lambda text: text.replace("sha", "x").replace("files", "fil")),
     ],
 )

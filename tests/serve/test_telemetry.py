@@ -66,6 +66,32 @@ async def test_logs_hold_no_contents_unless_asked(
     assert "asked 'a secret question' said 'birch'" in caplog.text
 
 
+@pytest.mark.parametrize("status", [400, 409, 422])
+async def test_a_refusal_that_quotes_the_request_is_not_shown(
+    status: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = ProviderError("m refused the request: bad input 'a secret question'", status=status)
+    made = service(tmp_path, scripted([], how={"fail": lambda *_: error}))
+    async with running(made) as client:
+        await client.post(CHAT, json=ask("a secret question"))
+        assert "--log-contents shows its words" in caplog.text and "secret" not in caplog.text
+        (kept,) = made.writer.store.records()  # type: ignore[union-attr]
+        assert kept.error == str(error)
+        made.settings = made.settings.model_copy(update={"log_contents": True})
+        await client.post(CHAT, json=ask("a secret question"))
+    assert "bad input 'a secret question'" in caplog.text
+
+
+async def test_a_failure_that_quotes_nothing_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = ProviderError("http://m cannot be reached: check the address", outage=True)
+    made = service(tmp_path, scripted([], how={"fail": lambda *_: error}))
+    async with running(made) as client:
+        await client.post(CHAT, json=ask())
+    assert "http://m cannot be reached" in caplog.text
+
+
 @pytest.mark.slow
 def test_a_server_sends_its_spans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="no OTLP exporter")

@@ -107,9 +107,9 @@ class Server:
         self.process.wait()
         self._out.close()
 
-    def stop(self) -> int:
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop; its exit code."""
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(how)
         code = self.process.wait(30)
         self._out.close()
         return code

@@ -130,8 +130,9 @@ def test_a_climb_leaves_a_served_winner_alone(folder: Path) -> None:
 def test_a_climb_leaves_a_winner_with_traffic_alone(folder: Path) -> None:
     rung.climb(folder, options(shares(50, 90), PLAIN))
     (folder / ".rung/traffic.sqlite").touch()
-    rung.climb(folder, options(shares(50, 90), SHOWN))
+    done = rung.climb(folder, options(shares(50, 90), SHOWN))
     assert (folder / ".rung/challenger").exists()
+    assert "`rung promote` tests it" in done.verdict.next_step
 
 
 def test_a_better_challenger_is_promoted_and_rolled_back(folder: Path) -> None:
@@ -176,6 +177,8 @@ def test_examples_that_were_learnt_are_refused(folder: Path) -> None:
     with pytest.raises(UserError, match="1 of the held-out examples stand in train too"):
         promote(folder, opts, examples=folder / "more.jsonl")
     put(folder / "few.jsonl", rows[:5])
+    with pytest.raises(UserError, match="none: no such file"):
+        promote(folder, opts, examples=folder / "none")
     with pytest.raises(UserError, match="5 held-out examples are too few"):
         promote(folder, opts, examples=folder / "few.jsonl")
 
@@ -203,6 +206,8 @@ def test_nothing_to_promote_and_nothing_to_roll_back_is_said(folder: Path) -> No
     rung.climb(folder, options(shares(50, 90), PLAIN))
     with pytest.raises(UserError, match="no winner before the present one"):
         Winners(folder).rollback()
+    gone = CliRunner().invoke(app, ["rollback", str(folder / "x")]).exception
+    assert isinstance(gone, UserError) and "no such folder" in str(gone)
     with pytest.raises(UserError, match="no winner is kept under 'abc'"):
         Winners(folder).rollback("abc")
     said = CliRunner().invoke(app, ["promote", str(folder)])

@@ -260,7 +260,7 @@ def test_without_documents_too_little_traffic_is_said(folder: Path) -> None:
 
 
 def test_mistakes_are_said(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be shared"):
+    with pytest.raises(UserError, match="alpha is 2: give a chance between 0 and 1"):
         watch(folder, alpha=2)
     caught = CliRunner().invoke(app, ["watch", str(folder), "--since", "yesterday"]).exception
     assert isinstance(caught, UserError) and "write it as 2026-11-21" in str(caught)

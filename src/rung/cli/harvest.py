@@ -77,8 +77,8 @@ def _build(
     typer.echo(_made(done))
     if backup is not None:
         typer.echo(f"rung.toml names it now; as it was: {backup.name}. Next: rung climb {folder}")
-    else:
-        typer.echo("use it: `rung harvest DIR --build --use`, or name its files in rung.toml")
+    elif not use and done.new:
+        typer.echo(f"use it: rung harvest {folder} --build --use")
 
 
 def _queue(found: Queue, folder: Path) -> str:
@@ -89,7 +89,8 @@ def _queue(found: Queue, folder: Path) -> str:
     for wanted in found.wanted[:SHOWN]:
         asked = wanted.input if isinstance(wanted.input, str) else str(wanted.input)
         lines.append(f"  {wanted.request}  {', '.join(wanted.reasons)}")
-        lines.append(f"      {' '.join(asked.split())[:90]!r} → {str(wanted.answer)[:60]!r}")
+        said = "no valid answer" if wanted.answer is None else repr(str(wanted.answer)[:60])
+        lines.append(f"      {' '.join(asked.split())[:90]!r} → {said}")
     if len(found.wanted) > SHOWN:
         lines.append(f"  and {len(found.wanted) - SHOWN} more (--json shows all)")
     lines.append(f"next: rung review {folder}, then: rung harvest {folder} --build")
@@ -97,10 +98,8 @@ def _queue(found: Queue, folder: Path) -> str:
 
 
 def _made(done: Harvested) -> str:
-    lines = [
-        f"{done.folder}: {done.version.diff.summary()} "
-        f"({done.corrected} corrected, {done.approved} approved)"
-    ]
+    what = f"{done.version.diff.summary()} ({done.corrected} corrected, {done.approved} approved)"
+    lines = [f"{done.folder}: {what if done.new else 'in use already, nothing new'}"]
     lines += [f"  left out: {n} {why}" for why, n in sorted(done.left_out.items())]
     lines.append(f"  {done.unreviewed} answers that nobody reviewed were not used")
     if done.approved and not done.corrected:

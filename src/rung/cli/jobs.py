@@ -25,9 +25,10 @@ def jobs(
     What a provider charges for a job that was cancelled is up to the provider.
     """
     from rung.solver.fit import HOSTED
+    from rung.task.files import project_folder
     from rung.tuning.hosted import bought, cancel_job, open_tuner
 
-    place = folder / ".rung" / HOSTED
+    place = project_folder(folder) / ".rung" / HOSTED
     found = bought(place)
     if cancel is not None:
         known = {file.tag: file for file in found}

@@ -11,6 +11,7 @@ import typer
 from rung.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from rung.serve.keys import KeyRing
     from rung.serve.settings import Settings
     from rung.serve.winner import Served
 
@@ -25,7 +26,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; any but this machine's own needs keys.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; a free one when 0.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Processes, each with its own solver.")] = 1,
     log: Annotated[
         str | None,
@@ -91,7 +92,7 @@ def _place(settings: Settings) -> str:
 
 def review(
     folder: Folder,
-    port: Annotated[int, typer.Option(help="Port; a free one when 0.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; a free one when 0.")] = 0,
     log: Annotated[
         str | None, typer.Option(envvar="RUNG_LOG", help="URL of the traffic log.")
     ] = None,
@@ -99,11 +100,11 @@ def review(
 ) -> None:
     """Look at served answers in a browser and approve or correct them."""
     _needs_extra()
+    from rung.harvest.queue import queued
     from rung.serve.review import run_review
-    from rung.traffic import log_url
 
     try:
-        run_review(folder, log or log_url(folder), port, who, typer.echo)
+        run_review(folder, log, port, who, typer.echo, queued(folder))
     except KeyboardInterrupt:
         raise typer.Exit from None
 
@@ -111,27 +112,32 @@ def review(
 @keys_app.command("add")
 def add_key(folder: Folder, name: Name) -> None:
     """Make a key and show it, once."""
-    from rung.serve.keys import KeyRing
-
-    typer.echo(KeyRing(folder).add(name))
+    typer.echo(_ring(folder).add(name))
     typer.echo("keep it: only its hash is stored, and it cannot be shown again", err=True)
 
 
 @keys_app.command("list")
 def list_keys(folder: Folder) -> None:
     """Show the names of the keys and when each was made."""
-    from rung.serve.keys import KeyRing
-
-    for key in KeyRing(folder).kept():
+    kept = _ring(folder).kept()
+    for key in kept:
         typer.echo(f"{key.name}  {key.created:%Y-%m-%d}")
+    if not kept:
+        typer.echo("no keys: only this machine is served (`rung keys add` makes one)", err=True)
 
 
 @keys_app.command("remove")
 def remove_key(folder: Folder, name: Name) -> None:
     """Forget a key; a running server refuses it from the next request on."""
-    from rung.serve.keys import KeyRing
+    _ring(folder).remove(name)
+    typer.echo(f"removed {name}: a running server refuses it from now on", err=True)
 
-    KeyRing(folder).remove(name)
+
+def _ring(folder: Path) -> KeyRing:
+    from rung.serve.keys import KeyRing
+    from rung.task.files import project_folder
+
+    return KeyRing(project_folder(folder))
 
 
 def _needs_extra() -> None:

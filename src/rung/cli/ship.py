@@ -56,8 +56,9 @@ def rollback(
 ) -> None:
     """Serve the winner before the present one again."""
     from rung.shipping import Winners
+    from rung.task.files import project_folder
 
-    swap = Winners(folder).rollback(to)
+    swap = Winners(project_folder(folder)).rollback(to)
     if as_json:
         typer.echo(swap.model_dump_json(indent=1))
         return
@@ -99,9 +100,13 @@ def _promotion(done: Promotion) -> str:
         "undecided": f"it may be more than {done.margin:g} worse: add held-out examples, or allow "
         "more with --margin",
     }[done.outcome]
-    kept = "" if done.swapped else "\nthe present winner stays"
-    swapped = f"\nswapped; `rung rollback` undoes it; {RESTART}" if done.swapped else kept
-    return f"{said}{verdict}\n{_share(done)}{swapped}"
+    if done.swapped:
+        end = f"swapped; `rung rollback` undoes it; {RESTART}"
+    elif done.outcome in ("better", "not worse"):
+        end = "the present winner stays: without --dry-run it would be swapped"
+    else:
+        end = "the present winner stays"
+    return f"{said}{verdict}\n{_share(done)}\n{end}"
 
 
 def _share(done: Promotion) -> str:

@@ -23,7 +23,7 @@ def ui(
     host: Annotated[
         str, typer.Option(help="Address to listen on; beyond the loopback a key is asked for.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 8010,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8010,
     key: Annotated[
         str | None,
         typer.Option(envvar="RUNG_UI_KEY", show_envvar=True, help="The key to ask for."),

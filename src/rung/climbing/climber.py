@@ -125,6 +125,7 @@ class Climber:
             self.workshop.stop.set()
             ladder.write(finished=False)
             raise
+        ladder.challenges = self._served
         result = ladder.write(finished=True)
         self._keep_winner(result)
         return result
@@ -178,16 +179,16 @@ class Climber:
             "verdict": result.verdict.model_dump(mode="json"),
             "candidate": row.model_dump(mode="json"),
         }
+        place = CHALLENGER if self._served else WINNER
+        save(self._solvers[choice], self.tools.folder / place, evidence)
+
+    @property
+    def _served(self) -> bool:
+        """The winner before answers requests: the choice waits beside it."""
         folder = self.tools.folder
-        served = (folder / WINNER).exists() and any(
+        return (folder / WINNER).exists() and any(
             (folder / name).exists() for name in (TRAFFIC, PROMOTIONS)
         )
-        if served:
-            self.observer.note(
-                "the winner has answered requests and stays: the new choice waits in "
-                f"{folder / CHALLENGER}; `rung promote` tests it against the present one"
-            )
-        save(self._solvers[choice], folder / (CHALLENGER if served else WINNER), evidence)
 
     def remember(self, solver: Solver) -> None:
         """Keep a fitted solver until the verdict names one of them."""

@@ -31,6 +31,10 @@ from rung.records import Attempt, Flag
 from rung.task.types import Task
 
 RUN_FILE = "run.json"
+PROMOTE = (
+    "The winner that is served stays, and the choice waits in .rung/challenger: `rung promote` "
+    "tests it against that one."
+)
 RECORDED = ("numpy", "scipy", "torch", "transformers", "peft", "openai", "genai-prices")
 
 
@@ -48,6 +52,8 @@ class Ladder:
         self.probe_answers = 0
         """Answers that deciding what to skip took."""
         self.notes: list[str] = list(task.notes)
+        self.challenges = False
+        """What is chosen waits beside a winner that is served."""
         self.flags: tuple[Flag, ...] = ()
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._clock = time.perf_counter()
@@ -113,6 +119,8 @@ class Ladder:
         if verdict.choice is not None:
             compared = tuple(self._comparisons(verdict.choice))
             verdict = verdict.model_copy(update={"comparisons": compared})
+            if self.challenges:
+                verdict = verdict.model_copy(update={"next_step": PROMOTE})
         if not finished:
             verdict = Verdict(status="undecided", next_step="Run again: the climb was interrupted.")
         return RunResult(

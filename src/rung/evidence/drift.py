@@ -39,8 +39,10 @@ class TwoSamples(NamedTuple):
 def per_test(alpha: float, checks: int, looks: int) -> float:
     """The error of one test, so that `looks` looks of `checks` tests alarm falsely with chance
     alpha at most (Bonferroni: whatever depends on what)."""
-    if not 0.0 < alpha < 1.0 or checks < 1 or looks < 1:
-        raise UserError(f"alpha {alpha!r} cannot be shared over {checks!r} checks, {looks!r} looks")
+    if not 0.0 < alpha < 1.0:
+        raise UserError(f"alpha is {alpha!r}: give a chance between 0 and 1, such as 0.05")
+    if checks < 1 or looks < 1:
+        raise UserError(f"alpha cannot be shared over {checks!r} checks, {looks!r} looks")
     return alpha / (checks * looks)
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from rung.errors import UserError
-from rung.harvest.versions import Splits, Version, write_version
+from rung.harvest.versions import Splits, Version, hash_of, write_version
 from rung.task.contract import parse, render
 from rung.task.duplicates import normalised
 from rung.task.load import load_task
@@ -39,6 +40,8 @@ class Harvested(Frozen):
     """Judged answers that became no example, by why."""
     unreviewed: int
     """Answers nobody judged: never used."""
+    new: bool = True
+    """False where the data in use hold all of it already."""
 
 
 class _Made(NamedTuple):
@@ -69,7 +72,7 @@ def build(
         )
     task = load_task(folder, whole=True)
     root = task.root or Path(folder)
-    store = open_store(log or root)
+    store = open_store(log or root, create=False)
     try:
         judged = list(store.judged(Query(reviewed=True)))
         waiting = store.count(Query(reviewed=False))
@@ -95,6 +98,7 @@ def build(
         approved=origins["approved"],
         left_out=dict(left_out),
         unreviewed=waiting,
+        new=version.hash != hash_of(old),
     )
 
 
@@ -107,7 +111,7 @@ def _examples(task: Task, judged: Iterable[Judged], reasons: Mapping[str, Sequen
     by_input: dict[str, Example] = {}
     drawn: set[str] = set()
     left_out: Counter[str] = Counter()
-    for one in judged:
+    for one in sorted(judged, key=_judged_at):
         expected, why = _expected(task, one)
         if why is not None:
             left_out[why] += 1
@@ -120,6 +124,11 @@ def _examples(task: Task, judged: Iterable[Judged], reasons: Mapping[str, Sequen
         if RANDOM in reasons.get(one.record.id, ()):
             drawn.add(example.id)
     return _Made(list(by_input.values()), drawn, left_out)
+
+
+def _judged_at(one: Judged) -> datetime:
+    assert one.feedback is not None
+    return one.feedback.at
 
 
 def _expected(task: Task, one: Judged) -> tuple[JsonValue, str | None]:

@@ -40,7 +40,7 @@ def harvest(
     """
     task = load_task(folder, whole=True)
     root = task.root or Path(folder)
-    store = open_store(log or root)
+    store = open_store(log or root, create=False)
     try:
         traffic = list(store.judged(Query(answered=True)))
     finally:

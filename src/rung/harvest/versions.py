@@ -170,8 +170,9 @@ def versions(root: Path) -> list[Version]:
     return [read_version(p)[0] for p in places]
 
 
-def use_version(config: Path, folder: Path) -> Path:
-    """Point `rung.toml` at a version; returns the copy that was kept of it.
+def use_version(config: Path, folder: Path) -> Path | None:
+    """Point `rung.toml` at a version; returns the copy that was kept of it, None where it
+    names that version already.
 
     Only the lines `examples`, `train`, `dev`, `test` of `[task]` change. `UserError` where they
     are written in a way that cannot be changed safely.
@@ -195,6 +196,8 @@ def use_version(config: Path, folder: Path) -> Path:
         )
     place = folder.relative_to(config.parent).as_posix()
     kept[at:at] = [f'{split} = "{place}/{split}.jsonl"' for split in SPLITS]
+    if kept == text.splitlines():
+        return None
     backup = config.with_name(f"rung.{digest(text)[:8]}.toml")
     shutil.copyfile(config, backup)
     work = config.with_suffix(f".{os.getpid()}.tmp")

@@ -86,6 +86,8 @@ def from_promptfoo(path: Path, name: str) -> Imported:
 
 
 def _mapping(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; name the promptfooconfig.yaml")
     try:
         config = yaml.safe_load(read_text(path, path.name))
     except yaml.YAMLError as problem:
@@ -153,12 +155,23 @@ def _tests(config: dict[str, Any], root: Path) -> list[_Test]:
         raise UserError("promptfoo: there are no 'tests' to take examples from")
     tests = []
     for one in found:
-        if not isinstance(one, dict):
+        if not _is_test(one):
             raise UserError(f"promptfoo: the test {shown(one)} is no mapping of vars and asserts")
         variables = {**default.get("vars", {}), **(one.get("vars") or {})}
         asserts = [*default.get("assert", []), *(one.get("assert") or [])]
         tests.append(_Test(variables, _flat(asserts), str(one.get("description") or "")))
     return tests
+
+
+def _is_test(one: object) -> bool:
+    if not isinstance(one, dict):
+        return False
+    given, asserts = one.get("vars") or {}, one.get("assert") or []
+    return (
+        isinstance(given, dict)
+        and isinstance(asserts, list)
+        and all(isinstance(each, dict) for each in asserts)
+    )
 
 
 def _flat(asserts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -207,12 +220,14 @@ def _examples(
     rows: list[dict[str, JsonValue]] = []
     metrics: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
+    unread: Counter[str] = Counter()
     for test in tests:
         found = next((a for a in test.asserts if a.get("type") in METRICS), None)
         if found is None or not isinstance(found.get("value"), str | int | float):
             left_out[str(test.asserts[0].get("type")) if test.asserts else "no assertion"] += 1
             continue
         metrics[METRICS[found["type"]]] += 1
+        unread.update(str(a.get("type")) for a in test.asserts if a is not found and not _json(a))
         expected = _filled(str(found["value"]), test.variables)
         used = {n for a in _PLACEHOLDER.findall(str(found["value"])) for n in [_variable(a)]}
         asked = {k: v for k, v in test.variables.items() if k not in used or _uses(user, k)}
@@ -225,6 +240,9 @@ def _examples(
         notes.append(
             f"{left_out.total()} tests are left out, because they name no expected answer: {kinds}"
         )
+    if unread:
+        kinds = ", ".join(f"{n} {kind!r}" for kind, n in unread.most_common())
+        notes.append(f"{unread.total()} further assertions of the tests kept are left out: {kinds}")
     if not rows:
         raise UserError(
             "promptfoo: no test names an expected answer that Rung can hold (assertions "
@@ -276,15 +294,18 @@ def _output(
     """Labels where few answers repeat, the schema that `is-json` gives, else text."""
     for test in tests:
         for one in test.asserts:
-            if one.get("type") in ("is-json", "contains-json") and isinstance(
-                one.get("value"), dict
-            ):
+            if _json(one):
                 return {"schema": one["value"]}
     answers = Counter(str(row["expected"]) for row in rows)
     repeated = len(answers) <= min(MOST_LABELS, len(rows) / 3)
     if metric == "exact_match" and len(answers) > 1 and repeated:
         return {"labels": sorted(answers)}
     return {"text": {}}
+
+
+def _json(one: dict[str, Any]) -> bool:
+    """An assertion that gives the schema of the answer."""
+    return one.get("type") in ("is-json", "contains-json") and isinstance(one.get("value"), dict)
 
 
 def _models(providers: Any, notes: list[str]) -> list[str]:

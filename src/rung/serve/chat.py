@@ -90,7 +90,9 @@ async def _answer(
         seconds, status = time.perf_counter() - started, failed.told.status
         record = TrafficRecord(**seen, status=status, error=failed.why, latency_s=seconds)
         await asyncio.shield(service.keep(record))
-        log.warning("%s failed with %d after %.3f s: %s", request_id, status, seconds, failed.why)
+        shows = service.settings.log_contents or not failed.quotes
+        why = failed.why if shows else f"{failed.told} (--log-contents shows its words)"
+        log.warning("%s failed with %d after %.3f s: %s", request_id, status, seconds, why)
         raise failed.told from None
     seconds = time.perf_counter() - started
     answer = _lean(service, answer)
@@ -129,11 +131,12 @@ def _refusal(asked: Asked, answer: Answer) -> ApiError | None:
 
 
 class _Failed(Exception):
-    """No answer: what the client is told, and what the log says."""
+    """No answer: what the client is told, and what the log says; `quotes` where that may repeat
+    the request, as a model's own words on why it refuses one do."""
 
-    def __init__(self, told: ApiError, why: str) -> None:
+    def __init__(self, told: ApiError, why: str, *, quotes: bool = False) -> None:
         super().__init__(why)
-        self.told, self.why = told, why
+        self.told, self.why, self.quotes = told, why, quotes
 
 
 async def _ask(service: Service, asked: Asked, request: Request) -> Answer:
@@ -156,10 +159,12 @@ async def _ask(service: Service, asked: Asked, request: Request) -> Answer:
         told = ApiError(504, f"There was no answer within {limit:g} s.", code="timeout")
         raise _Failed(told, str(told)) from None
     except ProviderError as error:
-        raise _Failed(of_provider(error), str(error)) from None
+        said = error.status is not None and error.status < 500 and error.status != 429
+        quotes = said and not error.outage
+        raise _Failed(of_provider(error), str(error), quotes=quotes) from None
     except UserError as error:
         told = ApiError(400, "This input cannot be answered.", param="messages")
-        raise _Failed(told, str(error)) from None
+        raise _Failed(told, str(error), quotes=True) from None
     finally:
         metrics.running.set(gate.running)
         metrics.waiting.set(gate.waiting)

@@ -6,6 +6,8 @@ What a client did is told to it; what went wrong behind the server stays in the 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -14,6 +16,7 @@ from starlette.requests import Request
 
 from rung.errors import ProviderError
 from rung.task.types import Frozen
+from rung.task.wording import shown
 
 TYPES = {
     400: "invalid_request_error",
@@ -106,6 +109,8 @@ def of_provider(error: ProviderError) -> ApiError:
     )
 
 
+TAGS = ("role", "type", "verdict")
+"""Fields by whose value a request's parts are told apart."""
 HINTS = {
     "n": "one answer a request is what was measured",
     "tools": "the served task answers in one step, without tools",
@@ -121,22 +126,69 @@ HINTS = {
 async def answer_invalid(_: Request, error: Exception) -> JSONResponse:
     """A request that is not what the description says: 400, as OpenAI has it, not 422."""
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"] if part != "body"]
+    if error.errors()[0]["type"] == "json_invalid":
+        return ApiError(
+            400, f"The body is not JSON: {error.errors()[0]['ctx']['error']}."
+        ).response()
+    # Of a union each member complains: the one that came farthest into the value tells most.
+    told = [(_place(found["loc"][1:], error.body), found) for found in error.errors()]
+    first = told[0][0]
+    place, found = max(
+        (one for one in told if one[0][: len(first)] == first), key=lambda one: len(one[0])
+    )
     param = ".".join(place) or None
-    if first["type"] == "json_invalid":
-        return ApiError(400, f"The body is not JSON: {first['ctx']['error']}.").response()
     hint = HINTS.get(place[0]) if place else None
-    said = f"{param or 'The body'}: {first['msg']}" + (f" ({hint})" if hint else "")
-    code = "unsupported_parameter" if hint else None
-    return ApiError(400, f"{said}.", param=param, code=code).response()
+    if hint is not None:
+        said = f"{param} is {shown(found['input'])}, which is not done here: {hint}; leave it out"
+        return ApiError(400, f"{said}.", param=param, code="unsupported_parameter").response()
+    said = f"{param or 'The body'} {_complaint(found)}"
+    if param is not None and param.endswith("type") and "content" in place:
+        said = f"{said}: images, sound and files are not read"
+    return ApiError(400, f"{said}.", param=param).response()
 
 
-async def answer_http(_: Request, error: Exception) -> JSONResponse:
+def _place(steps: Sequence[Any], body: Any) -> list[str]:
+    """The keys of an error's place that a client knows: pydantic adds which member of a union
+    complains, by its type or by the value that tells the members apart."""
+    place: list[str] = []
+    here, tagged = body, False
+    for number, step in enumerate(steps, 1):
+        if isinstance(here, dict):
+            member = any(here.get(name) == step for name in TAGS) and number < len(steps)
+            if member and not tagged:
+                tagged = True
+                continue
+        elif isinstance(step, str):
+            continue
+        place.append(str(step))
+        tagged = False
+        if isinstance(here, dict):
+            here = here.get(step)
+        else:
+            here = here[step] if isinstance(here, list) and step < len(here) else None
+    return place
+
+
+def _complaint(found: Mapping[str, Any]) -> str:
+    """What is wrong with a value, the value with it."""
+    if found["type"] == "missing":
+        return "is missing"
+    if found["type"] == "union_tag_invalid":
+        tag = found["ctx"]
+        return f"has the {tag['discriminator']} {tag['tag']!r}: use one of {tag['expected_tags']}"
+    wanted = str(found["msg"]).removeprefix("Value error, ")
+    return f"is {shown(found['input'])}: {wanted.replace('Input should be', 'it must be')}"
+
+
+async def answer_http(request: Request, error: Exception) -> JSONResponse:
     """Paths and methods that do not exist."""
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
-    return ApiError(error.status_code, f"{error.detail}.", headers=headers).response()
+    said = {
+        404: f"Nothing is served at {shown(request.url.path)}: /openapi.json says what is",
+        405: f"{request.method} is not for this path: use {headers.get('Allow', 'another')}",
+    }.get(error.status_code, error.detail)
+    return ApiError(error.status_code, f"{said}.", headers=headers).response()
 
 
 async def answer_api(_: Request, error: Exception) -> JSONResponse:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -36,7 +36,8 @@ from rung.serve.winner import WINNER
 from rung.solver import SolverSpec
 from rung.solver.store import read_spec
 from rung.task.types import LabelsOutput, SchemaOutput
-from rung.traffic.review import MOST_FORM, VIEWS, judgement, open_log
+from rung.traffic import Judged
+from rung.traffic.review import MOST_FORM, QUEUE, QUEUED, VIEWS, judgement, open_log, waiting
 from rung.traffic.store import TrafficStore
 
 PAGE = 25
@@ -58,6 +59,8 @@ class Desk:
     spec: SolverSpec
     store: TrafficStore
     who: str
+    reasons: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Why `rung harvest` queued a request, best first: what is shown first, where there is any."""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     session: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32))
@@ -124,7 +127,7 @@ async def judge(request: Request) -> Response:
         drafts = {request_id: form.get("corrected", "")}
         return await _page(request, view, before, f"Not kept: {error}", drafts)
     place = f"&before={int(before)}" if before and before.isdecimal() else ""
-    return RedirectResponse(f"/?view={view if view in VIEWS else 'todo'}{place}", 303)
+    return RedirectResponse(f"/?view={view if view in (QUEUE, *VIEWS) else 'todo'}{place}", 303)
 
 
 async def style(_: Request) -> Response:
@@ -151,30 +154,33 @@ async def _page(
     drafts: dict[str, str] | None = None,
 ) -> Response:
     desk: Desk = request.app.state.desk
-    name = view if view in VIEWS else "todo"
     last = int(before) if before and before.isdecimal() and len(before) < 16 else None
-    text = await run_in_threadpool(_rendered, desk, name, last, notice, drafts or {})
+    text = await run_in_threadpool(_rendered, desk, view, last, notice, drafts or {})
     return HTMLResponse(text, 400 if notice else 200)
 
 
 def _rendered(
-    desk: Desk, view: str, before: int | None, notice: str, drafts: dict[str, str]
+    desk: Desk, view: str | None, before: int | None, notice: str, drafts: dict[str, str]
 ) -> str:
     output = desk.spec.output
-    query = VIEWS[view][1]
-    found = list(islice(desk.store.judged(query, newest_first=True, before=before), PAGE + 1))
-    following = desk.store.place_of(found[PAGE - 1].record.id) if len(found) > PAGE else None
+    queue = waiting(desk.store, list(desk.reasons))
+    known = {**({QUEUE: QUEUED} if queue else {}), **{name: VIEWS[name][0] for name in VIEWS}}
+    if view not in known:
+        view = next(iter(known))
+    page, following = _queued(desk, queue, before) if view == QUEUE else _kept(desk, view, before)
+    counts = {name: desk.store.count(query) for name, (_, query) in VIEWS.items()}
     return (
         _environment()
         .get_template("review.html")
         .render(
             spec=desk.spec,
-            views={name: words for name, (words, _) in VIEWS.items()},
-            counts={name: desk.store.count(query) for name, (_, query) in VIEWS.items()},
+            views=known,
+            counts={QUEUE: len(queue), **counts},
             view=view,
             before=before,
-            page=found[:PAGE],
+            page=page,
             following=following,
+            reasons=desk.reasons,
             notice=notice,
             drafts=drafts,
             csrf=desk.csrf,
@@ -182,6 +188,23 @@ def _rendered(
             schema=isinstance(output, SchemaOutput),
         )
     )
+
+
+def _kept(desk: Desk, view: str, before: int | None) -> tuple[list[Judged], int | None]:
+    """A page of the log, newest first, and where the next one begins."""
+    rows = desk.store.judged(VIEWS[view][1], newest_first=True, before=before)
+    found = list(islice(rows, PAGE + 1))
+    following = desk.store.place_of(found[PAGE - 1].record.id) if len(found) > PAGE else None
+    return found[:PAGE], following
+
+
+def _queued(desk: Desk, queue: list[str], before: int | None) -> tuple[list[Judged], int | None]:
+    """A page of the queue, best first; `before` counts those on the pages before."""
+    start = before or 0
+    names = queue[start : start + PAGE]
+    records, newest = map(desk.store.get, names), desk.store.newest_feedback(names)
+    page = [Judged(one, newest.get(one.id)) for one in records if one is not None]
+    return page, start + PAGE if len(queue) > start + PAGE else None
 
 
 @lru_cache(maxsize=1)
@@ -210,10 +233,18 @@ def build_review(desk: Desk) -> ASGIApp:
     return Door(app, desk)
 
 
-def run_review(folder: Path, log_url: str, port: int, who: str, say: Callable[[str], None]) -> None:
+def run_review(
+    folder: Path,
+    log: str | None,
+    port: int,
+    who: str,
+    say: Callable[[str], None],
+    reasons: Mapping[str, Sequence[str]],
+) -> None:
     """Serve the page on this machine until stopped. Raises `UserError`, `StoreError`."""
-    store = open_log(folder, log_url)
-    desk = Desk(read_spec(folder / WINNER), store, who)
+    spec = read_spec(folder / WINNER)
+    store = open_log(folder, log)
+    desk = Desk(spec, store, who, reasons)
     with listening("127.0.0.1", port) as door:
         say(f"open http://127.0.0.1:{door.getsockname()[1]}/?token={desk.token}")
         config = uvicorn.Config(

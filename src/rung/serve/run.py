@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from rung.serve.patience import PatientProtocol
 from rung.serve.service import open_service
 from rung.serve.settings import Settings
 from rung.serve.winner import Served, open_served
+from rung.traffic.review import open_log
 
 VARIABLE = "RUNG_SERVE_SETTINGS"
 """How a worker is told its settings: nobody but this user can read it, no file is left."""
@@ -60,16 +62,28 @@ def serve(settings: Settings, announce: Callable[[Settings, Served, str], None])
     _log_to_stderr()
     refuse_open_door(settings)
     served = open_served(settings)  # with workers, each opens its own; what is wrong shows here
+    served.check_keys()
     with listening(settings.host, settings.port) as door:
         address = f"http://{settings.host}:{door.getsockname()[1]}"
         if settings.workers == 1:
             app = build(open_service(settings, served))
             announce(settings, served, address)
+            server = uvicorn.Server(uvicorn.Config(app, **_how(settings)))
+            _drain_on_hang_up(server)
             with often(door, settings) as doors:
-                uvicorn.Server(uvicorn.Config(app, **_how(settings))).run(doors)
+                server.run(doors)
         else:
+            if settings.log is not None:
+                open_log(settings.folder, settings.log, create=True).close()
             announce(settings, served, address)
             _serve_with_workers(settings, door)
+
+
+def _drain_on_hang_up(server: uvicorn.Server) -> None:
+    """Workers are replaced on SIGHUP; one alone has nobody to take over, and finishes what it
+    accepted instead of dying at once. Where somebody ignores the signal (nohup), so does it."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, server.handle_exit)
 
 
 def _serve_with_workers(settings: Settings, door: socket.socket) -> None:

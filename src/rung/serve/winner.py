@@ -47,6 +47,12 @@ class Served:
         """The name of its task."""
         return self.solver.spec.task
 
+    def check_keys(self) -> None:
+        """Raises `ProviderError` where an endpoint's key is not in the environment."""
+        for chat in (self.solver.parts.chat, self.solver.parts.fallback):
+            if isinstance(chat, OpenAICompatible):
+                chat.endpoint.key()
+
     async def warm_up(self) -> None:
         """Load what the first request would wait for. Asks no endpoint.
 

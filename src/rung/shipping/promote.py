@@ -150,6 +150,8 @@ def _held_out(task: Task, examples: str | Path | None) -> list[Example]:
     """Examples that neither may have learnt from, in the seeded order."""
     rows = list(task.test)
     if examples is not None:
+        if not Path(examples).is_file():
+            raise UserError(f"--examples {examples}: no such file; name a file of examples")
         rows = load_examples(Path(examples), Path(examples).name, task.output)
     learnt = {normalised(e.input_text()) for e in task.train}
     leaked = [e.id for e in rows if normalised(e.input_text()) in learnt]

@@ -97,9 +97,12 @@ def digest_of(folder: Path) -> str:
     """sha256 of a saved solver's manifest, as `save` returned it. Checks no file."""
     try:
         return _sha256(folder / MANIFEST)
+    except FileNotFoundError:
+        raise _missing(folder) from None
     except OSError as error:
         raise StoreError(
-            f"no saved solver can be read from {folder} ({error}): run `rung climb` first"
+            f"no saved solver can be read from {folder} ({error.strerror or error}): mend its "
+            "permissions"
         ) from error
 
 
@@ -130,13 +133,31 @@ def _checked(folder: Path) -> dict[str, object]:
             if _sha256(folder / name) != expected:
                 raise StoreError(f"{folder / name} was changed after it was saved: climb again")
         unknown = {str(p.relative_to(folder)) for p in _files(folder)} - set(files) - {MANIFEST}
-    except (OSError, ValueError, KeyError, AssertionError) as error:
+    except FileNotFoundError as error:
+        if error.filename == str(folder / MANIFEST):
+            raise _missing(folder) from None
+        raise StoreError(f"{error.filename} was removed after it was saved: climb again") from None
+    except OSError as error:
         raise StoreError(
-            f"no saved solver can be read from {folder} ({error}): run `rung climb` first"
+            f"no saved solver can be read from {folder} ({error.strerror or error}): mend its "
+            "permissions"
         ) from error
+    except (ValueError, KeyError, TypeError, AssertionError):
+        raise StoreError(
+            f"{folder / MANIFEST} is no manifest of a saved solver: it was changed; climb again"
+        ) from None
     if unknown:
-        raise StoreError(f"{folder} holds a file that was not saved with it: {sorted(unknown)[0]}")
+        raise StoreError(
+            f"{folder} holds a file that was not saved with it, {sorted(unknown)[0]!r}: take it out"
+        )
     return manifest
+
+
+def _missing(folder: Path) -> StoreError:
+    return StoreError(
+        f"there is no saved solver in {folder}: run `rung climb` first, on the folder that holds "
+        "rung.toml (a climb that finds nothing good enough saves none)"
+    )
 
 
 def _files(folder: Path) -> list[Path]:

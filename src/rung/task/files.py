@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from rung.errors import UserError
 from rung.task.config import RungFile, read_config
 from rung.task.load import CONFIG_NAME
 
@@ -18,6 +19,18 @@ def task_files(folder: Path) -> list[Path]:
     Raises `UserError` where `rung.toml` cannot be used.
     """
     return [folder / CONFIG_NAME, *data_files(folder, read_config(folder / CONFIG_NAME))]
+
+
+def project_folder(folder: Path) -> Path:
+    """The folder, where a task's `rung.toml` or what a climb left stands in it.
+
+    Raises `UserError` for any other, so that nothing is kept where nobody will look for it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; name the folder that holds {CONFIG_NAME}")
+    if not (folder / CONFIG_NAME).is_file() and not (folder / ".rung").is_dir():
+        raise UserError(f"{folder} holds no {CONFIG_NAME}; name the folder that does")
+    return folder
 
 
 def data_files(folder: Path, config: RungFile, *, documents: bool = True) -> list[Path]:

@@ -20,14 +20,23 @@ def log_url(folder: str | Path) -> str:
     return f"sqlite:///{Path(folder).resolve() / '.rung' / LOG_FILE}"
 
 
-def open_store(where: str | Path, redactor: Redactor | None = None) -> TrafficStore:
+def open_store(
+    where: str | Path, redactor: Redactor | None = None, *, create: bool = True
+) -> TrafficStore:
     """Open the log at a URL (`sqlite:///…`, `postgresql://…`), or that of a task's folder.
 
     `redactor` replaces personal data and secrets in whatever is added; None stores as given.
-    Raises `StoreError` where the database cannot be opened, `UserError` for any other URL, and
-    `MissingExtraError` where a library is not installed.
+    Raises `StoreError` where the database cannot be opened, `UserError` for any other URL, and for
+    a file that is not there with `create` false, `MissingExtraError` where a library is missing.
     """
-    url = log_url(where) if "://" not in str(where) else str(where)
+    url = str(where)
+    if "://" not in url:
+        if not Path(where).is_dir():
+            raise UserError(
+                f"the log cannot be kept at {url!r}, which is neither a URL nor a task's folder: "
+                f"for a file write sqlite:///{Path(where).resolve()}"
+            )
+        url = log_url(where)
     if not url.startswith(SCHEMES):
         scheme = url.split("://")[0]
         raise UserError(
@@ -37,6 +46,12 @@ def open_store(where: str | Path, redactor: Redactor | None = None) -> TrafficSt
         import sqlalchemy  # noqa: F401
     except ImportError:
         raise MissingExtraError("the traffic log", "serve") from None
+    file = url.removeprefix("sqlite:///")
+    if not create and file != url and not Path(file).is_file():
+        raise UserError(
+            f"there is no traffic log at {file}: serve the winner first (`rung serve`), or say "
+            "where the log is with --log"
+        )
     if url.startswith("postgresql://"):
         try:
             import psycopg  # noqa: F401

@@ -5,6 +5,7 @@ Every page on which a person judges goes through this: it makes no difference wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,11 +31,13 @@ VIEWS = {
     "wrong": ("Wrong, no correction", Query(verdicts=("wrong",))),
     "done": ("Reviewed", Query(reviewed=True)),
 }
+QUEUE, QUEUED = "queue", "Queued by harvest"
+"""The view of what `rung harvest` queued, and what it is called."""
 MOST_ID = 80
 """Characters of a request's id that are looked at."""
 
 
-def open_log(folder: Path, url: str | None = None) -> TrafficStore:
+def open_log(folder: Path, url: str | None = None, *, create: bool = False) -> TrafficStore:
     """The log of the task in `folder`, or at `url`; it redacts what is added as its server does.
 
     Raises `UserError` and `StoreError` as `open_store` does.
@@ -42,7 +45,20 @@ def open_log(folder: Path, url: str | None = None) -> TrafficStore:
     file = folder / CONFIG_NAME
     limits = read_config(file).serve if file.exists() else ServeTable()
     redactor = Redactor(limits.redact_also) if limits.redact else None
-    return open_store(url or log_url(folder), redactor)
+    return open_store(url or log_url(folder), redactor, create=create)
+
+
+def waiting(store: TrafficStore, queue: Sequence[str]) -> list[str]:
+    """Those of the queued requests, in their order, that a person has still to look at: with no
+    judgement, or with a user's complaint."""
+    held = store.held(queue)
+    known = [name for name in queue if name in held]
+    newest = store.newest_feedback(known)
+    return [name for name in known if _waits(newest.get(name))]
+
+
+def _waits(newest: Feedback | None) -> bool:
+    return newest is None or (newest.verdict == "wrong" and newest.source != "review")
 
 
 def judgement(output: Output, form: dict[str, str], who: str) -> Feedback:

@@ -25,9 +25,9 @@ from rung.solver.store import read_spec
 from rung.task.contract import render
 from rung.task.files import stamp
 from rung.task.types import JsonValue, LabelsOutput, Output, SchemaOutput
-from rung.traffic import Feedback, Judged
+from rung.traffic import Judged
 from rung.traffic.opening import LOG_FILE
-from rung.traffic.review import MOST_ID, VIEWS, judgement, open_log
+from rung.traffic.review import MOST_ID, QUEUE, QUEUED, VIEWS, judgement, open_log, waiting
 from rung.ui.pages import Page, crumbs
 from rung.ui.projects import NotFound, Project
 from rung.ui.site import Site
@@ -35,8 +35,7 @@ from rung.ui.site import Site
 if TYPE_CHECKING:
     from rung.traffic.store import TrafficStore
 
-QUEUE = "queue"
-WORDS = {QUEUE: "Queued by harvest", **{name: words for name, (words, _) in VIEWS.items()}}
+WORDS = {QUEUE: QUEUED, **{name: words for name, (words, _) in VIEWS.items()}}
 SAID = {"right": "approved", "wrong": "rejected", "corrected": "corrected"}
 WINNER = "winner"
 MOST_CHARS = 20_000
@@ -78,10 +77,7 @@ class Desk:
     """Queued requests that wait for a person: with no judgement, or with a user's complaint."""
 
     def __post_init__(self) -> None:
-        held = self.store.held(list(self.reasons))
-        known = [name for name in self.reasons if name in held]
-        newest = self.store.newest_feedback(known)
-        self.waiting = [name for name in known if _waits(newest.get(name))]
+        self.waiting = waiting(self.store, list(self.reasons))
 
     def spot(self, view: str, request_id: str) -> Spot:
         """A request in a view, the view's first where none is named. Raises `NotFound`."""
@@ -121,10 +117,6 @@ class Desk:
         if later:
             return next((i for i in self.waiting if order[i] > here), None)
         return next((i for i in reversed(self.waiting) if order[i] < here), None)
-
-
-def _waits(newest: Feedback | None) -> bool:
-    return newest is None or (newest.verdict == "wrong" and newest.source != "review")
 
 
 def review(site: Site, request: Request) -> Page:

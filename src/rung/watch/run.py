@@ -32,6 +32,7 @@ from rung.task.duplicates import normalised
 from rung.task.load import load_task
 from rung.task.types import Example, Frozen, Task, render_input
 from rung.traffic import Judged, Query, TrafficRecord, open_store
+from rung.traffic.opening import LOG_FILE
 from rung.traffic.records import now
 from rung.watch.checks import CHECKS, Check, Seen
 from rung.watch.state import Change, Snapshot, hashes, rates, read_history, remember
@@ -95,7 +96,7 @@ def watch(
     root = task.root or Path(folder)
     winner = root / ".rung" / WINNER
     digest = digest_of(winner)
-    judged, total = _traffic(log or root, digest, since)
+    judged, total = _traffic(root, log, digest, since)
     history = read_history(root)
     last = history.looks[-1] if history.looks else None
     fresh = total - (last.requests if last is not None and last.winner == digest else 0)
@@ -129,9 +130,13 @@ def watch(
     )
 
 
-def _traffic(where: str | Path, digest: str, since: datetime | None) -> tuple[list[Judged], int]:
+def _traffic(
+    root: Path, log: str | None, digest: str, since: datetime | None
+) -> tuple[list[Judged], int]:
     """The newest requests to this winner, oldest first; and how many the log holds of it."""
-    store = open_store(where)
+    if log is None and not (root / ".rung" / LOG_FILE).exists():
+        return [], 0  # documents may have changed before the first request
+    store = open_store(log or root, create=False)
     try:
         query = Query(solver=digest, since=since)
         found: list[Judged] = []
