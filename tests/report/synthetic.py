@@ -146,7 +146,7 @@ def _candidate(
         model=candidate.model,
         candidate=candidate,
         state=state,
-        reason="at most 0.45 with 99 % confidence" if state == "hopeless" else "",
+        reason="at most 0.45 with 99% confidence" if state == "hopeless" else "",
         dev=measured(task, "dev", task.dev, dev) if dev else None,
         test=found,
         alpha=0.0057 if test else None,

@@ -91,7 +91,7 @@ def _why_chosen(
         reasons.append(f"A request to {dearest.key} costs {times:.1f} times as much.")
     unreached = [r.key for r in rows if r.state == "planned"]
     if unreached:
-        reasons.append(f"Not tried, expected to cost more: {', '.join(unreached)}.")
+        reasons.append(f"Not tried, expected to cost more: {'; '.join(unreached)}.")
     return tuple(reasons)
 
 

@@ -146,8 +146,8 @@ def calls_text(result: RunResult) -> str:
     calls = result.calls
     share = f"{calls.used / calls.exhaustive:.0%}" if calls.exhaustive else "–"
     return (
-        f"{calls.made} model calls made, {calls.cached} answered from the cache, "
-        f"{calls.used} answers used of {calls.exhaustive} exhaustive ({share}), "
+        f"{calls.made:,} model calls made, {calls.cached:,} answered from the cache, "
+        f"{calls.used:,} answers used of {calls.exhaustive:,} exhaustive ({share}), "
         f"{calls.tokens:,} tokens where {calls.tokens_forecast:,} were forecast; "
         f"{result.seconds:.1f} s, "
         f"{usd(result.spent_usd)} spent"
