@@ -87,6 +87,17 @@ def test_where_the_first_rung_suffices_the_next_technique_is_priced_as_expected(
     assert expected in " ".join(said.split())
 
 
+def test_a_candidate_that_costs_the_same_is_named(task: Task) -> None:
+    result, attempts = make_run(task)
+    rows = tuple(
+        r.model_copy(update={"monthly_usd": 0.319}) if r.state == "pass" else r
+        for r in result.candidates
+    )
+    run = FinishedRun(result.model_copy(update={"candidates": rows}), tuple(attempts))
+    said = " ".join("\n".join(read(render(run, task)).verdict).split())
+    assert "Cost: Fine-tuned is good enough too, for $0.32 a month; of costs within 1%" in said
+
+
 def test_the_sections_stand_in_the_order_of_the_questions(task: Task) -> None:
     result, attempts = make_run(task)
     flag = Flag(id="f", severity="warn", text="See `rung audit`, or ` alone.", advice="Do `a <b>`.",

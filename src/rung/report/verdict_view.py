@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rung.decide.results import CandidateResult, Comparison, RunResult
+from rung.decide.verdict import alike
 from rung.report.reading import FinishedRun
 from rung.report.rows import Fact, Row
 from rung.report.spending import Cost, crossing
@@ -70,7 +71,7 @@ def _lead(result: RunResult, chosen: Row | None, rows: Sequence[Row]) -> str:
         return f"{which} good enough: {goal}."
     return (
         f"{which} good enough: {result.metric} "
-        f"{number(test.value, 2)}, at least {bound(test.certified, 2)} with "
+        f"{number(test.value, 2)}, at least {bound(test.certified)} with "
         f"{result.confidence:.0%} confidence, for {usd(chosen.row.monthly_usd)} a month."
     )
 
@@ -178,6 +179,7 @@ def what_would_change(run: FinishedRun, costs: Mapping[str, Cost]) -> list[str]:
     if choice is None:
         return _without_choice(run)
     found = [
+        *_as_cheap(run, choice),
         *_volume(run, choice, costs),
         *_price(run, choice, costs),
         *_target(run, choice),
@@ -192,6 +194,16 @@ def _passed(run: FinishedRun, choice: CandidateResult) -> list[CandidateResult]:
         r
         for r in run.result.candidates
         if r.state == "pass" and not r.reason and r.key != choice.key
+    ]
+
+
+def _as_cheap(run: FinishedRun, choice: CandidateResult) -> list[str]:
+    """Certified candidates that a closer look at the costs could put first."""
+    return [
+        f"Cost: {run.label(row)} is good enough too, for {usd(row.monthly_usd)} a month; of costs "
+        "within 1% of each other the lower rung is chosen."
+        for row in _passed(run, choice)
+        if alike(row, choice)
     ]
 
 
