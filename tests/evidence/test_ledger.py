@@ -50,7 +50,7 @@ def test_a_used_up_split_says_so():
     assert ledger.summary() == (
         "this test split has been used by 14 candidates; its alpha is used up; add examples"
     )
-    assert "alpha left 0.01" in AlphaLedger(0.05, 1).register("a").summary()
+    assert "error left for further ones: 0.01" in AlphaLedger(0.05, 1).register("a").summary()
     assert ledger.register("3") == ledger
 
 

@@ -248,7 +248,7 @@ def _result(
         spent_usd=0.0132,
         seconds=184.2,
         notes=("train: 3 examples left out because their input stands in test too",),
-        ledger="this test split has been used by 5 candidates; alpha left 0.01",
+        ledger="this test split has been used by 5 candidates; error left for further ones: 0.01",
         workload=task.workload.model_dump(),
         economics=economics_of(rows, lambda k: [a for a in attempts if a.candidate == k], task),
         prices=prices(),
