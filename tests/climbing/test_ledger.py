@@ -34,7 +34,8 @@ def test_candidates_share_four_fifths_of_alpha(tmp_path: Path) -> None:
     shares = [r.alpha for r in result.candidates]
     assert shares == pytest.approx([0.8 * ALPHA / len(shares)] * len(shares))
     assert result.ledger == (
-        f"this test split has been used by {len(result.candidates)} candidates; error left for further ones: 0.01"
+        f"this test split has been used by {len(result.candidates)} candidates; "
+        "error left for further ones: 0.01"
     )
 
 
