@@ -75,7 +75,7 @@ def test_a_used_up_split_says_so_and_leaves_the_verdict_open(tmp_path: Path) -> 
     assert late and {r.state for r in late} == {"undecided"}
     assert late[0].reason.startswith("This test split has been used by ")
     assert "is used up; add fresh test examples" in late[0].reason
-    assert result.ledger.endswith("its alpha is used up; add examples")
+    assert result.ledger.endswith("no error is left for further ones: add examples")
     assert result.verdict.status == "undecided"
 
 
