@@ -37,6 +37,11 @@ def test_html_is_written_even_when_the_task_can_no_longer_be_read(
     assert "inputs and expected answers are left out" in err and "rung.toml" in err
 
 
+def test_a_folder_that_is_not_there_is_named_itself(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nope: no such folder"):
+        show_report(tmp_path / "nope", "html")
+
+
 def test_json_is_the_run_and_fits_the_published_schema(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,7 +34,8 @@ def test_candidates_share_four_fifths_of_alpha(tmp_path: Path) -> None:
     shares = [r.alpha for r in result.candidates]
     assert shares == pytest.approx([0.8 * ALPHA / len(shares)] * len(shares))
     assert result.ledger == (
-        f"this test split has been used by {len(result.candidates)} candidates; alpha left 0.01"
+        f"this test split has been used by {len(result.candidates)} candidates; "
+        "error left for further ones: 0.01"
     )
 
 
@@ -74,7 +75,7 @@ def test_a_used_up_split_says_so_and_leaves_the_verdict_open(tmp_path: Path) -> 
     assert late and {r.state for r in late} == {"undecided"}
     assert late[0].reason.startswith("This test split has been used by ")
     assert "is used up; add fresh test examples" in late[0].reason
-    assert result.ledger.endswith("its alpha is used up; add examples")
+    assert result.ledger.endswith("no error is left for further ones: add examples")
     assert result.verdict.status == "undecided"
 
 

@@ -48,9 +48,10 @@ def test_a_used_up_split_says_so():
     ledger = AlphaLedger(0.05, 5).register(str(number) for number in range(14))
     assert ledger.next() is None
     assert ledger.summary() == (
-        "this test split has been used by 14 candidates; its alpha is used up; add examples"
+        "this test split has been used by 14 candidates; "
+        "no error is left for further ones: add examples"
     )
-    assert "alpha left 0.01" in AlphaLedger(0.05, 1).register("a").summary()
+    assert "error left for further ones: 0.01" in AlphaLedger(0.05, 1).register("a").summary()
     assert ledger.register("3") == ledger
 
 

@@ -14,7 +14,7 @@ import pytest
 from rung.candidate import Candidate
 from rung.decide.results import Calls, RunResult, Verdict
 from rung.errors import StoreError
-from rung.records import Answer, Attempt, Passage
+from rung.records import Answer, Attempt, Flag, Passage
 from rung.report.html import render, write_report
 from rung.report.reading import FinishedRun, newest_run, read_run
 from rung.task.types import Example, LabelsOutput, Target, Task
@@ -69,6 +69,68 @@ def test_the_first_screen_answers_five_questions(task: Task, page: str) -> None:
     assert f"What it costs a month ${chosen.monthly_usd:.2f}" in said  # what it costs a month
     assert "What would change it" in said and "Target: above" in said  # what would change it
     assert "Fine-tuned costs" in said and "on 118 common examples" in said
+
+
+def test_where_the_first_rung_suffices_the_next_technique_is_priced_as_expected() -> None:
+    task = make_task()
+    shapes = [(c, "pass" if i == 3 else "planned", p) for i, (c, _, p) in enumerate(SHAPES[:8])]
+    result, attempts = make_run(task, shapes=shapes)  # type: ignore[arg-type]
+    page = render(FinishedRun(result, tuple(attempts)), task)
+    said = " ".join("\n".join(read(page).verdict).split())
+    assert "The first one tried is good enough: accuracy 0.9" in said
+    # 42,000 requests at $0.000004, and $1,000 of setting up RAG over 12 months
+    expected = "RAG, 3 retrieved passages is expected to cost $83.50 a month."
+    assert "The next technique was not tried: No language model" in said
+    assert "RAG, 3 retrieved passages ($83.50); Fine-tuned ($417)" in said
+    again = result.model_copy(update={"candidates": result.candidates[3:]})
+    said = " ".join(read(render(FinishedRun(again, tuple(attempts)), task)).verdict)
+    assert expected in " ".join(said.split())
+
+
+def test_a_candidate_that_costs_the_same_is_named(task: Task) -> None:
+    result, attempts = make_run(task)
+    rows = tuple(
+        r.model_copy(update={"monthly_usd": 0.319}) if r.state == "pass" else r
+        for r in result.candidates
+    )
+    run = FinishedRun(result.model_copy(update={"candidates": rows}), tuple(attempts))
+    said = " ".join("\n".join(read(render(run, task)).verdict).split())
+    assert "Cost: Fine-tuned is good enough too, for $0.32 a month; of costs within 1%" in said
+
+
+def test_the_sections_stand_in_the_order_of_the_questions(task: Task) -> None:
+    result, attempts = make_run(task)
+    flag = Flag(id="f", severity="warn", text="See `rung audit`, or ` alone.", advice="Do `a <b>`.",
+                source="a document")  # fmt: skip
+    run = FinishedRun(result.model_copy(update={"flags": (flag,)}), tuple(attempts))
+    page = render(run, task)
+    found = [a["id"] for t, a in read(page).elements if t == "section"]
+    assert found == ["verdict", "ladder", "money", "compared", "failures", "training", "timing",
+                     "prior", "red-flags", "flags", "examples", "repeat"]  # fmt: skip
+    menu = [
+        a["href"] for t, a in read(page).elements if t == "a" and a.get("href", "").startswith("#")
+    ]  # type: ignore[union-attr]
+    assert menu[1:] == [f"#{name}" for name in found[1:]]
+    assert "Do <code>a &lt;b&gt;</code>." in page  # a command is code, and escaped
+    assert "See `rung audit`, or ` alone." in html.unescape(page)
+
+
+def test_an_answer_says_which_of_several_models_gave_it(task: Task) -> None:
+    two = Candidate(model="local/small", fallback="local/large")
+    result, attempts = make_run(task, shapes=[(two, "pass", 0.9), SHAPES[3]])
+    said = {"model": "local/large", "fallback": "unsure"}
+    attempts = [
+        a.model_copy(update={"answer": a.answer.model_copy(update=said)})
+        if a.answer and i % 2
+        else a
+        for i, a in enumerate(attempts)
+    ]
+    data = embedded(render(FinishedRun(result, tuple(attempts)), task))
+    by = "answered by large; fallback asked: the first model was not sure"
+    place = data["texts"].index(by)  # type: ignore[arg-type]
+    told = [row[5] for row in data["examples"]]  # type: ignore[index]
+    assert any(a and a[0] and a[0][-1] == place and len(a[0]) == 11 for a in told)  # type: ignore[index]
+    assert all(not a[1] or len(a[1]) <= 10 for a in told)  # type: ignore[index]
 
 
 def test_the_page_is_self_contained(page: str) -> None:

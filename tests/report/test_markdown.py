@@ -16,7 +16,7 @@ def test_the_comment_holds_verdict_ladder_and_what_it_took() -> None:
     table = [line for line in lines if line.startswith("|")]
     assert len(table) == 2 + len(result.candidates)
     assert len({line.count(" | ") for line in table}) == 1
-    assert "of 1000 exhaustive" in text and "What would change it" in text
+    assert "of 1,000 exhaustive" in text and "What would change it" in text
 
 
 def test_nothing_in_a_text_is_mark_up() -> None:

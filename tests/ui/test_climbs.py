@@ -110,6 +110,7 @@ def test_a_climb_is_stopped_goes_on_and_ends(project: Path, climbs: Climbs) -> N
     twice = client.post("/p/ticket-routing/climb", data={**form, "mark": mark_of(project)})
     assert twice.status_code == 400 and "being climbed already" in twice.text
     assert client.post("/p/ticket-routing/stop", data=form).status_code == 303
+    assert 'badge b-undecided">Stop' in client.get("/p/ticket-routing").text  # Stopping, Stopped
     until(lambda: not client.get("/p/ticket-routing.json").json()["climbing"])
     stopped = read_live(kept)
     assert stopped is not None and stopped.ended == "interrupted"
@@ -143,6 +144,7 @@ def test_a_climb_of_a_terminal_is_seen_and_stopped(project: Path, climbs: Climbs
         until(lambda: is_running(project / ".rung"))
         until(lambda: (live := read_live(project / ".rung")) and live.rows)
         climbs.stop(Project("p", project))
+        assert climbs.stopping(Project("p", project), process.pid)
         assert process.wait(60) == 130
     finally:
         if process.poll() is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from rung.economics.analysis import analyse
 from rung.economics.scenario import Scenario, parse
 from rung.economics.what_if import WhatIf, what_if
 
-from .conftest import RUN
+from .conftest import RUN, client_of
 
 SCENARIO = parse(
     """
@@ -95,6 +97,18 @@ def test_the_page_and_the_command_say_the_same(client: TestClient) -> None:
     for key, cost in costs.items():
         assert doubled[key]["running_usd"] == pytest.approx(2 * cost["running_usd"])
         assert doubled[key]["one_time_usd"] == cost["one_time_usd"]
+
+
+def test_a_choice_that_costs_the_same_as_the_cheapest_is_not_called_dearer(
+    folder: Path,
+) -> None:
+    path = folder / ".rung/runs/new/run.json"
+    result = json.loads(path.read_text())
+    other = next(c for c in result["candidates"] if c["technique"] == "no-llm" and c["test"])
+    result["verdict"]["choice"] = other["key"]  # every candidate without set-up costs the same here
+    path.write_text(json.dumps(result))
+    page = client_of(folder).get("/p/tickets/runs/new/cost").text
+    assert "the choice of the run, which costs the same within 1%" in page
 
 
 def test_the_page_draws_the_figures_and_says_what_would_change(client: TestClient) -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from report.synthetic import make_run, make_task
+from report.synthetic import make_run, make_task, write_run
 from report.test_html import HOSTILE
+from rung.candidate import Candidate
 from rung.report.verdict_view import BADGES
 from rung.ui import app
 
-from .conftest import RUN, client_of
+from .conftest import RUN, client_of, write_task
 
 PAGES = {
     "/": "/index.json",
@@ -116,7 +117,7 @@ def test_the_first_screen_of_a_run_answers_five_questions(client: TestClient) ->
 def test_a_run_shows_the_sections_of_the_report(client: TestClient) -> None:
     page = client.get(RUN).text
     for section in ("verdict", "ladder", "money", "timing", "compared", "failures", "training",
-                    "flags", "examples", "repeat"):  # fmt: skip
+                    "prior", "flags", "examples", "repeat"):  # fmt: skip
         assert f'<section id="{section}"' in page, section
     assert "missing knowledge" in page and "Would more examples help?" in page
 
@@ -193,6 +194,25 @@ def test_an_example_stands_beside_every_answer(client: TestClient) -> None:
     assert page.text.count('<article class="card') == 6
     told = client.get(f"{RUN}/example.json", params={"split": "test", "id": "msg-0063"}).json()
     assert len(told["answers"]) == 6 and told["input"].endswith(" 63")
+
+
+def test_an_answer_says_which_of_several_models_gave_it(tmp_path: Path) -> None:
+    task = make_task()
+    two = Candidate(model="local/small", fallback="local/large")
+    result, attempts = make_run(task, shapes=[(two, "pass", 0.9)])
+    said = {"model": "local/large", "fallback": "refused"}
+    write_task(tmp_path / "p", task)
+    write_run(tmp_path / "p/.rung/runs/r", result, [
+        a.model_copy(update={"answer": a.answer and a.answer.model_copy(update=said)})
+        for a in attempts])  # fmt: skip
+    page = client_of(tmp_path).get("/p/p/runs/r/example?split=test&id=msg-0063")
+    assert "answered by large; fallback asked: the first model refused" in page.text
+
+
+def test_a_model_is_named_once_where_a_run_tries_several(client: TestClient) -> None:
+    for path in ("/", "/p/hostile", "/p/hostile/runs/bad"):
+        said = Elements(client.get(path).text).words
+        assert "Prompt, 5 nearest examples on smollm2-135m-instruct" in said, path
 
 
 @pytest.mark.slow

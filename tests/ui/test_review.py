@@ -95,6 +95,15 @@ def test_without_a_log_it_says_so_and_makes_none(folder: Path) -> None:
     assert not (folder / ".rung/traffic.sqlite").exists()
 
 
+def test_an_answer_of_a_fallback_says_whose_words_it_is(project: Path) -> None:
+    store = open_store(project)
+    store.add([record(6, model="x/large", fallback="invalid")])
+    store.close()
+    page = html.unescape(client_of(project).get(f"{REVIEW}?view=open&id=r6").text)
+    said = "answered by large; fallback asked: the first model's answer was not valid"
+    assert said in page
+
+
 def test_without_the_extra_it_names_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     answer = client_of(project).get(f"{REVIEW}.json")

@@ -121,7 +121,9 @@ def test_the_page_edits_and_says_what_is_wrong(folder: Path) -> None:
     answer = client.post("/p/tickets/target", data={**good, "score": "2"})
     assert answer.status_code == 400 and "less than or equal to 1" in answer.text
     answer = client.post("/p/tickets/target", data={**good, "score": "0.9"})
-    assert answer.status_code == 303 and answer.headers["location"] == "/p/tickets#target"
+    assert answer.status_code == 303 and answer.headers["location"] == "/p/tickets?saved=1#target"
+    assert "Saved: the next climb goes by it" in client.get(answer.headers["location"]).text
+    assert "Saved" not in client.get("/p/tickets").text
     assert client.get("/p/tickets.json").json()["target"]["score"] == 0.9
     again = client.post("/p/tickets/target", data={**good, "score": "0.8"})
     assert again.status_code == 400 and "changed meanwhile" in again.text

@@ -23,6 +23,8 @@ def show_report(folder: Path, form: str) -> None:
     if form == "schema":
         typer.echo(json.dumps(run_schema(), indent=1, ensure_ascii=False))
         return
+    if not folder.exists():
+        raise UserError(f"{folder}: no such folder; name the one that holds rung.toml")
     run = newest_run(folder if folder.is_dir() else folder.parent)
     if form == "html":
         _html(folder, run)

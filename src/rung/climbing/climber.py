@@ -253,7 +253,7 @@ class _Rung:
         most = upper_bound(unit_scores(self.task, pilot, attempts))
         if most < self.task.target.score and not self.climber.options.everything:
             return self.ladder.update(
-                self.key, state="hopeless", reason=f"at most {most:.2f} with 99 % confidence"
+                self.key, state="hopeless", reason=f"at most {most:.2f} with 99% confidence"
             )
         return row
 

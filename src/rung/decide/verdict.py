@@ -49,6 +49,11 @@ def out_of_examples(row: CandidateResult, target: Target) -> bool:
     return row.state == "drop" and value is not None and value >= target.score
 
 
+def alike(row: CandidateResult, choice: CandidateResult) -> bool:
+    """Whether a month of it costs no more than of the choice, as closely as that is measured."""
+    return (row.monthly_usd or 0.0) <= ALIKE * (choice.monthly_usd or 0.0)
+
+
 def within_limits(row: CandidateResult, target: Target) -> str | None:
     """Why the candidate breaks a limit on cost or latency; None where it keeps them."""
     most, cost = target.max_cost_per_request, row.cost_per_request_usd
@@ -81,7 +86,7 @@ def _why_chosen(
         share = f"{test.details['fell_back']:.0%}"
         reasons.append(f"{share} of its test requests went on to {short_name(fallback)}.")
     tried = [r for r in rows if r is not choice and r.state != "planned"]
-    reasons += [_why_not(r, target) for r in tried]
+    reasons += [_why_not(r, target, choice) for r in tried]
     dearest = max(
         (r for r in rows if r.cost_per_request_usd is not None),
         key=lambda r: r.cost_per_request_usd or 0.0,
@@ -91,14 +96,17 @@ def _why_chosen(
         reasons.append(f"A request to {dearest.key} costs {times:.1f} times as much.")
     unreached = [r.key for r in rows if r.state == "planned"]
     if unreached:
-        reasons.append(f"Not tried, expected to cost more: {', '.join(unreached)}.")
+        reasons.append(f"Not tried, expected to cost more: {'; '.join(unreached)}.")
     return tuple(reasons)
 
 
-def _why_not(row: CandidateResult, target: Target) -> str:
+def _why_not(row: CandidateResult, target: Target, choice: CandidateResult | None = None) -> str:
     broken = within_limits(row, target)
     if row.state == "pass":
-        return f"{row.key}: passes too" + (f", but {broken}." if broken else ", at a higher cost.")
+        dear = "at a higher cost"
+        if choice is not None and alike(row, choice):
+            dear = "at the same cost within 1%, on a higher rung"
+        return f"{row.key}: passes too, " + (f"but {broken}." if broken else f"{dear}.")
     words = {
         "drop": "left on test",
         "hopeless": "left after the pilot on dev",

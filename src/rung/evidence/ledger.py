@@ -85,8 +85,8 @@ class AlphaLedger:
         number = len(self.granted)
         used = f"this test split has been used by {number} candidate{'' if number == 1 else 's'}"
         if self.next() is None:
-            return f"{used}; its alpha is used up; add examples"
-        return f"{used}; alpha left {self.left:.2g}"
+            return f"{used}; no error is left for further ones: add examples"
+        return f"{used}; error left for further ones: {self.left:.2g}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for a JSON file."""

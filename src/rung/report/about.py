@@ -36,6 +36,8 @@ class Prior(NamedTuple):
     expected: str
     because: str
     sources: str
+    measured: str
+    """The technique of the choice; empty where nothing is certified."""
     agrees: str
     flags: tuple[str, ...]
 
@@ -157,15 +159,16 @@ def prior(run: FinishedRun, task: Task | None) -> Prior | None:
         return None  # a prior is a courtesy: a task it cannot read still has its measurement
     choice = run.row(run.result.verdict.choice)
     if choice is None:
-        agrees = "Measured: nothing is certified."
+        agrees = "Nothing that was measured speaks for or against what was expected."
     elif choice.technique == found.expected:
-        agrees = f"Measured: {choice.technique}, as expected."
+        agrees = f"{run.label(choice)} is enough, as expected."
     else:
-        agrees = f"Measured: {choice.technique} is enough. The measurement overrules the prior."
+        agrees = f"{run.label(choice)} is enough: the measurement overrules what was expected."
     return Prior(
         found.expected,
         found.because.says,
         "; ".join(found.because.sources),
+        choice.technique if choice else "",
         agrees,
         tuple(reason.says for reason in found.flags),
     )

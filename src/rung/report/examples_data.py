@@ -15,6 +15,7 @@ from rung.report.diagnosis import cause_name
 from rung.report.reading import FinishedRun
 from rung.report.rows import places
 from rung.report.texts import clean, cut
+from rung.report.words import answered_by
 from rung.task.types import Example, Task, render_expected
 
 GENEROUS = ((20_000, 1_200_000), (4_000, 1_400_000))
@@ -152,6 +153,7 @@ def _rows(
     most: int,
 ) -> tuple[list[Any], list[Any]]:
     keys = [r.key for r in run.result.candidates]
+    several = {r.key for r in run.result.candidates if len(r.candidate.models) > 1}
     passages: dict[tuple[int, int, int, int], int] = {}
     rows = []
     for place in shown:
@@ -168,7 +170,9 @@ def _rows(
                 [] if example is None else [texts.number(i, NAME_CHARS)
                                             for i in example.context_ids],
                 [
-                    _attempt(answers[k], texts, passages) if k in answers else 0
+                    _attempt(answers[k], texts, passages, several=k in several)
+                    if k in answers
+                    else 0
                     for k in keys
                 ],
             ]
@@ -177,11 +181,16 @@ def _rows(
 
 
 def _attempt(
-    one: Attempt, texts: _Texts, passages: dict[tuple[int, int, int, int], int]
+    one: Attempt,
+    texts: _Texts,
+    passages: dict[tuple[int, int, int, int], int],
+    *,
+    several: bool,
 ) -> list[Any]:
-    """[outcome, score, answer, problem, passages, citations, tokens in, out, ms, calls].
+    """[outcome, score, answer, problem, passages, citations, tokens in, out, ms, calls, by].
 
-    Outcome: r right, p partly, w wrong, u unscored, e error. A tail of nothing is left out.
+    Outcome: r right, p partly, w wrong, u unscored, e error. A tail of nothing is left out. By:
+    which of a candidate's several models answered.
     """
     answer = one.answer
     said = -1 if answer is None else texts.number(answer.text)
@@ -194,6 +203,8 @@ def _attempt(
     ]
     if answer is not None:
         row += _facts(answer, texts, passages)
+        if several and (by := answered_by(answer)):
+            row.append(texts.number(by))
     return row
 
 

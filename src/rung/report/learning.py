@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 from rung.decide.results import CandidateResult
@@ -70,7 +69,7 @@ def _forecast(point: dict[str, Any]) -> Size:
 
 def _plot(run: FinishedRun, row: CandidateResult, place: str, sizes: Sequence[Size]) -> Plot:
     most = max(s.n for s in sizes) or 1
-    x = Scale(0, most, LEFT + 8, RIGHT)
+    x = Scale(0, most, LEFT + 8, RIGHT - 14)
     y = linear(0.0, 1.0, (BOTTOM, TOP), 0.2)
     points = [_point(row, place, s, x, y.scale, run.label(row)) for s in sizes]
     known = [(p.x, p.y) for p, s in zip(points, sizes, strict=True) if not s.forecast]
@@ -105,6 +104,9 @@ def _point(row: CandidateResult, place: str, size: Size, x: Scale, y: Scale, lab
 
 def _ticks(sizes: Sequence[Size], x: Scale) -> tuple[Tick, ...]:
     """Ticks where something was tried; too close a pair keeps the larger one."""
-    found = [Tick(x.at(s.n), f"{s.n:,}") for s in sizes]
-    close = {a.at for a, b in pairwise(found) if b.at - a.at < 22}
-    return tuple(t for t in found if t.at not in close)
+    kept: list[Tick] = []
+    for size in reversed(sizes):
+        at = x.at(size.n)
+        if not kept or kept[-1].at - at >= 22:
+            kept.append(Tick(at, f"{size.n:,}"))
+    return tuple(reversed(kept))

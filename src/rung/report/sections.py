@@ -22,19 +22,20 @@ from rung.report.red_flags import WORDS, ids
 from rung.report.rows import STRIP, Row, ladder_rows, seconds
 from rung.report.spending import Cost, costs_of, measured_rows, undominated
 from rung.report.terminal import calls_text
-from rung.report.texts import finalize, one_line
+from rung.report.texts import finalize, one_line, ticked
 from rung.report.timing import timing
 from rung.report.verdict_view import hero
-from rung.report.words import TECHNIQUE_COLOURS, signed, times, usd
+from rung.report.words import TECHNIQUE_COLOURS, answered_by, signed, times, usd
 from rung.task.types import Task
 
 TITLES = {
     "ladder": "Ladder",
     "money": "Cost",
-    "timing": "Speed",
     "compared": "Compared",
     "failures": "Failures",
     "training": "Training",
+    "timing": "Speed",
+    "prior": "Expected",
     "red-flags": "Red flags",
     "flags": "Care",
     "examples": "Examples",
@@ -72,6 +73,7 @@ def context(run: FinishedRun, task: Task | None) -> dict[str, Any]:
         "compared": not run.result.verdict.comparisons,
         "failures": not found.signs,
         "training": not shown["trained"],
+        "prior": shown["prior"] is None,
         "red-flags": not run.result.flags,
     }
     sections = [(name, title) for name, title in TITLES.items() if not absent.get(name)]
@@ -152,7 +154,14 @@ def environment(*packages: str) -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(
-        usd=usd, signed=signed, times=times, marks=MARKS, outcome_names=OUTCOMES, short=one_line
+        usd=usd,
+        signed=signed,
+        times=times,
+        marks=MARKS,
+        outcome_names=OUTCOMES,
+        short=one_line,
+        answered_by=answered_by,
+        ticked=ticked,
     )
     made.globals.update(flag_words=WORDS, flag_ids=ids)
     return made

@@ -22,6 +22,7 @@ from rung.report.words import (
     number,
     per_thousand,
     score_text,
+    signed,
     usd,
 )
 
@@ -122,23 +123,23 @@ def _cells(row: CandidateResult, label: str, chosen: bool, shown: set[str]) -> l
     return cells
 
 
-def verdict_text(result: RunResult) -> Text:
-    """What to do, why, and what it took."""
+def verdict_text(result: RunResult) -> RenderableType:
+    """What to do, why, and what comes next; a long reason goes on below its own beginning."""
     colours = {"sufficient": "bold green", "insufficient": "bold red", "undecided": "bold yellow"}
-    text = Text()
-    text.append(f"{result.verdict.status.upper()}  ", style=colours[result.verdict.status])
-    text.append(headline(result) + "\n", style="bold")
+    head = Text()
+    head.append(f"{result.verdict.status.upper()}  ", style=colours[result.verdict.status])
+    head.append(headline(result), style="bold")
+    why, then, said = Table.grid(), Table.grid(), labels(result.candidates)
     for reason in result.verdict.reasons:
-        text.append(f"  · {in_words(reason, result.candidates)}\n")
-    said = labels(result.candidates)
+        why.add_row("  · ", Text(in_words(reason, result.candidates)))
     for compared in result.verdict.comparisons:
-        text.append(
-            f"  · against {said.get(compared.other, compared.other)}: {compared.difference:+.3f} "
-            f"[{number(compared.low)}, {number(compared.high)}] on {compared.n} common examples "
-            f"({compared.method})\n"
-        )
-    text.append(f"  next: {in_words(result.verdict.next_step, result.candidates)}\n")
-    return text
+        why.add_row("  · ", Text(
+            f"against {said.get(compared.other, compared.other)}: {signed(compared.difference)} "
+            f"[{signed(compared.low)}, {signed(compared.high)}] on {compared.n} common examples "
+            f"({compared.method})"
+        ))  # fmt: skip
+    then.add_row("  next: ", Text(in_words(result.verdict.next_step, result.candidates)))
+    return Group(head, why, then, Text())
 
 
 def calls_text(result: RunResult) -> str:
@@ -146,8 +147,8 @@ def calls_text(result: RunResult) -> str:
     calls = result.calls
     share = f"{calls.used / calls.exhaustive:.0%}" if calls.exhaustive else "–"
     return (
-        f"{calls.made} model calls made, {calls.cached} answered from the cache, "
-        f"{calls.used} answers used of {calls.exhaustive} exhaustive ({share}), "
+        f"{calls.made:,} model calls made, {calls.cached:,} answered from the cache, "
+        f"{calls.used:,} answers used of {calls.exhaustive:,} exhaustive ({share}), "
         f"{calls.tokens:,} tokens where {calls.tokens_forecast:,} were forecast; "
         f"{result.seconds:.1f} s, "
         f"{usd(result.spent_usd)} spent"

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _HIDDEN = re.compile(
@@ -54,6 +54,16 @@ def one_line(text: str, limit: int = 160) -> str:
 def finalize(value: Any) -> Any:
     """For a template: plain text is cleaned wherever it is put out; markup of ours stays."""
     return clean(value) if type(value) is str else value
+
+
+def ticked(text: str) -> Markup:
+    """A sentence whose commands stand in backticks, with each as code."""
+    parts = clean(text).split("`")
+    if len(parts) % 2 == 0:  # a backtick without its pair is one of the text's own
+        return escape(clean(text))
+    pieces = (Markup("<code>{}</code>").format(p) if i % 2 else escape(p)
+              for i, p in enumerate(parts))  # fmt: skip
+    return Markup("").join(pieces)
 
 
 def script_json(value: Any) -> Markup:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rung.decide.results import CandidateResult, Comparison, RunResult
+from rung.decide.verdict import alike
 from rung.report.reading import FinishedRun
 from rung.report.rows import Fact, Row
 from rung.report.spending import Cost, crossing
-from rung.report.words import bound, in_words, number, signed, times, usd
+from rung.report.words import bound, in_words, name_and_model, number, signed, times, usd
 
 BADGES = {"sufficient": "Good enough", "insufficient": "Not good enough", "undecided": "Undecided"}
 MOST_CHANGES = 6
@@ -50,7 +51,7 @@ def hero(run: FinishedRun, rows: Sequence[Row], costs: Mapping[str, Cost]) -> He
 
 def _headline(result: RunResult, chosen: Row | None) -> str:
     if chosen is not None:
-        return chosen.label
+        return name_and_model(chosen.row.candidate)[0]
     goal = f"{result.metric} {result.target:g}"
     if result.verdict.status == "insufficient":
         return f"Nothing tried reaches {goal}"
@@ -63,12 +64,14 @@ def _lead(result: RunResult, chosen: Row | None, rows: Sequence[Row]) -> str:
     if chosen is None:
         plural = "" if tried == 1 else "s"
         return f"{tried} candidate{plural} measured, none certified at {goal}."
+    only = "first" if any(r.row.state == "planned" for r in rows) else "only"
+    which = f"The cheapest of {tried} tried that is" if tried > 1 else f"The {only} one tried is"
     test = chosen.row.test
     if test is None:
-        return f"The cheapest of {tried} candidates tried that is good enough: {goal}."
+        return f"{which} good enough: {goal}."
     return (
-        f"The cheapest of {tried} tried that is good enough: {result.metric} "
-        f"{number(test.value, 2)}, at least {bound(test.certified, 2)} with "
+        f"{which} good enough: {result.metric} "
+        f"{number(test.value, 2)}, at least {bound(test.certified)} with "
         f"{result.confidence:.0%} confidence, for {usd(chosen.row.monthly_usd)} a month."
     )
 
@@ -82,12 +85,32 @@ def _rival(run: FinishedRun, chosen: Row | None) -> str:
         for c in run.result.verdict.comparisons
         if (other := run.row(c.other)) is not None and other.monthly_usd is not None
     ]
-    others = [p for p in pairs if p[1].technique != chosen.row.technique] or pairs
-    dearer = [p for p in others if (p[1].monthly_usd or 0) > (chosen.row.monthly_usd or 0)]
-    if not dearer:
-        return ""
-    compared, row = max(dearer, key=lambda p: (p[1].monthly_usd or 0.0, p[1].key))
+    dearer = [p for p in pairs if (p[1].monthly_usd or 0) > (chosen.row.monthly_usd or 0)]
+    others = [p for p in dearer if p[1].technique != chosen.row.technique]
+    untried = _untried(run, chosen)
+    if not dearer or (untried and not others):
+        return untried
+    compared, row = max(others or dearer, key=lambda p: (p[1].monthly_usd or 0.0, p[1].key))
     return f"{run.label(row)} {_costs_more(row, chosen.row)} and {compared_text(compared)}."
+
+
+def _untried(run: FinishedRun, chosen: Row) -> str:
+    """What the next technique would cost, where a climb ended before it was measured."""
+    planned = [r for r in run.result.candidates if r.state == "planned"]
+    row = next((r for r in planned if r.technique != chosen.row.technique), None)
+    if row is None or not _expected(run, row):
+        return ""
+    return (
+        f"The next technique was not tried: {run.label(row)} is expected to cost "
+        f"{usd(_expected(run, row))} a month."
+    )
+
+
+def _expected(run: FinishedRun, row: CandidateResult) -> float:
+    """USD a month before anything was measured: the figure that orders the ladder."""
+    work = run.result.workload
+    requests, months = work.get("requests_per_month", 0), work.get("months", 1) or 1
+    return row.expected_cost_per_request_usd * requests + row.setup_usd / months
 
 
 def _costs_more(row: CandidateResult, chosen: CandidateResult) -> str:
@@ -126,6 +149,9 @@ def _tiles(
     certified = row.certified if row.certified.text != "–" else nothing
     sure = f"certified with {result.confidence:.0%} confidence; target {result.target:g}"
     cost = costs.get(row.key)
+    fast = "95 of 100 requests, asked alone, are answered within this"
+    if row.row.latency_p95_s is None:
+        fast = "timed only for candidates that are good enough"
     spread = ""
     if cost is not None:
         _, low, high = cost.month(requests)
@@ -143,7 +169,7 @@ def _tiles(
             row.monthly,
             f"at {requests:,} requests; {row.per_thousand.text} per 1,000{spread}",
         ),
-        ("How fast", row.latency, "95 of 100 requests, asked alone, are answered within this"),
+        ("How fast", row.latency, fast),
     )
 
 
@@ -153,6 +179,7 @@ def what_would_change(run: FinishedRun, costs: Mapping[str, Cost]) -> list[str]:
     if choice is None:
         return _without_choice(run)
     found = [
+        *_as_cheap(run, choice),
         *_volume(run, choice, costs),
         *_price(run, choice, costs),
         *_target(run, choice),
@@ -167,6 +194,16 @@ def _passed(run: FinishedRun, choice: CandidateResult) -> list[CandidateResult]:
         r
         for r in run.result.candidates
         if r.state == "pass" and not r.reason and r.key != choice.key
+    ]
+
+
+def _as_cheap(run: FinishedRun, choice: CandidateResult) -> list[str]:
+    """Certified candidates that a closer look at the costs could put first."""
+    return [
+        f"Cost: {run.label(row)} is good enough too, for {usd(row.monthly_usd)} a month; of costs "
+        "within 1% of each other the lower rung is chosen."
+        for row in _passed(run, choice)
+        if alike(row, choice)
     ]
 
 
@@ -253,9 +290,13 @@ def _open_ends(run: FinishedRun, choice: CandidateResult) -> list[str]:
             )
         if row.state in ("incomplete", "skipped"):
             said.append(f"{run.label(row)} was not settled: {row.reason or row.state}.")
-    unreached = [run.label(r) for r in run.result.candidates if r.state == "planned"]
+    unreached = [
+        f"{run.label(r)} ({usd(cost)})" if (cost := _expected(run, r)) else run.label(r)
+        for r in run.result.candidates
+        if r.state == "planned"
+    ]
     if unreached:
-        said.append(f"Not tried, expected to cost more: {'; '.join(unreached)}.")
+        said.append(f"Not tried, expected to cost more a month: {'; '.join(unreached)}.")
     return said
 
 

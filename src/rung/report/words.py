@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rung.candidate import Candidate, Technique
 from rung.decide.results import CandidateResult, Measured, RunResult
+from rung.records import Answer, FallbackReason
 
 TECHNIQUE_COLOURS: dict[Technique, str] = {
     "no-llm": "#999999",
@@ -158,6 +159,22 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
     if candidate.fallback is not None:
         parts.append(f"else {_bare(candidate.fallback)}")
     return ", ".join(parts), _bare(candidate.model)
+
+
+FALLBACKS: dict[FallbackReason, str] = {
+    "invalid": "the first model's answer was not valid",
+    "refused": "the first model refused",
+    "unsure": "the first model was not sure",
+    "outage": "a model did not answer",
+}
+
+
+def answered_by(answer: Answer) -> str:
+    """Whose words an answer is, and why a fallback was asked; empty where no file says so."""
+    if answer.model is None:
+        return ""
+    why = f"; fallback asked: {FALLBACKS[answer.fallback]}" if answer.fallback else ""
+    return f"answered by {_bare(answer.model)}{why}"
 
 
 def _bare(model: str) -> str:

@@ -33,6 +33,8 @@ class Climbs:
 
     def __init__(self) -> None:
         self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self._told: dict[str, int] = {}
+        """Process ids that were asked to stop, by project."""
 
     def start(self, project: Project, flags: list[str]) -> None:
         """Start `rung climb` on a project. Raises `UserError` where one runs already."""
@@ -61,14 +63,20 @@ class Climbs:
         process = self._started.get(project.slug)
         return process is not None and process.poll() is None and process.pid == pid
 
+    def stopping(self, project: Project, pid: int) -> bool:
+        """The climb with that process id was asked to stop: it ends what it is in the middle of."""
+        return self._told.get(project.slug) == pid
+
     def stop(self, project: Project) -> None:
         """Ask the climb to stop, as Ctrl-C does. Raises `UserError` where none runs."""
         live, running = project.live()
         process = self._started.get(project.slug)
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGINT)
+            self._told[project.slug] = process.pid
         elif live is not None and running:
             os.kill(live.pid, signal.SIGINT)
+            self._told[project.slug] = live.pid
         else:
             raise UserError(f"{project.name} is not being climbed: there is nothing to stop")
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pydantic import ValidationError
 from starlette.requests import Request
 
+from rung.decide.verdict import ALIKE
 from rung.economics import output
 from rung.economics.analysis import Analysis, analyse, models_of, ranged
 from rung.economics.breakeven import BreakEven
@@ -107,6 +108,7 @@ def cost(site: Site, request: Request) -> Page:
         "lines": lines(run, analysis),
         "chosen": _label(run, analysis.chosen),
         "before": _label(run, run.result.verdict.choice),
+        "as_cheap": _as_cheap(analysis, run.result.verdict.choice),
         "flips": _flips(run, analysis),
         "crossings": _crossings(run, analysis),
         "months": f"{analysis.months.value:f}",
@@ -160,6 +162,14 @@ def _now(changed: Decimal | None, before: Decimal) -> str:
 def _label(run: FinishedRun, key: str | None) -> str:
     row = run.row(key)
     return run.label(row) if row else ""
+
+
+def _as_cheap(analysis: Analysis, key: str | None) -> bool:
+    """Whether the run's choice costs here, within 1%, what the cheapest one does."""
+    month = {c.key: c.monthly.value for c in analysis.candidates}
+    if key not in month or analysis.chosen not in month:
+        return False
+    return month[key] <= Decimal(str(ALIKE)) * month[analysis.chosen]
 
 
 def lines(run: FinishedRun, analysis: Analysis) -> list[Line]:

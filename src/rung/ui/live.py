@@ -67,6 +67,8 @@ def view(site: Site, project: Project) -> LiveView:
     if busy and not running:
         return LiveView(running=True, badge="Stopping", says="Keeping what was answered")
     badge, status, says = _state(live, running)
+    if running and site.climbs.stopping(project, live.pid):
+        badge, status, says = "Stopping", "undecided", "Asked to stop; what was answered is kept"
     doing = live.doing if running else None
     rows = _rows(live, running)
     label = next((r.label for r in rows if doing and r.key == doing.key), "")

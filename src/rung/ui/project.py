@@ -49,6 +49,7 @@ def project(site: Site, request: Request) -> Page:
             "fields": FIELDS,
             "file_mark": mark,
             "runs": runs,
+            "saved": "saved" in request.query_params,
             **shown(live),
         },
         (("/", "Projects"),),
@@ -83,7 +84,7 @@ def change_target(site: Site, request: Request, fields: dict[str, str]) -> str:
         raise UserError(f"{found.name} has no rung.toml: its target stands in code")
     given = {name: fields[name] for name in FIELDS if name in fields}
     edit_target(found.config, given, fields.get("mark", ""))
-    return f"/p/{found.slug}#target"
+    return f"/p/{found.slug}?saved=1#target"
 
 
 def stop(site: Site, request: Request, fields: dict[str, str]) -> str:

@@ -31,6 +31,7 @@ def run(site: Site, request: Request) -> Page:
             "verdict": first.badge,
             "what_to_do": first.headline,
             "why": first.lead,
+            "beside_it": first.rival,
             "figures": {question: fact.text for question, fact, _ in first.tiles},
             "what_would_change_it": first.changes,
             "next_step": first.next_step,

@@ -10,7 +10,7 @@ from rung.decide.results import CandidateResult, RunResult
 from rung.report.figures import Strip
 from rung.report.rows import strip
 from rung.report.verdict_view import BADGES
-from rung.report.words import bound, labels, name_and_model, score_text, usd
+from rung.report.words import bound, name_and_model, score_text, usd
 from rung.ui.projects import Project, Shelf
 
 
@@ -51,7 +51,7 @@ def line(project: Project, folder: Path, result: RunResult | None) -> RunLine:
             "", "–", "–", "–", None, finished=False, readable=False,
         )  # fmt: skip
     row = _shown(result)
-    said = labels(result.candidates)
+    name, model = name_and_model(row.candidate) if row else ("Nothing was measured", "")
     score = row.score if row else None
     certified = row.test.certified if row and row.test else None
     return RunLine(
@@ -60,8 +60,8 @@ def line(project: Project, folder: Path, result: RunResult | None) -> RunLine:
         task=result.task,
         status=result.verdict.status if result.finished else "undecided",
         badge=BADGES[result.verdict.status] if result.finished else "Not finished",
-        headline=said[row.key] if row else "Nothing was measured",
-        model=name_and_model(row.candidate)[1] if row else "",
+        headline=name,
+        model=model,
         technique=row.technique if row else "",
         when=when(result.started),
         seconds=result.seconds,
@@ -69,7 +69,7 @@ def line(project: Project, folder: Path, result: RunResult | None) -> RunLine:
         score=score_text(score),
         at_least="–" if certified is None else f"≥ {bound(certified)}",
         monthly=usd(row.monthly_usd if row else None),
-        strip=strip(row, said[row.key], result) if row else None,
+        strip=strip(row, name, result) if row else None,
         finished=result.finished,
     )
 

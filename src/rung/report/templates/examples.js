@@ -136,7 +136,7 @@
   };
 
   const card = (answer, i, gold) => {
-    const [kind, score, saidNumber, problem, read = [], cited = [], tokensIn = 0, tokensOut = 0, ms = 0, calls = 0] = answer;
+    const [kind, score, saidNumber, problem, read = [], cited = [], tokensIn = 0, tokensOut = 0, ms = 0, calls = 0, by = -1] = answer;
     const node = make("article", i === chosen ? "card chosen" : "card");
     const head = make("h4");
     head.append(dot(answer, i, -1), make("span", "", `${candidates[i][0]}  ${candidates[i][1]}`));
@@ -144,6 +144,7 @@
     if (saidNumber >= 0) node.append(said(text(saidNumber) || "(empty answer)"));
     if (problem >= 0) node.append(make("p", "problem", text(problem)));
     const facts = [WORDS[kind][1]];
+    if (by >= 0) facts.push(text(by));
     if (score !== null) facts.push(`score ${score}`);
     if (calls) facts.push(`${tokensIn} tokens in, ${tokensOut} out`);
     if (calls > 1) facts.push(`${calls} calls`);

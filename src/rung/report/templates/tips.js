@@ -61,7 +61,7 @@
   /* On paper nothing can be opened: open it. */
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details.twin:not([open])")];
+    opened = [...document.querySelectorAll("details.twin:not([open]), .hero details:not([open])")];
     for (const one of opened) one.open = true;
   });
   addEventListener("afterprint", () => { for (const one of opened) one.open = false; });
