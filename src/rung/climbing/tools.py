@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rung.candidate import Candidate, Technique
 from rung.climbing.till import ClimbTill
+from rung.decide.usage import READ_PER_S
 from rung.economics.pricing import PriceBook
 from rung.measure.cache import Cache, CachedEmbedder
 from rung.measure.metered_model import Budget, Counter, MeteredModel
@@ -99,6 +100,7 @@ class Tools:
                 self.budget,
                 lambda usage: self.price(usage, name),
                 self.counter,
+                1 / READ_PER_S,
             )
         return self._chat[name]
 
