@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import signal
@@ -24,8 +25,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from rung.cli.app import EXIT, INTERRUPTED, USER_ERROR, main
+from rung.climbing.journal import Journal
 from rung.models.fetch import model_folder
 from rung.models.scripted import ScriptedEmbedder
+from rung.task.load import load_task
 
 LOCAL = "local/smollm2-135m-instruct"
 TIMED = 13
@@ -174,6 +177,7 @@ def test_an_empty_document_folder(tmp_path: Path, terminal: Terminal) -> None:
         (("climb",), "rung: Missing argument 'DIR'; `--help` says what there is"),
         (("climb", ".", "--bugdet", "3"), "rung: No such option: --bugdet"),
         (("climb", ".", "--budget", "lots"), "rung: Invalid value for '--budget'"),
+        (("climb", ".", "--budget", "-1"), "rung: the budget is -1 USD: give 0 or more"),
         (
             ("climb", ".", "--only", "rga"),
             "rung: unknown value 'rga' of --only; did you mean 'rag'",
@@ -210,6 +214,24 @@ def test_a_model_that_does_not_answer(tmp_path: Path, terminal: Terminal) -> Non
     ] * 3
     assert "run the same command again" in result["verdict"]["next_step"]
     assert sentence in said.err
+
+
+def test_a_model_without_its_provider_is_told_so_before_its_price(
+    tmp_path: Path, terminal: Terminal
+) -> None:
+    write(tmp_path, **{"rung.toml": toml(model="gpt-4.1-mini").partition("[costs]")[0]})
+    said = terminal("plan", tmp_path)
+    assert said.code == USER_ERROR
+    assert said.err.startswith("rung: no provider knows the model 'gpt-4.1-mini'; known: local/")
+    assert "openai/<model>" in said.err
+
+
+def test_a_second_climb_of_the_folder_is_refused(tmp_path: Path, terminal: Terminal) -> None:
+    write(tmp_path)
+    with Journal(load_task(tmp_path), tmp_path / ".rung"):
+        said = terminal("climb", tmp_path)
+    assert said.code == USER_ERROR
+    assert said.err.startswith(f"rung: this folder is being climbed already (process {os.getpid()}")
 
 
 @needs_model

@@ -42,7 +42,8 @@ def choose(models: Sequence[CostModel], target: Decimal | None) -> CostModel | N
     """The cheapest per month, all in, among those whose score reaches the target.
 
     A candidate reaches it when what is certified of it does, else the low end of its score (its
-    value where no interval is known). Without a target, or without any score, the cheapest of all. None: none reaches it.
+    value where no interval is known). Without a target, or without any score, the cheapest of
+    all. None: none reaches it.
     """
     able = list(models)
     if target is not None and any(model.spec.score for model in models):
