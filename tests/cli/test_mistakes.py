@@ -163,6 +163,19 @@ def test_no_file(tmp_path: Path, terminal: Terminal) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("command", ["plan", "audit"])
+def test_gold_that_its_own_scorer_refuses_is_told_before_a_climb(
+    command: str, tmp_path: Path, terminal: Terminal
+) -> None:
+    short = toml().replace(f"labels = {json.dumps(LABELS)}", "text = { max_words = 3 }")
+    long = {"input": "item 90", "expected": "more words than may be"}
+    write(tmp_path, **{"rung.toml": short, "examples.jsonl": jsonl([*rows(), long])})
+    said = terminal(command, tmp_path)
+    assert said.code == USER_ERROR and "Traceback" not in said.err
+    assert "rung: 1 of 91 gold answers do not score full marks under 'token_f1'" in said.err
+    assert "5 words, at most 3 are allowed; correct the examples" in said.err
+
+
 def test_an_empty_document_folder(tmp_path: Path, terminal: Terminal) -> None:
     write(tmp_path, **{"rung.toml": toml('examples = "examples.jsonl"\ndocuments = "docs"')})
     (tmp_path / "docs").mkdir()
