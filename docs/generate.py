@@ -43,7 +43,8 @@ def command_line() -> str:
         parts += [f"## `{' '.join(words[:-1])}`", "", "```", text, "```", ""]
     parts += [
         "Exit codes: 0 sufficient (and every other command that worked), 2 the input cannot be",
-        "used, 3 insufficient, 4 undecided (also when a budget ran out), 130 interrupted.",
+        "used, 3 insufficient, 4 undecided (also when a budget ran out before anything sufficed),",
+        "130 interrupted.",
         "",
     ]
     return "\n".join(parts)

@@ -18,7 +18,7 @@ from rung.cli.plan_text import show
 from rung.climbing import Climber, Observer
 from rung.climbing.tools import Tools
 from rung.decide.results import CandidateResult, RunResult
-from rung.errors import BudgetExceeded, ProviderError, UserError
+from rung.errors import ProviderError, UserError
 from rung.models.base import ChatRequest
 from rung.models.scripted import ScriptedModel
 from rung.records import Usage
@@ -220,8 +220,8 @@ def test_a_failed_model_is_an_error_and_never_scored(tmp_path: Path) -> None:
 def test_what_a_budget_ends_is_paid_once(tmp_path: Path) -> None:
     task, one = task_of(), small()
     only = (rung.Candidate(model=tasks.MODEL, fallback=LARGE),)
-    with pytest.raises(BudgetExceeded):
-        climb(task, tmp_path, one, large(), candidates=only, budget_usd=0.02)
+    part = climb(task, tmp_path, one, large(), candidates=only, budget_usd=0.02)
+    assert part.verdict.stopped == "budget" and pair(part).state == "incomplete"
     assert 0 < one.calls < len(task.dev)
     again = small()
     whole = climb(task, tmp_path, again, large(), candidates=only)

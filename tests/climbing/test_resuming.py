@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from rung.errors import BudgetExceeded, ProviderError, StoreError
+from rung.errors import ProviderError, StoreError
 from rung.models.base import ChatReply, ChatRequest
 from rung.models.scripted import ScriptedModel
+from rung.task.types import Target
 
 from .conftest import USD_PER_TOKEN
 from .tasks import MODEL, by_technique, climb, comparable, knowing, label_task, model
@@ -162,8 +163,7 @@ class Slow(ScriptedModel):
 
 def test_the_budget_stops_before_the_money_is_spent_and_loses_nothing(tmp_path: Path) -> None:
     task, chat = label_task(), Slow(knowing(), MODEL)
-    with pytest.raises(BudgetExceeded, match=r"of the budget of \$0.05 is spent: raise --budget"):
-        climb(task, tmp_path, chat, only=ONLY, budget_usd=0.05)
+    stopped = climb(task, tmp_path, chat, only=ONLY, budget_usd=0.05)
     with sqlite3.connect(tmp_path / "cache.sqlite") as cache:
         replies = [json.loads(r) for (r,) in cache.execute("SELECT reply FROM calls")]
     spent = sum(r["usage"]["input_tokens"] + r["usage"]["output_tokens"] for r in replies)
@@ -171,8 +171,12 @@ def test_the_budget_stops_before_the_money_is_spent_and_loses_nothing(tmp_path: 
     assert len(replies) == chat.calls > 5  # calls in flight when it ended were paid for, and kept
     (run,) = (tmp_path / "runs").iterdir()
     said = json.loads((run / "run.json").read_text())
-    assert said["verdict"]["status"] == "undecided" and not said["finished"]
+    assert said["verdict"]["status"] == "undecided" and said["verdict"]["stopped"] == "budget"
     assert said["spent_usd"] == pytest.approx(float(spent * USD_PER_TOKEN))
+    assert stopped.verdict.next_step.startswith("Raise the budget and run again: $0.04")
+    open_row, *rest = stopped.candidates
+    assert open_row.state == "incomplete" and {r.state for r in rest} == {"planned"}
+    assert open_row.reason == f"the budget ran out; {len(replies)} answers are kept"
     again = model()
     result = climb(task, tmp_path, again, only=ONLY, budget_usd=50)
     assert result.verdict.status == "sufficient"
@@ -182,8 +186,27 @@ def test_the_budget_stops_before_the_money_is_spent_and_loses_nothing(tmp_path: 
 def test_timing_is_paid_out_of_the_budget_too(tmp_path: Path) -> None:
     task = label_task()
     whole = climb(task, tmp_path / "whole", model(), only=ONLY)
-    with pytest.raises(BudgetExceeded):
-        climb(task, tmp_path / "part", model(), only=ONLY, budget_usd=whole.spent_usd * 0.9)
+    part = climb(task, tmp_path / "part", model(), only=ONLY, budget_usd=whole.spent_usd * 0.9)
+    assert part.verdict.choice == whole.verdict.choice and part.verdict.stopped == "budget"
+    assert part.candidates[0].latency_p95_s is None and (tmp_path / "part/winner").exists()
+
+
+def test_a_limit_on_latency_holds_where_the_budget_left_no_timing(tmp_path: Path) -> None:
+    target = Target(metric="accuracy", score=0.8, max_latency_p95_s=60.0)
+    task = label_task(target=target)
+    whole = climb(task, tmp_path / "whole", model(), only=ONLY)
+    part = climb(task, tmp_path / "part", model(), only=ONLY, budget_usd=whole.spent_usd * 0.9)
+    assert whole.verdict.status == "sufficient" and part.verdict.status == "undecided"
+    assert part.candidates[0].state == "incomplete" and part.candidates[0].test
+
+
+def test_what_suffices_is_named_though_the_budget_ran_out_behind_it(tmp_path: Path) -> None:
+    task = label_task()
+    whole = climb(task, tmp_path / "whole", model(), only=ONLY, everything=True)
+    budget = whole.spent_usd * 0.6
+    found = climb(task, tmp_path / "part", model(), only=ONLY, everything=True, budget_usd=budget)
+    assert found.verdict.status == "sufficient" and found.verdict.stopped == "budget"
+    assert {r.state for r in found.candidates} & {"incomplete", "planned"}
 
 
 def test_a_cached_climb_needs_no_budget(tmp_path: Path) -> None:

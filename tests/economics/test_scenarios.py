@@ -347,6 +347,11 @@ def test_a_run_is_priced_from_its_measured_usage(tmp_path):
     assert costs["tuned"]["one_time_usd"] == Decimal("400.0136")
     assert found["chosen"] == "mini"
     assert costs["nearest"]["reaches_target"] is False
+    # what the climb certified overrules the low end of the interval, as it does in the verdict
+    for certified, chosen in ((0.84, "tuned"), (0.86, "mini")):
+        run_file["candidates"][1]["certified"] = certified
+        path.write_text(json.dumps(run_file))
+        assert json.loads(run(tmp_path, "--json"))["chosen"] == chosen
     # the prices that a run kept are used again, whatever the price library says by now
     kept = PriceBook.of(["openai/gpt-4o-mini"], {}, ON)
     rates = kept.rates["openai/gpt-4o-mini"]

@@ -97,6 +97,15 @@ def test_csv(folder: Folder, delimiter: str) -> None:
     assert read["c0"].context_ids == ("x", "y")
 
 
+def test_files_as_windows_saves_them(folder: Folder) -> None:
+    plain = {"rung.toml": toml(), "examples.jsonl": jsonl(rows(30))}
+    saved = {
+        name: b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode() for name, text in plain.items()
+    }
+    expected = load_task(folder(plain)).fingerprint()
+    assert load_task(folder(saved)).fingerprint() == expected
+
+
 def test_csv_with_several_inputs_and_json(folder: Folder) -> None:
     cells = '"{""n"": 1}"'
     text = "input.a,input.b,expected\n" + "".join(

@@ -16,6 +16,10 @@ from rung.errors import UserError
 if TYPE_CHECKING:
     from rung.decide.rules.answers import Answers
 
+ASKING = """\
+Some 20 short questions. Enter takes what stands in [ ]; ? is "not known", always a fair answer.
+"""
+
 AnswersFile = Annotated[
     Path | None, typer.Option("--answers", help="Answers as TOML: question = answer.")
 ]
@@ -130,6 +134,7 @@ def collect(file: Path | None, given: list[str], *, ask: bool, known: dict[str, 
             found[field] = parse_answer(field, text)
     Answers.read(_stated(found))
     if ask:
+        typer.echo(ASKING, err=True)
         for question in questions():
             idle = not all(met(condition, found, {}) for condition in question.when)
             if question.field not in found and not idle:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,23 +36,6 @@ app = typer.Typer(
     add_completion=False,
 )
 models_app = typer.Typer(help="The embedded models.", no_args_is_help=True)
-app.add_typer(models_app, name="models")
-app.command()(cost)
-app.command()(advise)
-app.command()(audit)
-app.command()(init)
-app.command()(explain)
-app.command()(ui)
-app.command()(jobs)
-app.command()(export)
-app.command()(harvest)
-app.command()(watch)
-app.command()(promote)
-app.command()(rollback)
-app.command()(reindex)
-app.command()(serve)
-app.command()(review)
-app.add_typer(keys_app, name="keys")
 
 EXIT = {"sufficient": 0, "insufficient": 3, "undecided": 4}
 USER_ERROR = 2
@@ -77,7 +60,6 @@ def version(
         raise typer.Exit
 
 
-@app.command()
 def climb(  # noqa: PLR0913 - one parameter an option
     folder: Folder,
     budget: Annotated[float | None, typer.Option(help="Most USD to spend.")] = None,
@@ -134,8 +116,14 @@ def _watched(task: Task, options: ClimbOptions, console: Console) -> RunResult:
     from rung.cli.live import LiveLadder
     from rung.climbing import Several
     from rung.climbing import climb as climb_task
-    from rung.climbing.journal import Journal
+    from rung.climbing.journal import Journal, is_running, read_live
 
+    other = read_live(_kept(task))
+    if other is not None and is_running(_kept(task)):
+        raise UserError(
+            f"this folder is being climbed already (process {other.pid}, since {other.started}): "
+            "two climbs at once would pay for the same answers twice; wait for it, or stop it"
+        )
     with LiveLadder(console, task.target.score) as live, Journal(task, _kept(task)) as journal:
         result = climb_task(task, options, Several(live, journal))
         journal.finished(result)
@@ -146,7 +134,6 @@ def _kept(task: Task) -> Path:
     return (task.root or Path()) / ".rung"
 
 
-@app.command()
 def plan(folder: Folder, as_json: Json = False) -> None:
     """Show what a climb would try, in which order, and what it may take. Spends nothing."""
     from rung.cli.plan import show_plan
@@ -154,7 +141,6 @@ def plan(folder: Folder, as_json: Json = False) -> None:
     show_plan(folder, as_json)
 
 
-@app.command()
 def report(
     folder: Folder,
     form: Annotated[
@@ -203,6 +189,17 @@ def _known(option: str, value: str, known: Sequence[str]) -> str:
     if value not in known:
         raise UserError(f"unknown value {value!r} of {option}; {did_you_mean(value, known)}")
     return value
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (
+    *(init, plan, audit, climb, explain, report, ui, cost, advise, serve, review),
+    *(harvest, watch, promote, rollback, reindex, export, jobs),
+)
+"""As `--help` lists them: in the order in which a newcomer needs them."""
+for command in COMMANDS:
+    app.command()(command)
+app.add_typer(keys_app, name="keys")
+app.add_typer(models_app, name="models")
 
 
 def main() -> None:

@@ -34,6 +34,7 @@ def audit(
     from rung.audit import audit as audit_material
     from rung.audit.fix import write_copy
     from rung.report.red_flags import audit_text, copy_text
+    from rung.scorers import grade_gold
     from rung.task.load import CONFIG_NAME, load_task
 
     if out is not None and not (fix or redact):
@@ -52,13 +53,14 @@ def audit(
         typer.echo(found.model_dump_json(indent=1))
         if written is not None:
             typer.echo(copy_text(written), err=True)
-        return
-    from rich.console import Console
+    else:
+        from rich.console import Console
 
-    console = Console()
-    console.print(audit_text(found))
-    if written is not None:
-        console.print(copy_text(written), markup=False, soft_wrap=True)
+        console = Console()
+        console.print(audit_text(found))
+        if written is not None:
+            console.print(copy_text(written), markup=False, soft_wrap=True)
+    asyncio.run(grade_gold(task))  # last: a climb would refuse it, whatever else the audit says
 
 
 async def _material(task: Task) -> Material:

@@ -11,6 +11,7 @@ from rung.report.plan_words import (
     amount_text,
     cascade_lines,
     certification_text,
+    setup_lines,
     training_lines,
 )
 from rung.report.words import TECHNIQUE_COLOURS, usd
@@ -61,6 +62,7 @@ def _forecast(plan: Plan) -> list[str]:
     return [
         f"$/month at {plan.requests_per_month:,} requests, set-up spread over {plan.months} "
         "months. All figures are expected, to order the ladder; the climb measures them.",
+        *setup_lines(plan),
         f"Pilots only:   {amount_text(plan.pilots_only)}",
         f"Everything:    {amount_text(plan.everything)}",
         "The first candidate that is certified ends the climb, so most stop well before that.",

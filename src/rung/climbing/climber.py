@@ -25,7 +25,7 @@ from rung.climbing.tools import ClimbOptions, Tools
 from rung.decide.ladder import Planned, candidates, plan
 from rung.decide.results import CandidateResult, RunResult
 from rung.decide.verdict import within_limits
-from rung.errors import ProviderError, UserError
+from rung.errors import BudgetExceeded, ProviderError, UserError
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.records import Attempt
@@ -87,8 +87,8 @@ class Climber:
     async def climb(self) -> RunResult:
         """Climb to a verdict.
 
-        Raises `UserError`, `BudgetExceeded` and `StoreError`. An outage of a model leaves its
-        candidates incomplete and the verdict undecided.
+        Raises `UserError` and `StoreError`. An outage of a model leaves its candidates incomplete
+        and the verdict undecided, as does a budget that ran out (`Verdict.stopped`).
         """
         if self.task.climb.repeats > 1 and self.task.climb.temperature == 0:
             raise UserError(
@@ -121,8 +121,11 @@ class Climber:
     async def _run(self, rungs: Sequence[Planned], ladder: Ladder) -> RunResult:
         try:
             await self._climb(rungs, ladder)
-        except BaseException:
+        except BaseException as error:
             self.workshop.stop.set()
+            if isinstance(error, asyncio.CancelledError):
+                self.observer.note("stopping; Ctrl-C again does not wait for the batch at work")
+            ladder.stop("interrupted")
             ladder.write(finished=False)
             raise
         ladder.challenges = self._served
@@ -139,31 +142,40 @@ class Climber:
         ledger = TestLedger(self.tools.folder / "ledger.json", self.task, tested)
         gate = Gate(self.task, self.scorer, ladder, self.workshop)
         down: dict[str, str] = {}
-        """Models that cannot be reached: their other candidates need not find out again."""
         # Probes first: they cost little and say what the rungs above can hope for.
         for rung in sorted(rungs, key=lambda r: not r.candidate.is_probe):
-            key, models = rung.candidate.key, rung.candidate.models
-            try:
-                for model in models:
-                    if model in down:
-                        raise ProviderError(down[model])
-                beyond = await gate.skip(rung.candidate) if self._may_skip else None
-                if beyond is not None:
-                    row = ladder.update(key, state="skipped", reason=beyond)
-                else:
-                    row = await _Rung(self, rung, ladder, runner, ledger).climb()
-                    gate.failed(self._solvers[key])
-            except UserError as error:
-                row = ladder.update(key, state="skipped", reason=str(error))
-            except ProviderError as error:
-                if error.outage and rung.candidate.fallback is None:  # else: which of the two?
-                    down[rung.candidate.model] = str(error)
-                row = ladder.update(key, state="incomplete", reason=str(error))
+            row = await self._one(_Rung(self, rung, ladder, runner, ledger), gate, down)
             self.observer.result(row)
             ladder.ledger_summary = ledger.ledger.summary()
             enough = row.state == "pass" and within_limits(row, self.task.target) is None
-            if enough and not self.options.everything:
+            if ladder.stopped or (enough and not self.options.everything):
                 break
+
+    async def _one(self, rung: _Rung, gate: Gate, down: dict[str, str]) -> CandidateResult:
+        """What became of one candidate.
+
+        `down` holds the models that cannot be reached: other candidates need not find out again.
+        """
+        candidate, key, ladder = rung.candidate, rung.key, rung.ladder
+        ladder.current = key
+        try:
+            for model in candidate.models:
+                if model in down:
+                    raise ProviderError(down[model])
+            beyond = await gate.skip(candidate) if self._may_skip else None
+            if beyond is not None:
+                return ladder.update(key, state="skipped", reason=beyond)
+            row = await rung.climb()
+            gate.failed(self._solvers[key])
+        except UserError as error:
+            return ladder.update(key, state="skipped", reason=str(error))
+        except ProviderError as error:
+            if error.outage and candidate.fallback is None:  # else: which of the two?
+                down[candidate.model] = str(error)
+            return ladder.update(key, state="incomplete", reason=str(error))
+        except BudgetExceeded:
+            return ladder.stop("budget")
+        return row
 
     @property
     def _may_skip(self) -> bool:

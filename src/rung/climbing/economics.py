@@ -53,6 +53,7 @@ def _usage(
         score=score.value if score else None,
         score_low=score.low if score else None,
         score_high=score.high if score else None,
+        certified=score.certified if score else None,
         n=score.n if score else None,
         latency_p95_s=row.latency_p95_s,
         setup_usd=float(assumed_setup_usd(row.technique, settings)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.metadata import version
 from typing import Any
 
@@ -20,10 +21,11 @@ from rung.decide.results import (
     Comparison,
     Forecast,
     RunResult,
-    Verdict,
+    Stopped,
 )
 from rung.decide.verdict import decide, out_of_examples
 from rung.economics.money import dec
+from rung.economics.money import show as usd
 from rung.errors import StoreError
 from rung.evidence import fixed_order, forecast, must_see, paired_comparison
 from rung.measure.store import RunStore
@@ -55,6 +57,9 @@ class Ladder:
         self.challenges = False
         """What is chosen waits beside a winner that is served."""
         self.flags: tuple[Flag, ...] = ()
+        self.current = rungs[0].candidate.key if rungs else ""
+        """Key of the candidate that is being climbed."""
+        self.stopped: Stopped | None = None
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._clock = time.perf_counter()
         for row in self._earlier():  # timing is not asked twice
@@ -78,6 +83,21 @@ class Ladder:
         """Change a row."""
         self.rows[key] = self.rows[key].model_copy(update=changes)
         return self.rows[key]
+
+    def stop(self, why: Stopped) -> CandidateResult:
+        """The climb ends here: the candidate it was at stays open, unless it was settled already.
+
+        One that passed but could not be timed any more keeps its place where no latency is asked.
+        """
+        self.stopped = why
+        row = self.rows[self.current]
+        timed = row.latency_p95_s is not None or self.task.target.max_latency_p95_s is None
+        if row.state not in ("planned", "pass") or (row.state == "pass" and timed):
+            return row
+        kept = len(self.attempts(row.key))
+        said = "the budget ran out" if why == "budget" else "interrupted"
+        reason = f"{said}; {kept} answers are kept" if kept else said
+        return self.update(row.key, state="incomplete", reason=reason)
 
     def attempts(self, key: str) -> list[Attempt]:
         """What was recorded of a candidate, dev and test."""
@@ -115,14 +135,18 @@ class Ladder:
 
     def result(self, *, finished: bool) -> RunResult:
         """The run as it stands."""
-        verdict = decide(list(self.rows.values()), self.task.target)
+        stopped = self.stopped if finished else "interrupted"
+        verdict = decide(
+            list(self.rows.values()),
+            self.task.target,
+            stopped=stopped,
+            go_on=self._go_on(stopped),
+        )
         if verdict.choice is not None:
             compared = tuple(self._comparisons(verdict.choice))
             verdict = verdict.model_copy(update={"comparisons": compared})
             if self.challenges:
                 verdict = verdict.model_copy(update={"next_step": PROMOTE})
-        if not finished:
-            verdict = Verdict(status="undecided", next_step="Run again: the climb was interrupted.")
         return RunResult(
             run=self.name,
             task=self.task.name,
@@ -154,6 +178,29 @@ class Ladder:
         result = self.result(finished=finished)
         self.store.write(RUN_FILE, result.model_dump_json(indent=1) + "\n")
         return result
+
+    def _go_on(self, stopped: Stopped | None) -> str:
+        if stopped != "budget":
+            return "Run the same command again: it goes on where it was, nothing is paid twice."
+        budget = self.tools.budget
+        return (
+            f"Raise the budget and run again: {usd(budget.spent)} of {usd(budget.limit or dec(0))} "
+            f"is spent, and the answers that are left cost about {usd(self._left())} at most. "
+            "Those that came are kept and not paid twice."
+        )
+
+    def _left(self) -> Decimal:
+        """USD of every answer that the open candidates still lack, as measured or expected."""
+        asked = min(len(self.task.dev), self.task.climb.dev_size) + len(self.task.test)
+        open_rows = [r for r in self.rows.values() if r.state in ("planned", "incomplete")]
+        return sum(
+            (
+                dec(r.cost_per_request_usd or r.expected_cost_per_request_usd)
+                * max(0, asked - len(self.attempts(r.key)))
+                for r in open_rows
+            ),
+            dec(0),
+        )
 
     def _calls(self) -> Calls:
         counter = self.tools.counter

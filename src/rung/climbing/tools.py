@@ -10,7 +10,9 @@ from pathlib import Path
 
 from rung.candidate import Candidate, Technique
 from rung.climbing.till import ClimbTill
+from rung.decide.usage import READ_PER_S
 from rung.economics.pricing import PriceBook
+from rung.errors import UserError
 from rung.measure.cache import Cache, CachedEmbedder
 from rung.measure.metered_model import Budget, Counter, MeteredModel
 from rung.models.base import ChatModel, Embedder
@@ -50,6 +52,12 @@ class ClimbOptions:
     today: date | None = None
     """Date of the prices; the present day when left out."""
 
+    def __post_init__(self) -> None:
+        if self.budget_usd is not None and not self.budget_usd >= 0:
+            raise UserError(
+                f"the budget is {self.budget_usd:g} USD: give 0 or more, or none at all"
+            )
+
     @property
     def arguments(self) -> tuple[str, ...]:
         """These options as `rung climb` takes them; what only code can give has no flag."""
@@ -72,16 +80,21 @@ class Tools:
         self.counter = Counter()
         limit = options.budget_usd if options.budget_usd is not None else task.climb.budget_usd
         self.budget = Budget(None if limit is None else Decimal(str(limit)))
+        self._raw: dict[str, ChatModel] = {}
+        self._chat: dict[str, MeteredModel] = {}
+        self._embedders: dict[str, CachedEmbedder] = {}
         today = options.today or datetime.now(UTC).date()
         named = (*task.models.to_try, *task.models.tune, *NO_LLM_MODELS)
         names = {*named, *(m for c in options.candidates for m in c.models)}
         if task.models.judge:
             names.add(task.models.judge)
-        self.prices = PriceBook.of(names - set(options.models), task.costs, today)
+        try:
+            self.prices = PriceBook.of(names - set(options.models), task.costs, today)
+        except UserError:
+            for name in task.models.to_try:
+                self.raw(name)  # a name that no provider knows has no price either: say that first
+            raise
         self.till = ClimbTill(self.prices, self.budget)
-        self._raw: dict[str, ChatModel] = {}
-        self._chat: dict[str, MeteredModel] = {}
-        self._embedders: dict[str, CachedEmbedder] = {}
 
     def raw(self, name: str) -> ChatModel:
         """The model itself."""
@@ -99,6 +112,7 @@ class Tools:
                 self.budget,
                 lambda usage: self.price(usage, name),
                 self.counter,
+                1 / READ_PER_S,
             )
         return self._chat[name]
 

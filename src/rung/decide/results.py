@@ -22,7 +22,8 @@ State = Literal[
 ]
 """planned: not reached. pass: target certified on test. drop: on test, not worth more calls.
 undecided: the test examples ran out. hopeless: left after the pilot on dev. incomplete: calls went
-unanswered, run again. skipped: cannot be run here. probe: an intervention, never shipped."""
+unanswered, or the climb was stopped there: run again. skipped: cannot be run here. probe: an
+intervention, never shipped."""
 
 
 class Measured(Frozen):
@@ -116,6 +117,10 @@ class Comparison(Frozen):
     method: str
 
 
+Stopped = Literal["budget", "interrupted"]
+"""What ended a climb before its ladder was settled."""
+
+
 class Verdict(Frozen):
     """The answer to "which is the cheapest that is good enough?"."""
 
@@ -125,6 +130,7 @@ class Verdict(Frozen):
     reasons: tuple[str, ...] = ()
     next_step: str = ""
     comparisons: tuple[Comparison, ...] = ()
+    stopped: Stopped | None = None
 
 
 class Calls(Frozen):

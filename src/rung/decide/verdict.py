@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from rung.candidate import short_name
-from rung.decide.results import CandidateResult, Comparison, Measured, Verdict
+from rung.decide.results import CandidateResult, Comparison, Measured, Stopped, Verdict
 from rung.task.types import Target
 
 ALIKE = 1.01
@@ -21,11 +21,17 @@ def decide(
     results: Sequence[CandidateResult],
     target: Target,
     comparisons: Sequence[Comparison] = (),
+    stopped: Stopped | None = None,
+    go_on: str = "",
 ) -> Verdict:
-    """Name the cheapest candidate that passed; say insufficient or undecided where none did."""
+    """Name the cheapest candidate that passed; say insufficient or undecided where none did.
+
+    Of a climb that was `stopped`, `go_on` says how it goes on. One whose budget ran out may have
+    found a candidate that suffices; one that was interrupted has saved none.
+    """
     rows = [r for r in results if r.state != "probe"]
     passed = [r for r in rows if r.state == "pass" and within_limits(r, target) is None]
-    if passed:
+    if passed and stopped != "interrupted":
         least = min(r.monthly_usd or 0.0 for r in passed)
         choice = next(r for r in passed if (r.monthly_usd or 0.0) <= ALIKE * least)
         return Verdict(
@@ -34,10 +40,13 @@ def decide(
             reasons=_why_chosen(choice, rows, target),
             next_step="Serve it from .rung/winner, or raise the target and climb on.",
             comparisons=tuple(comparisons),
+            stopped=stopped,
         )
     unsettled = ("undecided", "incomplete", "planned")
     open_ends = [r for r in rows if r.state in unsettled or out_of_examples(r, target)]
     reasons = tuple(_why_not(r, target) for r in rows) or ("No candidate could be tried.",)
+    if stopped is not None:
+        return Verdict(status="undecided", reasons=reasons, next_step=go_on, stopped=stopped)
     if open_ends or not rows or all(r.state == "skipped" for r in rows):
         return Verdict(status="undecided", reasons=reasons, next_step=_more(open_ends, target))
     return Verdict(status="insufficient", reasons=reasons, next_step=_beyond(rows, target))

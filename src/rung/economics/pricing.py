@@ -173,9 +173,9 @@ def _unlisted(model: str, settings: CostSettings, own: ModelPrices) -> Rates:
         )
         return Rates(model=model, tokens=(tier,), source=source)
     raise UserError(
-        f"{model} has no known price; set [costs] input_usd_per_mtok and output_usd_per_mtok "
-        f'(or [costs.models."{model}"]): for a server of your own, the price of its hour over the '
-        "millions of tokens that it handles in one."
+        f"{model} has no known price: look whether it is spelled right, else set [costs] "
+        f'input_usd_per_mtok and output_usd_per_mtok (or [costs.models."{model}"]): for a server '
+        "of your own, the price of its hour over the millions of tokens that it handles in one."
     )
 
 

@@ -41,8 +41,9 @@ class Flip:
 def choose(models: Sequence[CostModel], target: Decimal | None) -> CostModel | None:
     """The cheapest per month, all in, among those whose score reaches the target.
 
-    A candidate reaches it when the low end of its score does (its value where no interval is
-    known). Without a target, or without any score, the cheapest of all. None: none reaches it.
+    A candidate reaches it when what is certified of it does, else the low end of its score (its
+    value where no interval is known). Without a target, or without any score, the cheapest of
+    all. None: none reaches it.
     """
     able = list(models)
     if target is not None and any(model.spec.score for model in models):
@@ -51,10 +52,12 @@ def choose(models: Sequence[CostModel], target: Decimal | None) -> CostModel | N
 
 
 def reaches(model: CostModel, target: Decimal) -> bool:
-    """The low end of the score is at the target or above."""
+    """What is certified, else the low end of the score, is at the target or above."""
     score = model.spec.score
     if score is None:
         return False
+    if score.certified is not None:
+        return score.certified >= target
     return (score.value if score.low is None else score.low) >= target
 
 

@@ -32,6 +32,9 @@ class Score(Frozen):
     low: Figure | None = None
     high: Figure | None = None
     n: int | None = None
+    certified: Figure | None = None
+    """Highest target that a climb certified. Where it is known it says what is good enough, as it
+    does in the verdict: the interval holds for one candidate, looked at once."""
 
 
 class AlsoAsked(Frozen):
@@ -66,6 +69,7 @@ class CandidateUsage(Frozen):
     score: float | None = None
     score_low: float | None = None
     score_high: float | None = None
+    certified: float | None = None
     n: int | None = None
     latency_p95_s: float | None = None
     retrieval_ms: float | None = None
@@ -301,7 +305,13 @@ def _also(found: CandidateUsage, other: AlsoAsked, settings: CostSettings) -> Al
 def _score(found: CandidateUsage) -> Score | None:
     if found.score is None:
         return None
-    return Score(value=found.score, low=found.score_low, high=found.score_high, n=found.n)
+    return Score(
+        value=found.score,
+        low=found.score_low,
+        high=found.score_high,
+        n=found.n,
+        certified=found.certified,
+    )
 
 
 def _mean(total: float, n: int, sd: float | None) -> Span:

@@ -30,8 +30,8 @@ class Budget:
         """Set money aside; raises `BudgetExceeded` when it would not be covered."""
         if self.limit is not None and self.spent + self.reserved + dearest > self.limit:
             raise BudgetExceeded(
-                f"the next call could cost ${dearest:.6f}, but ${self.spent:.4f} of the budget of "
-                f"${self.limit} is spent: raise --budget and run again; answered calls are kept"
+                f"the next call could cost {_usd(dearest)}, but {_usd(self.spent)} of the budget "
+                f"of ${self.limit} is spent: raise --budget and run again; answered calls are kept"
             )
         self.reserved += dearest
 
@@ -39,6 +39,10 @@ class Budget:
         """Turn what was set aside into what it cost."""
         self.reserved -= reserved
         self.spent += cost
+
+
+def _usd(value: Decimal) -> str:
+    return f"${value:.2f}" if value >= 1 else f"${float(value):.2g}"
 
 
 class Counter:
@@ -53,15 +57,23 @@ class MeteredModel:
     """Wraps any `ChatModel`; same contract."""
 
     def __init__(
-        self, inner: ChatModel, cache: Cache, budget: Budget, price: Price, counter: Counter
+        self,
+        inner: ChatModel,
+        cache: Cache,
+        budget: Budget,
+        price: Price,
+        counter: Counter,
+        seconds_per_token: float = 0.0,
     ) -> None:
+        """`seconds_per_token` is the pace that a budget reckons with until a call shows a slower
+        one: without it the first calls of a model priced by its time would all seem free."""
         self.inner = inner
         self.name, self.identity = inner.name, inner.identity
         self.context_window = inner.context_window
         self.constrains, self.trains = inner.constrains, inner.trains
         self._cache, self._budget, self._price, self._counter = cache, budget, price, counter
         self._in_flight: dict[str, asyncio.Future[ChatReply]] = {}
-        self._seconds_per_token = 0.0
+        self._seconds_per_token = seconds_per_token
         self.fresh = False
         """While set, every call is made anew, within the budget: for timing."""
 

@@ -15,6 +15,11 @@ from rung.report.rows import price_book
 from rung.report.words import usd
 from rung.task.types import Task
 
+ENDED = {
+    None: "yes",
+    "budget": "no: the budget ran out",
+    "interrupted": "no: the climb was interrupted",
+}
 FEW = 50
 """Test examples below which an interval at a score of 0.8 is wider than 0.2 (Clopper-Pearson)."""
 
@@ -66,7 +71,7 @@ def about(run: FinishedRun, task: Task | None) -> About:
         ("examples", ", ".join(f"{n} {name}" for name, n in result.sizes.items())),
         ("prices of", str(book.on) if book else "not recorded"),
         ("test split", result.ledger or "not recorded"),
-        ("finished", "yes" if result.finished else "no: the climb was interrupted"),
+        ("finished", ENDED[result.verdict.stopped] if result.finished else ENDED["interrupted"]),
     ]
     folder = task.root.name if task is not None and task.root is not None else "DIR"
     return About(
@@ -110,6 +115,8 @@ def flags(run: FinishedRun, task: Task | None) -> list[str]:
     found = list(result.notes)
     if not result.finished:
         found.append("The climb was interrupted: this is what was known then. Run it again.")
+    elif result.verdict.stopped == "budget":
+        found.append("The budget ran out: candidates that were not reached may be good enough.")
     tests = result.sizes.get("test", 0)
     if tests < FEW:
         found.append(f"Only {tests} test examples: intervals are wide.")

@@ -30,6 +30,18 @@ def training_lines(plan: Plan) -> list[str]:
     return lines + [_bought(row) for row in plan.candidates if row.hosted]
 
 
+def setup_lines(plan: Plan) -> list[str]:
+    """What sets a technique up once, in a sentence: narrow tables show it in $/month only."""
+    once = {row.technique: row.setup_usd for row in plan.candidates if row.setup_usd}
+    if not once:
+        return []
+    said = ", ".join(f"{technique} {usd(amount)}" for technique, amount in once.items())
+    return [
+        f"Set-up, mostly people's time: {said}. Yours: [costs] labour_usd_per_hour with "
+        "setup_hours and rag_setup_hours."
+    ]
+
+
 def cascade_lines(plan: Plan) -> list[str]:
     """What is assumed of cascades, in a sentence; none where there is no cascade."""
     assumed = {row.passed_on for row in plan.candidates if row.passed_on is not None}

@@ -15,6 +15,7 @@ from rung.decide.ladder import Planned
 from rung.evidence import must_see
 from rung.report.plan_data import Amount, Certification, Plan, PlannedRung
 from rung.report.words import describe_candidate
+from rung.scorers import grade_gold
 from rung.task.types import Task
 
 PLANNED_SHARE = 0.8
@@ -22,11 +23,15 @@ PLANNED_SHARE = 0.8
 
 
 async def make_plan(task: Task, options: ClimbOptions) -> Plan:
-    """The plan of a task. Makes no call and leaves no file behind."""
+    """The plan of a task. Makes no call and leaves no file behind.
+
+    Raises `UserError` where a climb would: gold answers that their own scorer refuses, too.
+    """
     with tempfile.TemporaryDirectory(prefix="rung-plan-") as nowhere:
         # A climb keeps its cache beside the task; a plan has nothing to keep.
         climber = Climber(task, replace(options, folder=Path(nowhere)), Observer())
         try:
+            await grade_gold(task, climber.scorer)
             rungs = await climber.plan()
         finally:
             await climber.tools.aclose()

@@ -26,8 +26,21 @@ from rung.report.words import (
     usd,
 )
 
-MARKS = {"pass": "✓", "drop": "✗", "hopeless": "✗", "undecided": "?", "probe": "·"}
-STYLES = {"pass": "bold green", "drop": "dim", "hopeless": "dim", "undecided": "yellow"}
+MARKS = {
+    "pass": "✓",
+    "drop": "✗",
+    "hopeless": "✗",
+    "undecided": "?",
+    "incomplete": "?",
+    "probe": "·",
+}
+STYLES = {
+    "pass": "bold green",
+    "drop": "dim",
+    "hopeless": "dim",
+    "undecided": "yellow",
+    "incomplete": "yellow",
+}
 CELLS = 20
 LEAST = 30
 """Characters that a candidate's words keep; other columns come as long as they leave so many."""

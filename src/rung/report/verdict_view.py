@@ -10,7 +10,16 @@ from rung.decide.verdict import alike
 from rung.report.reading import FinishedRun
 from rung.report.rows import Fact, Row
 from rung.report.spending import Cost, crossing
-from rung.report.words import bound, in_words, name_and_model, number, signed, times, usd
+from rung.report.words import (
+    bound,
+    in_words,
+    name_and_model,
+    number,
+    signed,
+    times,
+    usd,
+    without_choice,
+)
 
 BADGES = {"sufficient": "Good enough", "insufficient": "Not good enough", "undecided": "Undecided"}
 MOST_CHANGES = 6
@@ -52,10 +61,7 @@ def hero(run: FinishedRun, rows: Sequence[Row], costs: Mapping[str, Cost]) -> He
 def _headline(result: RunResult, chosen: Row | None) -> str:
     if chosen is not None:
         return name_and_model(chosen.row.candidate)[0]
-    goal = f"{result.metric} {result.target:g}"
-    if result.verdict.status == "insufficient":
-        return f"Nothing tried reaches {goal}"
-    return f"The data cannot tell what reaches {goal}"
+    return without_choice(result)
 
 
 def _lead(result: RunResult, chosen: Row | None, rows: Sequence[Row]) -> str:

@@ -101,16 +101,26 @@ def headline(result: RunResult) -> str:
     verdict = result.verdict
     row = next((r for r in result.candidates if r.key == verdict.choice), None)
     if row is None or row.test is None:
-        return {
-            "insufficient": f"Nothing tried reaches {result.metric} {result.target:g}.",
-            "undecided": f"The data cannot tell what reaches {result.metric} {result.target:g}.",
-            "sufficient": "Good enough.",
-        }[verdict.status]
+        return f"{without_choice(result)}." if verdict.status != "sufficient" else "Good enough."
     sure = f"at least {bound(row.test.certified, 2)} with {result.confidence:.0%} confidence"
     return (
         f"{describe(row)}: {result.metric} {number(row.test.value, 2)} ({sure}), "
         f"{per_thousand(row)} per 1,000 requests."
     )
+
+
+def without_choice(result: RunResult) -> str:
+    """What is known where nothing is named: only a ladder that was climbed blames the data."""
+    goal = f"{result.metric} {result.target:g}"
+    if result.verdict.status == "insufficient":
+        return f"Nothing tried reaches {goal}"
+    if result.verdict.stopped == "budget":
+        return f"The budget ran out before anything was shown to reach {goal}"
+    if result.verdict.stopped == "interrupted":
+        return f"Stopped before anything was shown to reach {goal}"
+    if any(row.state == "incomplete" for row in result.candidates):
+        return f"Calls went unanswered: what reaches {goal} is not known"
+    return f"The data cannot tell what reaches {goal}"
 
 
 def describe(row: CandidateResult) -> str:

@@ -41,7 +41,7 @@ async def grade_gold(task: Task, scorer: Scorer | None = None) -> None:
         raise UserError(
             f"{len(failed)} of {total} gold answers do not score full marks under "
             f"{scorer.name!r}: first example {example.id!r} ({split}), expected "
-            f"{shown(example.expected)}: {score.reason or f'score {score.value}'}; "
+            f"{shown(example.expected)}: {(score.reason or f'score {score.value}').rstrip('.')}; "
             "correct the examples, the [output] or the metric"
         )
 

@@ -205,7 +205,7 @@ def json_schema() -> dict[str, Any]:
 def read_config(path: Path) -> RungFile:
     """Read a `rung.toml`; raises `UserError` with one sentence for the first mistake."""
     try:
-        raw = tomllib.loads(path.read_bytes().decode())
+        raw = tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # some editors write a mark
     except FileNotFoundError:
         raise UserError(
             f"{path}: no such file; `rung init` writes a starter, or name the folder "

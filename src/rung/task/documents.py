@@ -18,6 +18,7 @@ from rung.task.types import Document, Example, digest
 from rung.task.wording import did_you_mean, listed, shown
 
 PLAIN = (".md", ".markdown", ".txt")
+ROWS = (".jsonl", ".jsonl.gz")
 CONVERTED = (".html", ".htm", ".pdf", ".docx")
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 
@@ -90,9 +91,11 @@ def _folder(path: Path, name: str) -> tuple[list[Document], list[str]]:
         found.append(Document(id=ident, title=title, text=text))
     if not found:
         seen = f"only {listed(left_out)}" if left_out else "it is empty"
+        rows = next((file for file in left_out if file.endswith(ROWS)), None)
+        direct = f', or name the file itself: "{name.rstrip("/")}/{rows}"' if rows else ""
         raise UserError(
             f"{name}: no document found ({seen}); put files in it that end in "
-            f"{listed(PLAIN + CONVERTED)}"
+            f"{listed(PLAIN + CONVERTED)}{direct}"
         )
     return found, left_out
 

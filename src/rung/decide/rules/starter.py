@@ -72,6 +72,14 @@ ANSWERED = (
     ("What may the shade be cleaned with?", "a dry cloth", "care.md"),
 )
 
+OTHER_OUTPUTS = (
+    '# one of: labels = ["a", "b"], text = { max_words = 40 }, schema = "answer.schema.json",',
+    '# sql = { database = "tables.sql" }',
+)
+OTHER_MODELS = (
+    '# also: "openai/gpt-4.1-mini", "ollama/llama3", "http://localhost:8000/v1#my-model"',
+)
+
 
 def starter(answers: Answers, name: str) -> dict[str, str]:
     """Text of each file by its path in the new folder."""
@@ -106,10 +114,10 @@ def _config(answers: Answers, name: str, *, reads: bool) -> str:
     task = ["[task]", f"name = {json.dumps(name)}"]
     if reads:
         task.append('instruction = "Answer the question from the documents, in a few words."')
-        shape = "text = { max_words = 12 }"
+        shape = ["text = { max_words = 12 }"]
     else:
         task.append('instruction = "Route the customer\'s message to one queue."')
-        shape = f"labels = {json.dumps(list(LABELLED))}"
+        shape = [f"labels = {json.dumps(list(LABELLED))}"]
     task.append('examples = "examples.jsonl"          # replace these rows with your own')
     if reads:
         task.append('documents = "documents/"             # and these files')
@@ -119,10 +127,10 @@ def _config(answers: Answers, name: str, *, reads: bool) -> str:
     volume = 10_000 if answers.requests_per_month is None else int(answers.requests_per_month)
     blocks = [
         task,
-        ["[output]", shape],
+        ["[output]", *shape, *OTHER_OUTPUTS],
         ["[target]", f"score = {_number(score)}                         # what is good enough"],
         ["[workload]", f"requests_per_month = {volume}", "months = 12"],
-        ["[models]", 'try = ["local/smollm2-135m-instruct"]'],
+        ["[models]", 'try = ["local/smollm2-135m-instruct"]', *OTHER_MODELS],
         _facts(answers),
         [
             "[costs]",

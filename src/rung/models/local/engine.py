@@ -31,6 +31,8 @@ ENGINE_VERSION = 2
 GATHER_S = 0.004
 """How long the worker waits for one more request before it starts a batch."""
 GATHER_MOST_S = 0.05
+CLOSING_S = 0.02
+"""How often a closing model is asked whether its worker has ended."""
 MIN_PREFIX = 24
 """Tokens below which computing a shared prefix apart costs more than it saves."""
 PREFIX_BYTES = 256 * 2**20
@@ -97,8 +99,9 @@ class LocalModel:
             thread, self._thread = self._thread, None
             if thread is not None:
                 self._queue.put(None)
-        if thread is not None:
-            await asyncio.to_thread(thread.join)
+        # Not `to_thread(join)`: whoever loses patience (Ctrl-C again) need not wait for the batch.
+        while thread is not None and thread.is_alive():
+            await asyncio.sleep(CLOSING_S)
 
 
 class Worker:
