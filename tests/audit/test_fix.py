@@ -12,7 +12,7 @@ from rung.errors import UserError
 from rung.task.load import load_task
 from rung.task.types import Example
 
-from .tasks import LABELS, label_splits, label_task, material
+from .tasks import LABELS, label_splits, label_task, material, text_task
 
 TOML = """[task]
 instruction = "Route it."
@@ -112,3 +112,87 @@ def test_a_folder_of_other_things_is_refused_and_an_earlier_copy_replaced(
         write_copy(seen, other, clean=True, redact=False, toml=TOML)
     for _ in range(2):
         write_copy(seen, tmp_path / "new", clean=True, redact=False, toml=TOML)
+
+
+def test_a_copy_that_was_worked_on_is_not_written_over(folder: Path, tmp_path: Path) -> None:
+    seen = material(load_task(folder), embedded=False)
+    where = tmp_path / "new"
+    write_copy(seen, where, clean=True, redact=True, toml=TOML)
+    write_copy(seen, where, clean=True, redact=False, toml=TOML)
+    assert not (where / "documents.jsonl").exists()  # of the earlier copy
+    train = where / "train.jsonl"
+    mine = train.read_text().replace('"billing"', '"shipping"')
+    train.write_text(mine)
+    with pytest.raises(UserError, match=r"train\.jsonl was changed after it was written"):
+        write_copy(seen, where, clean=True, redact=False, toml=TOML)
+    assert train.read_text() == mine
+
+
+def test_a_folder_with_a_review_list_of_its_own_is_no_copy(folder: Path, tmp_path: Path) -> None:
+    seen = material(load_task(folder), embedded=False)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "review.jsonl").write_text("{}\n")
+    with pytest.raises(UserError, match="is there already"):
+        write_copy(seen, mine, clean=True, redact=False, toml=TOML)
+    assert (mine / "review.jsonl").read_text() == "{}\n"
+
+
+def test_the_review_list_says_what_was_asked_and_answered(folder: Path, tmp_path: Path) -> None:
+    task = load_task(folder)
+    written = write_copy(material(task), tmp_path / "new", clean=True, redact=False, toml=TOML)
+    rows = [json.loads(x) for x in (written.folder / "review.jsonl").read_text().splitlines()]
+    against = next(r for r in rows if r["id"] == "against")
+    assert task.source is not None
+    given = next(e for e in task.source.examples["train"] if e.id == "against")
+    assert (against["input"], against["expected"]) == (given.input, given.expected)
+
+
+def test_documents_that_lack_the_answer_are_to_be_reviewed() -> None:
+    task = text_task()
+    docs = list(task.documents)
+    docs[2] = docs[2].model_copy(update={"text": "Nothing of it is left here."})
+    done = cleaning(material(task.model_copy(update={"documents": tuple(docs)}), embedded=False))
+    assert {(i.id, i.taken_out) for i in done.review} == {("q2", False)}
+
+
+def test_nothing_is_written_where_nothing_is_left(folder: Path, tmp_path: Path) -> None:
+    splits = label_splits()
+    dev = [e.model_copy(update={"id": f"x{e.id}"}) for e in splits["test"][:5]]
+    task = label_task({**splits, "dev": dev})
+    with pytest.raises(UserError, match="nothing is left of 'dev'"):
+        write_copy(
+            material(task, embedded=False), tmp_path / "new", clean=True, redact=False, toml=TOML
+        )
+    assert not (tmp_path / "new").exists()
+
+
+def test_redacted_ids_stay_apart_and_documents_keep_theirs(tmp_path: Path) -> None:
+    home = tmp_path / "task"
+    home.mkdir()
+    rows = [
+        {
+            "id": f"user{i}@firm.example",
+            "input": f"question number {i} about {chr(97 + i % 26) * 7}",
+            "expected": f"answer {i}",
+            "context_ids": [f"of{i % 2}@firm.example"],
+            "meta": {"customer": f"c{i % 20}@firm.example"},
+        }
+        for i in range(60)
+    ]
+    docs = [{"id": f"of{i}@firm.example", "title": "", "text": f"Rule {i}."} for i in range(2)]
+    for name, lines in (("rows", rows), ("docs", docs)):
+        (home / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in lines))
+    toml = (
+        '[task]\ninstruction = "Answer."\nexamples = "rows.jsonl"\ndocuments = "docs.jsonl"\n'
+        'cluster = "customer"\n[output]\ntext = {}\n[target]\nscore = 0.5\n'
+    )
+    (home / "rung.toml").write_text(toml)
+    seen = material(load_task(home), embedded=False)
+    written = write_copy(seen, tmp_path / "new", clean=False, redact=True, toml=toml)
+    copied = load_task(written.folder)
+    every = (*copied.train, *copied.dev, *copied.test)
+    assert len({e.id for e in every}) == 60
+    assert len({str(e.meta["customer"]) for e in every}) == 20
+    assert {i for e in every for i in e.context_ids} == {d.id for d in copied.documents}
+    assert all(b"@firm" not in text for text in contents(written.folder).values())

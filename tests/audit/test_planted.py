@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rung.audit import Window
-from rung.audit.checks import breadth, moving
+from rung.audit.checks import breadth, documents, moving
 from rung.audit.checks.shelf import SHELF
 from rung.records import Flag
 from rung.task.types import (
@@ -331,6 +331,10 @@ def test_documents_that_are_empty_repeated_or_contradict() -> None:
     assert set(found["contradictory-documents"].examples) == {"d4", "d4-new"}
     assert found["duplicate-documents"].examples == ("copy",)
     assert found["empty-documents"].examples == ("blank.md",)
+
+
+def test_an_old_version_is_told_by_the_word_alone() -> None:
+    assert documents.subject("Rule 3 (old version)") == documents.subject("Rule 3")
 
 
 def test_gold_documents_that_lost_the_answer() -> None:

@@ -80,7 +80,7 @@ def test_copies_are_written_beside_and_told(
     rows = (copy / "examples.jsonl").read_text()
     assert MAIL not in rows and '"again"' not in rows and "[email]" in rows
     assert (folder / "rows.jsonl").read_bytes() == before
-    assert "1 examples taken out" in capsys.readouterr().out
+    assert "1 example taken out" in capsys.readouterr().out
     with pytest.raises(UserError, match="--fix or --redact"):
         audit(folder, out=folder / "x")
 

@@ -77,7 +77,10 @@ def test_bounds_count_only_what_is_proven_and_out_of_reach() -> None:
     by_key = {b.candidate: b for b in bounds(found, 40, [TUNED, READS], 0.8)}
     tuned, reads = by_key[TUNED.key], by_key[READS.key]
     assert tuned.most == 0.5 and 0.5 < tuned.high < 0.8
-    assert "at most 0.50 of 0.8 wanted (20 of 40 dev examples: missing knowledge)" in tuned.text
+    assert tuned.text == (
+        "fine-tuning could reach at most 0.50, 0.8 is wanted: it cannot get there "
+        "(20 of 40 dev examples: missing knowledge)"
+    )
     assert reads.most == reads.high == 1.0
 
 

@@ -86,3 +86,8 @@ def percent(share: float) -> str:
 def these(n: int, one_word: str, more: str = "") -> str:
     """`1 example`, `3 examples`."""
     return f"{n:,} {one_word if n == 1 else more or one_word + 's'}"
+
+
+def verb(n: int, word: str) -> str:
+    """`1 example holds`, `3 examples hold`."""
+    return f"{word}s" if n == 1 else word

@@ -7,6 +7,7 @@ model disagrees with it, for the score would then flatter that model.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -14,15 +15,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rung.audit.checks import agreement, contradictions, duplicates, leakage, output_noise
+from rung.audit.checks import agreement, contradictions, duplicates, gold, leakage, output_noise
 from rung.audit.checks.label_noise import suspects
 from rung.audit.facts import contradictions as fact_contradictions
 from rung.audit.material import Material
-from rung.audit.personal import redacted, redacted_value
+from rung.audit.personal import Names
 from rung.errors import UserError
 from rung.task.types import Example, JsonValue, TextOutput
 
 REVIEW, CONFIG = "review.jsonl", "rung.toml"
+WRITTEN = "copy.json"
+"""Hashes of the files of a copy, as they were written."""
 _FILE_KEYS = ("examples", "train", "dev", "test", "documents", "schema", "labels", "database")
 _PATH = re.compile(
     rf"(?m)(?P<head>(?:^|[{{,\s])(?P<key>{'|'.join(_FILE_KEYS)})\s*=\s*)(?P<quote>[\"'])"
@@ -80,12 +83,16 @@ def cleaning(material: Material) -> Cleaning:
     for pair in contradictions.nearly(material):
         for row in pair:
             put(row, "a nearly equal input has another answer", False)
+    for first, second in duplicates.nearly(material):
+        put(second, f"nearly repeats {material.ids[first]!r} of the same file", False)
     _doubtful(material, put)
     return Cleaning(frozenset(out), tuple(items))
 
 
 def _doubtful(material: Material, put: Callable[[int, str, bool, str], None]) -> None:
     """Labels and answers that look wrong."""
+    for row in gold.missing(material):
+        put(row, "its documents do not hold the expected answer", False, "")
     heard = agreement.heard(material)
     for doubt in () if isinstance(heard, str) else heard.doubts:
         put(doubt.row, "good candidates agree on another answer", False, doubt.answer)
@@ -117,18 +124,43 @@ def write_copy(
 ) -> Written:
     """Write the copy with its `review.jsonl`. `toml` is the text of the task's own rung.toml.
 
-    Raises `UserError` where the folder holds anything that such a copy does not.
+    Raises `UserError` where the folder holds anything but such a copy as it was written.
     """
     root = (material.task.root or Path()).resolve()
     folder = folder.resolve()
-    _refuse(folder, root)
-    folder.mkdir(parents=True, exist_ok=True)
+    old = _refuse(folder, root)
     done = cleaning(material) if clean else Cleaning(frozenset(), ())
-    counted = 0
-    files: dict[str, str] = {}
-    start = 0
+    names = Names(redact)
+    data, counted = _rows(material, done.out, names)
+    if material.task.documents and redact:
+        plain = [{"id": d.id, "title": d.title, "text": d.text} for d in material.task.documents]
+        hidden = [{**names.hidden(row), "id": names.of(str(row["id"]))} for row in plain]
+        counted += sum(a != b for a, b in zip(plain, hidden, strict=True))
+        data["documents"] = hidden
+    rows = {(row.part, row.example.id): row.example for row in material.rows}
+    review = [
+        {
+            **names.hidden({**item._asdict(), **_asked(rows[item.file, item.id])}),
+            "id": names.of(item.id),
+        }
+        for item in done.review
+    ]
+    files = {part: f"{part}.jsonl" for part in data}
+    texts = {files[part]: _lines(found) for part, found in data.items()} | {REVIEW: _lines(review)}
+    if toml is not None:
+        texts[CONFIG] = _moved(toml, files, root, folder)
+    _write(folder, texts, old)
+    return Written(folder, len(done.out), len({item.id for item in done.review}), counted)
+
+
+def _rows(
+    material: Material, out: frozenset[int], names: Names
+) -> tuple[dict[str, list[dict[str, JsonValue]]], int]:
+    """The rows of each file that stay, and in how many of them something is hidden."""
+    data: dict[str, list[dict[str, JsonValue]]] = {}
+    counted = start = 0
     for part, examples in material.parts.items():
-        kept = [e for i, e in enumerate(examples, start) if i not in done.out]
+        kept = [e for i, e in enumerate(examples, start) if i not in out]
         start += len(examples)
         if not kept:
             raise UserError(
@@ -136,29 +168,32 @@ def write_copy(
                 "at `rung audit` first"
             )
         plain = [_row(example) for example in kept]
-        hidden = [redacted_value(row) for row in plain] if redact else plain
-        counted += sum(a != b for a, b in zip(plain, hidden, strict=True))
-        files[part] = f"{part}.jsonl"
-        _write(folder / files[part], hidden)
-    if material.task.documents and redact:
-        texts = [
-            {"id": d.id, "title": redacted(d.title), "text": redacted(d.text)}
-            for d in material.task.documents
-        ]
-        counted += sum(
-            d.text != t["text"] or d.title != t["title"]
-            for d, t in zip(material.task.documents, texts, strict=True)
-        )
-        files["documents"] = "documents.jsonl"
-        _write(folder / files["documents"], texts)
-    if toml is not None:
-        (folder / CONFIG).write_text(_moved(toml, files, root, folder), encoding="utf-8")
-    review = [item._asdict() for item in done.review]
-    _write(folder / REVIEW, [redacted_value(row) for row in review] if redact else review)
-    return Written(folder, len(done.out), len({item.id for item in done.review}), counted)
+        data[part] = [_hidden(row, names, material.task.cluster) for row in plain]
+        counted += sum(a != b for a, b in zip(plain, data[part], strict=True))
+    return data, counted
 
 
-def _refuse(folder: Path, root: Path) -> None:
+def _hidden(row: dict[str, JsonValue], names: Names, cluster: str | None) -> dict[str, JsonValue]:
+    """A row without personal data, where that is wanted. What tells rows apart still does."""
+    hidden = names.hidden(row)
+    hidden["id"] = names.of(str(row["id"]))
+    found = row.get("context_ids")
+    if isinstance(found, list):
+        hidden["context_ids"] = [names.of(str(ident)) for ident in found]
+    meta, kept = row.get("meta"), hidden.get("meta")
+    if cluster and isinstance(meta, dict) and isinstance(kept, dict):
+        value = meta.get(cluster)
+        if isinstance(value, str):
+            kept[cluster] = names.of(value)
+    return hidden
+
+
+def _asked(example: Example) -> dict[str, JsonValue]:
+    return {"input": example.input, "expected": example.expected}
+
+
+def _refuse(folder: Path, root: Path) -> list[str]:
+    """The files of an earlier copy, to be written anew; raises `UserError` where others stand."""
     if folder == root or folder in root.parents:
         raise UserError(
             f"{folder} holds the task's own files, which are never changed; give a new folder "
@@ -166,15 +201,27 @@ def _refuse(folder: Path, root: Path) -> None:
         )
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; give a new folder with --out")
-    others = (
-        [p.name for p in folder.iterdir() if not (folder / REVIEW).exists()]
-        if folder.is_dir()
-        else []
-    )
-    if others:
-        raise UserError(
-            f"{folder} is there already and holds {others[0]!r}; give a new folder with --out"
-        )
+    here = [p for p in folder.iterdir() if p.name != ".rung"] if folder.is_dir() else []
+    if not here:
+        return []
+    try:
+        written = json.loads((folder / WRITTEN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        written = None
+    known = written if isinstance(written, dict) else {}
+    for path in sorted(here):
+        if path.name == WRITTEN and known:
+            continue
+        if path.name not in known:
+            raise UserError(
+                f"{folder} is there already and holds {path.name!r}; give a new folder with --out"
+            )
+        if _hash(path.read_bytes()) != known[path.name]:
+            raise UserError(
+                f"{path} was changed after it was written, and a new copy would undo that; give a "
+                "new folder with --out"
+            )
+    return [path.name for path in here]
 
 
 def _row(example: Example) -> dict[str, JsonValue]:
@@ -190,9 +237,22 @@ def _row(example: Example) -> dict[str, JsonValue]:
     return row
 
 
-def _write(path: Path, rows: Sequence[JsonValue]) -> None:
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    path.write_text(text, encoding="utf-8", newline="\n")
+def _lines(rows: Sequence[JsonValue]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _write(folder: Path, texts: Mapping[str, str], old: Sequence[str]) -> None:
+    """Put the files of a copy in the place of those of an earlier one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in old:
+        (folder / name).unlink()
+    hashes = {name: _hash(text.encode()) for name, text in texts.items()}
+    for name, text in (*texts.items(), (WRITTEN, json.dumps(hashes, indent=1) + "\n")):
+        (folder / name).write_bytes(text.encode())
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _moved(toml: str, files: Mapping[str, str], root: Path, folder: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rung.personal import FORMS, Finder, Finding, replaced
 from rung.task.types import JsonValue
 
@@ -27,3 +29,23 @@ def redacted_value(value: JsonValue) -> JsonValue:
     if isinstance(value, list | tuple):
         return [redacted_value(inner) for inner in value]
     return value
+
+
+class Names:
+    """What tells rows apart, such as ids: redacted, two of them stay two."""
+
+    def __init__(self, redact: bool) -> None:
+        self._redact = redact
+        self._known: dict[str, str] = {}
+
+    def of(self, name: str) -> str:
+        """`[email-1]`, `[email-2]` for two mail addresses; a name without findings as it is."""
+        found = find(name) if self._redact else []
+        if found and name not in self._known:
+            number = len(self._known) + 1
+            self._known[name] = replaced(name, found, lambda one: f"[{one.kind}-{number}]")
+        return self._known.get(name, name)
+
+    def hidden(self, row: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """A row with every text redacted, where that is wanted."""
+        return {key: redacted_value(value) if self._redact else value for key, value in row.items()}

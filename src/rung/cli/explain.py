@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from rung.climbing.explaining import Explained
+    from rung.climbing.explaining import Explained, Explainer
 
 SHOWN = 3
 """Failures printed for each cause."""
@@ -27,9 +27,12 @@ def explain(
         str | None, typer.Option(help="Key of the candidate to diagnose, or how it begins.")
     ] = None,
     width: Annotated[
-        float, typer.Option(help="Stop when every share is known this closely; 0 probes all.")
+        float,
+        typer.Option(
+            help="Stop when every share is known this closely; 0 probes all.", min=0.0, max=1.0
+        ),
     ] = 0.25,
-    budget: Annotated[float | None, typer.Option(help="Most USD to spend.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Most USD to spend.", min=0.0)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Explain why the failures of the newest run fail, by changing one thing at a time."""
@@ -68,7 +71,7 @@ async def _explain(
 
         try:
             found = await explainer.explain(candidate, example, width or None, told)
-            side = await _one(found, example) if example else None
+            side = await _one(explainer, found, example) if example else None
         finally:
             await explainer.aclose()
         keep_index(place, task.root or folder)
@@ -109,7 +112,7 @@ def show_diagnosis(found: Explained, console: Any) -> None:
         for place in row.examples[:SHOWN]:
             finding = diagnosis.examples[place]
             example, attempt = by_id[place]
-            flip = f", mended by: {finding.flipped_by}" if finding.flipped_by else ""
+            flip = f", shown by: {finding.flipped_by}" if finding.flipped_by else ""
             also = f" and {', '.join(finding.also).replace('_', ' ')}" if finding.also else ""
             console.print(
                 f"\n{row.cause.replace('_', ' ')}{also} · {escape(place)}{flip}\n"
@@ -125,7 +128,7 @@ def show_diagnosis(found: Explained, console: Any) -> None:
             console.print(f"  {escape(bound.text)}", soft_wrap=True, highlight=False)
 
 
-async def _one(found: Explained, example_id: str) -> dict[str, Any]:
+async def _one(explainer: Explainer, found: Explained, example_id: str) -> dict[str, Any]:
     """One example through the run's candidates and every arm of the probes, side by side."""
     from rung.diagnose.bench import Asked
 
@@ -137,11 +140,11 @@ async def _one(found: Explained, example_id: str) -> dict[str, Any]:
     for asked in sent:
         messages = await bench.messages(asked, example)
         rows.append(_row(asked.arm, asked.attempt, [m.model_dump() for m in messages]))
-    others = [
-        _row(key, attempts[example_id], None)
-        for key, attempts in bench.peers.items()
-        if example_id in attempts and key != own.arm
-    ]
+    others = []
+    for key, attempts in bench.peers.items():
+        if example_id in attempts and key != own.arm:
+            messages = await explainer.sent(bench, key, example)
+            others.append(_row(key, attempts[example_id], [m.model_dump() for m in messages]))
     finding = found.diagnosis.examples.get(example_id)
     return {
         "id": example_id,
@@ -156,7 +159,7 @@ async def _one(found: Explained, example_id: str) -> dict[str, Any]:
     }
 
 
-def _row(name: str, attempt: Any, messages: list[Any] | None) -> dict[str, Any]:
+def _row(name: str, attempt: Any, messages: list[Any]) -> dict[str, Any]:
     answer = attempt.answer
     return {
         "name": name,
@@ -179,7 +182,7 @@ def _show_one(side: dict[str, Any], console: Any) -> None:
     if side["cause"] is None:
         console.print("cause:    none, it is answered right")
     else:
-        flip = f", mended by: {side['flipped_by']}" if side["flipped_by"] else ""
+        flip = f", shown by: {side['flipped_by']}" if side["flipped_by"] else ""
         also = "".join(f" and {cause}" for cause in side["also"]).replace("_", " ")
         console.print(f"cause:    {side['cause'].replace('_', ' ')}{also}{flip}", soft_wrap=True)
     for row in [*side["asked"], *side["candidates"]]:
@@ -188,7 +191,7 @@ def _show_one(side: dict[str, Any], console: Any) -> None:
         console.print(
             f"\n[bold]{escape(row['name'])}[/bold]: {score}", soft_wrap=True, highlight=False
         )
-        for message in row["messages"] or []:
+        for message in row["messages"]:
             text = _short(message["content"])
             console.print(f"  {message['role']}: {escape(text)}", soft_wrap=True, highlight=False)
         console.print(f"  answer: {escape(_short(_text(said)))}", soft_wrap=True, highlight=False)

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from rung.audit import noise
+from rung.candidate import NO_LLM, Weights
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.decide.results import CandidateResult, RunResult
 from rung.diagnose import Bench, Diagnosis, Finding, diagnose
-from rung.errors import UserError
+from rung.errors import ProviderError, UserError
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
+from rung.models.base import Message
 from rung.records import Attempt
 from rung.scorers import scorer_for
 from rung.solver import Workshop, fit
@@ -106,6 +108,24 @@ class Explainer:
         finally:
             measured.close()
             store.close()
+
+    async def sent(self, bench: Bench, key: str, example: Example) -> tuple[Message, ...]:
+        """What another candidate of the run was sent; weights change no prompt, so none is tuned.
+
+        Empty where no chat model was asked, or its prompt cannot be put together again.
+        """
+        candidate = next(r.candidate for r in self.run.candidates if r.key == key)
+        answer = bench.peers[key][example.id].answer
+        if answer is None or answer.calls == 0 or candidate.model.startswith(NO_LLM):
+            return ()
+        plain = candidate.model_copy(update={"weights": Weights(), "first": None, "fallback": None})
+        read = answer.passages if plain.context.kind in ("retrieved", "gold") else None
+        try:
+            solver = await fit(plain, self.task, bench.workshop)
+            messages, _, _ = await solver.messages(example.input_text(), read)
+        except (UserError, ProviderError):
+            return ()
+        return messages
 
     async def aclose(self) -> None:
         """Close models and cache."""

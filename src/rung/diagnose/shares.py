@@ -94,17 +94,18 @@ def _bound(findings: Sequence[Finding], n: int, candidate: Candidate, target: fl
     lost = 1.0 - sum(f.score or 0.0 for f in kept) / len(kept) if kept else 1.0
     most = 1.0 - count / n * lost
     high = 1.0 - binomial_interval(count, n, SAFE).low * lost
-    names = ", ".join(sorted({c.replace("_", " ") for f in kept for c in f.causes - could}))
-    said = (
-        f"at most {most:.2f} of {target:g} wanted" if kept else "nothing proven stands against it"
-    )
-    why = f" ({count} of {n} dev examples: {names})" if kept else ""
+    text = f"{candidate.technique}: nothing proven stands against it"
+    if kept:
+        names = ", ".join(sorted({c.replace("_", " ") for f in kept for c in f.causes - could}))
+        short = ": it cannot get there" if high < target else ""
+        text = (
+            f"{candidate.technique} could reach at most {most:.2f}, {target:g} is wanted{short} "
+            f"({count} of {n} dev examples: {names})"
+        )
     return Bound(
         candidate=candidate.key,
         technique=candidate.technique,
         most=most,
         high=high,
-        text=f"{candidate.technique} could reach {said}{why}"
-        if kept
-        else f"{candidate.technique}: {said}",
+        text=text,
     )

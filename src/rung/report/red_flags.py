@@ -81,8 +81,10 @@ def flag_lines(flags: Sequence[Flag]) -> list[str]:
 
 def copy_text(written: Written) -> str:
     """Where the copy is, and what was done to it."""
-    said = [f"copy: {written.folder}", f"{written.taken_out:,} examples taken out"]
+    rows = "example" if written.taken_out == 1 else "examples"
+    said = [f"copy: {written.folder}", f"{written.taken_out:,} {rows} taken out"]
     said.append(f"{written.to_review:,} to review in review.jsonl")
     if written.redactions:
-        said.append(f"{written.redactions:,} texts redacted")
+        rows = "text" if written.redactions == 1 else "texts"
+        said.append(f"{written.redactions:,} {rows} redacted")
     return ", ".join(said)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from statistics import median
 
-from rung.audit.base import NOTHING, Found, percent, these
+from rung.audit.base import NOTHING, Found, percent, these, verb
 from rung.audit.material import Material
 from rung.audit.pairs import say_the_same
 from rung.audit.repeated import interchangeable
@@ -29,14 +29,15 @@ def check(material: Material) -> Found:
     share = len(rows) / len(material.rows)
     unavoidable = sum(len(group) - most_common(material, group) for group in exact)
     said = (
-        f"{these(len(exact), 'input')} stand in {these(len(rows), 'example')} "
-        f"({percent(share)}) with different answers, so {unavoidable:,} of them are wrong whatever "
-        "is answered"
+        f"{these(len(exact), 'input')} {verb(len(exact), 'stand')} in {len(rows):,} examples "
+        f"({percent(share)}) with different answers, so {unavoidable:,} of them "
+        f"{'is' if unavoidable == 1 else 'are'} wrong whatever is answered"
         if exact
         else "No equal inputs have different answers"
     )
     if near:
-        said += f"; {these(len(near), 'pair')} of nearly equal inputs have different answers"
+        have = "has" if len(near) == 1 else "have"
+        said += f"; {these(len(near), 'pair')} of nearly equal inputs {have} different answers"
     return Found(
         (
             Flag(

@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from typing import NamedTuple
 
-from rung.audit.base import Found, skip, these
+from rung.audit.base import Found, skip, these, verb
 from rung.audit.material import Material
 from rung.audit.pairs import bare, similar_pairs
 from rung.records import Flag
@@ -22,7 +22,7 @@ MOST_CHANGED = 0.4
 SOURCE = "our own: what stands in two versions is answered by chance"
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _VERSION = re.compile(
-    r"\b(?:v(?:ersion)?\s*\.?\s*\d+(?:\.\d+)*|(?:19|20)\d\d(?:-\d\d){0,2}|draft|final|copy|old|new|"
+    r"\b(?:v(?:ersion)?\s*\.?\s*\d+(?:\.\d+)*|version|(?:19|20)\d\d(?:-\d\d){0,2}|draft|final|copy|old|new|"
     r"latest|current|updated|archived?|rev(?:ision)?\s*\d*)\b"
 )
 _WORD = re.compile(r"\w+(?:[.,]\d+)*|%|[€$£]")
@@ -80,7 +80,7 @@ def _twice(docs: tuple[Document, ...]) -> Flag | None:
         figure=len(again),
         threshold=1,
         source="our own: a passage that is found twice takes the place of another",
-        text=f"{these(len(again), 'document')} repeat the text of another.",
+        text=f"{these(len(again), 'document')} {verb(len(again), 'repeat')} the text of another.",
         advice="Keep one of each.",
         examples=tuple(docs[i].id for i in again),
     )
@@ -97,8 +97,8 @@ def _contradictory(docs: tuple[Document, ...], pairs: list[Contradiction]) -> Fl
         threshold=1,
         source=SOURCE,
         text=(
-            f"{these(len(pairs), 'pair')} of documents are versions of one another and put "
-            f"{these(sentences, 'sentence')} differently."
+            f"{these(len(pairs), 'pair')} of documents, versions of one another, "
+            f"{verb(len(pairs), 'put')} {these(sentences, 'sentence')} differently."
         ),
         advice="Keep the version that holds, or say in the title which one does.",
         examples=tuple(dict.fromkeys(i for pair in pairs for i in (pair.first, pair.second))),

@@ -12,13 +12,7 @@ WARNS = 0.05
 
 def check(material: Material) -> Found:
     """`duplicates`: equal inputs, and nearly equal ones with the same answer."""
-    exact = repeats(material)
-    near = [
-        (n.first, n.second)
-        for n in material.twins.near
-        if material.same_answer[n.first] == material.same_answer[n.second]
-        and material.rows[n.first].part == material.rows[n.second].part
-    ]
+    exact, near = repeats(material), nearly(material)
     if not exact and not near:
         return NOTHING
     second = {*exact, *(b for _, b in near)}
@@ -56,3 +50,13 @@ def repeats(material: Material) -> list[int]:
                 found.append(row)
             seen.add(key)
     return sorted(found)
+
+
+def nearly(material: Material) -> list[tuple[int, int]]:
+    """Pairs of rows of one file with nearly equal inputs and the same answer."""
+    return [
+        (n.first, n.second)
+        for n in material.twins.near
+        if material.same_answer[n.first] == material.same_answer[n.second]
+        and material.rows[n.first].part == material.rows[n.second].part
+    ]

@@ -32,7 +32,9 @@ def check(material: Material) -> Found:
         return NOTHING
     chance = f", guessing among {len(labels)} labels {1 / len(labels):.2f}" if labels else ""
     uneven = (
-        f"; the commonest label is {skew:.0f} times as frequent as the rarest" if labels else ""
+        f"; the commonest label is {skew:.0f} times as frequent as the rarest"
+        if labels and skew >= SKEWED
+        else ""
     )
     return one(
         Flag(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from rung.audit.base import Ceiling, Found, percent, skip, these
+from rung.audit.base import Ceiling, Found, percent, skip, these, verb
 from rung.audit.material import SCORED, Material
 from rung.audit.noise import INFORMED, Flags, Noise
 from rung.decide.rules.loader import by_id, titles
@@ -78,8 +78,8 @@ def _noise(material: Material, noise: Noise, every: Flags) -> Flag | None:
         threshold=hurts,
         source=f"{'; '.join(titles(rule))}; {METHOD}",
         text=(
-            f"{these(len(found), 'label')} of {n:,} look wrong, {percent(share)} (between "
-            f"{percent(low)} and {percent(high)}){where}."
+            f"{these(len(found), 'label')} of {n:,} {verb(len(found), 'look')} wrong, "
+            f"{percent(share)} (between {percent(low)} and {percent(high)}){where}."
         ),
         advice=(
             "Look at the examples listed, the first ones first: correct the label or take the "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from rung.audit.base import Found, percent, these
+from rung.audit.base import Found, percent, these, verb
 from rung.audit.material import Material
 from rung.audit.pairs import bare, numbers
 from rung.records import Flag
@@ -100,9 +100,9 @@ def _between(material: Material) -> Flag | None:
         threshold=WARNS,
         source=SOURCE,
         text=(
-            f"{these(len(tested), 'test example')} ({percent(share)}) stand in train or dev too, "
-            f"{near:,} of them nearly word for word; {these(exact, 'exact copy', 'exact copies')} "
-            "in an earlier split are left out of it."
+            f"{these(len(tested), 'test example')} ({percent(share)}) {verb(len(tested), 'stand')} "
+            f"in train or dev too, {near:,} of them nearly word for word; "
+            f"{these(exact, 'exact copy is', 'exact copies are')} left out of the earlier split."
         ),
         advice=(
             "Split anew so that like examples stay together ([task] examples does that), or take "
@@ -129,8 +129,9 @@ def _in_documents(material: Material) -> Flag | None:
         threshold=WARNS,
         source=SOURCE,
         text=(
-            f"{these(len(found), 'test example')} ({percent(share)}) stand word for word in a "
-            "document: retrieval finds them more easily than what real users ask."
+            f"{these(len(found), 'test example')} ({percent(share)}) {verb(len(found), 'stand')} "
+            "word for word in a document: retrieval finds such questions more easily than those of "
+            "real users."
         ),
         advice="Where the documents were made from the examples, take those passages out.",
         examples=material.most_suspicious(found),

@@ -38,7 +38,10 @@ def check(material: Material) -> Found:
         return skip(material.unembedded)
     field, when = dates(material)
     if field is None:
-        return skip("no field of meta holds a date in most examples")
+        return skip(
+            "no field of meta holds a date in most examples (read are 2025-03-31, a time after it, "
+            "and years alone)"
+        )
     known = [i for i, day in enumerate(when) if day is not None]
     if len(known) < FEWEST:
         return skip(f"{len(known)} dated examples are too few; {FEWEST} are needed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rung.audit.base import NOTHING, Found, one, percent, skip, these
+from rung.audit.base import NOTHING, Found, one, percent, skip, these, verb
 from rung.audit.facts import contradictions
 from rung.audit.material import Material
 from rung.decide.rules.loader import by_id, titles
@@ -40,7 +40,8 @@ def check(material: Material) -> Found:
             source=f"{'; '.join(titles(rule))}; {METHOD}",
             text=(
                 f"{these(len(found.examples), 'answer')} of {len(inputs):,} ({percent(share)}) "
-                f"seem to leave out or make up a fact of their input, most often about "
+                f"{verb(len(found.examples), 'seem')} to leave out or make up a fact of the "
+                f"input, most often about "
                 f"{', '.join(repr(fact) for fact in common)}."
             ),
             advice="Look at the examples listed, the first ones first: correct the answer or the "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from rung.audit.base import NOTHING, Found, these
+from rung.audit.base import NOTHING, Found, these, verb
 from rung.audit.material import Material
 from rung.audit.personal import find
 from rung.personal import SECRET
@@ -51,7 +51,7 @@ def _flag(
         figure=len(ids),
         threshold=1,
         source=SOURCE,
-        text=f"{these(len(ids), 'text')} hold {what} ({said}): {where}.",
+        text=f"{these(len(ids), 'text')} {verb(len(ids), 'hold')} {what} ({said}): {where}.",
         advice="`rung audit DIR --redact` writes a copy in which they are replaced by their kind; "
         "names and addresses of people are not found by patterns.",
         examples=ids,

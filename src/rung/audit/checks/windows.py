@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rung.audit.base import NOTHING, Found, skip, these
+from rung.audit.base import NOTHING, Found, skip, these, verb
 from rung.audit.material import Material
 from rung.candidate import Prompt
 from rung.records import Flag
@@ -38,11 +38,14 @@ def check(material: Material) -> Found:
         rows = len(set(over))
         more = " or more" if rows == LONGEST else ""
         said.append(
-            f"{these(rows, 'example')}{more} need up to {worst:,} tokens with their answer, and "
-            f"{narrow} reads {least:,}"
+            f"{these(rows, 'example')}{more} {verb(rows, 'need')} up to {worst:,} tokens with "
+            f"the answer, and {narrow} reads {least:,}"
         )
     if refused:
-        said.append(f"{these(len(refused), 'input')} exceed the guard of {guard:,} characters")
+        said.append(
+            f"{these(len(refused), 'input')} {verb(len(refused), 'exceed')} the guard of "
+            f"{guard:,} characters"
+        )
     return Found(
         (
             Flag(
