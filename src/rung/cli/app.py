@@ -62,7 +62,7 @@ def version(
 
 def climb(  # noqa: PLR0913 - one parameter an option
     folder: Folder,
-    budget: Annotated[float | None, typer.Option(help="Most USD to spend.", min=0.0)] = None,
+    budget: Annotated[float | None, typer.Option(help="Most USD to spend.")] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Techniques to try, such as --only rag.")
     ] = None,
