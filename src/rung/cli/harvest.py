@@ -34,7 +34,7 @@ def harvest(  # noqa: PLR0913 (one parameter an option)
         list[str] | None, typer.Option(help="A candidate of a run to compare answers with.")
     ] = None,
     log: Annotated[str | None, typer.Option(help="URL of the traffic log.")] = None,
-    budget: Annotated[float | None, typer.Option(min=0, help="Most USD for --against.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Most USD for --against.", min=0.0)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say which answers to label first and why; with --build, make the next data version.

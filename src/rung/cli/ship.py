@@ -25,7 +25,7 @@ def promote(
     ] = None,
     margin: Annotated[float, typer.Option(help="How much worse is not worse.")] = 0.05,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare, swap nothing.")] = False,
-    budget: Annotated[float | None, typer.Option(min=0, help="Most USD to spend.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Most USD to spend.", min=0.0)] = None,
     as_json: Json = False,
 ) -> None:
     """Swap the served winner, after a paired test against it on held-out examples.
