@@ -95,5 +95,5 @@ def test_rates_and_limits() -> None:
 
 def test_alpha_is_shared() -> None:
     assert per_test(0.05, 8, 52) * 8 * 52 == pytest.approx(0.05)
-    with pytest.raises(UserError, match="cannot be shared"):
+    with pytest.raises(UserError, match="alpha is 0: give a chance"):
         per_test(0, 8, 52)

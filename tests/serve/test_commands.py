@@ -108,3 +108,9 @@ def test_what_is_served_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[st
     told = capsys.readouterr().out
     assert "API keys: web" in told and "costs" not in told
     assert "10% of the requests, as it is, for ever, in sqlite:////tmp/x" in told
+
+
+def test_a_budget_is_no_debt(tmp_path: Path) -> None:
+    for command in ("harvest", "promote"):
+        done = CliRunner().invoke(app, [command, str(tmp_path), "--budget", "-1"])
+        assert done.exit_code == 2 and "greater than or equal to 0" in done.output

@@ -224,6 +224,10 @@ def test_changed_documents_are_counted(folder: Path) -> None:
     look = watch(folder)
     assert look.documents is not None and look.documents["changed"] == 2  # 0 x 5 is 0
     assert "documents" in [c.name for c in look.alarms]
+    put(folder / "documents.jsonl", documents(version=7))
+    said = CliRunner().invoke(app, ["watch", str(folder)]).output
+    assert "documents changed once in 0.0 days, too short to tell how often" in said
+    assert "the task changed 0 times" in said
 
 
 def test_the_same_requests_are_not_tested_twice(folder: Path) -> None:
@@ -281,5 +285,7 @@ def test_rates_of_change() -> None:
     on_task, on_documents = rates(History(looks=looks))
     assert (on_task.changes, on_task.days) == (1, 14.0) and on_task.rhythm == "weekly"
     assert (on_documents.changes, on_documents.documents) == (2, 3)
-    assert Change(days=3, changes=0).rhythm is None and Change(days=90, changes=0).rhythm == "never"
+    assert Change(days=3, changes=0).rhythm is Change(days=0.1, changes=1).rhythm is None
+    assert Change(days=20, changes=18).rhythm == "daily"
+    assert Change(days=90, changes=0).rhythm == "never"
     assert rates(History())[0].days == 0

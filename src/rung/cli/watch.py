@@ -46,10 +46,9 @@ def _text(found: Look) -> str:
             lines.append(f"  → {check.advice}")
     for what, change in (("task", found.task_changes), ("documents", found.document_changes)):
         if change.days:
-            rhythm = f": {change.rhythm}" if change.rhythm else ""
-            lines.append(
-                f"  the {what} changed {change.changes} times in {change.days:.1f} days{rhythm}"
-            )
+            rhythm = f": {change.rhythm}" if change.rhythm else ", too short to tell how often"
+            times = "once" if change.changes == 1 else f"{change.changes} times"
+            lines.append(f"  the {what} changed {times} in {change.days:.1f} days{rhythm}")
     if found.per_month is not None:
         lines.append(f"  {found.per_month:,.0f} requests a month at this pace")
     lines.append(

@@ -114,7 +114,7 @@ def watch(
         at=now(),
         winner=digest,
         requests=total if fresh >= FEWEST_NEW else total - fresh,
-        task=task.fingerprint(),
+        task=task.model_copy(update={"documents": ()}).fingerprint(),
         documents=hashes(task.documents),
     )
     on_task, on_documents = rates(remember(root, history, looked))

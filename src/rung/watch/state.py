@@ -35,7 +35,7 @@ class Snapshot(Frozen):
     requests: int
     """To this winner in the log, by then."""
     task: str
-    """Fingerprint."""
+    """Fingerprint of the task without its documents, which change at a pace of their own."""
     documents: dict[str, str]
     """Content hash by id."""
 
@@ -59,8 +59,10 @@ class Change(Frozen):
     @property
     def rhythm(self) -> str | None:
         """As `[facts] knowledge_changes` would say it; None before two weeks were watched."""
+        if self.days < RHYTHMS[1][0]:
+            return None
         if not self.changes:
-            return "never" if self.days >= RHYTHMS[1][0] else None
+            return "never"
         every = self.days / self.changes
         return next((word for days, word in RHYTHMS if every <= days), "never")
 
