@@ -43,7 +43,8 @@ from rung.candidate import Candidate
 from rung.climbing.explaining import doubts_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.diagnose import Bench, Diagnosis, Finding, diagnose
-from rung.diagnose.shares import shares
+from rung.diagnose.causes import CAUSES
+from rung.diagnose.shares import placebo_alone, shares
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.records import Attempt
@@ -305,6 +306,10 @@ def _rest(found: Diagnosis) -> dict[str, Any]:
         "probed": found.probed,
         "named": {row.cause: row.count for row in found.causes},
         "net_share": {row.cause: round(row.share, 3) for row in found.causes},
+        "by_chance": sum(
+            any(placebo_alone([finding], cause) for cause in CAUSES)
+            for finding in found.examples.values()
+        ),
     }
 
 
@@ -343,7 +348,8 @@ def table(result: dict[str, Any]) -> str:
     ]
     for name, row in result["untouched"].items():
         said = ", ".join(f"{c.replace('_', ' ')} {k}" for c, k in row["named"].items())
-        lines.append(f"- {name}, {row['probed']} failures: {said}.")
+        chance = f"{row['by_chance']} by a placebo alone ({row['by_chance'] / row['probed']:.0%})"
+        lines.append(f"- {name}, {row['probed']} failures: {said}; {chance}.")
     return "\n".join(lines)
 
 

@@ -31,7 +31,7 @@ class Budget:
         if self.limit is not None and self.spent + self.reserved + dearest > self.limit:
             raise BudgetExceeded(
                 f"the next call could cost ${dearest:.6f}, but ${self.spent:.4f} of the budget of "
-                f"${self.limit} is spent: raise --budget and run again; answered calls are kept"
+                f"${self.limit:f} is spent: raise --budget and run again; answered calls are kept"
             )
         self.reserved += dearest
 
