@@ -43,7 +43,6 @@ from rung.candidate import Candidate
 from rung.climbing.explaining import doubts_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.diagnose import Bench, Diagnosis, Finding, diagnose
-from rung.diagnose.causes import CAUSES
 from rung.diagnose.shares import placebo_alone, shares
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
@@ -307,8 +306,7 @@ def _rest(found: Diagnosis) -> dict[str, Any]:
         "named": {row.cause: row.count for row in found.causes},
         "net_share": {row.cause: round(row.share, 3) for row in found.causes},
         "by_chance": sum(
-            any(placebo_alone([finding], cause) for cause in CAUSES)
-            for finding in found.examples.values()
+            placebo_alone(list(found.examples.values()), row.cause) for row in found.causes
         ),
     }
 
@@ -348,8 +346,15 @@ def table(result: dict[str, Any]) -> str:
     ]
     for name, row in result["untouched"].items():
         said = ", ".join(f"{c.replace('_', ' ')} {k}" for c, k in row["named"].items())
-        chance = f"{row['by_chance']} by a placebo alone ({row['by_chance'] / row['probed']:.0%})"
-        lines.append(f"- {name}, {row['probed']} failures: {said}; {chance}.")
+        lines.append(f"- {name}, {row['probed']} failures: {said}.")
+    total = sum(row["probed"] for row in result["untouched"].values())
+    chance = sum(row["by_chance"] for row in result["untouched"].values())
+    lines += [
+        "",
+        "Whether these causes are there is not known; chance gives some failures one. Going by "
+        f"what the placebos of the causes named flip alone, that is {chance} of {total} "
+        f"({chance / total:.0%}).",
+    ]
     return "\n".join(lines)
 
 
