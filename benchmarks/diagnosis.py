@@ -43,7 +43,7 @@ from rung.candidate import Candidate
 from rung.climbing.explaining import doubts_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.diagnose import Bench, Diagnosis, Finding, diagnose
-from rung.diagnose.shares import shares
+from rung.diagnose.shares import placebo_alone, shares
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.records import Attempt
@@ -305,6 +305,9 @@ def _rest(found: Diagnosis) -> dict[str, Any]:
         "probed": found.probed,
         "named": {row.cause: row.count for row in found.causes},
         "net_share": {row.cause: round(row.share, 3) for row in found.causes},
+        "by_chance": sum(
+            placebo_alone(list(found.examples.values()), row.cause) for row in found.causes
+        ),
     }
 
 
@@ -344,6 +347,14 @@ def table(result: dict[str, Any]) -> str:
     for name, row in result["untouched"].items():
         said = ", ".join(f"{c.replace('_', ' ')} {k}" for c, k in row["named"].items())
         lines.append(f"- {name}, {row['probed']} failures: {said}.")
+    total = sum(row["probed"] for row in result["untouched"].values())
+    chance = sum(row["by_chance"] for row in result["untouched"].values())
+    lines += [
+        "",
+        "Whether these causes are there is not known; chance gives some failures one. Going by "
+        f"what the placebos of the causes named flip alone, that is {chance} of {total} "
+        f"({chance / total:.0%}).",
+    ]
     return "\n".join(lines)
 
 

@@ -196,3 +196,16 @@ def test_redacted_ids_stay_apart_and_documents_keep_theirs(tmp_path: Path) -> No
     assert len({str(e.meta["customer"]) for e in every}) == 20
     assert {i for e in every for i in e.context_ids} == {d.id for d in copied.documents}
     assert all(b"@firm" not in text for text in contents(written.folder).values())
+
+
+def test_models_in_folders_are_found_from_the_copy(folder: Path, tmp_path: Path) -> None:
+    for name in ("mine", "vectors"):
+        (folder / name).mkdir()
+    toml = TOML + '[models]\ntry = [\n    "mine",  # ours\n    "local/other",\n]\n'
+    toml += 'embedder = "vectors"\n[workload]\nrequests_per_month = 5\n'
+    seen = material(load_task(folder), embedded=False)
+    written = write_copy(seen, tmp_path / "new", clean=True, redact=False, toml=toml)
+    models = load_task(written.folder).models
+    assert [(written.folder / name).resolve() for name in models.to_try[:1]] == [folder / "mine"]
+    assert models.to_try[1] == "local/other"
+    assert (written.folder / models.embedder).resolve() == folder / "vectors"

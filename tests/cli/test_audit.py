@@ -71,6 +71,17 @@ def test_the_table_says_figure_advice_and_source(
     assert "Not checked: label-noise" in out and MAIL not in out
 
 
+def test_a_model_without_a_price_is_audited(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toml = (folder / "rung.toml").read_text()
+    own = toml.replace("openai/gpt-4.1-mini", "http://localhost:8000/v1#mine")
+    (folder / "rung.toml").write_text(own)
+    audit(folder, as_json=True)
+    flags = {flag["id"]: flag for flag in json.loads(capsys.readouterr().out)["flags"]}
+    assert flags["personal-data"]["severity"] == "info"  # it stays on this machine
+
+
 def test_copies_are_written_beside_and_told(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -64,7 +64,7 @@ def test_knowledge_that_no_prompt_holds_is_missing(tmp_path: Path) -> None:
     assert counts(found) == {"missing_knowledge": found.failures} and found.failures == 20
     assert found.causes[0].share == 1.0 and found.causes[0].high == 1.0
     assert found.causes[0].techniques == ()  # no candidate of this run reads documents
-    assert "at most 0.00 of 0.8 wanted" in found.bounds[0].text
+    assert "at most 0.00, 0.8 is wanted: it cannot get there" in found.bounds[0].text
 
 
 def test_a_passage_that_search_does_not_find_is_a_miss_of_retrieval(tmp_path: Path) -> None:

@@ -255,16 +255,24 @@ def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+_MODELS = re.compile(r"(?ms)^\[models\].*?(?=^\[|\Z)")
+_QUOTED = re.compile(r"(?P<quote>[\"'])(?P<path>[^\"'\n]+)(?P=quote)")
+
+
 def _moved(toml: str, files: Mapping[str, str], root: Path, folder: Path) -> str:
     """The task file with its data files in the copy, and every other path from there."""
 
-    def moved(match: re.Match[str]) -> str:
-        path = files.get(match["key"])
-        if path is None:
-            old = root / match["path"]
-            if not match["path"] or not old.exists():
-                return match[0]
-            path = os.path.relpath(old, folder).replace(os.sep, "/")
-        return f"{match['head']}{json.dumps(path)}"
+    def from_there(path: str) -> str | None:
+        if not path or not (root / path).exists():
+            return None
+        return os.path.relpath(root / path, folder).replace(os.sep, "/")
 
-    return _PATH.sub(moved, toml)
+    def moved(match: re.Match[str]) -> str:
+        path = files.get(match["key"]) or from_there(match["path"])
+        return match[0] if path is None else f"{match['head']}{json.dumps(path)}"
+
+    def model(match: re.Match[str]) -> str:
+        path = from_there(match["path"])
+        return match[0] if path is None else json.dumps(path)
+
+    return _MODELS.sub(lambda table: _QUOTED.sub(model, table[0]), _PATH.sub(moved, toml))

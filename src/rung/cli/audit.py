@@ -68,7 +68,7 @@ async def _material(task: Task) -> Material:
     from rung.climbing.auditing import material_of
     from rung.climbing.tools import Tools
 
-    tools = Tools(task, ClimbOptions())
+    tools = Tools(task, ClimbOptions(), priced=False)
     try:
         return await material_of(tools, _witnesses(task))
     finally:

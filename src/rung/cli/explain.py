@@ -107,6 +107,7 @@ def show_diagnosis(found: Explained, console: Any) -> None:
             span = f"{row.low:.0%} to {row.high:.0%}"
             table.add_row(name, f"{row.share:.0%}", span, str(row.count), MEANING[row.cause])
         console.print(table)
+        console.print("A share is of the failures probed, less what the placebo alone flips.")
     by_id = {e.id: (e, a) for e, a in found.attempts}
     for row in diagnosis.causes:
         for place in row.examples[:SHOWN]:

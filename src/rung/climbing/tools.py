@@ -73,7 +73,8 @@ class ClimbOptions:
 class Tools:
     """Opens lazily: a climb whose answers are all cached loads no weights."""
 
-    def __init__(self, task: Task, options: ClimbOptions) -> None:
+    def __init__(self, task: Task, options: ClimbOptions, *, priced: bool = True) -> None:
+        """Without `priced` no price is looked up: for what asks no chat model."""
         self.task, self.options = task, options
         self.folder = options.folder or (task.root or Path()) / ".rung"
         self.cache = Cache(self.folder / "cache.sqlite")
@@ -88,6 +89,8 @@ class Tools:
         names = {*named, *(m for c in options.candidates for m in c.models)}
         if task.models.judge:
             names.add(task.models.judge)
+        if not priced:
+            names = set()
         try:
             self.prices = PriceBook.of(names - set(options.models), task.costs, today)
         except UserError:
