@@ -185,6 +185,7 @@ def lines(run: FinishedRun, analysis: Analysis) -> list[Line]:
         if row is None:
             continue
         monthly = one.monthly
+        ends = _usd(monthly.low), _usd(monthly.high)
         found.append(
             Line(
                 place=named[one.key],
@@ -199,8 +200,7 @@ def lines(run: FinishedRun, analysis: Analysis) -> list[Line]:
                 running=_usd(one.running.value),
                 once=_usd(one.once.value),
                 monthly=_usd(monthly.value),
-                monthly_range="" if monthly.sure
-                else f"{_usd(monthly.low)} to {_usd(monthly.high)}",
+                monthly_range="" if ends[0] == ends[1] else " to ".join(ends),
                 total=_usd(one.total.value),
                 parts=tuple((p.what, _usd(p.usd.value), _usd(p.monthly.value)) for p in one.lines),
             )
