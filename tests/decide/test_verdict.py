@@ -25,6 +25,25 @@ def test_a_dropped_candidate_that_scores_the_target_lacks_examples(value, status
     assert ("132 test examples can never certify 0.95" in verdict.next_step) == (value > 0.95)
 
 
+@pytest.mark.parametrize(("dearer", "said"), [
+    (0.995, "passes too, at the same cost within 1%, on a higher rung."),
+    (1.2, "passes too, at a higher cost."),
+])  # fmt: skip
+def test_the_lower_of_two_rungs_that_cost_the_same_wins_and_the_other_is_not_called_dearer(
+    dearer, said
+) -> None:
+    rows = [
+        CandidateResult(
+            key=name, technique="prompting", model=name, candidate=Candidate(model=f"local/{name}"),
+            state="pass", cost_per_request_usd=cost, monthly_usd=100 * cost,
+            test=Measured(split="test", value=0.9, low=0.8, high=1.0, n=99, certified=0.8),
+        )
+        for name, cost in (("low", 1.0), ("high", dearer))
+    ]  # fmt: skip
+    verdict = decide(rows, Target(metric="accuracy", score=0.8))
+    assert verdict.choice == "low" and f"high: {said}" in verdict.reasons
+
+
 @pytest.mark.parametrize(
     ("losses", "said"),
     [
@@ -65,22 +84,3 @@ def test_a_ladder_that_could_not_be_run_asks_for_no_examples() -> None:
     verdict = decide([row], Target(metric="accuracy", score=0.9))
     assert verdict.status == "undecided"
     assert verdict.next_step == "Nothing could be run: mend what is said above, then climb again."
-
-
-@pytest.mark.parametrize(("dearer", "said"), [
-    (0.995, "passes too, at the same cost within 1%, on a higher rung."),
-    (1.2, "passes too, at a higher cost."),
-])  # fmt: skip
-def test_the_lower_of_two_rungs_that_cost_the_same_wins_and_the_other_is_not_called_dearer(
-    dearer, said
-) -> None:
-    rows = [
-        CandidateResult(
-            key=name, technique="prompting", model=name, candidate=Candidate(model=f"local/{name}"),
-            state="pass", cost_per_request_usd=cost, monthly_usd=100 * cost,
-            test=Measured(split="test", value=0.9, low=0.8, high=1.0, n=99, certified=0.8),
-        )
-        for name, cost in (("low", 1.0), ("high", dearer))
-    ]  # fmt: skip
-    verdict = decide(rows, Target(metric="accuracy", score=0.8))
-    assert verdict.choice == "low" and f"high: {said}" in verdict.reasons

@@ -13,7 +13,9 @@ from starlette.testclient import TestClient
 
 from rung.economics.analysis import analyse
 from rung.economics.scenario import Scenario, parse
+from rung.economics.sensitivity import Flip
 from rung.economics.what_if import WhatIf, what_if
+from rung.ui.cost import moved
 
 from .conftest import RUN, client_of
 
@@ -109,6 +111,20 @@ def test_a_choice_that_costs_the_same_as_the_cheapest_is_not_called_dearer(
     path.write_text(json.dumps(result))
     page = client_of(folder).get("/p/tickets/runs/new/cost").text
     assert "the choice of the run, which costs the same within 1%" in page
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("1000.18", "0.018% more (now 1,000 USD)"),
+        ("903", "9.7% more (now 823 USD)"),
+        ("100", "below 100 USD (now 1,000 USD, 10 times)"),
+        ("0.00012", "below 0.00012 USD (now 1,000 USD, 8,300,000 times)"),
+    ],
+)
+def test_what_would_change_it_reads_without_powers_of_ten(at: str, said: str) -> None:
+    now = Decimal(823 if at == "903" else 1000)
+    assert moved(Flip("x: setup", "USD", now, Decimal(at), "x", "y")) == said
 
 
 def test_the_page_draws_the_figures_and_says_what_would_change(client: TestClient) -> None:

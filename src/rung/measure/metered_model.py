@@ -31,7 +31,8 @@ class Budget:
         if self.limit is not None and self.spent + self.reserved + dearest > self.limit:
             raise BudgetExceeded(
                 f"the next call could cost {_usd(dearest)}, but {_usd(self.spent)} of the budget "
-                f"of ${self.limit:f} is spent: raise --budget and run again; answered calls are kept"
+                f"of ${self.limit:f} is spent: raise --budget and run again; answered calls are "
+                "kept"
             )
         self.reserved += dearest
 

@@ -17,6 +17,8 @@ from rung.economics.breakeven import BreakEven
 from rung.economics.model import Workload
 from rung.economics.of_run import scenario_of_run
 from rung.economics.scenario import Scenario
+from rung.economics.sensitivity import Flip
+from rung.economics.show import number as figure
 from rung.economics.what_if import WhatIf, what_if
 from rung.errors import UserError
 from rung.report.charts import Rings, cost_lines, count, quality_cost
@@ -27,6 +29,8 @@ from rung.report.words import number, times, usd
 from rung.ui.pages import Page, crumbs
 from rung.ui.site import Site
 
+CLOSE = Decimal("1.1")
+"""Below this ratio a change is said in per cent."""
 DRAWS = 100
 """Of each break-even: a slider answers at once, and the ends of its interval are shown rounded."""
 
@@ -181,6 +185,7 @@ def lines(run: FinishedRun, analysis: Analysis) -> list[Line]:
         if row is None:
             continue
         monthly = one.monthly
+        ends = _usd(monthly.low), _usd(monthly.high)
         found.append(
             Line(
                 place=named[one.key],
@@ -195,8 +200,7 @@ def lines(run: FinishedRun, analysis: Analysis) -> list[Line]:
                 running=_usd(one.running.value),
                 once=_usd(one.once.value),
                 monthly=_usd(monthly.value),
-                monthly_range="" if monthly.sure
-                else f"{_usd(monthly.low)} to {_usd(monthly.high)}",
+                monthly_range="" if ends[0] == ends[1] else " to ".join(ends),
                 total=_usd(one.total.value),
                 parts=tuple((p.what, _usd(p.usd.value), _usd(p.monthly.value)) for p in one.lines),
             )
@@ -212,17 +216,28 @@ def _flips(run: FinishedRun, analysis: Analysis) -> list[str]:
     """What would have to be otherwise for another choice, the nearest first."""
     nearest = sorted(analysis.flips, key=lambda flip: flip.distance)[:6]
     return [
-        f"{_words(run, flip.input)}: {'above' if flip.rises else 'below'} "
-        f"{flip.at:.3g} {flip.unit} (now {flip.now:.3g}, {times(float(flip.distance))} times), "
-        f"{_label(run, flip.instead)} is the cheapest that is good enough."
+        f"{_words(run, flip.input)}: {moved(flip)}, {_label(run, flip.instead)} is the cheapest "
+        "that is good enough."
         for flip in nearest
     ]
+
+
+def moved(flip: Flip) -> str:
+    """How far an input would have to go; a small step in per cent, for its ends round alike."""
+    unit = f" {flip.unit}" if flip.unit else ""
+    now, far = f"now {figure(flip.now)}{unit}", flip.distance
+    if far < CLOSE:
+        step = figure(Decimal(f"{100 * (far - 1):.2g}"))
+        return f"{step}% {'more' if flip.rises else 'less'} ({now})"
+    side = "above" if flip.rises else "below"
+    return f"{side} {figure(flip.at)}{unit} ({now}, {times(float(far))} times)"
 
 
 def _words(run: FinishedRun, text: str) -> str:
     """An input's name with the candidate in words instead of its key."""
     key, colon, rest = text.partition(": ")
     row = run.row(key)
+    rest = rest.replace("once, as stated", "cost of setting up")
     return f"{run.label(row)}{colon}{rest}" if row else text[:1].upper() + text[1:]
 
 
@@ -248,7 +263,7 @@ def _met(met: BreakEven, other: str) -> str:
     low = "0" if met.low is None else count(float(f"{met.low:.2g}"))
     high = "no limit" if met.high is None else count(float(f"{met.high:.2g}"))
     at = count(float(f"{met.requests_per_month:.3g}"))
-    return f"cheaper {side} {at} requests a month (90% of the draws: {low} to {high})"
+    return f"cheaper {side} {at} requests a month (90% interval: {low} to {high})"
 
 
 def figures(run: FinishedRun, scenario: Scenario, analysis: Analysis) -> dict[str, Plot | None]:
