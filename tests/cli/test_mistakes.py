@@ -345,7 +345,8 @@ def test_a_full_disk(size: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_in_the_middle_then_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_in_the_middle_then_again(told: signal.Signals, tmp_path: Path) -> None:
     with endpoint(wait_s=0.15) as server:
         write(tmp_path, **{"rung.toml": toml(model=server.model)})
         command = ("climb", str(tmp_path), "--only", "prompting", "--json")
@@ -356,11 +357,13 @@ def test_ctrl_c_in_the_middle_then_again(tmp_path: Path) -> None:
         deadline = time.monotonic() + 60
         while server.answered < 20 and time.monotonic() < deadline:
             time.sleep(0.02)
-        climbing.send_signal(signal.SIGINT)
+        climbing.send_signal(told)
         out, said = climbing.communicate(timeout=30)
         assert climbing.returncode == INTERRUPTED and out == ""
         assert said.splitlines()[-1] == f"rung: {SENTENCES['Ctrl-C']}"
         assert "Traceback" not in said
+        (run,) = (tmp_path / ".rung" / "runs").iterdir()
+        assert json.loads((run / "run.json").read_text())["verdict"]["stopped"] == "interrupted"
         before, asked = kept(tmp_path), server.answered
         assert 10 <= before <= asked
         server.wait_s = 0.0
