@@ -53,7 +53,6 @@ async def diagnose(
     order = fixed_order(list(failed), task.climb.seed)
     findings: list[Finding] = []
     unanswered, poor = 0, False
-    confidence = task.target.confidence
     for start in range(0, len(order), BATCH):
         cases = [bench.case(*failed[i]) for i in order[start : start + BATCH]]
         try:
@@ -67,21 +66,29 @@ async def diagnose(
         unanswered += sum(f is None for f in done)
         if enough is not None and enough(findings):
             break
-        if width is not None and _narrow(findings, tried, confidence, width):
+        if width is not None and _narrow(findings, tried, task.target.confidence, width):
             break
-    findings = _beyond_placebo(findings)
+    found = _diagnosis(bench, len(scored), _beyond_placebo(findings), tried)
+    note = _note(len(scored), len(failed), len(findings), poor=poor)
+    more = {"failures": len(failed), "unanswered": unanswered, "note": note}
+    return found.model_copy(update=more)
+
+
+def _diagnosis(
+    bench: Bench, n: int, findings: Sequence[Finding], tried: Sequence[Candidate]
+) -> Diagnosis:
+    """The findings summed up."""
+    target = bench.task.target
     return Diagnosis(
         candidate=bench.subject.candidate.key,
-        n=len(scored),
-        failures=len(failed),
+        n=n,
+        failures=len(findings),
         probed=len(findings),
-        unanswered=unanswered,
-        confidence=confidence,
+        confidence=target.confidence,
         calls=sum(len(arms) for arms in bench.asked.values()),
-        causes=tuple(shares(findings, tried, confidence)),
-        bounds=tuple(bounds(findings, len(scored), tried, task.target.score)),
+        causes=tuple(shares(findings, tried, target.confidence)),
+        bounds=tuple(bounds(findings, n, tried, target.score)),
         examples={f.id: f for f in findings},
-        note=_note(len(scored), len(failed), len(findings), poor=poor),
     )
 
 
