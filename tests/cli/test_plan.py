@@ -16,7 +16,7 @@ from rung.cli.plan_text import show
 from rung.climbing import ClimbOptions
 from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.report.plan_data import Plan
-from rung.report.plan_words import certification_text
+from rung.report.plan_words import certification_text, setup_lines, training_lines
 from rung.report.planning import make_plan
 from rung.task.types import Models, Target, Task
 
@@ -86,6 +86,19 @@ def test_the_text_fits_a_terminal_and_holds_every_candidate(model: ScriptedModel
         assert max(len(line) for line in text.splitlines()) <= width
         assert "Everything:" in text and "you must see" in text and "No model was asked" in text
         assert text.count("prompting") >= 3
+
+
+def test_it_says_what_lies_behind_the_months_and_how_long_training_takes(
+    model: ScriptedModel,
+) -> None:
+    plan = planned(task_of(), model)
+    (set_up,) = setup_lines(plan)
+    assert set_up.startswith("Set-up, mostly people's time: rag $1,000")
+    row = plan.candidates[0].model_copy(update={"training_tokens": 96_000})
+    (said,) = training_lines(plan.model_copy(update={"candidates": (row,)}))
+    assert said.endswith(
+        "96,000 tokens in all epochs, about 2 minutes of computing on this machine."
+    )
 
 
 @pytest.mark.parametrize("as_json", [True, False])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .tasks import MODEL, climb, fact_task, label_task, model, reading, share
+from rung.climbing import Observer
+
+from .tasks import MODEL, by_technique, climb, fact_task, label_task, model, reading, share
 from .tasks import ScriptedModel as Model
 
 
@@ -15,6 +17,18 @@ def test_prompts_without_documents_are_skipped_where_knowledge_is_missing(tmp_pa
     assert all("dev examples: missing knowledge" in r.reason for r in skipped)
     assert result.verdict.status == "sufficient"
     assert (tmp_path / "runs" / result.run / "diagnosis.json").exists()
+
+
+def test_it_says_that_failures_are_asked_again(tmp_path: Path) -> None:
+    told: list[tuple[str, str]] = []
+
+    class Listening(Observer):
+        def phase(self, key: str, name: str, total: int) -> None:
+            told.append((key, name))
+
+    result = climb(fact_task(), tmp_path, Model(reading, MODEL), Listening())
+    (first,) = [r for r in by_technique(result, "prompting") if r.state != "skipped"]
+    assert told.count((first.key, "why")) == 1
 
 
 def test_the_verdict_is_that_of_a_climb_that_skips_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import date
 from decimal import Decimal
@@ -16,6 +17,7 @@ from rung.cli.advise import init as init_command
 from rung.decide.advise import advise, beside
 from rung.decide.rules.answers import Answers, answers_of, parse_answer
 from rung.errors import UserError
+from rung.scorers import grade_gold
 from rung.task.load import load_task
 from rung.task.types import Document, Example, Facts, LabelsOutput, Target, Task
 
@@ -295,6 +297,16 @@ def test_init_writes_a_project_that_loads(tmp_path: Path, given):
     assert f"rung climb {folder}" in out
     with pytest.raises(UserError, match="there already"):
         run("init", folder, "--no-ask")
+
+
+@pytest.mark.parametrize(
+    ("use_case", "kind"), [("sql", "sql"), ("entities", "schema"), ("classification", "labels")]
+)
+def test_init_writes_the_output_that_was_named(tmp_path: Path, use_case: str, kind: str):
+    run("init", tmp_path / "t", "-a", f"use_case={use_case}", "--no-ask")
+    task = load_task(tmp_path / "t")
+    assert task.output.kind == kind
+    asyncio.run(grade_gold(task))
 
 
 def test_init_overwrites_nothing(tmp_path: Path):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,9 @@ from climbing import tasks
 from climbing.tasks import LABELS, MODEL, asked, fact_task, label_of, label_task, shots_of
 from rung.candidate import Candidate, Context, Prompt
 from rung.climbing.explaining import Explained, Explainer
+from rung.climbing.tools import Tools
 from rung.diagnose import Diagnosis
-from rung.errors import ProviderError, UserError
+from rung.errors import BudgetExceeded, ProviderError, UserError
 from rung.models.base import ChatRequest
 from rung.models.scripted import ScriptedModel
 from rung.task.types import Document, Example, Models, Target, Task
@@ -32,6 +35,7 @@ def explained(
     *candidates: Candidate,
     key: str | None = None,
     only: str | None = None,
+    budget_usd: float | None = None,
     **how,
 ) -> Explained:
     """Climb the candidates, then diagnose the first of them (or `key`)."""
@@ -41,7 +45,7 @@ def explained(
     place = folder / "runs" / run.run
 
     async def go() -> Explained:
-        options = tasks.options(folder, chat, candidates=chosen)
+        options = tasks.options(folder, chat, candidates=chosen, budget_usd=budget_usd)
         explainer = Explainer(task, run, place, options)
         try:
             return await explainer.explain(key or chosen[0].key, only, width=None)
@@ -65,6 +69,26 @@ def test_knowledge_that_no_prompt_holds_is_missing(tmp_path: Path) -> None:
     assert found.causes[0].share == 1.0 and found.causes[0].high == 1.0
     assert found.causes[0].techniques == ()  # no candidate of this run reads documents
     assert "at most 0.00, 0.8 is wanted: it cannot get there" in found.bounds[0].text
+
+
+def test_a_budget_ends_it_with_the_causes_of_whole_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tools, "price", lambda _, usage, __: Decimal(usage.input_tokens) / 10_000)
+    whole = explained(fact_task(), tmp_path / "whole", reader)
+    assert whole.diagnosis.failures == 20
+    budgets = (whole_usd(tmp_path / "whole") * share for share in (0.9, 0.01))
+    most = explained(fact_task(), tmp_path / "most", reader, budget_usd=next(budgets)).diagnosis
+    assert most.probed == 16 and counts(most) == {"missing_knowledge": 16}
+    assert "16 of 20 failures were probed, then the budget ran out: raise --budget" in most.note
+    with pytest.raises(BudgetExceeded):
+        explained(fact_task(), tmp_path / "none", reader, budget_usd=next(budgets))
+
+
+def whole_usd(folder: Path) -> float:
+    """What the probes of a diagnosis cost."""
+    (kept,) = folder.glob("runs/*/probes/attempts.jsonl")
+    return sum(json.loads(line)["cost_usd"] for line in kept.read_text().splitlines())
 
 
 def test_a_passage_that_search_does_not_find_is_a_miss_of_retrieval(tmp_path: Path) -> None:

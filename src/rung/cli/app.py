@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -112,11 +114,8 @@ def climb(  # noqa: PLR0913 - one parameter an option
 
 
 def _watched(task: Task, options: ClimbOptions, console: Console) -> RunResult:
-    """Climb, on the screen and for others who look."""
-    from rung.cli.live import LiveLadder
-    from rung.climbing import Several
-    from rung.climbing import climb as climb_task
-    from rung.climbing.journal import Journal, is_running, read_live
+    """Climb where nobody else does, and end as Ctrl-C does when told to."""
+    from rung.climbing.journal import is_running, read_live
 
     other = read_live(_kept(task))
     if other is not None and is_running(_kept(task)):
@@ -124,6 +123,28 @@ def _watched(task: Task, options: ClimbOptions, console: Console) -> RunResult:
             f"this folder is being climbed already (process {other.pid}, since {other.started}): "
             "two climbs at once would pay for the same answers twice; wait for it, or stop it"
         )
+    before = signal.signal(signal.SIGTERM, _as_ctrl_c)
+    try:
+        return _climbed(task, options, console)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _as_ctrl_c(_: int, frame: FrameType | None) -> None:
+    """A climb that is told to end (a job's time limit) keeps what it knows, as after Ctrl-C."""
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler):  # Ctrl-C is ignored behind a shell's `&`
+        raise KeyboardInterrupt
+    handler(signal.SIGINT, frame)
+
+
+def _climbed(task: Task, options: ClimbOptions, console: Console) -> RunResult:
+    """Climb, on the screen and for others who look."""
+    from rung.cli.live import LiveLadder
+    from rung.climbing import Several
+    from rung.climbing import climb as climb_task
+    from rung.climbing.journal import Journal
+
     with LiveLadder(console, task.target.score) as live, Journal(task, _kept(task)) as journal:
         result = climb_task(task, options, Several(live, journal))
         journal.finished(result)

@@ -140,7 +140,7 @@ class Climber:
         runner = Runner(self.task, self.scorer, ladder.store, self.tools.price, slots)
         tested = [r.candidate.key for r in rungs if not r.candidate.is_probe]
         ledger = TestLedger(self.tools.folder / "ledger.json", self.task, tested)
-        gate = Gate(self.task, self.scorer, ladder, self.workshop)
+        gate = Gate(self.task, self.scorer, ladder, self.workshop, self.observer)
         down: dict[str, str] = {}
         # Probes first: they cost little and say what the rungs above can hope for.
         for rung in sorted(rungs, key=lambda r: not r.candidate.is_probe):

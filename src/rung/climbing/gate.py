@@ -13,6 +13,7 @@ from scipy.stats import betabinom
 
 from rung.candidate import NO_LLM, Candidate
 from rung.climbing.explaining import AT_ONCE, DIAGNOSIS_FILE, PROBES
+from rung.climbing.observer import Observer
 from rung.climbing.rows import Ladder
 from rung.diagnose import Bench, Diagnosis, Finding, diagnose
 from rung.diagnose.probes import KNOWLEDGE
@@ -31,8 +32,16 @@ WORTH = 0.2
 class Gate:
     """Says which rungs of one climb need not be tried."""
 
-    def __init__(self, task: Task, scorer: Scorer, ladder: Ladder, workshop: Workshop) -> None:
+    def __init__(
+        self,
+        task: Task,
+        scorer: Scorer,
+        ladder: Ladder,
+        workshop: Workshop,
+        observer: Observer,
+    ) -> None:
         self.task, self.scorer, self.ladder, self.workshop = task, scorer, ladder, workshop
+        self.observer = observer
         self._failed: Solver | None = None
         self._found: Diagnosis | None = None
 
@@ -62,6 +71,7 @@ class Gate:
         return self.task.target.score
 
     async def _diagnose(self, solver: Solver, candidate: Candidate) -> Diagnosis:
+        self.observer.phase(solver.candidate.key, "why", 0)
         attempts = self._attempts(solver.candidate)
         store = RunStore(self.ladder.store.folder / PROBES)
         try:

@@ -16,7 +16,10 @@ class Observer:
         """The ladder is known, cheapest first."""
 
     def phase(self, key: str, name: str, total: int) -> None:
-        """A candidate starts a phase (`fit`, `dev`, `test`, `latency`) of `total` answers."""
+        """A candidate starts a phase of `total` answers.
+
+        `fit`, `dev`, `why` (its failures are asked again), `test`, `latency`.
+        """
 
     def attempt(self, attempt: Attempt) -> None:
         """One answer is in."""

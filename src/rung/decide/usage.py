@@ -18,6 +18,8 @@ from rung.records import Passage, Usage
 from rung.task.contract import describe, render
 from rung.task.types import Document, Example, Frozen, Task
 
+TRAIN_PER_S = 800
+"""Tokens a second that training reads on the same cores, nothing else running (docs/engine.md)."""
 READ_PER_S, WRITE_PER_S, MATCH_S = 900, 200, 0.02
 """Prior for a small local model on two cores (tokens/s read, tokens/s written in batches) and for
 one embedded lookup: used before anything is measured, for the order only."""

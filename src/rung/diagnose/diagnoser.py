@@ -7,7 +7,7 @@ A failure gets a cause when a probe flips it and the probe's placebo does not; e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from rung.candidate import Candidate
 from rung.diagnose.bench import Bench, Case, Unanswered
@@ -15,6 +15,7 @@ from rung.diagnose.causes import Cause
 from rung.diagnose.probes import SHELF, Probe
 from rung.diagnose.records import Diagnosis, Finding, ProbeResult
 from rung.diagnose.shares import bounds, placebo_alone, shares
+from rung.errors import BudgetExceeded
 from rung.evidence import fixed_order
 from rung.records import Attempt
 from rung.task.types import Example
@@ -40,7 +41,9 @@ async def diagnose(
 
     `candidates` are the run's, whose largest reachable scores are worked out. Stops when every
     share's interval is at most `width` wide, when `enough` says so, or when the failures are
-    through. Raises `ProviderError` on an outage and `BudgetExceeded`; answers are kept.
+    through. Raises `ProviderError` on an outage, and `BudgetExceeded` where the budget ends before
+    the first batch does: later it ends the diagnosis with the failures of whole batches, since
+    those that are probed with the last of the money are the cheap ones. Answers are kept.
     """
     task, tried = bench.task, list(candidates)
     answered = [(e, a) for e, a in attempts if a.error is None or a.error_is_final]
@@ -49,31 +52,53 @@ async def diagnose(
     bench.controls += [Case(e, a) for e, a in scored if e.id not in failed]
     order = fixed_order(list(failed), task.climb.seed)
     findings: list[Finding] = []
-    unanswered = 0
-    confidence = task.target.confidence
+    unanswered, poor = 0, False
     for start in range(0, len(order), BATCH):
         cases = [bench.case(*failed[i]) for i in order[start : start + BATCH]]
-        done = await asyncio.gather(*[_find(bench, case, probes, told) for case in cases])
+        try:
+            done = await _all([_find(bench, case, probes, told) for case in cases])
+        except BudgetExceeded:
+            if not findings:
+                raise
+            poor = True
+            break
         findings += [f for f in done if f is not None]
         unanswered += sum(f is None for f in done)
         if enough is not None and enough(findings):
             break
-        if width is not None and _narrow(findings, tried, confidence, width):
+        if width is not None and _narrow(findings, tried, task.target.confidence, width):
             break
-    findings = _beyond_placebo(findings)
+    found = _diagnosis(bench, len(scored), _beyond_placebo(findings), tried)
+    note = _note(len(scored), len(failed), len(findings), poor=poor)
+    more = {"failures": len(failed), "unanswered": unanswered, "note": note}
+    return found.model_copy(update=more)
+
+
+def _diagnosis(
+    bench: Bench, n: int, findings: Sequence[Finding], tried: Sequence[Candidate]
+) -> Diagnosis:
+    """The findings summed up."""
+    target = bench.task.target
     return Diagnosis(
         candidate=bench.subject.candidate.key,
-        n=len(scored),
-        failures=len(failed),
+        n=n,
+        failures=len(findings),
         probed=len(findings),
-        unanswered=unanswered,
-        confidence=confidence,
+        confidence=target.confidence,
         calls=sum(len(arms) for arms in bench.asked.values()),
-        causes=tuple(shares(findings, tried, confidence)),
-        bounds=tuple(bounds(findings, len(scored), tried, task.target.score)),
+        causes=tuple(shares(findings, tried, target.confidence)),
+        bounds=tuple(bounds(findings, n, tried, target.score)),
         examples={f.id: f for f in findings},
-        note=_note(len(scored), len(failed), len(findings)),
     )
+
+
+async def _all(finding: Sequence[Awaitable[Finding | None]]) -> list[Finding | None]:
+    """Every finding; the first error once all have ended, so that none asks on behind it."""
+    ended = await asyncio.gather(*finding, return_exceptions=True)
+    for one in ended:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in ended if not isinstance(one, BaseException)]
 
 
 async def _find(
@@ -129,11 +154,16 @@ def _narrow(
     return all(s.high - s.low <= width for s in shares(findings, tried, confidence))
 
 
-def _note(n: int, failures: int, probed: int) -> str:
+def _note(n: int, failures: int, probed: int, *, poor: bool) -> str:
     if n == 0:
         return "No dev example was scored, so there is nothing to explain."
     if failures == 0:
         return f"No failures among {n} dev examples."
+    if poor:
+        return (
+            f"{probed} of {failures} failures were probed, then the budget ran out: raise --budget "
+            "and run again; answered calls are kept."
+        )
     if probed < failures:
         return f"{probed} of {failures} failures were probed: enough was known by then."
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rung.decide.usage import TRAIN_PER_S
 from rung.report.plan_data import Amount, Plan, PlannedRung
 from rung.report.words import usd
 
@@ -26,7 +27,11 @@ def minutes_text(minutes: float) -> str:
 def training_lines(plan: Plan) -> list[str]:
     """What training adds, in sentences; none where nothing is trained."""
     tokens = sum(row.training_tokens for row in plan.candidates)
-    lines = [f"Training comes on top: {tokens:,} tokens in all epochs."] if tokens else []
+    here = sum(row.training_tokens for row in plan.candidates if not row.hosted)
+    lasts = (
+        f", {minutes_text(here / TRAIN_PER_S / 60)} of computing on this machine" if here else ""
+    )
+    lines = [f"Training comes on top: {tokens:,} tokens in all epochs{lasts}."] if tokens else []
     return lines + [_bought(row) for row in plan.candidates if row.hosted]
 
 

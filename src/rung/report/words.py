@@ -33,6 +33,7 @@ STATES = {
 PHASES = {
     "fit": "preparing",
     "dev": "pilot on dev",
+    "why": "asking its failures again, with the right passage",
     "test": "certifying on test",
     "latency": "timing, one request at a time",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from rung.decide.rules.answers import Answers
 from rung.decide.rules.conditions import derive, thresholds
@@ -71,7 +71,64 @@ ANSWERED = (
     ("How is the shade cleaned?", "with a dry cloth", "care.md"),
     ("What may the shade be cleaned with?", "a dry cloth", "care.md"),
 )
-
+TABLES = """\
+CREATE TABLE orders (id INTEGER PRIMARY KEY, customer TEXT, country TEXT, euros REAL, paid INTEGER);
+INSERT INTO orders VALUES
+  (1, 'Berg', 'NO', 120, 1), (2, 'Lind', 'SE', 80, 0), (3, 'Holm', 'DK', 45, 1),
+  (4, 'Berg', 'NO', 60, 0), (5, 'Dahl', 'DK', 200, 1), (6, 'Lind', 'SE', 15, 1);
+"""
+QUERIED = (
+    ("How many orders are there?", "SELECT COUNT(*) FROM orders"),
+    ("How many orders are paid?", "SELECT COUNT(*) FROM orders WHERE paid = 1"),
+    ("How many orders are not paid?", "SELECT COUNT(*) FROM orders WHERE paid = 0"),
+    ("What is the largest order in euros?", "SELECT MAX(euros) FROM orders"),
+    ("What is the smallest order in euros?", "SELECT MIN(euros) FROM orders"),
+    ("What do all orders come to?", "SELECT SUM(euros) FROM orders"),
+    ("How many orders came from Norway?", "SELECT COUNT(*) FROM orders WHERE country = 'NO'"),
+    ("How many orders came from Denmark?", "SELECT COUNT(*) FROM orders WHERE country = 'DK'"),
+    ("Which customers have not paid?", "SELECT DISTINCT customer FROM orders WHERE paid = 0"),
+    ("Which countries do orders come from?", "SELECT DISTINCT country FROM orders"),
+    ("What has Berg bought for?", "SELECT SUM(euros) FROM orders WHERE customer = 'Berg'"),
+    ("Who ordered for more than 100 euros?", "SELECT customer FROM orders WHERE euros > 100"),
+)
+FIELDS = {
+    "type": "object",
+    "properties": {"person": {"type": "string"}, "place": {"type": "string"}},
+    "required": ["person", "place"],
+    "additionalProperties": False,
+}
+NAMED = (
+    ("Anna Berg called from Oslo about her order.", "Anna Berg", "Oslo"),
+    ("Please send the lamp to Jens Holm in Aarhus.", "Jens Holm", "Aarhus"),
+    ("Our fitter in Malmö is Sara Lind.", "Sara Lind", "Malmö"),
+    ("Bergen: Nils Dahl wants a refund.", "Nils Dahl", "Bergen"),
+    ("Eva Strand has moved to Odense.", "Eva Strand", "Odense"),
+    ("The parcel for Lars Moen is still in Gothenburg.", "Lars Moen", "Gothenburg"),
+    ("Ask Ida Falk, she runs the shop in Kolding.", "Ida Falk", "Kolding"),
+    ("Invoice to Per Vik, Trondheim.", "Per Vik", "Trondheim"),
+    ("Uppsala again: Maja Ek says the bulb is broken.", "Maja Ek", "Uppsala"),
+    ("Ole Krag will collect it himself in Ribe.", "Ole Krag", "Ribe"),
+    ("We met Tove Aas at the fair in Stavanger.", "Tove Aas", "Stavanger"),
+    ("From Lund, Karl Brink writes that all is well.", "Karl Brink", "Lund"),
+)
+Kind = Literal["labels", "documents", "sql", "fields"]
+SHAPES: dict[Kind, tuple[str, str]] = {
+    "labels": (
+        "Route the customer's message to one queue.",
+        f"labels = {json.dumps(list(LABELLED))}",
+    ),
+    "documents": (
+        "Answer the question from the documents, in a few words.",
+        "text = { max_words = 12 }",
+    ),
+    "sql": (  # a model sees the instruction and the question only: tables are named here
+        "Write the SQLite query that answers the question. The table is orders (id, customer, "
+        "country, euros, paid).",
+        'sql = { database = "tables.sql" }',
+    ),
+    "fields": ("Name the person and the place.", 'schema = "answer.schema.json"'),
+}
+"""Instruction and `[output]` of each starter."""
 OTHER_OUTPUTS = (
     '# one of: labels = ["a", "b"], text = { max_words = 40 }, schema = "answer.schema.json",',
     '# sql = { database = "tables.sql" }',
@@ -84,42 +141,52 @@ OTHER_MODELS = (
 def starter(answers: Answers, name: str) -> dict[str, str]:
     """Text of each file by its path in the new folder."""
     facts = derive(answers.facts(), thresholds(answers.thresholds))
-    reads = facts["knowledge_need"] is True
-    files = {"rung.toml": _config(answers, name, reads=reads), ".gitignore": ".rung/\n"}
-    rows: list[dict[str, Any]]
-    if not reads:
-        rows = [
-            {"input": text, "expected": label}
-            for label, texts in LABELLED.items()
-            for text in texts
-        ]
-        return {**files, "examples.jsonl": _jsonl(rows)}
-    rows = [
-        {"input": question, "expected": answer, "context_ids": [document]}
-        for question, answer, document in ANSWERED
-    ]
+    kind = _kind(answers, reads=facts["knowledge_need"] is True)
     return {
-        **files,
-        "examples.jsonl": _jsonl(rows),
-        **{f"documents/{path}": text for path, text in DOCUMENTS.items()},
+        "rung.toml": _config(answers, name, kind),
+        ".gitignore": ".rung/\n",
+        "examples.jsonl": "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in _rows(kind)),
+        **_beside(kind),
     }
 
 
-def _jsonl(rows: list[dict[str, Any]]) -> str:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+def _kind(answers: Answers, *, reads: bool) -> Kind:
+    """What the starter answers with: a query or fields where that is the task, else as it reads."""
+    if answers.use_case == "sql":
+        return "sql"
+    if reads:
+        return "documents"
+    return "fields" if answers.use_case == "entities" else "labels"
 
 
-def _config(answers: Answers, name: str, *, reads: bool) -> str:
+def _rows(kind: Kind) -> list[dict[str, Any]]:
+    if kind == "labels":
+        return [{"input": text, "expected": k} for k, texts in LABELLED.items() for text in texts]
+    if kind == "documents":
+        return [{"input": q, "expected": a, "context_ids": [d]} for q, a, d in ANSWERED]
+    if kind == "sql":
+        return [{"input": question, "expected": query} for question, query in QUERIED]
+    return [
+        {"input": text, "expected": {"person": person, "place": place}}
+        for text, person, place in NAMED
+    ]
+
+
+def _beside(kind: Kind) -> dict[str, str]:
+    """Files that the starter's `rung.toml` names, but for the examples."""
+    if kind == "documents":
+        return {f"documents/{path}": text for path, text in DOCUMENTS.items()}
+    if kind == "sql":
+        return {"tables.sql": TABLES}
+    return {"answer.schema.json": json.dumps(FIELDS, indent=1) + "\n"} if kind == "fields" else {}
+
+
+def _config(answers: Answers, name: str, kind: Kind) -> str:
     """A `rung.toml` with the answers in their places; the rest says what to replace."""
-    task = ["[task]", f"name = {json.dumps(name)}"]
-    if reads:
-        task.append('instruction = "Answer the question from the documents, in a few words."')
-        shape = ["text = { max_words = 12 }"]
-    else:
-        task.append('instruction = "Route the customer\'s message to one queue."')
-        shape = [f"labels = {json.dumps(list(LABELLED))}"]
+    instruction, shape = SHAPES[kind]
+    task = ["[task]", f"name = {json.dumps(name)}", f"instruction = {json.dumps(instruction)}"]
     task.append('examples = "examples.jsonl"          # replace these rows with your own')
-    if reads:
+    if kind == "documents":
         task.append('documents = "documents/"             # and these files')
     score = answers.score_needed
     if score is None:
@@ -127,7 +194,7 @@ def _config(answers: Answers, name: str, *, reads: bool) -> str:
     volume = 10_000 if answers.requests_per_month is None else int(answers.requests_per_month)
     blocks = [
         task,
-        ["[output]", *shape, *OTHER_OUTPUTS],
+        ["[output]", shape, *OTHER_OUTPUTS],
         ["[target]", f"score = {_number(score)}                         # what is good enough"],
         ["[workload]", f"requests_per_month = {volume}", "months = 12"],
         ["[models]", 'try = ["local/smollm2-135m-instruct"]', *OTHER_MODELS],
