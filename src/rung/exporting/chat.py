@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from rung.errors import UserError
 from rung.exporting.files import Files
 from rung.exporting.source import Source
 from rung.models.base import ChatModel
@@ -19,6 +18,7 @@ from rung.tuning.hosted.formats import (
     Limits,
     to_jsonl,
 )
+from rung.tuning.hosted.vertex import vertex_rows
 from rung.tuning.lessons import TuningExample
 
 
@@ -29,31 +29,6 @@ class ChatForm(NamedTuple):
     limits: Limits
     dev_rows: Callable[[int, int], int] = lambda train, dev: dev
     """How many of so many dev rows may be written beside so many train rows."""
-
-
-def vertex_rows(examples: Sequence[TuningExample]) -> list[dict[str, JsonValue]]:
-    """Gemini's `contents`: the assistant is `model`, the system turn stands apart.
-
-    There is no weight: every model turn is learnt, so conversations with shots are refused.
-    """
-    rows: list[dict[str, JsonValue]] = []
-    for example in examples:
-        system = [m.content for m in example.messages if m.role == "system"]
-        turns = [m for m in example.messages if m.role != "system"]
-        if any(m.role == "assistant" for m in turns):
-            raise UserError(
-                "Vertex would learn the answers of the shots too, as its rows have no weights: "
-                "export a candidate without shots (--candidate)"
-            )
-        row: dict[str, JsonValue] = {}
-        if system:
-            row["systemInstruction"] = {"role": "system", "parts": [{"text": "\n".join(system)}]}
-        row["contents"] = [
-            *({"role": "user", "parts": [{"text": m.content}]} for m in turns),
-            {"role": "model", "parts": [{"text": example.answer}]},
-        ]
-        rows.append(row)
-    return rows
 
 
 def vertex_dev_rows(train: int, dev: int) -> int:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from rung.errors import ProviderError, UserError
+from rung.models import google
 
 
 class Vendor(NamedTuple):
@@ -23,6 +24,8 @@ class Vendor(NamedTuple):
     """The vendor's id in genai-prices, which also knows context windows."""
     limit_field: str = "max_tokens"
     """How the limit on answer tokens is called."""
+    google: bool = False
+    """Wants tokens of Google's credentials instead of a key."""
 
 
 VENDORS = {
@@ -41,6 +44,8 @@ VENDORS = {
         "GEMINI_API_KEY",
         prices_id="google",
     ),
+    # The address tells project and location: `google.vertex_chat`.
+    "vertex": Vendor("", google.KEY_ENV, prices_id="google", google=True),
     # https://docs.together.ai/docs/openai-api-compatibility
     "together": Vendor("https://api.together.ai/v1", "TOGETHER_API_KEY", prices_id="together"),
     # https://docs.fireworks.ai/tools-sdks/openai-compatibility
@@ -79,6 +84,8 @@ class Endpoint(NamedTuple):
 
     def key(self) -> str:
         """The key, from the environment. Raises `ProviderError` where it is missing or broken."""
+        if self.vendor.google:
+            return google.google_token(self.place)
         return read_key(self.key_env, self.place, needed=self.key_needed) or NO_KEY
 
     def context_window(self) -> int:
@@ -133,6 +140,8 @@ def read_endpoint(
         prefix, _, named = name.partition("/")
         vendor = VENDORS.get(prefix, SERVED_YOURSELF)
         address = vendor.base_url
+        if vendor.google and named:
+            address, named = google.vertex_chat(named)
     address, model = base_url or address, model or named
     if not address:
         raise UserError(

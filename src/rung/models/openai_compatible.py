@@ -51,10 +51,10 @@ class _Session(NamedTuple):
 class OpenAICompatible:
     """One model of one endpoint. Constructing it reaches no network and reads no key.
 
-    Names: `openai/…`, `anthropic/…`, `gemini/…`, `ollama/…`, `http(s)://host/v1#model`; with
-    `base_url` any. The key comes from `api_key_env`, else from the vendor's usual variable, else
-    `RUNG_API_KEY`. `context_window` is what genai-prices knows or a careful guess; set the
-    attribute where you know better.
+    Names: `openai/…`, `anthropic/…`, `gemini/…`, `vertex/…`, `ollama/…`, `http(s)://host/v1#model`;
+    with `base_url` any. The key comes from `api_key_env`, else from the vendor's usual variable
+    (Vertex: from Google's credentials), else `RUNG_API_KEY`. `context_window` is what genai-prices
+    knows or a careful guess; set the attribute where you know better.
 
     A parameter that the server refuses by name (400 or 422) is left out from then on, see
     `left_out`: the `logprobs`, `response_format`, `temperature`, `seed`; the token limit is renamed
@@ -145,6 +145,7 @@ class OpenAICompatible:
             if self.endpoint.vendor.prices_id != "openai":
                 client.organization = client.project = None  # read from OPENAI_* for OpenAI only
             self._session = _Session(loop, client, asyncio.Semaphore(self.max_concurrency))
+        self._session.client.api_key = key  # Google's lives for an hour
         return self._session
 
     async def _ask(self, client: AsyncOpenAI, request: ChatRequest) -> JsonValue:

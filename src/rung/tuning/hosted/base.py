@@ -71,9 +71,13 @@ class HostedTuner(Protocol):
     """A provider of fine-tuning."""
 
     name: str
-    """As models' names begin: `together`, `fireworks`, `openai`."""
+    """As models' names begin: `together`, `fireworks`, `vertex`, `openai`."""
     limits: Limits
     """Of a job whose files go the way that `upload` sends them."""
+
+    def rows(self, examples: Sequence[TuningExample]) -> list[dict[str, JsonValue]]:
+        """Conversations in the provider's form."""
+        ...
 
     async def upload(self, name: str, data: bytes, rows: int) -> str:
         """The id of the file called `name`; a file uploaded earlier is found, not repeated."""

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from rung.errors import ProviderError, UserError
-from rung.tuning.hosted.base import Files, HostedJob, JobState, Order
+from rung.tuning.hosted.base import Files, HostedJob, JobState, Order, chat_rows
 from rung.tuning.hosted.formats import FIREWORKS_LIMITS, MB
 from rung.tuning.hosted.http import Http
 
@@ -40,6 +40,7 @@ class FireworksTuner:
     name = "fireworks"
     # Of one request (`datasets.upload` of the package); larger files want an address to put them.
     limits = FIREWORKS_LIMITS.model_copy(update={"most_bytes": 150 * MB})
+    rows = staticmethod(chat_rows)
 
     def __init__(
         self,

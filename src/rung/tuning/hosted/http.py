@@ -28,7 +28,10 @@ class Unanswered(ProviderError):
 
 
 class Http:
-    """One provider's address and key. The key is read when a call needs it, and never kept."""
+    """One provider's address and key. The key is read when a call needs it, and never kept.
+
+    `token` gives one in place of what `key_env` holds.
+    """
 
     def __init__(
         self,
@@ -36,8 +39,10 @@ class Http:
         key_env: str,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         transport: AsyncBaseTransport | None = None,
+        token: Callable[[str], str] | None = None,
     ) -> None:
         self.place, self.key_env = place.rstrip("/"), key_env
+        self._token = token or (lambda place: read_key(key_env, place))
         self._pause, self._transport = pause, transport
         self._client: AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -75,7 +80,7 @@ class Http:
         """
         import httpx2
 
-        key = read_key(self.key_env, self.place) if with_key else ""
+        key = self._token(self.place) if with_key else ""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         url = path if path.startswith(("http://", "https://")) else f"{self.place}{path}"
         try:

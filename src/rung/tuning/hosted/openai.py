@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from rung.errors import ProviderError
-from rung.tuning.hosted.base import Files, HostedJob, JobState, Order
+from rung.tuning.hosted.base import Files, HostedJob, JobState, Order, chat_rows
 from rung.tuning.hosted.formats import OPENAI_LIMITS
 from rung.tuning.hosted.http import Http
 
@@ -34,6 +34,7 @@ class OpenAITuner:
 
     name = "openai"
     limits = OPENAI_LIMITS
+    rows = staticmethod(chat_rows)
 
     def __init__(self, http: Http | None = None) -> None:
         base = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"

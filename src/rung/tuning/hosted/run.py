@@ -5,8 +5,8 @@
 answer that was lost, leaves "ordering": then the provider is asked for a job with the order's tag
 before one is placed. So is a first order, because another machine may have placed it.
 
-What can still go wrong: a provider that lists a new job only later than it is asked for (Together
-and OpenAI; Fireworks refuses a second job of the same id by itself).
+What can still go wrong: a provider that lists a new job only later than it is asked for (Together,
+Vertex and OpenAI; Fireworks refuses a second job of the same id by itself).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from rung.errors import ProviderError, StoreError, UserError
 from rung.task.types import Frozen, digest
-from rung.tuning.hosted.base import ENDED, Files, HostedJob, HostedTuner, Order, Till, chat_rows
+from rung.tuning.hosted.base import ENDED, Files, HostedJob, HostedTuner, Order, Till
 from rung.tuning.hosted.formats import check_job, to_jsonl
 from rung.tuning.hosted.http import Unanswered
 
@@ -148,7 +148,7 @@ async def _order(
 async def _upload(tuner: HostedTuner, order: Order) -> Files:
     names = []
     for examples in (order.train, order.dev):
-        data = to_jsonl(chat_rows(examples), tuner.limits) if examples else b""
+        data = to_jsonl(tuner.rows(examples), tuner.limits) if examples else b""
         # The name holds the content: what was uploaded once is found by it.
         name = f"rung-{digest(data.decode())[:20]}.jsonl"
         names.append(await tuner.upload(name, data, len(examples)) if examples else None)

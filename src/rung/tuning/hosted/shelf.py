@@ -9,10 +9,12 @@ from rung.tuning.hosted.base import HostedTuner
 from rung.tuning.hosted.fireworks import FireworksTuner
 from rung.tuning.hosted.openai import OpenAITuner
 from rung.tuning.hosted.together import TogetherTuner
+from rung.tuning.hosted.vertex import VertexTuner
 
 PROVIDERS: dict[str, Callable[[], HostedTuner]] = {
     "together": TogetherTuner,
     "fireworks": FireworksTuner,
+    "vertex": VertexTuner,
     "openai": OpenAITuner,
 }
 """By the first part of a model's name."""

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from rung.errors import ProviderError, UserError
-from rung.tuning.hosted.base import Files, HostedJob, JobState, Order
+from rung.tuning.hosted.base import Files, HostedJob, JobState, Order, chat_rows
 from rung.tuning.hosted.formats import GB, TOGETHER_LIMITS
 from rung.tuning.hosted.http import Http
 
@@ -44,6 +44,7 @@ class TogetherTuner:
     name = "together"
     # Larger files go up in parts (`MULTIPART_THRESHOLD_GB` of the package); here it is one PUT.
     limits = TOGETHER_LIMITS.model_copy(update={"most_bytes": 5 * GB})
+    rows = staticmethod(chat_rows)
 
     def __init__(
         self,
