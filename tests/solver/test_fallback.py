@@ -20,7 +20,7 @@ from rung.errors import ProviderError, UserError
 from rung.models.base import Adapter, ChatReply, ChatRequest
 from rung.models.scripted import Script, ScriptedModel
 from rung.records import Answer, ModelUsage, Usage
-from rung.solver import Patience, Solver, Workshop, fit, load, save
+from rung.solver import CircuitBreaker, Solver, Workshop, fit, load, save
 from rung.solver.cascade import passed_on, resolved
 from rung.solver.solver import Parts, SolverSpec
 from rung.task.types import LabelsOutput, Models, Task
@@ -212,14 +212,14 @@ def test_an_outage_of_the_first_is_answered_for_servers_only(error: ProviderErro
     solver = scripted(["amber"], ["birch"], fail=lambda *_: error)
     with pytest.raises(ProviderError):
         solver.ask("item 1")
-    answer = asyncio.run(solver.answer("item 1", patience=Patience(5)))
+    answer = asyncio.run(solver.answer("item 1", breaker=CircuitBreaker(5)))
     assert (answer.value, answer.model, answer.fallback) == ("birch", LARGE, "outage")
     assert [c.model for c in answer.by_call] == [LARGE] and answer.calls == 1
 
 
 def test_a_first_that_hangs_is_not_waited_for() -> None:
     solver = scripted(["amber"], ["birch"], latency_s=60)
-    answer = asyncio.run(solver.answer("item 1", patience=Patience(0.05)))
+    answer = asyncio.run(solver.answer("item 1", breaker=CircuitBreaker(0.05)))
     assert (answer.value, answer.fallback) == ("birch", "outage")
 
 
@@ -227,16 +227,18 @@ def test_an_outage_of_the_fallback_leaves_an_unsure_answer_and_no_invalid_one() 
     unsure = scripted(["amber"], [], below=0.9)
     with pytest.raises(ProviderError):
         unsure.ask("item 1")
-    answer = asyncio.run(scripted(["amber"], [], below=0.9).answer("item 1", patience=Patience(5)))
+    answer = asyncio.run(
+        scripted(["amber"], [], below=0.9).answer("item 1", breaker=CircuitBreaker(5))
+    )
     assert (answer.value, answer.model, answer.fallback) == ("amber", tasks.MODEL, "outage")
     with pytest.raises(ProviderError):
-        asyncio.run(scripted(["?", "?"], []).answer("item 1", patience=Patience(5)))
+        asyncio.run(scripted(["?", "?"], []).answer("item 1", breaker=CircuitBreaker(5)))
 
 
 def test_a_request_that_is_refused_for_good_is_no_outage() -> None:
     solver = scripted(["amber"], ["birch"], fail=lambda *_: TOO_LONG)
     with pytest.raises(ProviderError, match="too long"):
-        asyncio.run(solver.answer("item 1", patience=Patience(5)))
+        asyncio.run(solver.answer("item 1", breaker=CircuitBreaker(5)))
 
 
 def test_a_model_that_is_down_rests_and_is_tried_again() -> None:
@@ -248,27 +250,27 @@ def test_a_model_that_is_down_rests_and_is_tried_again() -> None:
         return BUSY if down[0] else None
 
     solver = scripted(lambda _: "amber", lambda _: "birch", fail=fail)
-    patience = Patience(5, clock=lambda: now[0])
+    breaker = CircuitBreaker(5, clock=lambda: now[0])
     for second in range(65):
         now[0] = float(second)
-        answer = asyncio.run(solver.answer("item 1", patience=patience))
+        answer = asyncio.run(solver.answer("item 1", breaker=breaker))
         assert (answer.value, answer.fallback) == ("birch", "outage")
     assert asked == [0, 1, 2, 32, 62]
     down[0], now[0] = False, 92.0
     for second in (92.0, 92.1):
         now[0] = second
-        answer = asyncio.run(solver.answer("item 1", patience=patience))
+        answer = asyncio.run(solver.answer("item 1", breaker=breaker))
         assert (answer.value, answer.fallback) == ("amber", None)
     assert asked[5:] == [92.0, 92.1]
 
 
 def test_failures_between_answers_bring_no_rest() -> None:
-    patience = Patience(5, clock=lambda: 0.0)
+    breaker = CircuitBreaker(5, clock=lambda: 0.0)
     for _ in range(5):
-        patience.failed()
-        patience.failed()
-        patience.answered()
-    assert not patience.spared()
+        breaker.failed()
+        breaker.failed()
+        breaker.answered()
+    assert not breaker.is_open()
 
 
 # Money.

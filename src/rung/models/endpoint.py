@@ -7,6 +7,7 @@ when a call needs it, and whatever a base URL carries besides its address stays 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -24,8 +25,10 @@ class Vendor(NamedTuple):
     """The vendor's id in genai-prices, which also knows context windows."""
     limit_field: str = "max_tokens"
     """How the limit on answer tokens is called."""
-    google: bool = False
-    """Wants tokens of Google's credentials instead of a key."""
+    locate: Callable[[str], tuple[str, str]] | None = None
+    """Base URL and model of a name, where one address does not fit all."""
+    token: Callable[[str], str] | None = None
+    """What is sent as the key to a place, where the environment holds none."""
 
 
 VENDORS = {
@@ -44,8 +47,13 @@ VENDORS = {
         "GEMINI_API_KEY",
         prices_id="google",
     ),
-    # The address tells project and location: `google.vertex_chat`.
-    "vertex": Vendor("", google.KEY_ENV, prices_id="google", google=True),
+    "vertex": Vendor(
+        "",
+        google.KEY_ENV,
+        prices_id="google",
+        locate=google.vertex_chat,
+        token=google.google_token,
+    ),
     # https://docs.together.ai/docs/openai-api-compatibility
     "together": Vendor("https://api.together.ai/v1", "TOGETHER_API_KEY", prices_id="together"),
     # https://docs.fireworks.ai/tools-sdks/openai-compatibility
@@ -84,8 +92,8 @@ class Endpoint(NamedTuple):
 
     def key(self) -> str:
         """The key, from the environment. Raises `ProviderError` where it is missing or broken."""
-        if self.vendor.google:
-            return google.google_token(self.place)
+        if self.vendor.token is not None:
+            return self.vendor.token(self.place)
         return read_key(self.key_env, self.place, needed=self.key_needed) or NO_KEY
 
     def context_window(self) -> int:
@@ -140,8 +148,8 @@ def read_endpoint(
         prefix, _, named = name.partition("/")
         vendor = VENDORS.get(prefix, SERVED_YOURSELF)
         address = vendor.base_url
-        if vendor.google and named:
-            address, named = google.vertex_chat(named)
+        if vendor.locate is not None and named:
+            address, named = vendor.locate(named)
     address, model = base_url or address, model or named
     if not address:
         raise UserError(

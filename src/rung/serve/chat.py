@@ -151,7 +151,7 @@ async def _ask(service: Service, asked: Asked, request: Request) -> Answer:
             waited = time.perf_counter() - started
             if waited > LONG_S and await request.is_disconnected():
                 raise ApiError(499, "The client went away.", code="disconnected")
-            return await service.served.solver.answer(asked.input, patience=service.patience)
+            return await service.served.solver.answer(asked.input, breaker=service.breaker)
     except Full as full:
         metrics.refused.labels("full").inc()
         raise Overloaded("full", full.retry_after_s) from None

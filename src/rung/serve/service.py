@@ -16,7 +16,7 @@ from rung.serve.pressure import Pressure
 from rung.serve.settings import Settings
 from rung.serve.telemetry import Spans, open_spans
 from rung.serve.winner import Served
-from rung.solver import Patience
+from rung.solver import CircuitBreaker
 from rung.traffic import TrafficRecord, open_store
 from rung.traffic.records import now
 from rung.traffic.redaction import Redactor
@@ -24,7 +24,7 @@ from rung.traffic.writer import TrafficWriter
 
 CLEANING_S = 3600.0
 """How often what is too old is deleted from the log."""
-PATIENCE = 0.45
+WAIT_SHARE = 0.45
 """Of the time allowed, for one model of a winner with a fallback: both in turn fit into it."""
 
 log = logging.getLogger("rung.serve")
@@ -42,7 +42,7 @@ class Service:
     metrics: Metrics
     pressure: Pressure
     spans: Spans
-    patience: Patience | None = None
+    breaker: CircuitBreaker | None = None
     """With a winner's first model; None where outages fail the request."""
     rate: Rate | None = None
     writer: TrafficWriter | None = None
@@ -130,7 +130,9 @@ def open_service(settings: Settings, served: Served) -> Service:
         metrics=metrics,
         pressure=Pressure(gate, limits, metrics),
         spans=open_spans(settings.otel),
-        patience=Patience(PATIENCE * limits.timeout_s) if limits.fallback_on_outage else None,
+        breaker=CircuitBreaker(WAIT_SHARE * limits.timeout_s)
+        if limits.fallback_on_outage
+        else None,
         rate=rate,
         writer=writer,
     )

@@ -24,8 +24,8 @@ from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import LabelModel
 from rung.prompts.messages import Shot, build_messages, final_answer, repair_messages
 from rung.records import Answer, ModelUsage, Passage, Usage
+from rung.solver.breaker import CircuitBreaker
 from rung.solver.cascade import after, passed_on, resolved
-from rung.solver.patience import Patience
 from rung.task.contract import Parsed, describe, parse
 from rung.task.types import Frozen, JsonValue, LabelsOutput, Output, SchemaOutput, render_input
 
@@ -121,13 +121,13 @@ class Solver:
         given: tuple[Passage, ...] | None = None,
         seed: int = 0,
         *,
-        patience: Patience | None = None,
+        breaker: CircuitBreaker | None = None,
     ) -> Answer:
         """Answer one input.
 
         `given` replaces what the candidate would know by itself (gold probes only); `seed` tells
         samples of one input apart where the prompt has a temperature.
-        `patience` is for servers: where one of a model and its fallback has no answer in time, or
+        `breaker` is for servers: where one of a model and its fallback has no answer in time, or
         cannot be asked, the other's is taken and marked `fallback="outage"`: nothing that was
         measured speaks of it. Without it the call waits, and fails where one of the two does.
         Raises `ProviderError` when the model cannot be asked; an invalid answer is an answer.
@@ -138,11 +138,11 @@ class Solver:
             problem = f"the input has {len(text)} characters, this solver takes {limit}."
             return Answer(text="", valid=False, problem=problem, finish="refused")
         if self.parts.label_model is None:
-            return await self._ask(text, given, seed, patience)
+            return await self._ask(text, given, seed, breaker)
         quick = await self._label(text, self.parts.label_model)
         if self.parts.chat is None or self._stands(quick):
             return quick
-        return after(quick, await self._ask(text, given, seed, patience))
+        return after(quick, await self._ask(text, given, seed, breaker))
 
     def _stands(self, quick: Answer) -> bool:
         """Whether the first answer of a cascade is sure enough."""
@@ -166,7 +166,11 @@ class Solver:
         )
 
     async def _ask(
-        self, text: str, given: tuple[Passage, ...] | None, seed: int, patience: Patience | None
+        self,
+        text: str,
+        given: tuple[Passage, ...] | None,
+        seed: int,
+        breaker: CircuitBreaker | None,
     ) -> Answer:
         """The model's answer, or its fallback's where that one does not stand."""
         messages, passages, seconds = await self.messages(text, given)
@@ -176,7 +180,7 @@ class Solver:
             return await self._converse(self.model, self._chat(), asked)
         # An adapter belongs to the model that it was trained for.
         again = replace(asked, request=asked.request.model_copy(update={"adapter": None}))
-        own = await self._own(asked, patience)
+        own = await self._own(asked, breaker)
         if own is None:
             answer = await self._converse(name, fallback, again)
             return answer.model_copy(update={"fallback": "outage"})
@@ -184,30 +188,30 @@ class Solver:
         if why is None:
             return own
         try:
-            async with asyncio.timeout(None if patience is None else patience.wait_s):
+            async with asyncio.timeout(None if breaker is None else breaker.wait_s):
                 later = await self._converse(name, fallback, replace(again, seconds=0.0))
                 return resolved(own, later, why)
         except (ProviderError, TimeoutError) as error:
-            if patience is None or getattr(error, "final", False) or not own.valid:
+            if breaker is None or getattr(error, "final", False) or not own.valid:
                 raise
             return own.model_copy(update={"fallback": "outage"})
 
-    async def _own(self, asked: _Asked, patience: Patience | None) -> Answer | None:
+    async def _own(self, asked: _Asked, breaker: CircuitBreaker | None) -> Answer | None:
         """The first model's answer; None where it is out, and a server asks the second instead."""
-        if patience is None:
+        if breaker is None:
             return await self._converse(self.model, self._chat(), asked)
-        if patience.spared():
+        if breaker.is_open():
             return None
         try:
-            async with asyncio.timeout(patience.wait_s):
+            async with asyncio.timeout(breaker.wait_s):
                 own = await self._converse(self.model, self._chat(), asked)
         except (ProviderError, TimeoutError) as error:
             if getattr(error, "final", False):
-                patience.answered()
+                breaker.answered()
                 raise
-            patience.failed()
+            breaker.failed()
             return None
-        patience.answered()
+        breaker.answered()
         return own
 
     async def _converse(self, name: str, chat: ChatModel, asked: _Asked) -> Answer:

@@ -1,4 +1,8 @@
-"""What a server allows a model that has a fallback, and what it remembers of its outages."""
+"""What a server allows a model that has a fallback, and what it remembers of its outages.
+
+Own code, since the `circuitbreaker` library lets every request try again once a rest is over, and
+here each would wait for the time limit.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,8 @@ REST_S = 30.0
 """A rest. One request then tries the model again."""
 
 
-class Patience:
-    """One server's, with the first of two models: a circuit breaker with a limit on waiting.
+class CircuitBreaker:
+    """One server's, before the first of two models, with a limit on waiting.
 
     Without it every request would wait for a model that is down before the other is asked.
     """
@@ -24,7 +28,7 @@ class Patience:
         self._failed = 0
         self._rests_until = 0.0
 
-    def spared(self) -> bool:
+    def is_open(self) -> bool:
         """Whether this request leaves the model alone. The one that ends a rest tries it."""
         if self._failed < FAILURES:
             return False
