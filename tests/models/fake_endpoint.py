@@ -6,10 +6,11 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from loopback import Handler, listening
 
 
 class Turn(NamedTuple):
@@ -57,26 +58,21 @@ class FakeEndpoint:
         self._at_once = 0
         self._lock = threading.Lock()
 
-    def play(self, handler: BaseHTTPRequestHandler) -> None:
+    def play(self, call: Handler) -> None:
         """Answer one call."""
-        body = json.loads(handler.rfile.read(int(handler.headers["content-length"])))
+        body = json.loads(call.body())
         with self._lock:
             turn = self.turns[min(len(self.bodies), len(self.turns) - 1)]
             self.bodies.append(body)
-            self.headers.append({k.lower(): v for k, v in handler.headers.items()})
-            self.paths.append(handler.path)
+            self.headers.append({k.lower(): v for k, v in call.headers.items()})
+            self.paths.append(call.path)
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
         time.sleep(turn.wait_s)
         with self._lock:
             self._at_once -= 1
         data = turn.body if isinstance(turn.body, bytes) else json.dumps(turn.body).encode()
-        handler.send_response(turn.status)
-        headers = {"content-type": "application/json", "content-length": str(len(data))}
-        for key, value in {**headers, **turn.headers}.items():
-            handler.send_header(key, value)
-        handler.end_headers()
-        handler.wfile.write(data)
+        call.say(data, turn.status, turn.headers)
 
 
 @contextmanager
@@ -84,24 +80,10 @@ def serving(*turns: Turn) -> Iterator[FakeEndpoint]:
     """The fake on a free loopback port; `url` ends in /v1."""
     fake = FakeEndpoint(*turns)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Call(Handler):
         def do_POST(self) -> None:
-            with suppress(BrokenPipeError, ConnectionResetError):  # the client had enough
-                fake.play(self)
+            fake.play(self)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        fake.url = f"http://127.0.0.1:{server.server_port}/v1"
+    with listening(Call) as address:
+        fake.url = f"{address}/v1"
         yield fake
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 import logging
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loopback import Handler, listening
 from rung.errors import ProviderError
 from rung.serve.telemetry import Spans
 
@@ -97,22 +96,15 @@ def test_a_server_sends_its_spans(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="no OTLP exporter")
     got: list[tuple[str, bytes]] = []
 
-    class Collector(BaseHTTPRequestHandler):
+    class Collector(Handler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = self.body()
             zipped = self.headers.get("content-encoding") == "gzip"
             got.append((self.path, gzip.decompress(body) if zipped else body))
-            self.send_response(200)
-            self.end_headers()
+            self.say(b"", headers={"content-type": "application/x-protobuf"})
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    collector = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
-    threading.Thread(target=collector.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{collector.server_port}"
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
-    with endpoint() as upstream:
+    with listening(Collector) as address, endpoint() as upstream:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
         save_winner(tmp_path, upstream)
         with served(tmp_path, "--otel") as server:
             request_id = chat(server, "a secret question").json()["id"]
@@ -120,8 +112,6 @@ def test_a_server_sends_its_spans(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with served(tmp_path) as server:
             chat(server, "another question")
             server.stop()
-    collector.shutdown()
-    collector.server_close()
     assert [path for path, _ in got] == ["/v1/traces"]
     assert b"chat trees" in got[0][1] and request_id.encode() in got[0][1]
     assert b"secret" not in got[0][1]

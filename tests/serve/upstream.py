@@ -8,16 +8,16 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx2
+
+from loopback import Handler, listening
 
 PROGRAM = "from rung.cli.app import main; main()"
 LABELS = ("amber", "birch", "cedar")
@@ -32,11 +32,9 @@ def label_of(text: str) -> str:
 def endpoint(answer: Callable[[str], str] = label_of, wait_s: float = 0.0) -> Iterator[str]:
     """An OpenAI-compatible server on this machine; yields its address, which ends in /v1."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Call(Handler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            body = json.loads(self.body())
             time.sleep(wait_s)
             made = {
                 "id": "u",
@@ -55,25 +53,10 @@ def endpoint(answer: Callable[[str], str] = label_of, wait_s: float = 0.0) -> It
                 ],
                 "usage": {"prompt_tokens": 11, "completion_tokens": 1, "total_tokens": 12},
             }
-            data = json.dumps(made).encode()
-            with suppress(OSError):  # whoever asked was killed
-                self.send_response(200)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+            self.say(json.dumps(made).encode())
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with listening(Call) as address:
+        yield f"{address}/v1"
 
 
 class Server:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from loopback import Handler, listening
 
 PROJECT, LOCATION, BUCKET = "acme-1", "europe-west4", "acme-tuning"
 PARENT = f"projects/{PROJECT}/locations/{LOCATION}"
@@ -172,9 +172,7 @@ def google() -> Iterator[Google]:
     """The server on a free port, for as long as the block lasts."""
     books = Google()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Call(Handler):
         def do_GET(self) -> None:
             self._answer()
 
@@ -182,7 +180,7 @@ def google() -> Iterator[Google]:
             self._answer()
 
         def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            body = self.body()
             path, _, asked = self.path.partition("?")
             books.calls.append(f"{self.command} {path}")
             if path == "/token":
@@ -192,21 +190,7 @@ def google() -> Iterator[Google]:
             else:
                 said = books.answer(self.command, path, dict(urllib.parse.parse_qsl(asked)), body)
             status, plain = said if isinstance(said, tuple) else (200, said)
-            data = json.dumps(plain).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.say(json.dumps(plain).encode(), status)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    books.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with listening(Call) as books.url:
         yield books
-    finally:
-        server.shutdown()
-        server.server_close()
