@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import tomlkit
 
 from rung.audit.checks import agreement, contradictions, duplicates, gold, leakage, output_noise
 from rung.audit.checks.label_noise import suspects
@@ -27,10 +28,6 @@ REVIEW, CONFIG = "review.jsonl", "rung.toml"
 WRITTEN = "copy.json"
 """Hashes of the files of a copy, as they were written."""
 _FILE_KEYS = ("examples", "train", "dev", "test", "documents", "schema", "labels", "database")
-_PATH = re.compile(
-    rf"(?m)(?P<head>(?:^|[{{,\s])(?P<key>{'|'.join(_FILE_KEYS)})\s*=\s*)(?P<quote>[\"'])"
-    r"(?P<path>[^\"'\n]*)(?P=quote)"
-)
 
 
 class Item(NamedTuple):
@@ -255,10 +252,6 @@ def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-_MODELS = re.compile(r"(?ms)^\[models\].*?(?=^\[|\Z)")
-_QUOTED = re.compile(r"(?P<quote>[\"'])(?P<path>[^\"'\n]+)(?P=quote)")
-
-
 def _moved(toml: str, files: Mapping[str, str], root: Path, folder: Path) -> str:
     """The task file with its data files in the copy, and every other path from there."""
 
@@ -267,12 +260,18 @@ def _moved(toml: str, files: Mapping[str, str], root: Path, folder: Path) -> str
             return None
         return os.path.relpath(root / path, folder).replace(os.sep, "/")
 
-    def moved(match: re.Match[str]) -> str:
-        path = files.get(match["key"]) or from_there(match["path"])
-        return match[0] if path is None else f"{match['head']}{json.dumps(path)}"
+    def move(table: MutableMapping[str, Any], *, models: bool = False) -> None:
+        for key, value in list(table.items()):
+            if isinstance(value, MutableMapping):
+                move(value, models=key == "models")
+            elif isinstance(value, list) and models:
+                for i, name in enumerate(value):
+                    value[i] = from_there(str(name)) or name
+            elif isinstance(value, str) and (models or key in _FILE_KEYS):
+                path = files.get(key) or from_there(value)
+                if path is not None:
+                    table[key] = path
 
-    def model(match: re.Match[str]) -> str:
-        path = from_there(match["path"])
-        return match[0] if path is None else json.dumps(path)
-
-    return _MODELS.sub(lambda table: _QUOTED.sub(model, table[0]), _PATH.sub(moved, toml))
+    document = tomlkit.parse(toml)
+    move(document)
+    return tomlkit.dumps(document)

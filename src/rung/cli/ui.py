@@ -10,7 +10,7 @@ import typer
 
 from rung.errors import MissingExtraError
 
-NEEDED = ("starlette", "uvicorn", "tomlkit")
+NEEDED = ("starlette", "uvicorn")
 
 
 def ui(

@@ -15,7 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
+import tomlkit
 from pydantic import Field, ValidationError
+from tomlkit.items import Table
 
 from rung.errors import StoreError, UserError
 from rung.task.types import Example, Frozen, JsonValue, SplitName, digest
@@ -177,31 +179,27 @@ def use_version(config: Path, folder: Path) -> Path | None:
     Only the lines `examples`, `train`, `dev`, `test` of `[task]` change. `UserError` where they
     are written in a way that cannot be changed safely.
     """
-    text = config.read_text("utf-8")
-    kept: list[str] = []
-    inside, at = False, None
-    for line in text.splitlines():
-        bare = line.strip()
-        if bare.startswith("["):
-            inside = bare == "[task]"
-        key = bare.partition("=")[0].strip() if inside and "=" in bare else ""
-        if key in ("examples", *SPLITS):
-            at = len(kept) if at is None else at
-            continue
-        kept.append(line)
-    if at is None:
+    text = config.read_text("utf-8-sig")
+    document = tomlkit.parse(text)
+    task = document.get("task")
+    named = [key for key in ("examples", *SPLITS) if key in (task or {})]
+    if not isinstance(task, Table) or not named:
         raise UserError(
             f"{config} names its examples in a way that is not changed for you: set train, dev and "
             f"test of [task] to the files in {folder}"
         )
     place = folder.relative_to(config.parent).as_posix()
-    kept[at:at] = [f'{split} = "{place}/{split}.jsonl"' for split in SPLITS]
-    if kept == text.splitlines():
+    wanted = {split: f"{place}/{split}.jsonl" for split in SPLITS}
+    if {key: task[key] for key in named} == wanted:
         return None
+    for key in named:
+        if key not in wanted:
+            task.remove(key)
+    task.update(wanted)
     backup = config.with_name(f"rung.{digest(text)[:8]}.toml")
     shutil.copyfile(config, backup)
     work = config.with_suffix(f".{os.getpid()}.tmp")
-    work.write_text("\n".join(kept) + "\n", "utf-8")
+    work.write_text(tomlkit.dumps(document), "utf-8")
     os.replace(work, config)
     return backup
 
