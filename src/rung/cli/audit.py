@@ -45,7 +45,7 @@ def audit(
     written = None
     if fix or redact:
         root = task.root or folder
-        toml = (root / CONFIG_NAME).read_text(encoding="utf-8")
+        toml = (root / CONFIG_NAME).read_text(encoding="utf-8-sig")
         target = out or root / COPY
         written = write_copy(material, target, clean=fix, redact=redact, toml=toml)
         load_task(written.folder)  # a copy that cannot be read is told of at once
