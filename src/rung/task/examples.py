@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rung.errors import UserError
-from rung.task.contract import schema_problem
+from rung.task.json_schema import schema_problem
 from rung.task.rows import Row, read_rows, strict_json
 from rung.task.types import Example, JsonValue, LabelsOutput, Output, SchemaOutput, digest
 from rung.task.wording import did_you_mean, listed, shown
