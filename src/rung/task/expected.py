@@ -6,7 +6,7 @@ reader gather every row with the same fault into one message.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from rung.task.contract import schema_problem
@@ -25,6 +25,7 @@ from rung.task.wording import did_you_mean, listed, shown
 
 NO_ANSWER = "unanswerable"
 """What a model is asked to write where a question has no answer, unless the task names a word."""
+_NAMED = 12
 
 
 class Gold(NamedTuple):
@@ -67,7 +68,7 @@ def read_expected(output: Output, value: JsonValue) -> Gold:
             return _texts(output, value)
 
 
-def written(example: Example) -> JsonValue:
+def row_expected(example: Example | Gold) -> JsonValue:
     """`expected` as a row holds it: `read_expected` reads it back."""
     if not example.alternatives:
         return example.expected
@@ -81,6 +82,40 @@ def with_no_answer(output: Output, examples: Sequence[Example]) -> Output:
     if all(example.expected != "" for example in examples):
         return output
     return output.model_copy(update={"no_answer": NO_ANSWER})
+
+
+def respelt_note(respelt: Mapping[tuple[str, str], int]) -> list[str]:
+    """A sentence on labels that rows spell otherwise: how many, and each spelling with its rows."""
+    if not respelt:
+        return []
+    most = sorted(respelt.items(), key=lambda item: (-item[1], item[0]))
+    each = [f"{was!r} as {label!r} ({count})" for (was, label), count in most]
+    more = f" and {len(each) - _NAMED} more" if len(each) > _NAMED else ""
+    count = sum(respelt.values())
+    cause = " (a table program writes 1.0 for 1)" if any(_is_float(w) for w, _ in respelt) else ""
+    return [
+        f"labels: {count} {'row spells its' if count == 1 else 'rows spell their'} label in "
+        f"another way than [output] labels and {'is' if count == 1 else 'are'} read so: "
+        f"{', '.join(each[:_NAMED])}{more}{cause}"
+    ]
+
+
+def _is_float(label: str) -> bool:
+    return label.strip().endswith(".0")
+
+
+def no_answer_note(output: Output, examples: Sequence[Example]) -> list[str]:
+    """A sentence where `expected` is empty, which may be meant or forgotten."""
+    empty = sum(example.expected in ("", []) for example in examples)
+    if not empty or not isinstance(output, TextOutput | MultiLabelOutput):
+        return []
+    meaning = "no label applies"
+    if isinstance(output, TextOutput):
+        meaning = f"there is no answer, which a model says as {output.no_answer!r}"
+    return [
+        f"expected is empty in {empty} of {len(examples)} examples: {meaning}; where the answer "
+        "was only forgotten, fill it in or take the row out"
+    ]
 
 
 def _json(output: SchemaOutput, value: JsonValue) -> JsonValue:

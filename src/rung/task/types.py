@@ -129,7 +129,7 @@ class SqlOutput(Frozen):
 
 Output = Annotated[
     LabelsOutput | MultiLabelOutput | SchemaOutput | TextOutput | SqlOutput,
-    Field(discriminator="kind")
+    Field(discriminator="kind"),
 ]
 
 
