@@ -41,7 +41,7 @@ class Judge:
 
     name = "judge"
     graded = False
-    kinds = frozenset({"labels", "schema", "text", "sql"})
+    kinds = frozenset({"labels", "multilabel", "schema", "text", "sql"})
 
     def __init__(self, model: ChatModel, instruction: str) -> None:
         self.version = f"{prompt_version()}:{model.identity}"

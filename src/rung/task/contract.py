@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rung.errors import UserError
+from rung.task.labelling import find_label, find_labels
 from rung.task.rows import strict_json
+from rung.task.scripts import count_words
 from rung.task.types import (
     Frozen,
     JsonValue,
     LabelsOutput,
+    MultiLabelOutput,
     Output,
     SchemaOutput,
     SqlOutput,
     TextOutput,
 )
-from rung.task.wording import shown
+from rung.task.wording import listed, shown
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -46,6 +50,8 @@ def parse(output: Output, text: str) -> Parsed:
     match output:
         case LabelsOutput():
             return _parse_label(output, text)
+        case MultiLabelOutput():
+            return _parse_labels(output, text)
         case SchemaOutput():
             return _parse_json(output, text)
         case TextOutput():
@@ -59,6 +65,10 @@ def render(output: Output, expected: JsonValue) -> str:
     if isinstance(output, SchemaOutput):
         root = output.json_schema
         return json.dumps(_in_order(expected, root, root), ensure_ascii=False)
+    if isinstance(output, MultiLabelOutput):
+        return json.dumps(expected, ensure_ascii=False)
+    if isinstance(output, TextOutput) and expected == "":
+        return output.no_answer or ""
     return str(expected).strip()
 
 
@@ -81,7 +91,12 @@ def describe(output: Output) -> str:
     """What a prompt says about the form of the answer; empty when any text will do."""
     match output:
         case LabelsOutput():
-            return f"Answer with exactly one of: {', '.join(output.labels)}."
+            return f"Answer with exactly one of: {_named(output.labels)}."
+        case MultiLabelOutput():
+            return (
+                "Answer with a JSON array of all labels that apply, [] if none does. "
+                f"The labels: {_quoted(output.labels)}."
+            )
         case SchemaOutput():
             root = output.json_schema
             what = {"object": "one JSON object", "array": "one JSON array"}.get(
@@ -99,7 +114,7 @@ def kept_limits(output: TextOutput, text: str) -> dict[str, bool]:
     text = text.strip()
     kept: dict[str, bool] = {}
     if output.max_words is not None:
-        kept["max_words"] = len(text.split()) <= output.max_words
+        kept["max_words"] = count_words(text) <= output.max_words
     if output.max_chars is not None:
         kept["max_chars"] = len(text) <= output.max_chars
     kept.update({name: bool(re.search(rule, text)) for name, rule in output.rules.items()})
@@ -118,14 +133,21 @@ def _invalid(problem: str) -> Parsed:
 
 def _parse_label(output: LabelsOutput, text: str) -> Parsed:
     bare = text.strip()
-    for around in ("", _QUOTES, f"{_QUOTES}. \t\n"):
-        said = bare.strip(around) if around else bare
-        if said in output.labels:
+    for around in ("", _QUOTES, f"{_QUOTES}.。 \t\n"):
+        said = find_label(bare.strip(around) if around else bare, output.labels)
+        if said is not None:
             return Parsed(value=said)
-    folded = [label for label in output.labels if label.casefold() == said.casefold()]
-    if len(folded) == 1:
-        return Parsed(value=folded[0])
     return _invalid(f"{shown(bare)} is not one of the {len(output.labels)} labels")
+
+
+def _parse_labels(output: MultiLabelOutput, text: str) -> Parsed:
+    bare = without_fence(text)
+    if not bare:
+        return _invalid("the answer is empty; no label at all is written []")
+    labels, unknown = find_labels(bare, output.labels)
+    if unknown:
+        return _invalid(f"{listed(unknown)}: not of the {len(output.labels)} labels")
+    return Parsed(value=list(labels))
 
 
 def _parse_json(output: SchemaOutput, text: str) -> Parsed:
@@ -161,6 +183,8 @@ def schema_problem(schema: dict[str, JsonValue], value: JsonValue) -> str | None
 
 def _parse_text(output: TextOutput, text: str) -> Parsed:
     bare = text.strip()
+    if output.no_answer is not None and says_no_answer(output.no_answer, bare):
+        return Parsed(value="")
     if not bare:
         return _invalid("the answer is empty")
     broken = [name for name, ok in kept_limits(output, bare).items() if not ok]
@@ -173,7 +197,7 @@ def _broken(output: TextOutput, name: str, text: str) -> str:
     if name in output.rules:
         return f"rule {name!r} is broken: no match for {output.rules[name]!r}"
     if name == "max_words":
-        return f"{len(text.split())} words, at most {output.max_words} are allowed"
+        return f"{count_words(text)} words, at most {output.max_words} are allowed"
     return f"{len(text)} characters, at most {output.max_chars} are allowed"
 
 
@@ -222,8 +246,27 @@ def _sqlite_syntax(query: str) -> str | None:
     return None
 
 
+def says_no_answer(word: str, text: str) -> bool:
+    """Whether a text says that there is no answer: it is empty, or the word for it."""
+    bare = text.strip().strip(f"{_QUOTES}.。! ").casefold()
+    return not text.strip() or bare == word.strip().strip(f"{_QUOTES}.。! ").casefold()
+
+
+def _named(labels: Sequence[str]) -> str:
+    """Labels with commas between them; in quotes where one holds a comma itself."""
+    if any("," in label for label in labels):
+        return _quoted(labels)
+    return ", ".join(labels)
+
+
+def _quoted(labels: Sequence[str]) -> str:
+    return ", ".join(json.dumps(label, ensure_ascii=False) for label in labels)
+
+
 def _describe_text(output: TextOutput) -> str:
     parts = []
+    if output.no_answer is not None:
+        parts.append(f"If there is no answer, write exactly: {output.no_answer}")
     if output.max_words is not None:
         parts.append(f"At most {output.max_words} words.")
     if output.max_chars is not None:

@@ -6,19 +6,24 @@ Spends nothing and asks no model. Whether the gold answers are right is `rung.sc
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from rung.errors import UserError
 from rung.task.config import DEFAULT_METRIC, OutputTable, RungFile, TaskTable, read_config
 from rung.task.documents import Documents, check_context_ids, load_documents
-from rung.task.examples import load_examples, refuse_shared_ids
+from rung.task.examples import Respelt, load_examples, refuse_shared_ids
+from rung.task.expected import no_answer_note, respelt_note, with_no_answer
+from rung.task.labelling import label_text
 from rung.task.rows import read_text, strict_json
 from rung.task.splits import How, SplitReport, Splits, as_given, carve_dev, split_one, take
 from rung.task.types import (
     Example,
     JsonValue,
     LabelsOutput,
+    MultiLabelOutput,
     Output,
     SchemaOutput,
     Source,
@@ -54,7 +59,9 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
     root = file.resolve().parent
     output = read_output(config.output, root)
     how = How(output, config.climb.seed, config.task.cluster)
-    given = _given(config.task, root, output)
+    respelt: Counter[Respelt] = Counter()
+    given = _given(config.task, root, output, respelt)
+    output = with_no_answer(output, [one for rows in given.values() for one in rows])
     splits = _split(given, how)
     knowledge = Documents((), ())
     if config.task.documents is not None:
@@ -79,7 +86,12 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         climb=config.climb,
         cluster=config.task.cluster,
         root=root,
-        notes=(*knowledge.notes, *_leaks(splits.report)),
+        notes=(
+            *knowledge.notes,
+            *_leaks(splits.report),
+            *respelt_note(respelt),
+            *no_answer_note(output, [one for rows in given.values() for one in rows]),
+        ),
         source=Source(examples=given, empty_documents=knowledge.empty),
     )
     return Loaded(task, splits.report)
@@ -88,7 +100,10 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
 def read_output(table: OutputTable, root: Path) -> Output:
     """`[output]` with the files that it names read and checked."""
     if table.labels is not None:
-        return LabelsOutput(labels=_labels(table.labels, root))
+        labels = _labels(table.labels, root)
+        if table.multiple:
+            return MultiLabelOutput(labels=labels)
+        return LabelsOutput(labels=labels, any_of=table.any_of)
     if table.answer_schema is not None:
         return SchemaOutput(json_schema=_schema(table.answer_schema, root))
     if table.text is not None:
@@ -97,9 +112,13 @@ def read_output(table: OutputTable, root: Path) -> Output:
     return _database(table.sql.output(), root)
 
 
-def _labels(given: list[str] | str, root: Path) -> tuple[str, ...]:
+def _labels(given: Sequence[str | bool | float] | str, root: Path) -> tuple[str, ...]:
     file = isinstance(given, str)
-    lines = read_text(root / given, given).splitlines() if isinstance(given, str) else given
+    lines = (
+        read_text(root / given, given).splitlines()
+        if isinstance(given, str)
+        else [label_text(one) for one in given]
+    )
     where = str(given) if file else f"{CONFIG_NAME}: [output] labels"
     labels = [line.strip() for line in lines if line.strip() or not file]
     for index, label in enumerate(labels):
@@ -175,11 +194,15 @@ def _target(config: RungFile, output: Output) -> Target:
     return Target(**{**plain, "metric": config.target.metric or DEFAULT_METRIC[output.kind]})
 
 
-def _given(table: TaskTable, root: Path, output: Output) -> dict[str, tuple[Example, ...]]:
+def _given(
+    table: TaskTable, root: Path, output: Output, respelt: Counter[Respelt]
+) -> dict[str, tuple[Example, ...]]:
     """Every example of every file, by the key that names the file."""
     names = {key: getattr(table, key) for key in ("examples", "train", "dev", "test")}
     given = {
-        key: tuple(load_examples(root / name, name, output)) for key, name in names.items() if name
+        key: tuple(load_examples(root / name, name, output, respelt))
+        for key, name in names.items()
+        if name
     }
     refuse_shared_ids((names[key], examples) for key, examples in given.items())
     return given
