@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from rung.audit.units import sentences
 from rung.candidate import Candidate, Context
 from rung.climbing.auditing import audit_of, refuse
 from rung.climbing.certify import certify, in_order, plan_design
@@ -137,6 +138,8 @@ class Climber:
         runner = Runner(self.task, self.scorer, ladder.store, self.tools.price, slots)
         tested = [r.candidate.key for r in rungs if not r.candidate.is_probe]
         ledger = TestLedger(self.tools.project.folder, self.task, tested)
+        ladder.notes += [*sentences(self.task), *ledger.sentences()]
+        ladder.test_rows = ledger.rows
         gate = Gate(self.task, self.scorer, ladder, self.workshop, self.observer)
         down: dict[str, str] = {}
         # Probes first: they cost little and say what the rungs above can hope for.
@@ -265,8 +268,9 @@ class _Rung:
         except UserError as error:  # the split is used up: nothing more can be told on it
             return self.ladder.update(self.key, state="undecided", reason=str(error))
         options = self.climber.options
-        design = plan_design(self.task, alpha, self.climber.scorer.graded, options.mode)
-        self.observer.phase(self.key, "test", sum(len(u) for u in in_order(self.task)))
+        units = in_order(self.task, self.ledger.rows)
+        design = plan_design(self.task, len(units), alpha, self.climber.scorer.graded, options.mode)
+        self.observer.phase(self.key, "test", sum(map(len, units)))
 
         async def ask(rows: Sequence[Example], decided: asyncio.Event) -> list[Attempt]:
             return await self.runner.attempts(solver, rows, "test", self.observer.attempt, decided)
@@ -275,6 +279,7 @@ class _Rung:
         outcome = await certify(
             self.task,
             design,
+            units,
             ask,
             everything=options.everything,
             ahead=chat is not None and not chat.trains,

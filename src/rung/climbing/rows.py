@@ -54,6 +54,8 @@ class Ladder:
         self.probe_answers = 0
         """Answers that deciding what to skip took."""
         self.notes: list[str] = list(task.notes)
+        self.test_rows: frozenset[str] | None = None
+        """Names of the test examples that certify; all when None."""
         self.challenges = False
         """What is chosen waits beside a winner that is served."""
         self.flags: tuple[Flag, ...] = ()
@@ -206,7 +208,7 @@ class Ladder:
         counter = self.tools.counter
         asked = [k for k, r in self.rows.items() if r.technique != "no-llm"]
         pilot = min(len(self.task.dev), self.task.climb.dev_size)
-        tested = sum(len(unit) for unit in in_order(self.task))
+        tested = sum(len(unit) for unit in in_order(self.task, self.test_rows))
         exhaustive = sum(pilot + (0 if self.rows[k].candidate.is_probe else tested) for k in asked)
         used, tokens, forecast = self.probe_answers, 0, 0
         for key in asked:

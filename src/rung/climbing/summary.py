@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from statistics import fmean, pstdev
 
+from rung.audit.units import units_of
 from rung.decide.results import Measured
 from rung.evidence import binomial_interval, cluster_means, interval
 from rung.records import Attempt, Usage
@@ -20,12 +21,8 @@ def value_of(attempt: Attempt) -> float | None:
 
 
 def unit_of(task: Task, example: Example) -> Hashable:
-    """The statistical unit of an example: itself, or its cluster."""
-    if task.cluster is None:
-        return example.id
-    if task.cluster == "context_ids":
-        return example.context_ids or (example.id,)
-    return str(example.meta.get(task.cluster, example.id))
+    """The statistical unit of an example: itself, or its cluster, declared or found."""
+    return units_of(task).of(example)
 
 
 def unit_scores(
@@ -40,7 +37,7 @@ def unit_scores(
     if not pairs:
         return []
     values, units = zip(*pairs, strict=True)
-    return cluster_means(values, units) if task.cluster else list(values)
+    return cluster_means(values, units) if units_of(task).clustered else list(values)
 
 
 def measured(

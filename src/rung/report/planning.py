@@ -9,7 +9,8 @@ from pathlib import Path
 
 from rung.candidate import NO_LLM
 from rung.climbing import Climber, ClimbOptions, Observer
-from rung.climbing.certify import in_order
+from rung.climbing.certify import in_order, is_graded
+from rung.climbing.ledger import TestLedger
 from rung.climbing.till import ClimbTill
 from rung.decide.ladder import Planned
 from rung.evidence import must_see
@@ -98,10 +99,11 @@ def _amount(rungs: Sequence[Planned], asked: dict[str, int], timed: set[str]) ->
 
 
 def _certification(task: Task, rungs: Sequence[Planned], climber: Climber) -> Certification:
-    units = len(in_order(task))
+    folder = climber.options.folder or Path()
+    units = len(in_order(task, TestLedger(folder, task, ()).rows))
     tested = sum(not r.candidate.is_probe for r in rungs)
     alpha = PLANNED_SHARE * (1 - task.target.confidence) / max(1, tested)
-    graded = climber.scorer.graded or task.cluster is not None
+    graded = is_graded(task, climber.scorer.graded)
     seen = None if graded or not units else must_see(units, task.target.score, alpha)
     return Certification(
         units=units, target=task.target.score, alpha=alpha, must_see=seen, graded=graded
