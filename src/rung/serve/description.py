@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from rung.serve.errors import ErrorBody
 from rung.serve.schemas import REFUSED, relocated
 from rung.serve.service import Service
-from rung.task.contract import schema_problem
+from rung.task.json_schema import schema_problem
 from rung.task.types import (
     LabelsOutput,
     MultiLabelOutput,

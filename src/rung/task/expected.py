@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from rung.task.contract import schema_problem
+from rung.task.json_schema import schema_problem
 from rung.task.labelling import find_label, find_labels, label_text
 from rung.task.rows import strict_json
 from rung.task.types import (

@@ -16,6 +16,8 @@ from rung.task.config import DEFAULT_METRIC, OutputTable, RungFile, TaskTable, r
 from rung.task.documents import Documents, check_context_ids, load_documents
 from rung.task.examples import Respelt, load_examples, refuse_shared_ids
 from rung.task.expected import no_answer_note, respelt_note, with_no_answer
+from rung.task.json_schema import check_schema as _check_schema
+from rung.task.json_schema import enforceable, unwrapped_schema
 from rung.task.labelling import label_text
 from rung.task.rows import read_text, strict_json
 from rung.task.splits import How, SplitReport, Splits, as_given, carve_dev, split_one, take
@@ -31,7 +33,7 @@ from rung.task.types import (
     Target,
     Task,
 )
-from rung.task.wording import shown
+from rung.task.wording import listed, shown
 
 CONFIG_NAME = "rung.toml"
 
@@ -89,6 +91,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         notes=(
             *knowledge.notes,
             *_leaks(splits.report),
+            *_checked_after(output),
             *respelt_note(respelt),
             *no_answer_note(output, [one for rows in given.values() for one in rows]),
         ),
@@ -145,38 +148,9 @@ def _schema(given: dict[str, JsonValue] | str, root: Path) -> dict[str, JsonValu
             raise UserError(f"{where}: not JSON ({problem}); correct it") from None
     if not isinstance(schema, dict):
         raise UserError(f"{where}: {shown(schema)} is not a JSON schema object")
-    _check_schema(schema, where)
-    return schema
-
-
-def _check_schema(schema: dict[str, JsonValue], where: str) -> None:
-    from jsonschema.exceptions import SchemaError
-    from jsonschema.validators import validator_for
-
-    outside = _outside_reference(schema)
-    if outside is not None:
-        raise UserError(
-            f"{where}: $ref {outside!r} leads out of the schema, and Rung fetches nothing; "
-            "put the definition under $defs and refer to '#/$defs/…'"
-        )
-    try:
-        validator_for(schema).check_schema(schema)
-    except SchemaError as problem:
-        raise UserError(
-            f"{where}: not a JSON schema at {problem.json_path}: {problem.message}"
-        ) from None
-
-
-def _outside_reference(schema: JsonValue) -> str | None:
-    """The first `$ref` that does not resolve inside the schema itself."""
-    inner = schema.values() if isinstance(schema, dict) else schema
-    if isinstance(schema, dict):
-        reference = schema.get("$ref")
-        if isinstance(reference, str) and not reference.startswith("#"):
-            return reference
-    if isinstance(inner, str) or not hasattr(inner, "__iter__"):
-        return None
-    return next((found for one in inner if (found := _outside_reference(one))), None)
+    bare = unwrapped_schema(schema)
+    _check_schema(bare, where)
+    return bare
 
 
 def _database(output: SqlOutput, root: Path) -> SqlOutput:
@@ -214,6 +188,16 @@ def _split(given: dict[str, tuple[Example, ...]], how: How) -> Splits:
     if "dev" in given:
         return as_given(given["train"], given["dev"], given["test"], how)
     return carve_dev(given["train"], given["test"], how)
+
+
+def _checked_after(output: Output) -> list[str]:
+    gone = enforceable(output.json_schema)[1] if isinstance(output, SchemaOutput) else ()
+    if not gone:
+        return []
+    return [
+        f"[output] schema: {listed(gone)} cannot be enforced while an answer is written; every "
+        "answer is checked against the whole schema afterwards"
+    ]
 
 
 def _leaks(report: SplitReport) -> list[str]:
