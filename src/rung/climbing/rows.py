@@ -99,6 +99,10 @@ class Ladder:
         reason = f"{said}; {kept} answers are kept" if kept else said
         return self.update(row.key, state="incomplete", reason=reason)
 
+    def waiting(self, key: str) -> int:
+        """Other candidates that were not reached yet."""
+        return sum(r.state == "planned" for k, r in self.rows.items() if k != key)
+
     def attempts(self, key: str) -> list[Attempt]:
         """What was recorded of a candidate, dev and test."""
         return [a for a in self.store.attempts.values() if a.candidate == key]
