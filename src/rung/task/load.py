@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rung.errors import UserError
 from rung.task.config import DEFAULT_METRIC, OutputTable, RungFile, TaskTable, read_config
 from rung.task.documents import Documents, check_context_ids, load_documents
-from rung.task.examples import load_examples, refuse_shared_ids
+from rung.task.examples import Examples, read_examples, refuse_shared_ids
 from rung.task.rows import read_text, strict_json
 from rung.task.splits import How, SplitReport, Splits, as_given, carve_dev, split_one, take
 from rung.task.types import (
@@ -54,7 +54,8 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
     root = file.resolve().parent
     output = read_output(config.output, root)
     how = How(output, config.climb.seed, config.task.cluster)
-    given = _given(config.task, root, output)
+    files = _given(config.task, root, output)
+    given = {key: tuple(one.examples) for key, one in files.items()}
     splits = _split(given, how)
     knowledge = Documents((), ())
     if config.task.documents is not None:
@@ -79,7 +80,11 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         climb=config.climb,
         cluster=config.task.cluster,
         root=root,
-        notes=(*knowledge.notes, *_leaks(splits.report)),
+        notes=(
+            *(note for one in files.values() for note in one.notes),
+            *knowledge.notes,
+            *_leaks(splits.report),
+        ),
         source=Source(examples=given, empty_documents=knowledge.empty),
     )
     return Loaded(task, splits.report)
@@ -175,13 +180,15 @@ def _target(config: RungFile, output: Output) -> Target:
     return Target(**{**plain, "metric": config.target.metric or DEFAULT_METRIC[output.kind]})
 
 
-def _given(table: TaskTable, root: Path, output: Output) -> dict[str, tuple[Example, ...]]:
+def _given(table: TaskTable, root: Path, output: Output) -> dict[str, Examples]:
     """Every example of every file, by the key that names the file."""
     names = {key: getattr(table, key) for key in ("examples", "train", "dev", "test")}
     given = {
-        key: tuple(load_examples(root / name, name, output)) for key, name in names.items() if name
+        key: read_examples(root / name, name, output, table.columns)
+        for key, name in names.items()
+        if name
     }
-    refuse_shared_ids((names[key], examples) for key, examples in given.items())
+    refuse_shared_ids((names[key], one.examples) for key, one in given.items())
     return given
 
 
