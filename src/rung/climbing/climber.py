@@ -37,9 +37,6 @@ from rung.tuning.hosted import provider_of
 
 LOCAL_SLOTS, ENDPOINT_SLOTS = 64, 8
 """Requests in flight: the local engine sorts many into batches, an endpoint bounds itself."""
-WINNER, CHALLENGER = "winner", "challenger"
-TRAFFIC, PROMOTIONS = "traffic.sqlite", "promotions.jsonl"
-"""Files that say that the winner answers requests: from then on `rung promote` swaps it."""
 
 
 class Climber:
@@ -56,7 +53,7 @@ class Climber:
             self.tools.chat,
             self.tools.raw,
             self.tools.embedder,
-            self.tools.folder / "adapters",
+            self.tools.project.adapters,
             observer.tuning,
             till=self.tools.till,
         )
@@ -109,7 +106,7 @@ class Climber:
         # Attempts of other weights or another engine are another run.
         asked = sorted({self.tools.raw(m).identity for m in self.task.models.to_try})
         name = digest([self.task.fingerprint(), judged, asked, sorted(keys)])[:12]
-        store = RunStore(self.tools.folder / "runs" / name)
+        store = RunStore(self.tools.project.runs / name)
         try:
             ladder = Ladder(self.task, self.tools, name, rungs, store)
             ladder.flags = audited.flags
@@ -128,7 +125,7 @@ class Climber:
             ladder.stop("interrupted")
             ladder.write(finished=False)
             raise
-        ladder.challenges = self._served
+        ladder.challenges = self.tools.project.is_served
         result = ladder.write(finished=True)
         self._keep_winner(result)
         return result
@@ -139,7 +136,7 @@ class Climber:
             slots = ENDPOINT_SLOTS
         runner = Runner(self.task, self.scorer, ladder.store, self.tools.price, slots)
         tested = [r.candidate.key for r in rungs if not r.candidate.is_probe]
-        ledger = TestLedger(self.tools.folder, self.task, tested)
+        ledger = TestLedger(self.tools.project.folder, self.task, tested)
         gate = Gate(self.task, self.scorer, ladder, self.workshop, self.observer)
         down: dict[str, str] = {}
         # Probes first: they cost little and say what the rungs above can hope for.
@@ -191,16 +188,9 @@ class Climber:
             "verdict": result.verdict.model_dump(mode="json"),
             "candidate": row.model_dump(mode="json"),
         }
-        place = CHALLENGER if self._served else WINNER
-        save(self._solvers[choice], self.tools.folder / place, evidence)
-
-    @property
-    def _served(self) -> bool:
-        """The winner before answers requests: the choice waits beside it."""
-        folder = self.tools.folder
-        return (folder / WINNER).exists() and any(
-            (folder / name).exists() for name in (TRAFFIC, PROMOTIONS)
-        )
+        project = self.tools.project
+        place = project.challenger if project.is_served else project.winner
+        save(self._solvers[choice], place, evidence)
 
     def remember(self, solver: Solver) -> None:
         """Keep a fitted solver until the verdict names one of them."""

@@ -29,10 +29,10 @@ from rung.economics.money import show as usd
 from rung.errors import StoreError
 from rung.evidence import fixed_order, forecast, must_see, paired_comparison
 from rung.measure.store import RunStore
+from rung.project import RUN_FILE
 from rung.records import Attempt, Flag
 from rung.task.types import Task
 
-RUN_FILE = "run.json"
 PROMOTE = (
     "The winner that is served stays, and the choice waits in .rung/challenger: `rung promote` "
     "tests it against that one."

@@ -56,6 +56,8 @@ class ChatReply(Frozen):
     """From the request handed in until the answer, queueing included."""
     confidence: float | None = None
     """Probability of the chosen answer among `choices`, where the model tells."""
+    thought: bool = False
+    """It thought before it answered, shown or hidden: that takes room."""
     cached: bool = False
     """Answered from the cache: nothing was computed or paid for this time."""
 

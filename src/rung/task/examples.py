@@ -14,21 +14,26 @@ from typing import NamedTuple
 
 from rung.errors import UserError
 from rung.task.columns import Columns
-from rung.task.contract import schema_problem
+from rung.task.expected import Gold, GoldError, read_expected, row_expected
 from rung.task.faults import Faults, Row, RowError
 from rung.task.rows import read_table, strict_json
 from rung.task.shapes import OWN, take
-from rung.task.types import Example, JsonValue, LabelsOutput, Output, SchemaOutput, digest
-from rung.task.wording import did_you_mean, listed, shown
+from rung.task.types import Example, JsonValue, Output, digest
+from rung.task.wording import listed, shown
 
 ID_CHARS = 12
 """Length of an id made from content."""
 
+Respelt = tuple[str, str]
+"""A label as a row spells it, and as the output does."""
+
 
 class Examples(NamedTuple):
-    """The examples of a file, and a sentence for each thing taken otherwise than it stands."""
+    """The examples of a file, and what was taken otherwise than it stands."""
 
     examples: list[Example]
+    respelt: Counter[Respelt]
+    """How often labels are spelt in another way than by the output."""
     notes: tuple[str, ...] = ()
 
 
@@ -45,20 +50,22 @@ def read_examples(
     """As `load_examples`, with sentences on what was taken for what."""
     table = read_table(path, name)
     taken = take(table.rows, columns)
-    return Examples(parse_rows(taken.rows, output), (*table.notes, *taken.notes))
+    found = parse_rows(taken.rows, output)
+    return found._replace(notes=(*table.notes, *taken.notes))
 
 
-def parse_rows(rows: list[Row], output: Output) -> list[Example]:
+def parse_rows(rows: list[Row], output: Output) -> Examples:
     """Rows under Rung's own names as examples; one `UserError` for all that cannot be used."""
     if not rows:
         raise UserError("no row holds a question with its answer; add at least one")
     faults = Faults(rows[0].file)
+    respelt: Counter[Respelt] = Counter()
     seen: dict[str, Row] = {}
     copies: Counter[str] = Counter()
     examples = []
     for row in rows:
         try:
-            example = _example(row, row.data, output)
+            example, spelling = _example(row, row.data, output)
             if row.data.get("id") in (None, ""):
                 copies[example.id] += 1
                 if copies[example.id] > 1:
@@ -73,9 +80,11 @@ def parse_rows(rows: list[Row], output: Output) -> list[Example]:
         except RowError as error:
             faults.add(error)
             continue
+        if spelling is not None:
+            respelt[spelling, example.expected] += 1
         examples.append(example)
     faults.raise_any(len(rows))
-    return examples
+    return Examples(examples, respelt)
 
 
 def refuse_shared_ids(files: Iterable[tuple[str, Sequence[Example]]]) -> None:
@@ -83,7 +92,7 @@ def refuse_shared_ids(files: Iterable[tuple[str, Sequence[Example]]]) -> None:
     owner: dict[str, tuple[str, str]] = {}
     for name, examples in files:
         for example in examples:
-            text = digest([example.input, example.expected])
+            text = digest([example.input, row_expected(example)])
             if owner.setdefault(example.id, (name, text))[1] != text:
                 raise UserError(
                     f"{name}: id {example.id!r} names another example in "
@@ -92,19 +101,22 @@ def refuse_shared_ids(files: Iterable[tuple[str, Sequence[Example]]]) -> None:
                 )
 
 
-def _example(row: Row, data: dict[str, JsonValue], output: Output) -> Example:
+def _example(row: Row, data: dict[str, JsonValue], output: Output) -> tuple[Example, str | None]:
+    """The example, and its label as the row spells it where that is not how the output does."""
     _refuse_nan(row, data)
     text = _input(row, data.get("input"), data)
-    expected = _expected(row, data, output)
-    made = digest([text, expected])[:ID_CHARS]
+    gold = _expected(row, data, output)
+    made = digest([text, row_expected(gold)])[:ID_CHARS]
     ident = data.get("id")
-    return Example(
+    example = Example(
         id=made if ident in (None, "") else str(ident),
         input=text,
-        expected=expected,
+        expected=gold.expected,
+        alternatives=gold.alternatives,
         context_ids=_context_ids(row, data.get("context_ids")),
         meta=_meta(row, data),
     )
+    return example, gold.respelt
 
 
 def _refuse_nan(row: Row, data: dict[str, JsonValue]) -> None:
@@ -157,45 +169,18 @@ def _input(row: Row, value: JsonValue, data: dict[str, JsonValue]) -> str | dict
     return value
 
 
-def _expected(row: Row, data: dict[str, JsonValue], output: Output) -> JsonValue:
-    value = data.get("expected")
-    if isinstance(output, SchemaOutput):
-        if "expected" not in data or value == "":
-            raise _missing(row, "expected", data)
-        return _expected_json(row, value, output)
-    if value is None or (isinstance(value, str) and not value.strip()):
+def _expected(row: Row, data: dict[str, JsonValue], output: Output) -> Gold:
+    if "expected" not in data:
         raise _missing(row, "expected", data)
-    if isinstance(value, dict | list):
-        raise row.error(
-            f"'expected' is {shown(value)}, but [output] is {output.kind!r}; "
-            "write text, or describe the object in [output] schema"
-        )
-    text = value if isinstance(value, str) else json.dumps(value)
-    if isinstance(output, LabelsOutput) and text not in output.labels:
-        raise row.error(
-            f"'expected' is {shown(text)}, which is not one of the {len(output.labels)} labels "
-            f"of [output]; {did_you_mean(text, output.labels)}"
-        )
-    return text
-
-
-def _expected_json(row: Row, value: JsonValue, output: SchemaOutput) -> JsonValue:
-    if isinstance(value, str):
-        try:
-            value = strict_json(value)
-        except ValueError as problem:
-            if schema_problem(output.json_schema, value):
-                raise row.error(
-                    f"'expected' is {shown(value)}, which is not JSON ({problem}); "
-                    "[output] schema asks for JSON"
-                ) from None
-    problem_seen = schema_problem(output.json_schema, value)
-    if problem_seen:
-        raise row.error(
-            f"'expected' is {shown(value)}, which [output] schema refuses: {problem_seen}; "
-            "correct the row or the schema"
-        )
-    return value
+    try:
+        gold = read_expected(output, data["expected"])
+        also = data.get("alternatives")
+        if not isinstance(also, list):  # another column of that name
+            return gold
+        more = [read_expected(output, one) for one in also]
+        return gold._replace(alternatives=(*gold.alternatives, *(one.expected for one in more)))
+    except GoldError as problem:
+        raise row.error(str(problem), problem.seen) from None
 
 
 def _context_ids(row: Row, value: JsonValue) -> tuple[str, ...]:
@@ -215,6 +200,8 @@ def _context_ids(row: Row, value: JsonValue) -> tuple[str, ...]:
 def _meta(row: Row, data: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """The row's own `meta` object, and every key that Rung does not know."""
     extra = {k: _without_nan(v) for k, v in data.items() if k not in OWN}
+    if not isinstance(data.get("alternatives", []), list):
+        extra["alternatives"] = data["alternatives"]
     own = _without_nan(data.get("meta"))
     if own in (None, ""):
         return extra

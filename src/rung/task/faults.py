@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import NamedTuple
 
 from rung.errors import UserError
 from rung.task.types import JsonValue
+from rung.task.wording import shown
 
 _KINDS = 3
 """Kinds of mistakes that one message spells out."""
 _PLACES = 5
+_VALUES_SHOWN = 12
 _VALUES = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[{\[].*[}\]]|\d+|\(.*\)")
 """What differs between two rows with the same mistake."""
 
@@ -18,9 +21,11 @@ _VALUES = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[{\[].*[}\]]|\d+|\
 class RowError(UserError):
     """One row that cannot be used."""
 
-    def __init__(self, row: Row, problem: str) -> None:
+    def __init__(self, row: Row, problem: str, seen: JsonValue = None) -> None:
         super().__init__(f"{row.file} {row.place} {row.line}: {problem}")
         self.row, self.problem = row, problem
+        self.seen = seen
+        """The value that cannot be used, where it says more than the sentence about the first."""
 
 
 class Row(NamedTuple):
@@ -33,9 +38,9 @@ class Row(NamedTuple):
     place: str = "line"
     """What `line` counts: `line`, or `row` where a file has no lines."""
 
-    def error(self, problem: str) -> RowError:
+    def error(self, problem: str, seen: JsonValue = None) -> RowError:
         """A `UserError` that names this row."""
-        return RowError(self, problem)
+        return RowError(self, problem, seen)
 
 
 class Faults:
@@ -72,7 +77,11 @@ def _said(kind: list[RowError]) -> str:
         return f"{first.row.place} {first.row.line}: {first.problem}"
     places = ", ".join(str(error.row.line) for error in kind[:_PLACES])
     more = ", …" if len(kind) > _PLACES else ""
+    values = Counter(shown(error.seen) for error in kind if error.seen is not None)
+    each = ", ".join(f"{value} ({count})" for value, count in values.most_common(_VALUES_SHOWN))
+    rest = f" and {len(values) - _VALUES_SHOWN} more" if len(values) > _VALUES_SHOWN else ""
+    every = f"; by value: {each}{rest}" if len(values) > 1 else ""
     return (
         f"{len(kind)} such as {first.row.place} {first.row.line}: {first.problem} "
-        f"({first.row.place}s {places}{more})"
+        f"({first.row.place}s {places}{more}{every})"
     )

@@ -16,7 +16,7 @@ from rung.task.columns import Columns, folded, mapped, refuse_unknown, renamed
 from rung.task.faults import Faults, Row, RowError
 from rung.task.types import JsonValue
 
-OWN = ("id", "input", "expected", "context_ids", "meta")
+OWN = ("id", "input", "expected", "alternatives", "context_ids", "meta")
 _LOOKED_AT = 50
 """Rows whose fields say what shape a file has."""
 _FIELD_PREFIX = "input."

@@ -65,13 +65,21 @@ def digest(value: Any) -> str:
 
 
 class Example(Frozen):
-    """One labelled row. `expected`, `context_ids` and `meta` never reach a model when measured."""
+    """One labelled row. Nothing of it but `input` ever reaches a model when measured."""
 
     id: str
     input: str | dict[str, JsonValue]
     expected: JsonValue
+    """The right answer; `""` where text has none."""
+    alternatives: tuple[JsonValue, ...] = ()
+    """Other answers that are as right: the best match counts."""
     context_ids: tuple[str, ...] = ()
     meta: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def references(self) -> tuple[JsonValue, ...]:
+        """Every right answer, `expected` first."""
+        return (self.expected, *self.alternatives)
 
     def input_text(self) -> str:
         """The input as a model reads it: text as it is, fields as `name: value` lines."""
@@ -106,6 +114,20 @@ class LabelsOutput(Frozen):
 
     kind: Literal["labels"] = "labels"
     labels: tuple[str, ...]
+    any_of: bool = False
+    """Whether a list in `expected` means that any one of its labels is right."""
+
+
+class MultiLabelOutput(Frozen):
+    """Any number of a closed list of labels, none of them included; a JSON array in list order."""
+
+    kind: Literal["multilabel"] = "multilabel"
+    labels: tuple[str, ...]
+
+    @property
+    def json_schema(self) -> dict[str, JsonValue]:
+        """The schema of an answer, for models that are constrained by one."""
+        return {"type": "array", "items": {"type": "string", "enum": list(self.labels)}}
 
 
 class SchemaOutput(Frozen):
@@ -122,6 +144,8 @@ class TextOutput(Frozen):
     max_words: int | None = None
     max_chars: int | None = None
     rules: dict[str, str] = Field(default_factory=dict)
+    no_answer: str | None = None
+    """What to write where there is no answer; None where every example has one."""
 
 
 class SqlOutput(Frozen):
@@ -137,7 +161,8 @@ class SqlOutput(Frozen):
 
 
 Output = Annotated[
-    LabelsOutput | SchemaOutput | TextOutput | SqlOutput, Field(discriminator="kind")
+    LabelsOutput | MultiLabelOutput | SchemaOutput | TextOutput | SqlOutput,
+    Field(discriminator="kind"),
 ]
 
 
