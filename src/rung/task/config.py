@@ -98,6 +98,8 @@ class SqlTable(Frozen):
     """A `.sqlite` file or a `.sql` script."""
     script_field: str | None = None
     rows_field: str | None = None
+    column_order: bool = True
+    """Whether columns must come in the order of the expected query."""
 
     @model_validator(mode="after")
     def _one_source(self) -> SqlTable:
@@ -110,7 +112,12 @@ class SqlTable(Frozen):
     def output(self) -> SqlOutput:
         """As a task holds it."""
         place = None if self.database is None else Path(self.database)
-        return SqlOutput(database=place, script_field=self.script_field, rows_field=self.rows_field)
+        return SqlOutput(
+            database=place,
+            script_field=self.script_field,
+            rows_field=self.rows_field,
+            column_order=self.column_order,
+        )
 
 
 class OutputTable(Frozen):
