@@ -13,7 +13,7 @@ from pathlib import Path
 from rung.audit.units import sentences
 from rung.candidate import Candidate, Context
 from rung.climbing.auditing import audit_of, refuse
-from rung.climbing.certify import certify, in_order, plan_design
+from rung.climbing.certify import certify, in_order, is_graded, plan_design
 from rung.climbing.gate import Gate
 from rung.climbing.latency import ASKED, p95_alone
 from rung.climbing.learning import learning_of, sentence
@@ -27,6 +27,7 @@ from rung.decide.ladder import Planned, candidates, plan
 from rung.decide.results import CandidateResult, RunResult
 from rung.decide.verdict import within_limits
 from rung.errors import BudgetExceeded, ProviderError, UserError
+from rung.evidence import dev_weight
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.records import Attempt
@@ -140,6 +141,13 @@ class Climber:
         ledger = TestLedger(self.tools.project.folder, self.task, tested)
         ladder.notes += [*sentences(self.task), *ledger.sentences()]
         ladder.test_rows = ledger.rows
+        if not is_graded(self.task, self.scorer.graded):
+            ladder.mode = self.options.mode
+        elif self.options.mode != "traffic":
+            ladder.notes.append(
+                f"--mode {self.options.mode} is for right and wrong: these scores are graded, and "
+                "what is certified speaks of traffic."
+            )
         gate = Gate(self.task, self.scorer, ladder, self.workshop, self.observer)
         down: dict[str, str] = {}
         # Probes first: they cost little and say what the rungs above can hope for.
@@ -262,9 +270,24 @@ class _Rung:
             )
         return row
 
+    def _weight(self) -> float | None:
+        """Share of the error left that its dev answers earn it; an equal one where all are asked,
+        or where no dev answer is scored."""
+        answered = {a.example_id: a for a in self.ladder.attempts(self.key) if a.split == "dev"}
+        pilot = [e for e in self.task.dev[: self.task.climb.dev_size] if e.id in answered]
+        scores = unit_scores(self.task, pilot, [answered[e.id] for e in pilot])
+        if not scores or self.climber.options.everything:
+            return None
+        return dev_weight(
+            scores,
+            self.task.target.score,
+            waiting=self.ladder.waiting(self.key),
+            left=self.ledger.left / self.ledger.total,
+        )
+
     async def _certify(self, solver: Solver) -> CandidateResult:
         try:
-            alpha = self.ledger.alpha(self.key)
+            alpha = self.ledger.alpha(self.key, self._weight())
         except UserError as error:  # the split is used up: nothing more can be told on it
             return self.ladder.update(self.key, state="undecided", reason=str(error))
         options = self.climber.options

@@ -10,10 +10,12 @@ from importlib.metadata import version
 from typing import Any
 
 from rung import __version__
+from rung.audit.units import units_of
 from rung.climbing.certify import Outcome, in_order
 from rung.climbing.economics import economics_of
 from rung.climbing.summary import mean_usage, measured, value_of
 from rung.climbing.tools import Tools
+from rung.decide.claims import said_of
 from rung.decide.ladder import Planned, monthly_usd
 from rung.decide.results import (
     Calls,
@@ -54,6 +56,8 @@ class Ladder:
         self.probe_answers = 0
         """Answers that deciding what to skip took."""
         self.notes: list[str] = list(task.notes)
+        self.mode = "traffic"
+        """What a PASS speaks of (`rung.evidence.sequential`)."""
         self.test_rows: frozenset[str] | None = None
         """Names of the test examples that certify; all when None."""
         self.challenges = False
@@ -101,6 +105,10 @@ class Ladder:
         reason = f"{said}; {kept} answers are kept" if kept else said
         return self.update(row.key, state="incomplete", reason=reason)
 
+    def waiting(self, key: str) -> int:
+        """Other candidates that were not reached yet."""
+        return sum(r.state == "planned" for k, r in self.rows.items() if k != key)
+
     def attempts(self, key: str) -> list[Attempt]:
         """What was recorded of a candidate, dev and test."""
         return [a for a in self.store.attempts.values() if a.candidate == key]
@@ -138,11 +146,14 @@ class Ladder:
     def result(self, *, finished: bool) -> RunResult:
         """The run as it stands."""
         stopped = self.stopped if finished else "interrupted"
+        mode, unit = self.mode, units_of(self.task).field
+        plain = mode != "suite" and unit is None
         verdict = decide(
             list(self.rows.values()),
             self.task.target,
             stopped=stopped,
             go_on=self._go_on(stopped),
+            claim=None if plain else said_of(mode, unit, self.task.target.confidence, 0),
         )
         if verdict.choice is not None:
             compared = tuple(self._comparisons(verdict.choice))
@@ -156,6 +167,8 @@ class Ladder:
             metric=self.scorer_name,
             target=self.task.target.score,
             confidence=self.task.target.confidence,
+            mode=mode,
+            unit=unit,
             verdict=verdict,
             candidates=tuple(self.rows.values()),
             calls=self._calls(),

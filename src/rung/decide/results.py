@@ -156,6 +156,10 @@ class RunResult(Frozen):
     metric: str
     target: float
     confidence: float
+    mode: str = "traffic"
+    """What a PASS speaks of: `suite` of exactly these examples, every other mode of traffic."""
+    unit: str | None = None
+    """What the test examples are grouped by, where the mean of groups is certified."""
     verdict: Verdict
     candidates: tuple[CandidateResult, ...]
     calls: Calls

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from rung.decide.claims import holds_for
 from rung.decide.results import CandidateResult, RunResult
 from rung.report.red_flags import flag_lines
 from rung.report.terminal import calls_text
@@ -39,8 +40,7 @@ def markdown(result: RunResult, changes: Sequence[str] = ()) -> str:
         "",
         f"**{escape(headline(result))}**",
         "",
-        f"Target: {escape(result.metric)} ≥ {result.target:g} at {result.confidence:.0%} "
-        "confidence.",
+        f"Target: {escape(result.metric)} ≥ {result.target:g} {escape(holds_for(result, None))}.",
         "",
         *_table(result),
         "",

@@ -14,7 +14,8 @@ from rung.climbing.ledger import TestLedger
 from rung.climbing.till import ClimbTill
 from rung.decide.ladder import Planned
 from rung.evidence import must_see
-from rung.evidence.ledger import PLANNED_SHARE
+from rung.evidence.ledger import SMALLEST_ALPHA
+from rung.evidence.weights import LAST, MOST
 from rung.report.plan_data import Amount, Certification, Plan, PlannedRung
 from rung.report.words import describe_candidate
 from rung.scorers import grade_gold
@@ -99,10 +100,10 @@ def _amount(rungs: Sequence[Planned], asked: dict[str, int], timed: set[str]) ->
 
 
 def _certification(task: Task, rungs: Sequence[Planned], climber: Climber) -> Certification:
-    folder = climber.options.folder or Path()
-    units = len(in_order(task, TestLedger(folder, task, ()).rows))
+    ledger = TestLedger(climber.options.folder or Path(), task, ())
+    units = len(in_order(task, ledger.rows))
     tested = sum(not r.candidate.is_probe for r in rungs)
-    alpha = PLANNED_SHARE * (1 - task.target.confidence) / max(1, tested)
+    alpha = (MOST if tested > 1 else LAST) * max(ledger.left, SMALLEST_ALPHA)
     graded = is_graded(task, climber.scorer.graded)
     seen = None if graded or not units else must_see(units, task.target.score, alpha)
     return Certification(

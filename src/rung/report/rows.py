@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from rung.decide.claims import holds_for
 from rung.decide.results import CandidateResult, Measured, RunResult
 from rung.economics.pricing import PriceBook
 from rung.report.figures import Bar, Scale, Strip
@@ -162,7 +163,7 @@ def _certified(row: CandidateResult, result: RunResult) -> Fact:
     return Fact(
         f"≥ {bound(found.certified)}",
         f"Highest target that {found.n} test scores certify{error} of "
-        f"{1 - result.confidence:.0%} for the whole ladder.",
+        f"{1 - result.confidence:.0%} for the whole ladder: {holds_for(result, found)}.",
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from rung.candidate import Candidate, Technique
+from rung.decide.claims import certificate
 from rung.decide.results import CandidateResult, Measured, RunResult
 from rung.records import Answer, FallbackReason
 
@@ -103,7 +104,7 @@ def headline(result: RunResult) -> str:
     row = next((r for r in result.candidates if r.key == verdict.choice), None)
     if row is None or row.test is None:
         return f"{without_choice(result)}." if verdict.status != "sufficient" else "Good enough."
-    sure = f"at least {bound(row.test.certified, 2)} with {result.confidence:.0%} confidence"
+    sure = certificate(result, bound(row.test.certified, 2), row.test)
     return (
         f"{describe(row)}: {result.metric} {number(row.test.value, 2)} ({sure}), "
         f"{per_thousand(row)} per 1,000 requests."
