@@ -164,7 +164,9 @@ def _long(name: str) -> Key:
 
 
 def _text(value: JsonValue) -> str | None:
-    return str(value) if isinstance(value, str | int) and value not in ("", True, False) else None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value) or None
 
 
 def _is_source(name: str, values: Sequence[str], rows: int) -> bool:

@@ -87,6 +87,9 @@ def _details(
     scored = [(e, a) for e, a in zip(examples, attempts, strict=True) if a.state == "scored"]
     names = sorted({name for _, a in scored for name in a.details})
     means = {n: fmean(a.details[n] for _, a in scored if n in a.details) for n in names}
+    values = [v for a in attempts if (v := value_of(a)) is not None]
+    if values and units_of(task).clustered:  # the other reading: every example weighs the same
+        means["per_example"] = fmean(values)
     if isinstance(task.output, LabelsOutput) and scored:
         pairs = [(str(e.expected), str(a.answer.value if a.answer else "")) for e, a in scored]
         summary = macro_f1(pairs)

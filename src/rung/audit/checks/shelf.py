@@ -21,6 +21,7 @@ from rung.audit.checks import (
     output_noise,
     personal,
     ties,
+    units,
     windows,
 )
 
@@ -32,6 +33,7 @@ SHELF: dict[str, Check] = {
     "output-ceiling": output_ceiling.check,
     "contradictions": contradictions.check,
     "duplicates": duplicates.check,
+    "units": units.check,
     "leakage": leakage.check,
     "label-members": members.check,
     "imbalance": imbalance.check,
