@@ -26,6 +26,7 @@ from rung.decide.ladder import Planned, candidates, plan
 from rung.decide.results import CandidateResult, RunResult
 from rung.decide.verdict import within_limits
 from rung.errors import BudgetExceeded, ProviderError, UserError
+from rung.evidence import dev_weight
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.records import Attempt
@@ -259,9 +260,24 @@ class _Rung:
             )
         return row
 
+    def _weight(self) -> float | None:
+        """Share of the error left that its dev answers earn it; an equal one where all are asked,
+        or where no dev answer is scored."""
+        answered = {a.example_id: a for a in self.ladder.attempts(self.key) if a.split == "dev"}
+        pilot = [e for e in self.task.dev[: self.task.climb.dev_size] if e.id in answered]
+        scores = unit_scores(self.task, pilot, [answered[e.id] for e in pilot])
+        if not scores or self.climber.options.everything:
+            return None
+        return dev_weight(
+            scores,
+            self.task.target.score,
+            waiting=self.ladder.waiting(self.key),
+            left=self.ledger.left / self.ledger.total,
+        )
+
     async def _certify(self, solver: Solver) -> CandidateResult:
         try:
-            alpha = self.ledger.alpha(self.key)
+            alpha = self.ledger.alpha(self.key, self._weight())
         except UserError as error:  # the split is used up: nothing more can be told on it
             return self.ladder.update(self.key, state="undecided", reason=str(error))
         options = self.climber.options

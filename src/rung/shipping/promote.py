@@ -231,7 +231,7 @@ def _judged(
     )
     if len(challengers) < FEWEST:
         return base
-    found = paired_comparison(challengers, presents, confidence=1.0 - alpha, seed=task.climb.seed)
+    found = paired_comparison(challengers, presents, confidence=1.0 - alpha)
     return base.model_copy(
         update={
             "n": found.n,
