@@ -20,7 +20,7 @@ from rung.models.base import ChatModel, Message
 from rung.prompts.messages import ROOM_TO_THINK
 from rung.records import Usage
 from rung.task.contract import render
-from rung.task.types import Frozen, LabelsOutput, Task, TextOutput
+from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, Task, TextOutput
 
 SETUP_USD: dict[Technique, Decimal] = {
     "no-llm": Decimal(0),
@@ -93,7 +93,7 @@ def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -
     """Every candidate worth trying, unordered. `context` says how documents are retrieved."""
     found: list[Candidate] = []
     embedder = task.models.embedder
-    if isinstance(task.output, LabelsOutput) and task.train:
+    if isinstance(task.output, LabelsOutput | MultiLabelOutput) and task.train:
         found += [
             Candidate(model=f"no-llm/{name}", embedder=embedder) for name in ("nearest", "linear")
         ]
@@ -207,7 +207,7 @@ def _tuned(
 
 def fixed_k(task: Task) -> int:
     """Shots of the fixed prompt: one a label where they are few, else five."""
-    if isinstance(task.output, LabelsOutput):
+    if isinstance(task.output, LabelsOutput | MultiLabelOutput):
         return max(SHOTS, min(len(task.output.labels), MOST_FIXED_SHOTS))
     return SHOTS
 
