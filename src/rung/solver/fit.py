@@ -25,7 +25,7 @@ from rung.solver.cascade import sure_from
 from rung.solver.shots import choose_shots
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
 from rung.task.contract import render
-from rung.task.types import FORMAT, Document, Example, Task, digest
+from rung.task.types import FORMAT, Document, Example, MultiLabelOutput, Task, digest
 from rung.tuning.lessons import TuningExample
 
 if TYPE_CHECKING:
