@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from rung.errors import UserError
+from rung.task.columns import Columns
 from rung.task.types import (
     ClimbSettings,
     Facts,
@@ -50,6 +51,8 @@ class TaskTable(Frozen):
     """A folder, or a JSONL file of {id, title, text}."""
     cluster: str | None = None
     """Name of the `meta` field (or `context_ids`) whose equal values make one unit."""
+    columns: Columns | None = None
+    """Which fields of a row hold what, where the file does not name them as Rung does."""
 
     @model_validator(mode="after")
     def _one_way(self) -> TaskTable:
@@ -286,7 +289,7 @@ def _place(loc: Sequence[str | int], raw: dict[str, Any], open_ended: bool) -> l
     return place
 
 
-_TABLES: dict[str, type[Frozen]] = {"text": TextTable, "sql": SqlTable}
+_TABLES: dict[str, type[Frozen]] = {"text": TextTable, "sql": SqlTable, "columns": Columns}
 
 
 def _known(tables: list[str]) -> list[str]:
