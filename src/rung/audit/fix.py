@@ -22,6 +22,8 @@ from rung.audit.facts import contradictions as fact_contradictions
 from rung.audit.material import Material
 from rung.audit.personal import Names
 from rung.errors import UserError
+from rung.project import KEPT
+from rung.task.expected import row_expected
 from rung.task.types import Example, JsonValue, TextOutput
 
 REVIEW, CONFIG = "review.jsonl", "rung.toml"
@@ -186,7 +188,7 @@ def _hidden(row: dict[str, JsonValue], names: Names, cluster: str | None) -> dic
 
 
 def _asked(example: Example) -> dict[str, JsonValue]:
-    return {"input": example.input, "expected": example.expected}
+    return {"input": example.input, "expected": row_expected(example)}
 
 
 def _refuse(folder: Path, root: Path) -> list[str]:
@@ -198,7 +200,7 @@ def _refuse(folder: Path, root: Path) -> list[str]:
         )
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; give a new folder with --out")
-    here = [p for p in folder.iterdir() if p.name != ".rung"] if folder.is_dir() else []
+    here = [p for p in folder.iterdir() if p.name != KEPT] if folder.is_dir() else []
     if not here:
         return []
     try:
@@ -225,7 +227,7 @@ def _row(example: Example) -> dict[str, JsonValue]:
     row: dict[str, JsonValue] = {
         "id": example.id,
         "input": example.input,
-        "expected": example.expected,
+        "expected": row_expected(example),
     }
     if example.context_ids:
         row["context_ids"] = list(example.context_ids)

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rung.exporting.files import Files
 from rung.exporting.source import Source
 from rung.exporting.trainers import dump_yaml
-from rung.models.openai_compatible import response_format
+from rung.models.response_format import response_format
 from rung.solver import Solver
 from rung.task.contract import render
 from rung.task.types import JsonValue, LabelsOutput, SchemaOutput

@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError
 from tomlkit.items import Table
 
 from rung.errors import StoreError, UserError
+from rung.project import write_whole
 from rung.task.types import Example, Frozen, JsonValue, SplitName, digest
 
 FOLDER = "data"
@@ -198,13 +199,13 @@ def use_version(config: Path, folder: Path) -> Path | None:
     task.update(wanted)
     backup = config.with_name(f"rung.{digest(text)[:8]}.toml")
     shutil.copyfile(config, backup)
-    work = config.with_suffix(f".{os.getpid()}.tmp")
-    work.write_text(tomlkit.dumps(document), "utf-8")
-    os.replace(work, config)
+    write_whole(config, tomlkit.dumps(document))
     return backup
 
 
 def _row(example: Example) -> str:
     """One line, in one form."""
     plain = example.model_dump(mode="json", exclude_defaults=False)
+    if not example.alternatives:
+        del plain["alternatives"]
     return json.dumps(plain, ensure_ascii=False, sort_keys=True)

@@ -14,7 +14,6 @@ them, the reply says how sure the model is.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,15 +21,13 @@ from rung.errors import ProviderError
 from rung.models.base import ChatReply, ChatRequest, Message
 from rung.models.endpoint import Endpoint, read_endpoint
 from rung.models.endpoint_errors import refused_parameter, translated
-from rung.models.token_probabilities import MOST_LIKELY, confidence_in
-from rung.records import Finish, Usage
+from rung.models.replies import estimated, read_reply
+from rung.models.response_format import response_format
+from rung.models.token_probabilities import MOST_LIKELY
 from rung.task.types import JsonValue
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-
-CHARS_PER_TOKEN = 4
-"""For estimates where the server does not count."""
 
 WRAPPING_TOKENS = 16
 """Added to the limit where a choice comes wrapped in JSON."""
@@ -110,11 +107,11 @@ class OpenAICompatible:
                     raise
                 # The chain is cut because the SDK's errors hold the request and with it the key.
                 raise failure from None
-        return self._read(completion, request, time.perf_counter() - started)
+        return read_reply(completion, request, self.endpoint.place, time.perf_counter() - started)
 
     def count_tokens(self, messages: tuple[Message, ...]) -> int:
         """An estimate: characters / 4, rounded up."""
-        return _estimate(sum(len(message.content) for message in messages))
+        return estimated(messages)
 
     async def aclose(self) -> None:
         """Close the connections; the next call opens new ones."""
@@ -188,93 +185,3 @@ class OpenAICompatible:
         if wanted is not None:
             body["response_format"] = wanted
         return {field: value for field, value in body.items() if field not in self.left_out}
-
-    def _read(self, completion: JsonValue, request: ChatRequest, latency_s: float) -> ChatReply:
-        try:
-            choice = completion["choices"][0]
-            refusal = choice["message"].get("refusal")
-            text = choice["message"].get("content") or refusal or ""
-            usage = _usage(completion.get("usage") or {}, request, text)
-            finish = _finish(choice.get("finish_reason"), refusal)
-            sure = None
-            if request.choices is not None:
-                text = unwrapped(text)
-                sure = confidence_in(text, request.choices, choice.get("logprobs"))
-            return ChatReply(
-                text=text, usage=usage, finish=finish, latency_s=latency_s, confidence=sure
-            )
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
-            raise ProviderError(
-                f"{self.endpoint.place} answered something that is no chat completion: is the "
-                "address right (it usually ends in /v1)?"
-            ) from None
-
-
-def response_format(
-    choices: tuple[str, ...] | None, json_schema: dict[str, JsonValue] | None
-) -> dict[str, JsonValue] | None:
-    """How an answer's form is asked for; None where any text will do."""
-    schema = _choice_schema(choices) if choices else json_schema
-    if schema is None:
-        return None
-    form = {"name": "answer", "schema": schema, "strict": _strict(schema)}
-    return {"type": "json_schema", "json_schema": form}
-
-
-def _finish(reason: str | None, refusal: str | None) -> Finish:
-    if refusal or reason == "content_filter":
-        return "refused"
-    return "length" if reason == "length" else "stop"
-
-
-def _usage(reported: dict[str, JsonValue], request: ChatRequest, text: str) -> Usage:
-    asked, said = reported.get("prompt_tokens"), reported.get("completion_tokens")
-    if asked is None:
-        asked = _estimate(sum(len(message.content) for message in request.messages))
-    details = reported.get("prompt_tokens_details") or {}
-    return Usage(
-        input_tokens=asked,
-        output_tokens=_estimate(len(text)) if said is None else said,
-        cache_read_tokens=details.get("cached_tokens") or 0,
-        cache_write_tokens=details.get("cache_write_tokens") or 0,
-    )
-
-
-def _estimate(chars: int) -> int:
-    return -(-chars // CHARS_PER_TOKEN)
-
-
-def _choice_schema(choices: tuple[str, ...]) -> dict[str, JsonValue]:
-    """The protocol's schemas must be objects, so a choice comes as {"answer": …}."""
-    return {
-        "type": "object",
-        "properties": {"answer": {"type": "string", "enum": list(choices)}},
-        "required": ["answer"],
-        "additionalProperties": False,
-    }
-
-
-def unwrapped(text: str) -> str:
-    """The choice inside {"answer": …}; a server that ignores the format answers it plainly."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    answer = value.get("answer") if isinstance(value, dict) and len(value) == 1 else None
-    return answer if isinstance(answer, str) else text
-
-
-def _strict(schema: JsonValue) -> bool:
-    """Whether OpenAI's strict mode takes it: every object closed, every property required.
-
-    https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
-    """
-    if isinstance(schema, list):
-        return all(_strict(part) for part in schema)
-    if not isinstance(schema, dict):
-        return True
-    if isinstance(schema.get("properties"), dict):
-        named = set(schema["properties"])
-        if schema.get("additionalProperties") is not False or named - set(schema["required"] or ()):
-            return False
-    return all(_strict(part) for part in schema.values())

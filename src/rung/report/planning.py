@@ -14,13 +14,11 @@ from rung.climbing.till import ClimbTill
 from rung.decide.ladder import Planned
 from rung.decide.usage import training_tokens
 from rung.evidence import must_see
+from rung.evidence.weights import LAST, MOST
 from rung.report.plan_data import Amount, Certification, Plan, PlannedRung
 from rung.report.words import describe_candidate
 from rung.scorers import grade_gold
 from rung.task.types import Task
-
-PLANNED_SHARE = 0.8
-"""Of alpha, for the candidates planned at the start (`rung.evidence.ledger`)."""
 
 
 async def make_plan(task: Task, options: ClimbOptions) -> Plan:
@@ -101,7 +99,7 @@ def _amount(rungs: Sequence[Planned], asked: dict[str, int], timed: set[str]) ->
 def _certification(task: Task, rungs: Sequence[Planned], climber: Climber) -> Certification:
     units = len(in_order(task))
     tested = sum(not r.candidate.is_probe for r in rungs)
-    alpha = PLANNED_SHARE * (1 - task.target.confidence) / max(1, tested)
+    alpha = (MOST if tested > 1 else LAST) * (1 - task.target.confidence)
     graded = climber.scorer.graded or task.cluster is not None
     seen = None if graded or not units else must_see(units, task.target.score, alpha)
     return Certification(
