@@ -10,15 +10,11 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from rung.candidate import NO_LLM, Candidate
-<<<<<<< HEAD
 from rung.economics.pricing import PriceBook
 from rung.economics.setup import SETUP_USD
 from rung.economics.spec import AlsoAsked, CandidateUsage
 from rung.economics.training import training_price
-from rung.knowledge.chunking import chunk
-=======
 from rung.knowledge.contexts import knowledge_of
->>>>>>> main
 from rung.models.base import ChatModel, Message
 from rung.prompts.messages import Shot, build_messages, user_turn
 from rung.records import Passage, Usage
@@ -85,7 +81,7 @@ def expected_cost(
     price = training_price(candidate.model, book.settings, book.on) if hosted else None
     own = next(c for c in calls if c.model == candidate.model)
     learnt = training_tokens(task, candidate, expected_usage(calls))
-    trained = candidate.weights.kind != "base"
+    trained = candidate.weights.tuned
     return CandidateUsage(
         key=candidate.key,
         technique=candidate.technique,
@@ -107,7 +103,7 @@ def expected_cost(
 
 def training_tokens(task: Task, candidate: Candidate, usage: Usage) -> int:
     """Tokens that training reads in all epochs; 0 where nothing is trained."""
-    if candidate.weights.kind == "base":
+    if not candidate.weights.tuned:
         return 0
     read = usage.input_tokens + usage.output_tokens
     return read * len(task.train) * candidate.weights.epochs

@@ -62,10 +62,6 @@ def _plan(task: Task, rungs: Sequence[Planned], climber: Climber) -> Plan:
 
 def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
     candidate = rung.candidate
-<<<<<<< HEAD
-=======
-    tuned = candidate.weights.tuned
->>>>>>> main
     hosted = candidate.weights.kind == "hosted"
     learnt = training_tokens(task, candidate, rung.usage)
     price = till.price(candidate.model, learnt) if hosted else None
