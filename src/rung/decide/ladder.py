@@ -22,7 +22,7 @@ from rung.models.base import ChatModel, Message
 from rung.prompts.messages import ROOM_TO_THINK
 from rung.records import Usage
 from rung.task.contract import render
-from rung.task.types import Frozen, LabelsOutput, Task, TextOutput
+from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, Task, TextOutput
 
 FEWEST_TO_TUNE = 50
 """Below 50 examples tuning is almost never enough for classification ("When to Fine-Tune vs RAG
@@ -62,7 +62,7 @@ def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -
     """Every candidate worth trying, unordered. `context` says how documents are retrieved."""
     found: list[Candidate] = []
     embedder = task.models.embedder
-    if isinstance(task.output, LabelsOutput) and task.train:
+    if isinstance(task.output, LabelsOutput | MultiLabelOutput) and task.train:
         found += [
             Candidate(model=f"no-llm/{name}", embedder=embedder) for name in ("nearest", "linear")
         ]
@@ -176,7 +176,7 @@ def _tuned(
 
 def fixed_k(task: Task) -> int:
     """Shots of the fixed prompt: one a label where they are few, else five."""
-    if isinstance(task.output, LabelsOutput):
+    if isinstance(task.output, LabelsOutput | MultiLabelOutput):
         return max(SHOTS, min(len(task.output.labels), MOST_FIXED_SHOTS))
     return SHOTS
 

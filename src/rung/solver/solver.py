@@ -166,7 +166,7 @@ class Solver:
         name, usage = self.candidate.first or self.candidate.model, Usage(seconds=spent)
         return Answer(
             text=label,
-            value=label,
+            value=parse(self.spec.output, label).value,
             usage=usage,
             by_call=(ModelUsage(model=name, usage=usage),),
             model=name,
