@@ -13,6 +13,7 @@ from rung.climbing.certify import in_order, is_graded
 from rung.climbing.ledger import TestLedger
 from rung.climbing.till import ClimbTill
 from rung.decide.ladder import Planned
+from rung.decide.usage import training_tokens
 from rung.evidence import must_see
 from rung.evidence.ledger import SMALLEST_ALPHA
 from rung.evidence.weights import LAST, MOST
@@ -63,10 +64,8 @@ def _plan(task: Task, rungs: Sequence[Planned], climber: Climber) -> Plan:
 
 def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
     candidate = rung.candidate
-    tuned = candidate.weights.kind != "base"
     hosted = candidate.weights.kind == "hosted"
-    read = rung.usage.input_tokens + rung.usage.output_tokens
-    learnt = read * len(task.train) * candidate.weights.epochs if tuned else 0
+    learnt = training_tokens(task, candidate, rung.usage)
     price = till.price(candidate.model, learnt) if hosted else None
     return PlannedRung(
         key=candidate.key,
