@@ -123,6 +123,9 @@ class OutputTable(Frozen):
     """A JSON schema, or the file that holds it."""
     text: TextTable | None = None
     sql: SqlTable | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Most tokens of an answer, thoughts included. Left out: half as much again as the longest
+    expected answer takes, and more where answers are cut."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> OutputTable:

@@ -86,6 +86,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         facts=config.facts,
         costs=config.costs,
         climb=config.climb,
+        max_output_tokens=config.output.max_tokens,
         cluster=config.task.cluster,
         root=root,
         notes=(
