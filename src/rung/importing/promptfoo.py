@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 import yaml
 
 from rung.errors import UserError
-from rung.importing.rungtoml import rung_toml
+from rung.importing.imported import Imported
+from rung.importing.rungtoml import Draft, rung_toml
 from rung.models.vendors import VENDORS
 from rung.task.rows import read_text
-from rung.task.types import Frozen, JsonValue
+from rung.task.types import JsonValue
 from rung.task.wording import listed, shown
 
 METRICS = {
@@ -48,13 +49,6 @@ _MODELS = tuple(
 )
 
 
-class Imported(Frozen):
-    """The files of a task, and what could not be brought along."""
-
-    files: dict[str, str]
-    notes: tuple[str, ...]
-
-
 class _Test(NamedTuple):
     """One test: variables, and what answers are held against."""
 
@@ -79,11 +73,13 @@ def from_promptfoo(path: Path, name: str) -> Imported:
             notes.append(f"{key!r} is left out")
     output = _output(rows, tests, metric)
     text = rung_toml(
-        name=name,
-        instruction=_instruction(system, user, notes),
-        output=output,
-        metric="accuracy" if "labels" in output else metric,
-        models=models,
+        Draft(
+            name=name,
+            instruction=_instruction(system, user, notes),
+            output=output,
+            metric="accuracy" if "labels" in output else metric,
+            models=models,
+        )
     )
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     return Imported(files={"rung.toml": text, "examples.jsonl": lines}, notes=tuple(notes))
