@@ -109,7 +109,8 @@ def test_beir(tmp_path: Path) -> None:
 def test_beir_without_answers_is_to_be_completed(tmp_path: Path) -> None:
     origin = beir(tmp_path / "b", answers=False)
     done = CliRunner().invoke(app, ["init", str(tmp_path / "new"), "--from", str(origin)])
-    assert done.exit_code == 2 and "30 of 30 rows have no expected answer" in done.output
+    assert isinstance(done.exception, UserError)
+    assert "30 of 30 rows have no expected answer" in str(done.exception)
     first = json.loads((tmp_path / "new/examples.jsonl").read_text().splitlines()[0])
     assert first["context_ids"] == ["d0"] and first["expected"] is None
 

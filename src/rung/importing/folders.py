@@ -224,9 +224,8 @@ def hugging_face(folder: Path) -> Found | None:
             rows["test"] = rows.pop("dev")
         else:
             rows = {"examples": rows["train"]}
-    return Found(
-        rows, system, notes, {key: listed(p.name for p in parts.get(key, [])) for key in rows}
-    )
+    remarks = {key: listed(p.name for p in parts[key]) for key in rows if key in parts}
+    return Found(rows, system, notes, remarks)
 
 
 def _classes(folder: Path) -> dict[str, list[str]]:
@@ -237,7 +236,8 @@ def _classes(folder: Path) -> dict[str, list[str]]:
     head = re.match(r"---\n(.*?)\n---", read_text(readme, "README.md").replace("\r\n", "\n"), re.S)
     if head is None:
         return {}
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     try:
         about = YAML(typ="safe", pure=True).load(head[1])

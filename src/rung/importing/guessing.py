@@ -84,7 +84,7 @@ def _answer(fields: Sequence[str], values: dict[str, list[JsonValue]]) -> tuple[
     if by_name is not None:
         return by_name, "by its name"
     known = named(dict.fromkeys(fields), _LABELS)
-    kinds = {f: len({json.dumps(v) for v in values[f]}) for f in fields}
+    kinds = {f: len({json.dumps(v).strip().casefold() for v in values[f]}) for f in fields}
     few = [f for f in fields if 2 <= kinds[f] <= _most(len(values[f]))]
     if known in few:
         return known, f"{kinds[known]} different values"

@@ -16,10 +16,9 @@ from rung.importing.imported import Imported, lines
 from rung.importing.promptfoo import from_promptfoo
 from rung.importing.rungtoml import Draft, rung_toml
 from rung.task.documents import CONVERTED, PLAIN
-from rung.task.examples import OWN
 from rung.task.faults import Row
 from rung.task.rows import is_rows, read_table
-from rung.task.shapes import Taken, shape_of, take
+from rung.task.shapes import OWN, Taken, shape_of, take
 from rung.task.types import JsonValue
 from rung.task.wording import listed
 
@@ -121,15 +120,14 @@ def task_of(found: Found, name: str) -> Imported:
     if found.documents:
         files["documents.jsonl"] = lines(found.documents)
         keys["documents"] = "documents.jsonl"
+    said = "as the data has it" if found.instruction else "a guess: say what is asked"
     draft = Draft(
         name=name,
         instruction=found.instruction or _INSTRUCTIONS[kind],
         output=output,
         files=keys,
         remarks={
-            "instruction": "as the data has it"
-            if found.instruction
-            else "a guess: say what is asked",
+            "instruction": said,
             kind: f"a guess: {why}",
             **found.remarks,
         },
