@@ -236,13 +236,13 @@ def _messages(test: Test) -> list[dict[str, Any]]:
 
 def _climb(providers: Any, notes: list[str]) -> dict[str, JsonValue]:
     """What the providers' settings mean here; what they mean nowhere is said."""
-    configs = [
-        config
-        for one in (providers if isinstance(providers, list) else [providers])
-        if isinstance(one, dict)
-        for config in [one.get("config") or next(iter(one.values()), {})]
-        if isinstance(config, dict)
-    ]
+    configs: list[dict[str, Any]] = []
+    for one in providers if isinstance(providers, list) else [providers]:
+        settings: Any = None
+        if isinstance(one, dict):
+            inner = next(iter(one.values()), None)
+            settings = one.get("config") or (inner.get("config") if isinstance(inner, dict) else {})
+        configs += [settings] if isinstance(settings, dict) else []
     tools = sum(bool(config.get("tools") or config.get("functions")) for config in configs)
     if tools:
         notes.append(f"cannot be taken: tools or functions of {tools} providers; answers are text")
