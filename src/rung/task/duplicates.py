@@ -26,21 +26,19 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def groups(
-    texts: Sequence[str], units: Sequence[Hashable | None] | None = None, *, near: bool = True
-) -> list[int]:
+def groups(texts: Sequence[str], *units: Sequence[Hashable | None], near: bool = True) -> list[int]:
     """For each text the smallest index in its group of near-duplicates.
 
-    `units` joins too: texts with the same unit, other than None, are one group. Where likeness
-    alone would join more than `TEMPLATE` of all texts, they share a template rather than repeat
-    each other, and only the equal ones among them stay together. Without `near` only equal texts
-    are grouped.
+    Each of `units` joins too: texts with the same unit, other than None, are one group. Where
+    likeness alone would join more than `TEMPLATE` of all texts, they share a template rather than
+    repeat each other, and only the equal ones among them stay together. Without `near` only equal
+    texts are grouped.
     """
     clean = [normalised(text) for text in texts]
     equal = _Links(len(texts))
     equal.join_equal(clean)
-    if units is not None:
-        equal.join_equal(units)
+    for keys in units:
+        equal.join_equal(keys)
     if not near:
         return [equal.root(index) for index in range(len(texts))]
     alike = _Links(len(texts), equal.parent)
