@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from statistics import fmean, pstdev
 
-<<<<<<< HEAD
 from rung.audit.units import units_of
-=======
 from rung.decide.hindered import hindered
->>>>>>> main
 from rung.decide.results import Measured
 from rung.evidence import binomial_interval, cluster_means, interval
 from rung.records import Attempt, Usage
