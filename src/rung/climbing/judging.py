@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rung.climbing.tools import Tools
 from rung.errors import UserError
@@ -82,7 +82,7 @@ def _read(row: Row, rubric: Rubric | None) -> _Labelled:
 
 
 def _mark(row: Row, rubric: Rubric | None) -> float:
-    given = row.data.get("mark")
+    given: Any = row.data.get("mark")
     if isinstance(given, str) and given.strip().lower() in _WORDS and rubric is None:
         return _WORDS[given.strip().lower()]
     scale = [0, 1] if rubric is None else sorted(rubric.scale)
