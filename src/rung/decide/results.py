@@ -26,6 +26,19 @@ unanswered, or the climb was stopped there: run again. skipped: cannot be run he
 intervention, never shipped."""
 
 
+class Hindered(Frozen):
+    """Of the failures behind a score: those that say little about what the model knows."""
+
+    failed: int = 0
+    """Answers with less than half of the credit."""
+    cut: int = 0
+    """Ended for want of room."""
+    refused: int = 0
+    """By the model, a filter, or for the request itself."""
+    invalid: int = 0
+    """Whole, but in no form that can be read."""
+
+
 class Measured(Frozen):
     """Scores of one candidate on one split."""
 
@@ -39,6 +52,7 @@ class Measured(Frozen):
     """Scores in `value`: answers scored, and calls that can never succeed, counted as 0."""
     wrong: int = 0
     """Scored answers without any credit."""
+    hindered: Hindered = Hindered()
     errors: int = 0
     unscored: int = 0
     method: str = ""
