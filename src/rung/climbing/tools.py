@@ -103,7 +103,8 @@ class Tools:
         """The model itself."""
         if name not in self._raw:
             given = self.options.models.get(name)
-            self._raw[name] = given or open_model(name, self.task.root)
+            settings = self.task.models.settings
+            self._raw[name] = given or open_model(name, self.task.root, settings)
         return self._raw[name]
 
     def chat(self, name: str) -> MeteredModel:

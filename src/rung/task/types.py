@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rung.task.endpoints import EndpointSettings
+
 JsonValue = Any
 """Text, number, bool, None, list or dict: whatever JSON can hold."""
 
@@ -136,6 +138,8 @@ class Models(Frozen):
     """Models that their own provider may tune, such as `together/<base model>`: this buys."""
     embedder: str = "local/all-minilm-l6-v2"
     judge: str | None = None
+    settings: dict[str, EndpointSettings] = Field(default_factory=dict, exclude=True)
+    """By a model's name: pace, patience, window, headers. May hold secrets: dumped nowhere."""
 
 
 class Facts(Frozen):
