@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rung.task.types import Frozen, digest
+from rung.task.types import FORMAT, Frozen, digest
 
 Technique = Literal["no-llm", "prompting", "full-context", "rag", "fine-tuning", "hybrid"]
 NO_LLM = "no-llm/"
@@ -52,8 +52,7 @@ class Weights(Frozen):
     """Base weights, or weights tuned on the prompts that the solver sends.
 
     `lora` is an adapter trained on this machine; `hosted` is tuned by the model's own provider,
-    which the model's name tells. Digests of candidates name caches and saved winners: a new field
-    must stay out of them while it has its default.
+    which the model's name tells.
     """
 
     kind: Literal["base", "lora", "hosted"] = "base"
@@ -106,9 +105,7 @@ class Candidate(Frozen):
     @property
     def digest(self) -> str:
         """Content hash: equal slots, equal digest."""
-        # A slot that came later stays out while it is empty: digests name caches and winners.
-        later = {name for name in ("first", "fallback") if getattr(self, name) is None}
-        return digest(self.model_dump(mode="json", exclude=later))
+        return digest([FORMAT, self])
 
     @property
     def key(self) -> str:

@@ -31,6 +31,8 @@ class Usage(Frozen):
     """Seconds of this whole machine (processor time over cores); a batch's are shared out by
     tokens."""
     gpu_seconds: float = 0.0
+    estimated: bool = False
+    """Tokens that nobody counted, or counts that do not add up: the dearer reading was taken."""
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -40,6 +42,7 @@ class Usage(Frozen):
             cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
             seconds=self.seconds + other.seconds,
             gpu_seconds=self.gpu_seconds + other.gpu_seconds,
+            estimated=self.estimated or other.estimated,
         )
 
 

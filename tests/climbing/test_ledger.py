@@ -9,8 +9,9 @@ import pytest
 
 from rung.candidate import Candidate, Prompt
 from rung.climbing.certify import in_order
-from rung.errors import StoreError
-from rung.task.types import Target
+from rung.climbing.ledger import LEDGER_FILE, TestLedger, row_name
+from rung.errors import StoreError, UserError
+from rung.task.types import Target, Task
 
 from .tasks import MODEL, climb, comparable, example, label_task, model, share
 
@@ -25,8 +26,9 @@ def prompts(*instructions: str) -> tuple[Candidate, ...]:
 
 
 def granted(folder: Path) -> dict[str, float]:
-    (split,) = json.loads((folder / "ledger.json").read_text()).values()
-    return split["granted"]
+    kept = json.loads((folder / LEDGER_FILE).read_text())
+    assert len(kept["rows"]) == 1
+    return {use["key"]: use["alpha"] for use in kept["uses"]}
 
 
 def test_candidates_share_four_fifths_of_alpha(tmp_path: Path) -> None:
@@ -47,13 +49,13 @@ def test_the_same_candidate_spends_once(tmp_path: Path) -> None:
     assert granted(tmp_path) == before and comparable(second)["ledger"] == first.ledger
 
 
-def test_new_candidates_on_the_same_split_live_off_the_reserve(tmp_path: Path) -> None:
+def test_new_candidates_on_the_same_split_live_off_what_is_left(tmp_path: Path) -> None:
     task = label_task()
     (first,) = climb(task, tmp_path, model(), candidates=prompts("one")).candidates
     later = climb(task, tmp_path, model(), candidates=prompts("two", "three"), everything=True)
     assert first.alpha == pytest.approx(0.8 * ALPHA)
-    shares = sorted((r.alpha or 0.0 for r in later.candidates), reverse=True)
-    assert shares == pytest.approx([0.2 * ALPHA / 2, 0.2 * ALPHA / 6])
+    shares = [r.alpha for r in later.candidates]
+    assert shares == pytest.approx([0.8 * 0.2 * ALPHA / 2] * 2)
     assert sum(granted(tmp_path).values()) <= ALPHA
 
 
@@ -70,11 +72,13 @@ def test_a_used_up_split_says_so_and_leaves_the_verdict_open(tmp_path: Path) -> 
     result = climb(task, tmp_path, model(), candidates=prompts(*map(str, range(14))))
     late = [r for r in result.candidates if r.alpha is None]
     assert len(late) == 0  # all of them were planned together
-    result = climb(task, tmp_path, model(), candidates=prompts(*map(str, range(20, 40))))
+    for start in range(20, 60, 5):
+        tried = prompts(*map(str, range(start, start + 5)))
+        result = climb(task, tmp_path, model(), candidates=tried, everything=True)
     late = [r for r in result.candidates if r.alpha is None]
     assert late and {r.state for r in late} == {"undecided"}
-    assert late[0].reason.startswith("This test split has been used by ")
-    assert "is used up; add fresh test examples" in late[0].reason
+    assert late[0].reason.startswith("These test examples have been used by ")
+    assert "the error of 0.05 that a confidence of 0.95 leaves is used up" in late[0].reason
     assert result.ledger.endswith("no error is left for further ones: add examples")
     assert result.verdict.status == "undecided"
 
@@ -82,9 +86,81 @@ def test_a_used_up_split_says_so_and_leaves_the_verdict_open(tmp_path: Path) -> 
 def test_a_ledger_that_cannot_be_read_stops_the_climb(tmp_path: Path) -> None:
     task = label_task()
     climb(task, tmp_path, model())
-    (tmp_path / "ledger.json").write_text("{")
+    (tmp_path / LEDGER_FILE).write_text("{")
     with pytest.raises(StoreError, match=r"ledger\.json cannot be read .*restore it from a copy"):
         climb(task, tmp_path, model())
+
+
+def ledger(folder: Path, task: Task, *planned: str) -> TestLedger:
+    return TestLedger(folder / ".rung", task, planned)
+
+
+def test_the_ledger_stands_beside_the_task_and_outlives_the_project_folder(tmp_path: Path) -> None:
+    task = label_task().model_copy(update={"root": tmp_path})
+    spent = ledger(tmp_path, task).alpha("a", 0.5)
+    assert spent == pytest.approx(ALPHA / 2) and [*tmp_path.iterdir()] == [tmp_path / LEDGER_FILE]
+    again = ledger(tmp_path, task)
+    assert not again.unused and again.offer("a") == spent
+    assert again.offer("b", 1.0) == pytest.approx(ALPHA / 2)
+
+
+def test_one_more_example_is_no_fresh_split(tmp_path: Path) -> None:
+    """Ten climbs, each with another example, spend no more than one split may err."""
+    task, total = label_task(test=60), 0.0
+    for number in range(40):
+        rows = (*task.test, *(example(1000 + i) for i in range(number)))
+        grown = task.model_copy(update={"test": rows})
+        try:
+            total += ledger(tmp_path, grown, "a").alpha("a")
+        except UserError as error:
+            assert "is used up" in str(error)
+    assert 0.8 * ALPHA < total <= ALPHA
+
+
+def test_a_row_is_known_by_its_letters_whatever_its_label_or_its_commas(tmp_path: Path) -> None:
+    one = example(1)
+    same = one.model_copy(
+        update={"id": "other", "expected": "other", "input": f" {one.input_text().upper()}, "}
+    )
+    assert row_name(one) == row_name(same) != row_name(example(2))
+    signs = [one.model_copy(update={"input": text}) for text in ("?!", "!?")]
+    assert row_name(signs[0]) != row_name(signs[1])
+
+
+def test_offering_writes_nothing_and_granting_writes_once(tmp_path: Path) -> None:
+    task = label_task()
+    kept = ledger(tmp_path, task)
+    alpha = kept.offer("a", 0.3)
+    assert not kept.path.exists()
+    kept.grant("a", alpha)
+    before = kept.path.read_bytes()
+    kept.grant("a", alpha)
+    assert kept.path.read_bytes() == before and kept.offer("a", 0.9) == alpha
+    # Two climbs at once: the second sees what the first has written.
+    one, two = ledger(tmp_path, task), ledger(tmp_path, task)
+    share = one.offer("b", 1.0)
+    assert two.offer("c", 1.0) == share
+    one.grant("b", share)
+    with pytest.raises(UserError, match=r"error of 0 left, not"):
+        two.grant("c", share)
+
+
+def test_what_was_kept_split_by_split_is_taken_over(tmp_path: Path) -> None:
+    task = label_task()
+    folder = tmp_path / ".rung"
+    folder.mkdir()
+    name = f"{task.fingerprint()[:12]}/a"
+    kept = {"x" * 64: {"alpha": ALPHA, "planned": 2, "granted": {name: 0.02, "else/b": 0.02}}}
+    (folder / "ledger.json").write_text(json.dumps(kept))
+    found = ledger(tmp_path, task)
+    assert found.offer("a") == 0.02 and found.left == pytest.approx(0.01)
+    found.alpha("c", 0.5)
+    (folder / "ledger.json").unlink()
+    assert ledger(tmp_path, task).left == pytest.approx(0.005)
+    (folder / LEDGER_FILE).unlink()
+    (folder / "ledger.json").write_text('{"x": 3}')
+    with pytest.raises(StoreError, match=r"ledger\.json cannot be read .*restore it"):
+        ledger(tmp_path, task)
 
 
 def clustered(size: int, clusters: int = 60):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tomllib
 from datetime import date
 from decimal import Decimal
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 
 from rung.decide.advise import advise
-from rung.decide.rules import coverage
 from rung.decide.rules.answers import Answers
 from rung.decide.rules.conditions import conditions_of, derive, holds, met, thresholds
 from rung.decide.rules.loader import (
@@ -26,6 +26,9 @@ ROOT = Path(__file__).parents[2]
 CASES_FILE = ROOT / "tests" / "decide" / "rule_cases.toml"
 CASES = tomllib.loads(CASES_FILE.read_text(), parse_float=Decimal)["cases"]
 ON = date(2026, 11, 21)
+_spec = spec_from_file_location("framework_page", ROOT / "docs" / "framework.py")
+coverage = module_from_spec(_spec)
+_spec.loader.exec_module(coverage)
 USED = thresholds({})
 
 
@@ -118,13 +121,13 @@ def test_every_statement_of_the_framework_has_a_rule_and_every_rule_a_statement(
     for number, items in found["items"].items():
         assert all(item["rules"] for item in items), number
     assert {k: len(v) for k, v in found["items"].items()} == {
-        "1": 10, "2": 15, "3": 10, "4": 38, "5": 11, "6": 13,
+        "1": 10, "2": 16, "3": 11, "4": 41, "5": 11, "6": 13,
     }  # fmt: skip
 
 
 def test_docs_framework_is_up_to_date():
     arguments = ["--check", str(CASES_FILE), str(ROOT / "docs" / "framework.md")]
-    assert coverage.main(arguments) == 0, "run python -m rung.decide.rules.coverage"
+    assert coverage.main(arguments) == 0, "run python docs/framework.py"
 
 
 def test_every_rule_names_its_documents():

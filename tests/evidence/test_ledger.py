@@ -1,4 +1,4 @@
-"""Alpha of a test split, and the units and order of evidence."""
+"""Alpha of test rows, and the units and order of evidence."""
 
 import json
 
@@ -8,62 +8,112 @@ from hypothesis import strategies as st
 
 from rung.errors import UserError
 from rung.evidence import AlphaLedger, cluster_means, fixed_order
+from rung.evidence.ledger import SMALLEST_ALPHA, equal_weight, summary
+
+ROWS = [f"r{number}" for number in range(8)]
 
 
-def test_planned_candidates_share_four_fifths():
-    ledger = AlphaLedger(0.05, 5)
-    assert ledger.next() == pytest.approx(0.008)
-    ledger = ledger.register(["a", "b", "c", "d", "e"])
-    assert ledger.spent == pytest.approx(0.04)
-    assert ledger.next() == pytest.approx(0.2 * 0.05 / 2)
-    ledger = ledger.register("f")
-    assert ledger.next() == pytest.approx(0.2 * 0.05 / 6)
+def used(ledger: AlphaLedger, key, rows, confidence, weight) -> AlphaLedger:
+    alpha = ledger.offer(key, rows, confidence, weight)
+    return ledger if alpha is None else ledger.grant(key, rows, confidence, alpha)
 
 
-@given(st.floats(0.001, 0.2), st.integers(1, 30), st.lists(st.text(max_size=3), max_size=40))
-def test_never_more_than_alpha_and_never_twice(alpha, planned, keys):
-    ledger = AlphaLedger(alpha, planned)
-    for key in keys:
-        if key not in ledger.granted and ledger.next() is None:
-            with pytest.raises(UserError, match="fresh test examples"):
-                ledger.register(key)
-            continue
-        offered = ledger.next()
-        known = key in ledger.granted
-        after = ledger.register(key)
-        assert after.register(key) == after
-        assert after.alpha_of(key) == (ledger.alpha_of(key) if known else offered)
+USE = st.tuples(
+    st.sampled_from("abcdef"),
+    st.sets(st.sampled_from(ROWS), min_size=1),
+    st.sampled_from([0.8, 0.9, 0.95, 0.99]),
+    st.floats(0.01, 1.0),
+)
+
+
+@given(st.lists(USE, max_size=30))
+def test_no_row_ever_spends_more_than_any_confidence_leaves(uses):
+    """The union bound's premise, whatever is used in whatever order at whatever confidence."""
+    ledger = AlphaLedger()
+    for key, rows, confidence, weight in uses:
+        offered = ledger.offer(key, rows, confidence, weight)
+        after = used(ledger, key, rows, confidence, weight)
+        assert (offered is None) == (after.find(key, rows) is None)
+        assert used(after, key, rows, confidence, weight) == after  # the same test spends once
+        assert offered is None or after.offer(key, rows, confidence, 1.0) == offered
         ledger = after
-    assert ledger.spent <= alpha * (1 + 1e-9)
+    for level in {use.confidence for use in ledger.uses}:
+        for row in ROWS:
+            spent = sum(u.alpha for u in ledger.uses if row in u.rows and u.confidence >= level)
+            assert spent <= 1 - level + 1e-9
     assert AlphaLedger.from_dict(json.loads(json.dumps(ledger.to_dict()))) == ledger
 
 
-def test_registering_does_not_change_the_ledger_it_came_from():
-    before = AlphaLedger(0.05, 2)
-    before.register("a")
-    assert before.granted == {}
+def test_a_split_that_shares_a_row_draws_on_what_the_row_has_left():
+    ledger = used(AlphaLedger(), "a", ROWS[:4], 0.95, 0.8)
+    assert ledger.left(ROWS[3:], 0.95) == pytest.approx(0.01)
+    assert ledger.left(ROWS[4:], 0.95) == pytest.approx(0.05)
+    assert ledger.left(ROWS, 0.95) == pytest.approx(0.01)
+
+
+def test_a_raised_confidence_has_its_own_smaller_total():
+    ledger = used(AlphaLedger(), "a", ROWS, 0.95, 0.5)
+    assert ledger.left(ROWS, 0.99) == pytest.approx(0.01)
+    ledger = used(ledger, "a at 99", ROWS, 0.99, 1.0)
+    assert ledger.left(ROWS, 0.99) == pytest.approx(0.0)
+    assert ledger.left(ROWS, 0.95) == pytest.approx(0.05 - 0.025 - 0.01)
+    assert ledger.left(ROWS, 0.90) == pytest.approx(0.10 - 0.025 - 0.01)
+    # What .95 has spent leaves .99 no more than .95 has left.
+    assert used(AlphaLedger(), "a", ROWS, 0.95, 0.9).left(ROWS, 0.99) == pytest.approx(0.005)
+
+
+@given(st.integers(1, 40), st.floats(0.001, 0.2))
+def test_equal_weights_give_equal_shares(planned, total):
+    left, shares = total, []
+    for number in range(planned):
+        shares.append(equal_weight(planned, number) * left)
+        left -= shares[-1]
+    assert shares == pytest.approx([0.8 * total / planned] * planned)
+
+
+def test_the_smallest_share_is_given_while_it_is_there():
+    ledger = AlphaLedger()
+    assert ledger.offer("a", ROWS, 0.95, 1e-6) == SMALLEST_ALPHA
+    ledger = ledger.grant("a", ROWS, 0.95, 0.05 - SMALLEST_ALPHA / 2)
+    assert ledger.offer("b", ROWS, 0.95, 1.0) is None
+
+
+def test_granting_does_not_change_the_ledger_it_came_from():
+    before = AlphaLedger()
+    used(before, "a", ROWS, 0.95, 0.5)
+    assert before.uses == ()
 
 
 def test_a_used_up_split_says_so():
-    ledger = AlphaLedger(0.05, 5).register(str(number) for number in range(14))
-    assert ledger.next() is None
-    assert ledger.summary() == (
-        "this test split has been used by 14 candidates; "
+    ledger = AlphaLedger()
+    for number in range(14):
+        ledger = used(ledger, str(number), ROWS, 0.95, 0.5)
+    assert len(ledger.uses) == 9
+    assert summary(ledger.uses, ledger.left(ROWS, 0.95)) == (
+        "this test split has been used by 9 candidates; "
         "no error is left for further ones: add examples"
     )
-    assert "error left for further ones: 0.01" in AlphaLedger(0.05, 1).register("a").summary()
-    assert ledger.register("3") == ledger
+    assert summary(ledger.uses[:1], 0.01).endswith(
+        "used by 1 candidate; error left for further ones: 0.01"
+    )
+
+
+STORED = {"key": "a", "alpha": 0.01, "confidence": 0.95, "rows": "rows 1"}
 
 
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: AlphaLedger(1.0, 5), "Alpha is 1.0"),
-        (lambda: AlphaLedger(0.05, 0), "plan at least 1"),
-        (lambda: AlphaLedger(0.05, 5).alpha_of("x"), "register it first"),
+        (lambda: AlphaLedger().offer("a", ROWS, 0.95, 0.0), "Weight is 0.0"),
+        (lambda: AlphaLedger().offer("a", ROWS, 0.95, 1.1), "Weight is 1.1"),
+        (lambda: AlphaLedger().grant("a", ROWS, 0.95, 0.06), "error of 0.05 left, not 0.06"),
+        (lambda: equal_weight(2, 2), "none is left"),
         (lambda: AlphaLedger.from_dict({"alpha": 0.05}), "cannot be read"),
+        (lambda: AlphaLedger.from_dict({"uses": [STORED], "rows": {}}), "cannot be read"),
         (
-            lambda: AlphaLedger.from_dict({"alpha": 0.05, "planned": 1, "granted": {"a": 0.9}}),
+            lambda: AlphaLedger.from_dict(
+                {"uses": [STORED | {"alpha": -0.9}], "rows": {"rows 1": ["x"]}}
+            ),
             "changed by hand",
         ),
     ],

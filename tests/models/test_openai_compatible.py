@@ -85,9 +85,10 @@ async def test_how_an_answer_ends(body: object, text: str, finish: str) -> None:
 
 @pytest.mark.parametrize("usage", [None, {}])
 async def test_usage_is_estimated_where_none_is_reported(usage: object) -> None:
-    with serving(Turn({**completion("12345"), "usage": usage})) as fake:
+    with serving(Turn({**completion("abcde"), "usage": usage})) as fake:
         reply = await model_at(fake.url).reply(ask("x" * 40))
     assert (reply.usage.input_tokens, reply.usage.output_tokens) == (10, 2)
+    assert reply.usage.estimated
 
 
 async def test_a_rate_limit_is_waited_out_as_told() -> None:
@@ -170,7 +171,7 @@ async def test_a_refused_request_passes_the_reason_on_without_the_key() -> None:
         Turn({"choices": []}),
         Turn({"choices": None}),
         Turn({"choices": [{}]}),
-        Turn({"choices": [{"message": {"content": {"a": 1}}, "finish_reason": "stop"}]}),
+        Turn({"choices": [{"message": [1], "finish_reason": "stop"}]}),
         Turn({"error": {"message": "overloaded"}}),
     ],
     ids=str,

@@ -10,14 +10,16 @@ import pytest
 
 from rung.climbing import ClimbOptions
 from rung.climbing.explaining import DIAGNOSIS_FILE
+from rung.decide.results import State
 from rung.records import Flag
+from rung.report.about import prior
 from rung.report.diagnosis import cause_bars
 from rung.report.html import render
 from rung.report.learning import learning
 from rung.report.reading import FinishedRun, read_run
 from rung.report.sections import context
 from rung.report.timing import timing
-from rung.task.types import Task
+from rung.task.types import Facts, Task
 
 from .synthetic import make_diagnosis, make_run, make_task, write_run
 from .test_html import embedded
@@ -184,6 +186,24 @@ def test_the_command_is_the_one_that_was_given(task: Task, run: FinishedRun) -> 
     changed = run.result.model_copy(update={"arguments": said})
     shown = context(FinishedRun(changed, run.attempts), task)["about"].command
     assert shown == "rung climb DIR " + " ".join(said)
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [("drop", "overrules what was"), ("planned", "was not measured"), ("skipped", "not measured")],
+)
+def test_only_what_was_measured_is_overruled(
+    task: Task, run: FinishedRun, state: State, says: str
+) -> None:
+    cited = task.model_copy(update={"facts": Facts(needs_citations=True)})
+    rows = [
+        row.model_copy(update={"state": state}) if row.technique == "rag" and row.state == "drop"
+        else row
+        for row in run.result.candidates
+    ]  # fmt: skip
+    changed = run.result.model_copy(update={"candidates": rows})
+    expected = prior(FinishedRun(changed, run.attempts), cited)
+    assert expected is not None and expected.expected == "rag" and says in expected.agrees
 
 
 def test_every_plot_has_a_table_beside_it(task: Task, run: FinishedRun) -> None:

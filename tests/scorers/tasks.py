@@ -9,6 +9,7 @@ from rung.task.contract import parse
 from rung.task.types import (
     Example,
     LabelsOutput,
+    MultiLabelOutput,
     Output,
     SchemaOutput,
     SqlOutput,
@@ -25,17 +26,25 @@ ENTITY = {
 }
 OUTPUTS: dict[str, Output] = {
     "labels": LabelsOutput(labels=("billing", "shipping")),
+    "multilabel": MultiLabelOutput(labels=("billing", "shipping", "technical")),
     "schema": SchemaOutput(json_schema={"type": "array", "items": ENTITY}),
     "text": TextOutput(max_words=40, rules={"ends_with_colon": ":$"}),
     "sql": SqlOutput(script_field="ddl"),
 }
 GOLD: dict[str, Any] = {
     "labels": "billing",
+    "multilabel": ["billing", "technical"],
     "schema": [{"text": "Jeff", "type": "PER"}, {"text": "Oslo", "type": "LOC"}],
     "text": "List all files of the folder:",
     "sql": "SELECT a FROM t WHERE b = 'x'",
 }
-GARBAGE = {"labels": "shipping", "schema": "[]", "text": "zzz qqq", "sql": "SELECT 99"}
+GARBAGE = {
+    "labels": "shipping",
+    "multilabel": "shipping",
+    "schema": "[]",
+    "text": "zzz qqq",
+    "sql": "SELECT 99",
+}
 
 
 def task(kind: str, metric: str = "", expected: Any = None, **parts: Any) -> Task:

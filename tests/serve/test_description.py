@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from rung.serve.description import _text
 from rung.serve.keys import KeyRing
 from rung.serve.schemas import relocated
-from rung.task.contract import parse, schema_problem
+from rung.task.contract import parse
+from rung.task.json_schema import schema_problem
 from rung.task.types import Output, SchemaOutput, SqlOutput, TextOutput
 
 from .upstream import endpoint, label_of, served

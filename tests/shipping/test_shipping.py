@@ -16,6 +16,7 @@ import rung
 from rung.candidate import Candidate, Context, Prompt, Shots
 from rung.cli.app import app
 from rung.climbing import ClimbOptions
+from rung.climbing.ledger import LEDGER_FILE
 from rung.errors import StoreError, UserError
 from rung.models.base import ChatRequest
 from rung.models.scripted import ScriptedEmbedder, ScriptedModel
@@ -114,7 +115,8 @@ def two_winners(folder: Path, plain: int, shown: int) -> ClimbOptions:
     rung.climb(folder, options(shares(plain, shown), SHOWN))
     packing = io.BytesIO()
     with tarfile.open(fileobj=packing, mode="w") as packed:
-        packed.add(folder / ".rung", ".rung")
+        for name in (".rung", LEDGER_FILE):
+            packed.add(folder / name, name)
     DONE[plain, shown] = packing.getvalue()
     return opts
 

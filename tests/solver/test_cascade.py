@@ -89,10 +89,9 @@ def test_a_climb_tries_it_when_asked_to(tmp_path: Path) -> None:
     assert row.usage.input_tokens < beside.usage.input_tokens
 
 
-def test_an_empty_slot_changes_no_digest() -> None:
+def test_a_cascade_is_another_candidate_and_another_task() -> None:
     plain = CASCADE.model_copy(update={"first": None})
     assert plain.digest != CASCADE.digest
-    assert Candidate(model="m").key == "m~35db14"
     task = tasks.label_task()
     on = task.model_copy(update={"climb": ClimbSettings(seed=0, cascade=True)})
     assert task.fingerprint() != on.fingerprint()

@@ -343,8 +343,7 @@ def test_why_an_answer_is_passed_on(answer: Answer, below: float | None, why: st
     assert passed_on(answer, below) == why
 
 
-def test_an_empty_slot_changes_no_digest_and_a_full_one_is_in_the_key() -> None:
-    assert Candidate(model="m").key == "m~35db14"
+def test_a_fallback_is_another_candidate_and_in_its_key() -> None:
     pair = Candidate(model="openai/small", fallback="http://localhost:1/v1#large")
     assert pair.key.startswith("openai:small+else-large@localhost:1~")
     assert pair.digest != Candidate(model="openai/small").digest

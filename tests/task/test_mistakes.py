@@ -164,10 +164,14 @@ ROWS = {
         "examples.jsonl line 31: 'expected' is 'biling', which is not one of the 3 labels of "
         "[output]; did you mean 'billing'?",
     ),
-    "a label in capitals": (one(expected="Billing"), "did you mean 'billing'?"),
+    "a label in part": (one(expected="Billings"), "did you mean 'billing'?"),
+    "two labels for one": (
+        one(expected=["billing", "shipping"]),
+        "set multiple = true in [output] where an answer must give all of them, or any_of = true",
+    ),
     "an object for a label": (
         one(expected={"queue": "billing"}),
-        "line 31: 'expected' is {'queue': 'billing'}, but [output] is 'labels'; write text",
+        "line 31: 'expected' is {'queue': 'billing'}, but [output] is 'labels'; write one label",
     ),
     "no input": (
         one(input=None, text="Hello"),

@@ -22,6 +22,7 @@ from rung.audit.facts import contradictions as fact_contradictions
 from rung.audit.material import Material
 from rung.audit.personal import Names
 from rung.errors import UserError
+from rung.task.expected import row_expected
 from rung.task.types import Example, JsonValue, TextOutput
 
 REVIEW, CONFIG = "review.jsonl", "rung.toml"
@@ -186,7 +187,7 @@ def _hidden(row: dict[str, JsonValue], names: Names, cluster: str | None) -> dic
 
 
 def _asked(example: Example) -> dict[str, JsonValue]:
-    return {"input": example.input, "expected": example.expected}
+    return {"input": example.input, "expected": row_expected(example)}
 
 
 def _refuse(folder: Path, root: Path) -> list[str]:
@@ -225,7 +226,7 @@ def _row(example: Example) -> dict[str, JsonValue]:
     row: dict[str, JsonValue] = {
         "id": example.id,
         "input": example.input,
-        "expected": example.expected,
+        "expected": row_expected(example),
     }
     if example.context_ids:
         row["context_ids"] = list(example.context_ids)

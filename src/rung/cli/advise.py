@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rung.decide.rules.answers import Answers
 
 ASKING = """\
-Some 20 short questions. Enter takes what stands in [ ]; ? is "not known", always a fair answer.
+Some 20 short questions. Enter is "not known", always a fair answer.
 """
 
 AnswersFile = Annotated[
@@ -149,7 +149,7 @@ def _asked(question: Any) -> Any:
     choices = f"\n  {', '.join(question.choices)}\n " if question.choices else ""
     hint = " [yes/no]" if question.kind == "yes-no" else choices
     while True:
-        text = typer.prompt(f"{question.ask}{hint}", default=question.default or "?")
+        text = typer.prompt(f"{question.ask}{hint}", default="?")
         try:
             value = parse_answer(question.field, text)
             Answers.read(_stated({question.field: value}))

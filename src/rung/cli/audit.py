@@ -57,6 +57,8 @@ def audit(
         from rich.console import Console
 
         console = Console()
+        for note in task.notes:
+            console.print(note, markup=False, soft_wrap=True)
         console.print(audit_text(found))
         if written is not None:
             console.print(copy_text(written), markup=False, soft_wrap=True)

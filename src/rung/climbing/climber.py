@@ -139,14 +139,14 @@ class Climber:
             slots = ENDPOINT_SLOTS
         runner = Runner(self.task, self.scorer, ladder.store, self.tools.price, slots)
         tested = [r.candidate.key for r in rungs if not r.candidate.is_probe]
-        ledger = TestLedger(self.tools.folder / "ledger.json", self.task, tested)
+        ledger = TestLedger(self.tools.folder, self.task, tested)
         gate = Gate(self.task, self.scorer, ladder, self.workshop, self.observer)
         down: dict[str, str] = {}
         # Probes first: they cost little and say what the rungs above can hope for.
         for rung in sorted(rungs, key=lambda r: not r.candidate.is_probe):
             row = await self._one(_Rung(self, rung, ladder, runner, ledger), gate, down)
             self.observer.result(row)
-            ladder.ledger_summary = ledger.ledger.summary()
+            ladder.ledger_summary = ledger.summary()
             enough = row.state == "pass" and within_limits(row, self.task.target) is None
             if ladder.stopped or (enough and not self.options.everything):
                 break

@@ -1,4 +1,4 @@
-"""The alpha ledger on disk: how much error a test split still affords, use after use."""
+"""The alpha ledger on disk: how much error test examples still afford, use after use."""
 
 from __future__ import annotations
 
@@ -6,64 +6,160 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from rung.errors import StoreError
-from rung.evidence import AlphaLedger
+from rung.errors import StoreError, UserError
+from rung.evidence.ledger import SMALLEST_ALPHA, AlphaLedger, Use, equal_weight, summary
+from rung.task.duplicates import normalised
 from rung.task.types import Example, Task, digest
+
+LEDGER_FILE = "rung.ledger.json"
+"""Beside `rung.toml`, to be committed with it: a deleted project folder starts nothing anew."""
+
+EARLIER_FILE = "ledger.json"
+"""In the project folder, where the count was kept a split at a time."""
+
+NAME_CHARS = 16
+
+
+def row_name(example: Example) -> str:
+    """What the ledger calls an example: by the letters and digits of its input alone.
+
+    Another label, another place in the file, a comma more or a capital make no fresh example.
+    """
+    text = normalised(example.input_text())
+    return digest("".join(filter(str.isalnum, text)) or text)[:NAME_CHARS]
 
 
 class TestLedger:
-    """The ledger of held-out examples, the test split's when left out, in `.rung/ledger.json`.
+    """What some held-out examples, the test split's when left out, have left to err.
 
-    Examples are known by their content, so that a copy of the test split is the test split.
+    `offer` says what a candidate would get and writes nothing: plan its design with it. `grant`
+    writes the use, once, and is due before the first test answer is scored. `alpha` is both. A
+    weight is a share of what is left at that moment; sums stay below the total by themselves.
     """
 
     __test__ = False  # a name that pytest would take for a test class
 
     def __init__(
         self,
-        path: Path,
+        folder: Path,
         task: Task,
         planned: Sequence[str],
         examples: Sequence[Example] | None = None,
     ) -> None:
-        self._path = path
-        rows = task.test if examples is None else examples
-        self._split = digest(sorted(digest([e.input, e.expected]) for e in rows))
+        """`folder` is the project folder, used where the task has no `rung.toml` to stand beside.
+
+        `planned` are the keys that share equally where no weight is given.
+        """
+        self.path = (task.root or folder) / LEDGER_FILE
+        self._earlier = folder / EARLIER_FILE
+        self.rows = frozenset(map(row_name, task.test if examples is None else examples))
+        self.confidence = task.target.confidence
         self._salt = task.fingerprint()[:12]
         """What a candidate is certified for: another task on the same test is another question."""
-        kept = self._read().get(self._split)
-        self.unused = kept is None
-        """Nothing was ever measured on these examples, so that `planned` counts."""
-        fresh = AlphaLedger(1.0 - task.target.confidence, max(1, len(planned)))
-        self.ledger = AlphaLedger.from_dict(kept) if kept else fresh
+        self._planned = [self._name(key) for key in planned]
+        self.ledger = self._read()
+        self.unused = not self.ledger.touching(self.rows)
+        """Nothing was ever measured on any of these examples."""
 
-    def alpha(self, key: str) -> float:
-        """The error granted to a candidate; raises `UserError` when the split is used up."""
-        name = f"{self._salt}/{key}"
-        if name not in self.ledger.granted:
-            self.ledger = self.ledger.register(name)
+    def offer(self, key: str, weight: float | None = None) -> float:
+        """The error that a candidate has, or would be granted; writes nothing.
+
+        `weight` is a share of what is left; an equal share of the planned ones when left out.
+        Raises `UserError` where the examples are used up.
+        """
+        weight = self._equal_weight() if weight is None else weight
+        alpha = self.ledger.offer(self._name(key), self.rows, self.confidence, weight)
+        if alpha is None:
+            raise UserError(
+                f"These test examples have been used by {len(self.uses)} candidates, and the error "
+                f"of {self.total:.2g} that a confidence of {self.confidence:g} leaves is used up; "
+                f"add fresh test examples for {key!r}."
+            )
+        return alpha
+
+    def grant(self, key: str, alpha: float) -> None:
+        """Write down that a candidate is scored on these rows at the error it was offered."""
+        if self.ledger.find(self._name(key), self.rows) is None:
+            self.ledger = self._read()  # another process may have written since
+            self.ledger = self.ledger.grant(self._name(key), self.rows, self.confidence, alpha)
             self._write()
-        return self.ledger.alpha_of(name)
 
-    def _read(self) -> dict[str, dict[str, object]]:
-        if not self._path.exists():
-            return {}
+    def alpha(self, key: str, weight: float | None = None) -> float:
+        """The error granted to a candidate; raises `UserError` when the examples are used up."""
+        alpha = self.offer(key, weight)
+        self.grant(key, alpha)
+        return alpha
+
+    @property
+    def uses(self) -> list[Use]:
+        """Earlier uses of any of these examples."""
+        return self.ledger.touching(self.rows)
+
+    @property
+    def total(self) -> float:
+        """What all tests at this confidence may err together."""
+        return 1.0 - self.confidence
+
+    @property
+    def left(self) -> float:
+        """What later tests of these examples may err together."""
+        return self.ledger.left(self.rows, self.confidence)
+
+    def next(self, weight: float) -> float | None:
+        """What a new test would be granted; None where the examples are used up."""
+        return max(weight * self.left, SMALLEST_ALPHA) if self.left >= SMALLEST_ALPHA else None
+
+    def summary(self) -> str:
+        """One sentence for the report."""
+        return summary(self.uses, self.left)
+
+    def _name(self, key: str) -> str:
+        return f"{self._salt}/{key}"
+
+    def _equal_weight(self) -> float:
+        granted = sum(self.ledger.find(name, self.rows) is not None for name in self._planned)
+        planned = max(len(self._planned), 1)
+        return equal_weight(planned, min(granted, planned - 1))
+
+    def _read(self) -> AlphaLedger:
+        if self.path.exists():
+            return AlphaLedger.from_dict(_json(self.path))
+        return self._taken_over() if self._earlier.exists() else AlphaLedger()
+
+    def _taken_over(self) -> AlphaLedger:
+        """What was kept split by split does not name its rows: these examples bear all of it."""
+        kept = _json(self._earlier)
         try:
-            splits: dict[str, dict[str, object]] = json.loads(self._path.read_text())
-        except (OSError, ValueError) as error:
+            uses = [
+                Use(str(key), float(share), 1.0 - float(split["alpha"]), self.rows)
+                for split in kept.values()
+                for key, share in split["granted"].items()
+            ]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StoreError(
-                f"{self._path} cannot be read ({error}): restore it from a copy; it keeps count of "
-                "how often the test examples were used"
+                f"{self._earlier} cannot be read ({error!r}): restore it from a copy; it keeps "
+                "count of how often the test examples were used"
             ) from error
-        return splits
+        return AlphaLedger(tuple(uses))
 
     def _write(self) -> None:
-        splits = self._read()
-        splits[self._split] = self.ledger.to_dict()
-        work = self._path.with_suffix(f".{os.getpid()}.tmp")
+        work = self.path.with_suffix(f".{os.getpid()}.tmp")
         try:
-            work.write_text(json.dumps(splits, indent=1) + "\n")
-            os.replace(work, self._path)
+            work.parent.mkdir(parents=True, exist_ok=True)
+            work.write_text(json.dumps(self.ledger.to_dict(), indent=1) + "\n")
+            os.replace(work, self.path)
         except OSError as error:
-            raise StoreError(f"{self._path} could not be written: {error}") from error
+            raise StoreError(f"{self.path} could not be written: {error}") from error
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        kept: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{path} cannot be read ({error}): restore it from a copy; it keeps count of how often "
+            "the test examples were used"
+        ) from error
+    return kept

@@ -21,7 +21,7 @@ from rung.decide.rules.conditions import (
     met,
     thresholds,
 )
-from rung.decide.rules.costs import ASSUMED, expected_costs
+from rung.decide.rules.costs import assumed, expected_costs
 from rung.decide.rules.loader import Rule, documents, of_kind, rules, titles
 from rung.economics.analysis import Analysis
 
@@ -29,6 +29,12 @@ PRIOR = (
     "This is a prior: it says where to look first. `rung climb` measures on your own examples, "
     "and what it measures overrules all of this."
 )
+NO_LLM = (
+    "Where answers are labels, a climb tries what needs no language model first: the nearest "
+    "examples and a linear classifier. They are in none of the documents and cost next to nothing."
+)
+LABELS = (None, "other", "classification")
+"""Use cases whose answers may be labels."""
 TECHNIQUES = ("prompting", "rag", "fine-tuning", "hybrid")
 ROUTES: dict[str, tuple[str, ...]] = {
     "prompting": ("prompting",),
@@ -104,7 +110,9 @@ class Advice:
     expected: str
     because: Reason
     build: tuple[str, ...]
-    """Techniques in the order in which to build them."""
+    """Techniques in the order in which to build them; none where what is there is good enough."""
+    no_llm: str | None
+    """What is tried before any language model, where it may apply."""
     steps: tuple[Reason, ...]
     reasons: tuple[Reason, ...]
     mending: tuple[Mending, ...]
@@ -129,11 +137,13 @@ def advise(answers: Answers, on: date, folder: str | None = None) -> Advice:
     facts = derive(answers.facts(), used)
     chosen = next(rule for rule in of_kind("expect") if holds(rule, facts, used))
     expected = chosen.technique or "prompting"
-    build = _route(expected, facts)
+    stop = chosen.id.startswith("expect.good-enough")
+    build = () if stop else _route(expected, facts)
     return Advice(
         expected=expected,
         because=reason(chosen),
         build=build,
+        no_llm=NO_LLM if answers.use_case in LABELS and not stop else None,
         steps=tuple(
             reason(rule)
             for rule in of_kind("step")
@@ -156,7 +166,7 @@ def advise(answers: Answers, on: date, folder: str | None = None) -> Advice:
             if rule.technique is None or rule.technique in build
         ),
         costs=expected_costs(answers, on),
-        assumed=ASSUMED,
+        assumed=assumed(answers),
         next_command=f"rung climb {folder}" if folder else "rung init my-task",
     )
 
@@ -267,21 +277,4 @@ def _dispute(rule: Rule, used: Decimal, own: bool, matters: bool) -> Dispute:
         used=used,
         why="you set it" if own else rule.why or "",
         matters=matters,
-    )
-
-
-def beside(advice: Advice, measured: str | None, why: str = "") -> str:
-    """The prior beside what a climb chose, in one sentence for its report."""
-    source = advice.because.says.rstrip(".")
-    if measured is None:
-        return (
-            f"The framework expected {advice.expected} ({source}); the climb found nothing that "
-            "is shown to be good enough."
-        )
-    if measured == advice.expected:
-        return f"The framework expected {advice.expected} ({source}), and the measurement agrees."
-    detail = f": {why}" if why else ""
-    return (
-        f"The framework expected {advice.expected} ({source}); measured on this task, {measured} "
-        f"is the cheapest that is good enough{detail}."
     )

@@ -13,8 +13,9 @@ from typing import Any
 
 from rung.knowledge.words import occurrences, words
 from rung.records import Answer
-from rung.task.contract import render
-from rung.task.types import JsonValue, LabelsOutput, Output, SchemaOutput
+from rung.task.contract import parse, render
+from rung.task.labelling import find_labels
+from rung.task.types import JsonValue, LabelsOutput, MultiLabelOutput, Output, SchemaOutput
 
 MOST = 0.5
 """Share of the expected text's words that an answer inside it must hold."""
@@ -25,6 +26,11 @@ def relaxed_right(output: Output, expected: JsonValue, answer: Answer) -> bool:
     match output:
         case LabelsOutput():
             return _names_only(output, str(expected), answer.text)
+        case MultiLabelOutput():
+            said = parse(output, answer.text).value if answer.value is None else answer.value
+            if said is None:
+                said = _object(answer.text)
+            return isinstance(said, list) and find_labels(said, output.labels)[0] == tuple(expected)
         case SchemaOutput():
             said = _object(answer.text) if answer.value is None else answer.value
             return said is not None and _folded(said) == _folded(expected)

@@ -10,7 +10,15 @@ from typing import Any
 from rung.candidate import Candidate, Shots
 from rung.solver import Solver, Workshop, fit
 from rung.task.contract import render
-from rung.task.types import Example, LabelsOutput, SchemaOutput, SqlOutput, Task, digest
+from rung.task.types import (
+    Example,
+    LabelsOutput,
+    MultiLabelOutput,
+    SchemaOutput,
+    SqlOutput,
+    Task,
+    digest,
+)
 
 SHOTS = 5
 NEUTRAL = "Here is your task. Please read it and do it."
@@ -19,6 +27,8 @@ NEUTRAL = "Here is your task. Please read it and do it."
 EXPLICIT = {
     "labels": "Read the text and decide which one of the listed labels describes it best. Compare "
     "it with every label before you decide. Reply with that label alone, exactly as it is written.",
+    "multilabel": "Read the text and decide for every one of the listed labels whether it applies. "
+    "Reply with a JSON array of those that do, exactly as they are written, and nothing else.",
     "schema": "Read the text and put what it says into the fields of the JSON object. Copy values "
     "word for word, leave out what the text does not say. Reply with the JSON alone.",
     "sql": "Read the question and write the one SQLite query that answers it, using only tables "
@@ -75,7 +85,7 @@ def with_foreign_answers(shown: Solver, example: Example, task: Task) -> Solver:
 def explicit_instruction(task: Task) -> str:
     """The generic instruction for the task's kind of output."""
     match task.output:
-        case LabelsOutput() | SchemaOutput() | SqlOutput():
+        case LabelsOutput() | MultiLabelOutput() | SchemaOutput() | SqlOutput():
             return EXPLICIT[task.output.kind]
         case _:
             return EXPLICIT["text"]

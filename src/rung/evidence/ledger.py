@@ -1,117 +1,170 @@
-"""How much error a test split still affords.
+"""How much error test rows still afford.
 
-Every candidate ever scored on a test split uses some of its alpha, and ten climbs on one split
-are not ten independent chances. The ledger is the arithmetic only; the climb keeps it on disk.
+Every candidate that is scored on a test row uses some of the row's alpha, and ten climbs on one
+split are not ten independent chances. The ledger is the arithmetic only; `rung.climbing.ledger`
+keeps it on disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from rung.errors import UserError
 
-PLANNED_SHARE = 0.8
-"""Share of alpha for the candidates planned at the start; the rest is a reserve for later ones."""
-
 SMALLEST_ALPHA = 1e-4
 """A smaller share certifies next to nothing: at 0.80 and 500 examples it asks for 87 % right."""
+
+PLANNED_SHARE = 0.8
+"""Share of what is left for candidates planned together, where nothing else sets their weights."""
+
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Use:
+    """One test that was made on some rows, or one look at them."""
+
+    key: str
+    """What was tested: equal keys on equal rows are the same test, and spend once."""
+    alpha: float
+    """Chance that this test certifies what is false; the whole of `1 - confidence` where the rows
+    were shown, since what is written after that has seen their answers."""
+    confidence: float
+    """Confidence that is printed beside it."""
+    rows: frozenset[str]
+    """Names of the rows; a name follows from a row's content."""
 
 
 @dataclass(frozen=True)
 class AlphaLedger:
-    """Alpha of one test split: K equal planned places, then a reserve for later candidates.
+    """Alpha test row by test row.
 
-    The j-th later candidate gets 0.2 alpha / (j (j + 1)): these sum to 0.2 alpha however many
-    come (Foster and Stine, "Alpha-investing", JRSS-B 70 (2008), 429-444, for the idea of a
-    sequence that pays for an unknown number of tests). By the union bound the chance that any
-    candidate below the target is certified on this split is at most `alpha`.
+    A test at confidence c on rows R is granted `weight` times what R has left, and R has left what
+    its most used row has left. So for every row and every c the alphas of the tests at c or above
+    that used the row sum to 1 - c at most, and by the union bound (Boole's inequality; Bonferroni
+    1936) the chance that any of them certifies what is false is at most 1 - c. That holds for tests
+    of any dependence, for splits that overlap in any way, and for weights and an order chosen
+    without the rows' answers, as by dev scores or cost. Sums that stay below the total however many
+    tests come: Foster and Stine, "Alpha-investing", JRSS-B 70 (2008), 429-444.
+
+    A test at .95 spends nothing of what is promised at .99, yet one at .99 spends of both: a raised
+    confidence has its own, smaller total.
     """
 
-    alpha: float
-    planned: int
-    """Candidates that share 0.8 alpha equally."""
-    granted: Mapping[str, float] = field(default_factory=dict)
-    """Alpha of each candidate that has touched the split, in order of first use."""
+    uses: tuple[Use, ...] = ()
 
-    def __post_init__(self) -> None:
-        if not 0.0 < self.alpha < 1.0:
-            raise UserError(f"Alpha is {self.alpha!r}; give an error probability between 0 and 1.")
-        if self.planned < 1:
-            raise UserError(f"Planned candidates are {self.planned!r}; plan at least 1.")
+    def spent(self, rows: Collection[str], confidence: float = 0.0) -> float:
+        """Alpha that the most used of these rows has spent on tests of `confidence` or above."""
+        wanted, spent = set(rows), Counter[str]()
+        for use in self.uses:
+            if use.confidence >= confidence - ROUNDING:
+                for row in use.rows & wanted:
+                    spent[row] += use.alpha  # type: ignore[assignment]
+        return max(spent.values(), default=0.0)
 
-    def next(self) -> float | None:
-        """Alpha that the next new candidate would get; None where the split is used up."""
-        share = self._share(len(self.granted))
-        return share if share >= SMALLEST_ALPHA else None
+    def left(self, rows: Collection[str], confidence: float) -> float:
+        """Alpha that a new test of these rows at this confidence could still be granted."""
+        lower = {use.confidence for use in self.uses if use.confidence < confidence - ROUNDING}
+        room = [1.0 - level - self.spent(rows, level) for level in (confidence, *lower)]
+        return max(0.0, min(room))
 
-    def register(self, keys: str | Iterable[str]) -> AlphaLedger:
-        """The ledger after these candidates touch the split; known ones spend nothing again.
+    def find(self, key: str, rows: Collection[str]) -> Use | None:
+        """The same test of the same rows, if it was made."""
+        wanted = frozenset(rows)
+        return next((u for u in self.uses if u.key == key and u.rows == wanted), None)
 
-        Raises `UserError` where the alpha is used up: the next honest step is fresh examples.
+    def touching(self, rows: Collection[str]) -> list[Use]:
+        """Uses of any of these rows, in order."""
+        wanted = set(rows)
+        return [use for use in self.uses if not wanted.isdisjoint(use.rows)]
+
+    def offer(
+        self, key: str, rows: Collection[str], confidence: float, weight: float
+    ) -> float | None:
+        """Alpha of a test: what it was granted before, else `weight` of what is left.
+
+        At least `SMALLEST_ALPHA`; None where less than that is left. Registers nothing.
         """
-        granted = dict(self.granted)
-        for key in [keys] if isinstance(keys, str) else keys:
-            if key in granted:
-                continue
-            share = self._share(len(granted))
-            if share < SMALLEST_ALPHA:
-                raise UserError(
-                    f"This test split has been used by {len(granted)!r} candidates and its alpha "
-                    f"of {self.alpha:g} is used up; add fresh test examples for {key!r}."
-                )
-            granted[key] = share
-        return AlphaLedger(self.alpha, self.planned, granted)
+        if not 0.0 < weight <= 1.0:
+            raise UserError(f"Weight is {weight!r}; give a share above 0 and at most 1.")
+        known = self.find(key, rows)
+        if known is not None:
+            return known.alpha
+        left = self.left(rows, confidence)
+        return max(weight * left, SMALLEST_ALPHA) if left >= SMALLEST_ALPHA else None
 
-    def alpha_of(self, key: str) -> float:
-        """Alpha of a registered candidate, the one to plan its design with."""
-        if key not in self.granted:
-            raise UserError(f"Candidate {key!r} is not in the ledger; register it first.")
-        return self.granted[key]
+    def grant(
+        self, key: str, rows: Collection[str], confidence: float, alpha: float
+    ) -> AlphaLedger:
+        """The ledger after this test; a known one spends nothing again.
 
-    @property
-    def spent(self) -> float:
-        """Alpha granted so far."""
-        return sum(self.granted.values())
-
-    @property
-    def left(self) -> float:
-        """Alpha not granted yet: open planned places and what remains of the reserve."""
-        return max(self.alpha - self.spent, 0.0)
-
-    def summary(self) -> str:
-        """One sentence for the report."""
-        number = len(self.granted)
-        used = f"this test split has been used by {number} candidate{'' if number == 1 else 's'}"
-        if self.next() is None:
-            return f"{used}; no error is left for further ones: add examples"
-        return f"{used}; error left for further ones: {self.left:.2g}"
+        Raises `UserError` where the rows have less left than `alpha`.
+        """
+        if self.find(key, rows) is not None:
+            return self
+        left = self.left(rows, confidence)
+        if not 0.0 < alpha <= left + ROUNDING:
+            raise UserError(
+                f"These test examples have an error of {left:.2g} left, not {alpha!r}; "
+                f"add fresh test examples for {key!r}."
+            )
+        return AlphaLedger((*self.uses, Use(key, alpha, confidence, frozenset(rows))))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for a JSON file."""
-        return {"alpha": self.alpha, "planned": self.planned, "granted": dict(self.granted)}
+        """Plain data for a JSON file: each set of rows stands once."""
+        sets: dict[frozenset[str], str] = {}
+        for use in self.uses:
+            sets.setdefault(use.rows, f"rows {len(sets) + 1}")
+        return {
+            "uses": [
+                {"key": u.key, "alpha": u.alpha, "confidence": u.confidence, "rows": sets[u.rows]}
+                for u in self.uses
+            ],
+            "rows": {name: sorted(rows) for rows, name in sets.items()},
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> AlphaLedger:
         """The ledger that `to_dict` wrote; raises `UserError` for anything else."""
         try:
-            granted = {str(key): float(share) for key, share in data["granted"].items()}
-            ledger = cls(float(data["alpha"]), int(data["planned"]), granted)
+            sets = {name: frozenset(map(str, rows)) for name, rows in data["rows"].items()}
+            uses = [
+                Use(str(u["key"]), float(u["alpha"]), float(u["confidence"]), sets[u["rows"]])
+                for u in data["uses"]
+            ]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(
                 f"A stored alpha ledger cannot be read ({error!r}); restore it from a copy, "
                 "or start with fresh test examples."
             ) from error
-        if ledger.spent > ledger.alpha * (1.0 + 1e-9):
+        wrong = [u for u in uses if not (0.0 < u.alpha < 1.0 and 0.0 < u.confidence < 1.0)]
+        if wrong:
             raise UserError(
-                f"A stored alpha ledger grants {ledger.spent:g} of {ledger.alpha:g}; it has been "
-                "changed by hand: restore it from a copy, or start with fresh test examples."
+                f"A stored alpha ledger grants {wrong[0].alpha!r} at a confidence of "
+                f"{wrong[0].confidence!r}; it has been changed by hand: restore it from a copy, or "
+                "start with fresh test examples."
             )
-        return ledger
+        return cls(tuple(uses))
 
-    def _share(self, place: int) -> float:
-        if place < self.planned:
-            return PLANNED_SHARE * self.alpha / self.planned
-        later = place - self.planned + 1
-        return (1.0 - PLANNED_SHARE) * self.alpha / (later * (later + 1))
+
+def equal_weight(planned: int, granted: int) -> float:
+    """Weight of what is left that gives `planned` tests equal shares, `granted` of them before.
+
+    Together they get `PLANNED_SHARE` of what was left before the first.
+    """
+    if not 0 <= granted < planned:
+        raise UserError(f"{granted!r} of {planned!r} planned tests are granted; none is left.")
+    share = PLANNED_SHARE / planned
+    return share / (1.0 - share * granted)
+
+
+def summary(uses: Iterable[Use], left: float) -> str:
+    """One sentence for the report on the rows of a test split."""
+    number = len({use.key for use in uses})
+    used = f"this test split has been used by {number} candidate{'' if number == 1 else 's'}"
+    if left < SMALLEST_ALPHA:
+        return f"{used}; no error is left for further ones: add examples"
+    return f"{used}; error left for further ones: {left:.2g}"

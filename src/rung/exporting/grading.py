@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from rung.errors import UserError
-from rung.models.replies import unwrapped
 from rung.models.registry import open_model
+from rung.models.replies import unwrapped
 from rung.records import Answer
 from rung.scorers import Scorer, scorer_for
 from rung.scorers.base import Score

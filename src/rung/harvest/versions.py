@@ -207,4 +207,6 @@ def use_version(config: Path, folder: Path) -> Path | None:
 def _row(example: Example) -> str:
     """One line, in one form."""
     plain = example.model_dump(mode="json", exclude_defaults=False)
+    if not example.alternatives:
+        del plain["alternatives"]
     return json.dumps(plain, ensure_ascii=False, sort_keys=True)

@@ -13,6 +13,7 @@ from decimal import Decimal
 from rung.errors import BudgetExceeded
 from rung.measure.cache import Cache
 from rung.models.base import ChatModel, ChatReply, ChatRequest, Message
+from rung.models.replies import UnreadableReply
 from rung.records import Usage
 
 Price = Callable[[Usage], Decimal]
@@ -119,6 +120,10 @@ class MeteredModel:
                 self._seconds_per_token = max(self._seconds_per_token, reply.usage.seconds / tokens)
             self._counter.made += 1
             return reply
+        except UnreadableReply as error:  # thrown away, but paid for
+            cost = self._price(error.usage)
+            self._counter.made += 1
+            raise
         finally:
             self._budget.settle(dearest, cost)
 

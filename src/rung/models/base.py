@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rung.records import Finish, Usage
-from rung.task.types import Frozen, JsonValue, digest
+from rung.task.types import FORMAT, Frozen, JsonValue, digest
 
 Vectors = NDArray[np.float32]
 
@@ -42,9 +42,8 @@ class ChatRequest(Frozen):
 
     def cache_key(self, model_identity: str) -> str:
         """sha256 of model identity and request; where an adapter lies does not matter."""
-        plain = self.model_dump(mode="json")
-        plain["adapter"] = self.adapter.digest if self.adapter else None
-        return digest([model_identity, plain])
+        adapter = self.adapter.digest if self.adapter else None
+        return digest([FORMAT, model_identity, self.model_copy(update={"adapter": adapter})])
 
 
 class ChatReply(Frozen):
@@ -57,6 +56,8 @@ class ChatReply(Frozen):
     """From the request handed in until the answer, queueing included."""
     confidence: float | None = None
     """Probability of the chosen answer among `choices`, where the model tells."""
+    thought: bool = False
+    """It thought before it answered, shown or hidden: that takes room."""
     cached: bool = False
     """Answered from the cache: nothing was computed or paid for this time."""
 

@@ -1,93 +1,234 @@
-"""A chat completion of OpenAI's protocol read as a reply."""
+"""A chat completion of OpenAI's protocol read as a reply, in every shape that servers give it.
+
+Text, content parts, tool calls, thoughts before the answer or in a field of their own, an event
+stream that nobody asked for, a refusal. What cannot be read is named with what came instead.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from rung.errors import ProviderError
 from rung.models.base import ChatReply, ChatRequest, Message
+from rung.models.spoken import spoken
+from rung.models.streamed import gathered
+from rung.models.token_estimate import estimated_tokens
 from rung.models.token_probabilities import confidence_in
+from rung.models.usage import read_usage
 from rung.records import Finish, Usage
+from rung.task.json_text import values_in
 from rung.task.types import JsonValue
+from rung.task.wording import shown
 
-CHARS_PER_TOKEN = 4
-"""For estimates where the server does not count."""
+_LENGTH = {"length", "max_tokens", "max_output_tokens", "model_length", "token_limit"}
+_REFUSED = {
+    "content_filter",
+    "content-filter",
+    "refusal",
+    "safety",
+    "recitation",
+    "blocklist",
+    "prohibited_content",
+    "spii",
+}
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thoughts")
+_THINKING_PARTS = {"thinking", "reasoning", "redacted_thinking", "thought"}
+
+
+class UnreadableReply(ProviderError):
+    """A server answered, and was paid for it, but not with anything that can be read."""
+
+    def __init__(self, message: str, usage: Usage) -> None:
+        super().__init__(message, status=None)
+        self.usage = usage
+
+
+class _Said(NamedTuple):
+    """A message's words by kind."""
+
+    text: str = ""
+    thoughts: str = ""
+    refusal: str = ""
 
 
 def estimated(messages: Iterable[Message]) -> int:
-    """Tokens of messages: characters / 4, rounded up."""
-    return _estimate(sum(len(message.content) for message in messages))
+    """Tokens of messages, counted by characters."""
+    return estimated_tokens("".join(message.content for message in messages))
 
 
 def read_reply(
     completion: JsonValue, request: ChatRequest, place: str, latency_s: float
 ) -> ChatReply:
-    """What a server at `place` answered with HTTP 200, `completion` being its JSON.
+    """What a server at `place` answered with HTTP 200, `completion` being its JSON or its text.
 
-    An empty answer is an answer (text ""). Raises `ProviderError` where it is no chat completion.
+    An empty answer is an answer (text ""); one that is empty because all its tokens were thoughts
+    ended in `length`. Raises `UnreadableReply` where there is no answer to read.
     """
+    completion = as_completion(completion)
     if (upstream := error_object(completion)) is not None:
         raise ProviderError(f"{place} answered with an error inside a 200: {upstream!s:.300}")
+    reported = completion.get("usage") if isinstance(completion, dict) else None
     try:
-        choice = completion["choices"][0]
-        refusal = choice["message"].get("refusal")
-        text = choice["message"].get("content") or refusal or ""
-        usage = _usage(completion.get("usage") or {}, request, text)
-        finish = _finish(choice.get("finish_reason"), refusal)
-        sure = None
-        if request.choices is not None:
-            text = unwrapped(text)
-            sure = confidence_in(text, request.choices, choice.get("logprobs"))
-        return ChatReply(
-            text=text, usage=usage, finish=finish, latency_s=latency_s, confidence=sure
-        )
+        choice = _choice(completion)
+        raw = _said(choice)
+        thoughts, said = raw.thoughts, spoken(raw.text)
+        reason = str(choice.get("finish_reason") or choice.get("stop_reason") or "").lower()
+        if not (raw.text or thoughts or raw.refusal or reason):
+            raise ValueError
     except (AttributeError, KeyError, IndexError, TypeError, ValueError):
-        raise ProviderError(
-            f"{place} answered something that is no chat completion: is the "
-            "address right (it usually ends in /v1)?"
-        ) from None
-
-
-def error_object(completion: JsonValue) -> JsonValue:
-    """The error that a router passes on inside a 200, as {"error": …}; None where there is none.
-
-    Whoever asks looks for it first, and takes it as the refusal that it is (its `code` is often
-    the status of the server behind); one that is left to `read_reply` is raised there.
-    """
-    if not isinstance(completion, dict) or completion.get("choices"):
-        return None
-    return completion.get("error") or None
-
-
-def _finish(reason: str | None, refusal: str | None) -> Finish:
-    if refusal or reason == "content_filter":
-        return "refused"
-    return "length" if reason == "length" else "stop"
-
-
-def _usage(reported: dict[str, JsonValue], request: ChatRequest, text: str) -> Usage:
-    asked, said = reported.get("prompt_tokens"), reported.get("completion_tokens")
-    if asked is None:
-        asked = _estimate(sum(len(message.content) for message in request.messages))
-    details = reported.get("prompt_tokens_details") or {}
-    return Usage(
-        input_tokens=asked,
-        output_tokens=_estimate(len(text)) if said is None else said,
-        cache_read_tokens=details.get("cached_tokens") or 0,
-        cache_write_tokens=details.get("cache_write_tokens") or 0,
+        usage = read_usage(reported, _asked(request), "")
+        raise UnreadableReply(_unreadable(place, completion), usage) from None
+    usage = read_usage(reported, _asked(request), thoughts + raw.text + raw.refusal)
+    text, sure = said.text or raw.refusal, None
+    thought = said.thought or bool(thoughts.strip()) or _hidden(reported)
+    if request.choices is not None:
+        text = unwrapped(text, request.choices)
+        sure = confidence_in(text, request.choices, choice.get("logprobs"))
+    return ChatReply(
+        text=text,
+        usage=usage,
+        finish=_finish(reason, raw.refusal, cut=said.unfinished or (thought and not text.strip())),
+        latency_s=latency_s,
+        confidence=sure,
+        thought=thought,
     )
 
 
-def _estimate(chars: int) -> int:
-    return -(-chars // CHARS_PER_TOKEN)
-
-
-def unwrapped(text: str) -> str:
-    """The choice inside {"answer": …}; a server that ignores the format answers it plainly."""
+def as_completion(answer: JsonValue) -> JsonValue:
+    """A completion that came as text: JSON under another content type, or an event stream."""
+    if not isinstance(answer, str):
+        return answer
     try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    answer = value.get("answer") if isinstance(value, dict) and len(value) == 1 else None
-    return answer if isinstance(answer, str) else text
+        return json.loads(answer)
+    except (ValueError, RecursionError):
+        return gathered(answer) or answer
+
+
+def error_object(completion: JsonValue) -> JsonValue:
+    """The error that a router passes on inside a 200; None where there is none.
+
+    As {"error": …}, {"object": "error", …} (vLLM), or inside the choice (OpenRouter).
+    Whoever asks looks for it first, and takes it as the refusal that it is (its `code` is often
+    the status of the server behind); one that is left to `read_reply` is raised there.
+    """
+    completion = as_completion(completion)
+    if not isinstance(completion, dict):
+        return None
+    choices = completion.get("choices")
+    if choices:
+        first = choices[0] if isinstance(choices, list) else None
+        return first.get("error") or None if isinstance(first, dict) else None
+    if completion.get("object") == "error" or completion.get("type") == "error":
+        return completion.get("error") or completion
+    return completion.get("error") or completion.get("errors") or None
+
+
+def failed_generation(body: JsonValue) -> str | None:
+    """The answer that a host (Groq) refused itself because it misses the schema; None else.
+
+    https://console.groq.com/docs/structured-outputs#error-handling
+    """
+    error = body.get("error", body) if isinstance(body, dict) else None
+    text = error.get("failed_generation") if isinstance(error, dict) else None
+    return text if isinstance(text, str) and text.strip() else None
+
+
+def unwrapped(text: str, choices: tuple[str, ...] = ()) -> str:
+    """The choice inside {"answer": …}; a server that ignores the format answers it plainly.
+
+    Under another name than ours it counts where it is one of the `choices`.
+    """
+    for value in values_in(text):
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if isinstance(value, dict) and len(value) == 1:
+            ((name, value),) = value.items()
+            if isinstance(value, str) and (name == "answer" or value in choices):
+                return value
+        elif isinstance(value, str) and value in choices:
+            return value
+    return text
+
+
+def _choice(completion: JsonValue) -> dict[str, JsonValue]:
+    choice: dict[str, JsonValue] = completion["choices"][0]
+    choice.get("message")
+    return choice
+
+
+def _said(choice: dict[str, JsonValue]) -> _Said:
+    message = choice.get("message") or choice.get("delta")
+    if message is None:
+        return _Said(text=_flat(choice.get("text")))
+    if isinstance(message, str):
+        return _Said(text=message)
+    content = message.get("content")
+    parts = list(_parts(content)) if isinstance(content, list) else [_Said(text=_flat(content))]
+    text = "".join(part.text for part in parts)
+    thoughts = "".join(part.thoughts for part in parts)
+    refusal = _flat(message.get("refusal")) + "".join(part.refusal for part in parts)
+    own = next((_flat(message[name]) for name in _THOUGHTS if message.get(name)), "")
+    return _Said(text if text.strip() else _called(message) or text, thoughts + own, refusal)
+
+
+def _parts(content: list[JsonValue]) -> Iterator[_Said]:
+    for part in content:
+        if isinstance(part, str):
+            yield _Said(text=part)
+        elif part.get("type") in _THINKING_PARTS:
+            yield _Said(thoughts=_flat(part.get("thinking") or part.get("text")))
+        elif part.get("type") == "refusal":
+            yield _Said(refusal=_flat(part.get("refusal")))
+        else:
+            yield _Said(text=_flat(part.get("text") or part.get("content")))
+
+
+def _flat(value: JsonValue) -> str:
+    """Words that may stand in parts, or inside {"text": …} or {"value": …}."""
+    if isinstance(value, list):
+        return "".join(map(_flat, value))
+    if isinstance(value, dict):
+        for name in ("text", "value", "content"):
+            if name in value:
+                return _flat(value[name])
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else str(value)
+
+
+def _called(message: dict[str, JsonValue]) -> str:
+    """What a tool was called with: some servers give a schema's answer so."""
+    calls = [call.get("function") for call in message.get("tool_calls") or () if call]
+    for call in (*calls, message.get("function_call")):
+        given = (call or {}).get("arguments")
+        if given:
+            return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    return ""
+
+
+def _finish(reason: str, refusal: str, *, cut: bool) -> Finish:
+    if refusal or reason in _REFUSED:
+        return "refused"
+    return "length" if cut or reason in _LENGTH else "stop"
+
+
+def _hidden(reported: JsonValue) -> bool:
+    """Whether the server counted thoughts that it does not show."""
+    details = reported.get("completion_tokens_details") if isinstance(reported, dict) else None
+    return bool(details.get("reasoning_tokens")) if isinstance(details, dict) else False
+
+
+def _asked(request: ChatRequest) -> str:
+    return "".join(message.content for message in request.messages)
+
+
+def _unreadable(place: str, completion: JsonValue) -> str:
+    if isinstance(completion, dict) and "choices" in completion:
+        blocked = completion.get("prompt_filter_results") or completion.get("prompt_feedback")
+        why = f" ({shown(blocked)})" if blocked else ""
+        return f"{place} answered without any words{why}: {shown(completion['choices'])}"
+    return (
+        f"{place} answered something that is no chat completion: {shown(completion)}; is the "
+        "address right (it usually ends in /v1)?"
+    )

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from rung.task.json_schema import enforceable
 from rung.task.types import JsonValue
+
+_NEVER_STRICT = {"allOf", "oneOf", "patternProperties", "prefixItems"}
 
 
 def response_format(
     choices: tuple[str, ...] | None, json_schema: dict[str, JsonValue] | None
 ) -> dict[str, JsonValue] | None:
-    """How an answer's form is asked for; None where any text will do."""
-    schema = _choice_schema(choices) if choices else json_schema
-    if schema is None:
+    """How an answer's form is asked for; None where any text will do.
+
+    Without the keywords that no server enforces: some refuse a schema for them.
+    """
+    given = _choice_schema(choices) if choices else json_schema
+    if given is None:
         return None
+    schema, _ = enforceable(given)
     form = {"name": "answer", "schema": schema, "strict": _strict(schema)}
     return {"type": "json_schema", "json_schema": form}
 
@@ -31,12 +38,20 @@ def _strict(schema: JsonValue) -> bool:
 
     https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
     """
+    return schema.get("type") == "object" and _closed(schema)
+
+
+def _closed(schema: JsonValue) -> bool:
     if isinstance(schema, list):
-        return all(_strict(part) for part in schema)
+        return all(map(_closed, schema))
     if not isinstance(schema, dict):
         return True
-    if isinstance(schema.get("properties"), dict):
-        named = set(schema["properties"])
-        if schema.get("additionalProperties") is not False or named - set(schema["required"] or ()):
+    if _NEVER_STRICT & set(schema):
+        return False
+    fields = schema.get("properties")
+    if schema.get("type") == "object" or isinstance(fields, dict):
+        named, required = set(fields or ()), schema.get("required") or ()
+        if schema.get("additionalProperties") is not False or named - set(required):
             return False
-    return all(_strict(part) for part in schema.values())
+    inner = [part for key, part in schema.items() if key not in ("enum", "const", "properties")]
+    return all(map(_closed, [*inner, *(fields or {}).values()]))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from rung.decide.results import CandidateResult
 from rung.economics.pricing import PriceBook, Rates
 from rung.errors import RungError
 from rung.report.reading import FinishedRun
@@ -20,6 +21,8 @@ ENDED = {
     "budget": "no: the budget ran out",
     "interrupted": "no: the climb was interrupted",
 }
+MEASURED = ("pass", "drop", "undecided", "hopeless")
+"""States of a candidate that was asked as far as it was worth: a probe and a break-off are not."""
 FEW = 50
 """Test examples below which an interval at a score of 0.8 is wider than 0.2 (Clopper-Pearson)."""
 
@@ -165,17 +168,23 @@ def prior(run: FinishedRun, task: Task | None) -> Prior | None:
     except (RungError, ValueError):
         return None  # a prior is a courtesy: a task it cannot read still has its measurement
     choice = run.row(run.result.verdict.choice)
-    if choice is None:
-        agrees = "Nothing that was measured speaks for or against what was expected."
-    elif choice.technique == found.expected:
-        agrees = f"{run.label(choice)} is enough, as expected."
-    else:
-        agrees = f"{run.label(choice)} is enough: the measurement overrules what was expected."
     return Prior(
         found.expected,
         found.because.says,
         "; ".join(found.because.sources),
         choice.technique if choice else "",
-        agrees,
+        _beside(run, choice, found.expected),
         tuple(reason.says for reason in found.flags),
     )
+
+
+def _beside(run: FinishedRun, choice: CandidateResult | None, expected: str) -> str:
+    """What was measured beside what was expected; only what was measured can be overruled."""
+    if choice is None:
+        return "Nothing that was measured speaks for or against what was expected."
+    enough = f"{run.label(choice)} is enough"
+    if choice.technique == expected:
+        return f"{enough}, as expected."
+    if any(row.technique == expected and row.state in MEASURED for row in run.result.candidates):
+        return f"{enough}: the measurement overrules what was expected."
+    return f"{enough}; what was expected was not measured."

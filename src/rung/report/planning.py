@@ -13,13 +13,11 @@ from rung.climbing.certify import in_order
 from rung.climbing.till import ClimbTill
 from rung.decide.ladder import Planned
 from rung.evidence import must_see
+from rung.evidence.ledger import PLANNED_SHARE
 from rung.report.plan_data import Amount, Certification, Plan, PlannedRung
 from rung.report.words import describe_candidate
 from rung.scorers import grade_gold
 from rung.task.types import Task
-
-PLANNED_SHARE = 0.8
-"""Of alpha, for the candidates planned at the start (`rung.evidence.ledger`)."""
 
 
 async def make_plan(task: Task, options: ClimbOptions) -> Plan:

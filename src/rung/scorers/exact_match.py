@@ -17,7 +17,7 @@ class ExactMatch(ComparingScorer):
     """
 
     name = "exact_match"
-    kinds = frozenset({"text", "schema", "labels", "sql"})
+    kinds = frozenset({"text", "schema", "labels", "multilabel", "sql"})
 
     def __init__(self, kind: str = "text") -> None:
         self._kind = kind
@@ -31,6 +31,8 @@ class ExactMatch(ComparingScorer):
         """Same or not."""
         if self._kind in ("schema", "labels"):
             same = same_json(answer.value, example.expected)
+        elif self._kind == "multilabel":
+            same = set(answer.value) == set(example.expected)
         elif self._kind == "sql":
             same = _sql_words(answer_text(answer)) == _sql_words(str(example.expected))
         else:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rung.errors import ProviderError
 from rung.records import Answer
 from rung.scorers.base import Score, marks
-from rung.task.contract import without_fence
+from rung.task.json_text import without_fence
 from rung.task.rows import strict_json
 from rung.task.types import Example, JsonValue, render_expected
 from rung.task.wording import shown
@@ -41,7 +41,7 @@ class Judge:
 
     name = "judge"
     graded = False
-    kinds = frozenset({"labels", "schema", "text", "sql"})
+    kinds = frozenset({"labels", "multilabel", "schema", "text", "sql"})
 
     def __init__(self, model: ChatModel, instruction: str) -> None:
         self.version = f"{prompt_version()}:{model.identity}"

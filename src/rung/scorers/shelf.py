@@ -16,6 +16,7 @@ from rung.scorers.function import Function
 from rung.scorers.judge import Judge
 from rung.scorers.rouge_l import RougeL
 from rung.scorers.rules import Rules
+from rung.scorers.sample_f1 import SampleF1
 from rung.scorers.token_f1 import TokenF1
 from rung.task.types import Task
 from rung.task.wording import did_you_mean
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SHELF: tuple[type[ComparingScorer], ...] = (
     Accuracy,
+    SampleF1,
     ExactMatch,
     TokenF1,
     FieldF1,

@@ -17,8 +17,15 @@ from fastapi import FastAPI
 from rung.serve.errors import ErrorBody
 from rung.serve.schemas import REFUSED, relocated
 from rung.serve.service import Service
-from rung.task.contract import schema_problem
-from rung.task.types import LabelsOutput, Output, SchemaOutput, SqlOutput, TextOutput
+from rung.task.json_schema import schema_problem
+from rung.task.types import (
+    LabelsOutput,
+    MultiLabelOutput,
+    Output,
+    SchemaOutput,
+    SqlOutput,
+    TextOutput,
+)
 
 Schema = dict[str, Any]
 
@@ -157,6 +164,9 @@ def _correction(parts: Schema, output: Output) -> Schema:
         case LabelsOutput():
             told = "A label; letters of another case and quotes around it are forgiven."
             return {"enum": list(output.labels), "description": told}
+        case MultiLabelOutput():
+            told = "All labels that apply, in any order; none of them is []."
+            return {**output.json_schema, "description": told}
         case SchemaOutput():
             parts["Answer"] = relocated(output.json_schema, "#/components/schemas/Answer")
             if schema_problem(output.json_schema, None) is None:

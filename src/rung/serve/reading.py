@@ -13,7 +13,7 @@ from rung.serve.errors import ApiError
 from rung.serve.schemas import refuse_costly
 from rung.serve.wire import ChatCompletionRequest, ObjectFormat, SchemaFormat
 from rung.solver import SolverSpec
-from rung.task.contract import schema_problem
+from rung.task.json_schema import schema_problem
 from rung.task.rows import strict_json
 from rung.task.types import JsonValue, SchemaOutput
 from rung.task.wording import did_you_mean, listed

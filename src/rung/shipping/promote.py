@@ -182,7 +182,7 @@ async def _compare(
     try:
         ours, theirs = [load(place, tools.chat, tools.embedder) for place in specs]
         # Before a call is made: whoever saw the answers has used the examples.
-        share = await draw(task, options, tools.folder, pair, rows)
+        share = draw(task, tools.folder, pair, rows)
         said = await _ask(theirs, rows, scorer, tools), await _ask(ours, rows, scorer, tools)
         return share, said
     finally:

@@ -24,7 +24,7 @@ from rung.solver.cascade import sure_from
 from rung.solver.shots import choose_shots
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
 from rung.task.contract import render
-from rung.task.types import Document, Example, Task, digest
+from rung.task.types import FORMAT, Document, Example, Task, digest
 from rung.tuning.lessons import TuningExample
 
 if TYPE_CHECKING:
@@ -255,8 +255,7 @@ async def _tune(untuned: Solver, task: Task, workshop: Workshop) -> Adapter:
     model = workshop.raw(candidate.model)
     if not isinstance(model, LocalModel):
         raise UserError(f"{candidate.model} cannot be tuned here; name a local model in [models]")
-    recipe = [model.identity, candidate.weights.model_dump(), [t.model_dump() for t in train + dev]]
-    folder = workshop.folder / digest(recipe)[:20]
+    folder = workshop.folder / digest([FORMAT, model.identity, candidate.weights, train, dev])[:20]
 
     def progress(stage: str, share: float) -> None:
         if workshop.on_tuning is not None:

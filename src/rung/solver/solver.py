@@ -27,7 +27,15 @@ from rung.records import Answer, ModelUsage, Passage, Usage
 from rung.solver.breaker import CircuitBreaker
 from rung.solver.cascade import after, passed_on, resolved
 from rung.task.contract import Parsed, describe, parse
-from rung.task.types import Frozen, JsonValue, LabelsOutput, Output, SchemaOutput, render_input
+from rung.task.types import (
+    Frozen,
+    JsonValue,
+    LabelsOutput,
+    MultiLabelOutput,
+    Output,
+    SchemaOutput,
+    render_input,
+)
 
 
 class InputField(Frozen):
@@ -258,7 +266,9 @@ class Solver:
         prompt, output = self.candidate.prompt, self.spec.output
         constrain = prompt.constrained and not prompt.reasoning
         choices = output.labels if constrain and isinstance(output, LabelsOutput) else None
-        schema = output.json_schema if constrain and isinstance(output, SchemaOutput) else None
+        schema = None
+        if constrain and isinstance(output, SchemaOutput | MultiLabelOutput):
+            schema = output.json_schema
         return ChatRequest(
             messages=messages,
             max_tokens=prompt.max_output_tokens,

@@ -28,6 +28,7 @@ from rung.task.wording import did_you_mean, shown
 
 DEFAULT_METRIC = {
     "labels": "accuracy",
+    "multilabel": "sample_f1",
     "schema": "field_f1",
     "text": "token_f1",
     "sql": "execution",
@@ -67,6 +68,9 @@ class TextTable(Frozen):
     max_chars: int | None = Field(default=None, ge=1)
     rules: dict[str, str] = Field(default_factory=dict)
     """Named regular expressions that an answer must match."""
+    no_answer: str | None = Field(default=None, min_length=1)
+    """What a model writes where there is no answer (`expected` is empty); "unanswerable" when
+    left out."""
 
     @model_validator(mode="after")
     def _compiles(self) -> TextTable:
@@ -109,8 +113,12 @@ class SqlTable(Frozen):
 class OutputTable(Frozen):
     """`[output]`: exactly one of `labels`, `schema`, `text`, `sql`."""
 
-    labels: list[str] | str | None = None
+    labels: list[str | bool | int | float] | str | None = None
     """The labels, or a text file with one a line."""
+    multiple: bool = False
+    """Whether an answer has any number of the labels, none of them included."""
+    any_of: bool = False
+    """Whether a list in `expected` means that any one of its labels is right."""
     answer_schema: dict[str, JsonValue] | str | None = Field(default=None, alias="schema")
     """A JSON schema, or the file that holds it."""
     text: TextTable | None = None
@@ -118,13 +126,18 @@ class OutputTable(Frozen):
 
     @model_validator(mode="after")
     def _one_kind(self) -> OutputTable:
-        given = [name for name, value in self if value is not None]
+        kinds = ("labels", "answer_schema", "text", "sql")
+        given = [name for name in kinds if getattr(self, name) is not None]
         if len(given) != 1:
             seen = f"both {given[0]!r} and {given[1]!r} are given" if given else "it is empty"
             raise ValueError(
                 f"{seen.replace('answer_schema', 'schema')}; "
                 "give exactly one of 'labels', 'schema', 'text', 'sql'"
             )
+        if (self.multiple or self.any_of) and self.labels is None:
+            raise ValueError("'multiple' and 'any_of' are about 'labels', which is not given")
+        if self.multiple and self.any_of:
+            raise ValueError("give either 'multiple' or 'any_of', not both")
         return self
 
 

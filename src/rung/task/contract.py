@@ -7,28 +7,35 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from rung.errors import UserError
+from rung.task.json_schema import resolve, schema_problem
+from rung.task.json_shape import shape
+from rung.task.json_text import values_in, without_fence
+from rung.task.labelling import find_label, find_labels
 from rung.task.rows import strict_json
+from rung.task.scripts import count_words
 from rung.task.types import (
     Frozen,
     JsonValue,
     LabelsOutput,
+    MultiLabelOutput,
     Output,
     SchemaOutput,
     SqlOutput,
     TextOutput,
 )
-from rung.task.wording import shown
+from rung.task.wording import listed, shown
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-_FENCE = re.compile(r"```[\w+-]*[ \t]*\n(.*?)```", re.DOTALL)
 _QUERY_START = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(select|with)\b", re.I | re.DOTALL)
 _QUOTES = "\"'`“”‘’*"
-_DESCRIBED_DEPTH = 5
+_MOST_VALUES = 8
+"""Values of a text that are tried against the schema."""
 
 
 class Parsed(Frozen):
@@ -46,6 +53,8 @@ def parse(output: Output, text: str) -> Parsed:
     match output:
         case LabelsOutput():
             return _parse_label(output, text)
+        case MultiLabelOutput():
+            return _parse_labels(output, text)
         case SchemaOutput():
             return _parse_json(output, text)
         case TextOutput():
@@ -59,17 +68,23 @@ def render(output: Output, expected: JsonValue) -> str:
     if isinstance(output, SchemaOutput):
         root = output.json_schema
         return json.dumps(_in_order(expected, root, root), ensure_ascii=False)
+    if isinstance(output, MultiLabelOutput):
+        return json.dumps(expected, ensure_ascii=False)
+    if isinstance(output, TextOutput) and expected == "":
+        return output.no_answer or ""
     return str(expected).strip()
 
 
 def _in_order(value: JsonValue, schema: JsonValue, root: dict[str, JsonValue]) -> JsonValue:
     """Keys in the order of the schema: constrained decoding writes them in no other."""
     if isinstance(schema, dict) and "$ref" in schema:
-        schema = _resolve(schema["$ref"], root)
+        schema = resolve(schema["$ref"], root)
     if not isinstance(schema, dict):
         return value
     if isinstance(value, list):
         return [_in_order(inner, schema.get("items"), root) for inner in value]
+    if isinstance(value, float) and value.is_integer() and schema.get("type") == "integer":
+        return int(value)
     if not isinstance(value, dict):
         return value
     known = schema.get("properties", {})
@@ -81,13 +96,18 @@ def describe(output: Output) -> str:
     """What a prompt says about the form of the answer; empty when any text will do."""
     match output:
         case LabelsOutput():
-            return f"Answer with exactly one of: {', '.join(output.labels)}."
+            return f"Answer with exactly one of: {_named(output.labels)}."
+        case MultiLabelOutput():
+            return (
+                "Answer with a JSON array of all labels that apply, [] if none does. "
+                f"The labels: {_quoted(output.labels)}."
+            )
         case SchemaOutput():
             root = output.json_schema
             what = {"object": "one JSON object", "array": "one JSON array"}.get(
                 str(root.get("type")), "one JSON value"
             )
-            return f"Answer with {what}, nothing else: {_shape(root, root, 0)}"
+            return f"Answer with {what}, nothing else: {shape(root, root)}"
         case TextOutput():
             return _describe_text(output)
         case SqlOutput():
@@ -99,17 +119,11 @@ def kept_limits(output: TextOutput, text: str) -> dict[str, bool]:
     text = text.strip()
     kept: dict[str, bool] = {}
     if output.max_words is not None:
-        kept["max_words"] = len(text.split()) <= output.max_words
+        kept["max_words"] = count_words(text) <= output.max_words
     if output.max_chars is not None:
         kept["max_chars"] = len(text) <= output.max_chars
     kept.update({name: bool(re.search(rule, text)) for name, rule in output.rules.items()})
     return kept
-
-
-def without_fence(text: str) -> str:
-    """The inside of the first Markdown code fence, or the text itself; stripped."""
-    found = _FENCE.search(text)
-    return (found.group(1) if found else text).strip()
 
 
 def _invalid(problem: str) -> Parsed:
@@ -117,50 +131,50 @@ def _invalid(problem: str) -> Parsed:
 
 
 def _parse_label(output: LabelsOutput, text: str) -> Parsed:
-    bare = text.strip()
-    for around in ("", _QUOTES, f"{_QUOTES}. \t\n"):
-        said = bare.strip(around) if around else bare
-        if said in output.labels:
+    bare = without_fence(text)
+    for around in ("", _QUOTES, f"{_QUOTES}.。 \t\n"):
+        said = find_label(bare.strip(around) if around else bare, output.labels)
+        if said is not None:
             return Parsed(value=said)
-    folded = [label for label in output.labels if label.casefold() == said.casefold()]
-    if len(folded) == 1:
-        return Parsed(value=folded[0])
     return _invalid(f"{shown(bare)} is not one of the {len(output.labels)} labels")
 
 
+def _parse_labels(output: MultiLabelOutput, text: str) -> Parsed:
+    bare = without_fence(text)
+    if not bare:
+        return _invalid("the answer is empty; no label at all is written []")
+    labels, unknown = find_labels(bare, output.labels)
+    if unknown:
+        return _invalid(f"{listed(unknown)}: not of the {len(output.labels)} labels")
+    return Parsed(value=list(labels))
+
+
 def _parse_json(output: SchemaOutput, text: str) -> Parsed:
+    """The likeliest value that satisfies the schema, else why the likeliest one does not."""
+    found = list(islice(values_in(text), _MOST_VALUES))
+    if len(found) == 1 and isinstance(found[0], str):  # JSON written into a JSON text
+        found += islice(values_in(found[0]), 1)
+    problems = []
+    for value in found:
+        problem = schema_problem(output.json_schema, value)
+        if problem is None:
+            return Parsed(value=value)
+        problems.append(problem)
+    return _invalid(problems[0] if problems else f"the answer is not JSON: {_broken_json(text)}")
+
+
+def _broken_json(text: str) -> str:
     try:
-        value = strict_json(without_fence(text))
+        strict_json(without_fence(text))
     except (ValueError, RecursionError) as broken:
-        return _invalid(f"the answer is not JSON: {broken}")
-    problem = schema_problem(output.json_schema, value)
-    return _invalid(problem) if problem else Parsed(value=value)
-
-
-def schema_problem(schema: dict[str, JsonValue], value: JsonValue) -> str | None:
-    """Why `value` does not satisfy the JSON schema, in one sentence; None when it does.
-
-    `UserError` where the schema itself has a reference or pattern that leads nowhere.
-    """
-    from jsonschema.exceptions import best_match
-    from jsonschema.validators import validator_for
-    from referencing import Registry  # an empty registry: no `$ref` is ever fetched
-    from referencing.exceptions import Unresolvable
-
-    try:
-        error = best_match(validator_for(schema)(schema, registry=Registry()).iter_errors(value))
-    except (Unresolvable, re.error) as broken:
-        raise UserError(
-            f"[output] schema cannot be used ({broken}); check its '$ref' and 'pattern' entries"
-        ) from None
-    if error is None:
-        return None
-    place = error.json_path.removeprefix("$").removeprefix(".")
-    return f"{place}: {error.message}" if place else str(error.message)
+        return str(broken)
+    return shown(text)
 
 
 def _parse_text(output: TextOutput, text: str) -> Parsed:
     bare = text.strip()
+    if output.no_answer is not None and says_no_answer(output.no_answer, bare):
+        return Parsed(value="")
     if not bare:
         return _invalid("the answer is empty")
     broken = [name for name, ok in kept_limits(output, bare).items() if not ok]
@@ -173,7 +187,7 @@ def _broken(output: TextOutput, name: str, text: str) -> str:
     if name in output.rules:
         return f"rule {name!r} is broken: no match for {output.rules[name]!r}"
     if name == "max_words":
-        return f"{len(text.split())} words, at most {output.max_words} are allowed"
+        return f"{count_words(text)} words, at most {output.max_words} are allowed"
     return f"{len(text)} characters, at most {output.max_chars} are allowed"
 
 
@@ -222,8 +236,27 @@ def _sqlite_syntax(query: str) -> str | None:
     return None
 
 
+def says_no_answer(word: str, text: str) -> bool:
+    """Whether a text says that there is no answer: it is empty, or the word for it."""
+    bare = text.strip().strip(f"{_QUOTES}.。! ").casefold()
+    return not text.strip() or bare == word.strip().strip(f"{_QUOTES}.。! ").casefold()
+
+
+def _named(labels: Sequence[str]) -> str:
+    """Labels with commas between them; in quotes where one holds a comma itself."""
+    if any("," in label for label in labels):
+        return _quoted(labels)
+    return ", ".join(labels)
+
+
+def _quoted(labels: Sequence[str]) -> str:
+    return ", ".join(json.dumps(label, ensure_ascii=False) for label in labels)
+
+
 def _describe_text(output: TextOutput) -> str:
     parts = []
+    if output.no_answer is not None:
+        parts.append(f"If there is no answer, write exactly: {output.no_answer}")
     if output.max_words is not None:
         parts.append(f"At most {output.max_words} words.")
     if output.max_chars is not None:
@@ -232,48 +265,3 @@ def _describe_text(output: TextOutput) -> str:
         names = "; ".join(name.replace("_", " ") for name in output.rules)
         parts.append(f"Keep these rules: {names}.")
     return " ".join(parts)
-
-
-def _shape(schema: JsonValue, root: dict[str, JsonValue], depth: int) -> str:
-    """A schema as a short template, such as `{"name": text, "size"?: "S" | "M"}`."""
-    if not isinstance(schema, dict) or depth > _DESCRIBED_DEPTH:
-        return "any"
-    if "$ref" in schema:
-        return _shape(_resolve(schema["$ref"], root), root, depth + 1)
-    if "const" in schema or "enum" in schema:
-        choices = schema.get("enum", [schema.get("const")])
-        return " | ".join(json.dumps(choice, ensure_ascii=False) for choice in choices)
-    for union in ("anyOf", "oneOf"):
-        if union in schema:
-            return " | ".join(_shape(option, root, depth + 1) for option in schema[union])
-    kind = schema.get("type")
-    if isinstance(kind, list):
-        return " | ".join(_shape({**schema, "type": one}, root, depth + 1) for one in kind)
-    if kind == "object" or "properties" in schema:
-        return _object_shape(schema, root, depth)
-    if kind == "array":
-        return f"[{_shape(schema.get('items', {}), root, depth + 1)}, …]"
-    names = {"string": "text", "integer": "whole number", "boolean": "true | false"}
-    return names.get(str(kind), str(kind or "any"))
-
-
-def _object_shape(schema: dict[str, JsonValue], root: dict[str, JsonValue], depth: int) -> str:
-    required = set(schema.get("required", ()))
-    fields = [
-        f'"{name}"{"" if name in required else "?"}: {_shape(inner, root, depth + 1)}'
-        for name, inner in schema.get("properties", {}).items()
-    ]
-    extra = schema.get("additionalProperties")
-    if isinstance(extra, dict):
-        fields.append(f"any name: {_shape(extra, root, depth + 1)}")
-    return "{" + ", ".join(fields) + "}"
-
-
-def _resolve(reference: JsonValue, root: dict[str, JsonValue]) -> JsonValue:
-    """Follow a `$ref` inside the schema itself; anything else is `{}`."""
-    place: JsonValue = root
-    for step in str(reference).removeprefix("#").strip("/").split("/"):
-        if not isinstance(place, dict):
-            return {}
-        place = place.get(step, {}) if step else place
-    return place

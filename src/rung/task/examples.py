@@ -11,24 +11,34 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rung.errors import UserError
-from rung.task.contract import schema_problem
+from rung.task.expected import Gold, GoldError, read_expected, row_expected
 from rung.task.rows import Row, read_rows, strict_json
-from rung.task.types import Example, JsonValue, LabelsOutput, Output, SchemaOutput, digest
-from rung.task.wording import did_you_mean, listed, shown
+from rung.task.types import Example, JsonValue, Output, digest
+from rung.task.wording import listed, shown
 
 ID_CHARS = 12
 """Length of an id made from content."""
-_ROW_KEYS = ("id", "input", "expected", "context_ids", "meta")
-_CHAT_KEYS = ("id", "messages", "context_ids", "meta")
+_ROW_KEYS = ("id", "input", "expected", "alternatives", "context_ids", "meta")
+_CHAT_KEYS = ("id", "messages", "alternatives", "context_ids", "meta")
 _FIELD_PREFIX = "input."
 
-
-def load_examples(path: Path, name: str, output: Output) -> list[Example]:
-    """Every example of one file. `name` is how messages call the file."""
-    return parse_rows(read_rows(path, name), output)
+Respelt = tuple[str, str]
+"""A label as a row spells it, and as the output does."""
 
 
-def parse_rows(rows: list[Row], output: Output) -> list[Example]:
+def load_examples(
+    path: Path, name: str, output: Output, respelt: Counter[Respelt] | None = None
+) -> list[Example]:
+    """Every example of one file. `name` is how messages call the file.
+
+    Labels that the file spells in other ways than the output are counted in `respelt`.
+    """
+    return parse_rows(read_rows(path, name), output, respelt)
+
+
+def parse_rows(
+    rows: list[Row], output: Output, respelt: Counter[Respelt] | None = None
+) -> list[Example]:
     """Rows as examples; raises `UserError` naming file, line and value of the first mistake."""
     chat = "messages" in rows[0].data
     seen: dict[str, Row] = {}
@@ -36,7 +46,11 @@ def parse_rows(rows: list[Row], output: Output) -> list[Example]:
     examples = []
     for row in rows:
         data = _from_chat(row) if chat else _with_fields(row)
-        example = _example(row, data, output)
+        text = _input(row, data.get("input"), data)
+        gold = _expected(row, data, output)
+        if respelt is not None and gold.respelt is not None:
+            respelt[gold.respelt, gold.expected] += 1
+        example = _example(row, data, text, gold)
         if data.get("id") in (None, ""):
             copies[example.id] += 1
             if copies[example.id] > 1:
@@ -57,7 +71,7 @@ def refuse_shared_ids(files: Iterable[tuple[str, Sequence[Example]]]) -> None:
     owner: dict[str, tuple[str, str]] = {}
     for name, examples in files:
         for example in examples:
-            text = digest([example.input, example.expected])
+            text = digest([example.input, row_expected(example)])
             if owner.setdefault(example.id, (name, text))[1] != text:
                 raise UserError(
                     f"{name}: id {example.id!r} names another example in "
@@ -66,15 +80,16 @@ def refuse_shared_ids(files: Iterable[tuple[str, Sequence[Example]]]) -> None:
                 )
 
 
-def _example(row: Row, data: dict[str, JsonValue], output: Output) -> Example:
-    text = _input(row, data.get("input"), data)
-    expected = _expected(row, data, output)
-    made = digest([text, expected])[:ID_CHARS]
+def _example(
+    row: Row, data: dict[str, JsonValue], text: str | dict[str, JsonValue], gold: Gold
+) -> Example:
+    made = digest([text, row_expected(gold)])[:ID_CHARS]
     ident = data.get("id")
     return Example(
         id=made if ident in (None, "") else str(ident),
         input=text,
-        expected=expected,
+        expected=gold.expected,
+        alternatives=gold.alternatives,
         context_ids=_context_ids(row, data.get("context_ids")),
         meta=_meta(row, data),
     )
@@ -156,45 +171,18 @@ def _input(row: Row, value: JsonValue, data: dict[str, JsonValue]) -> str | dict
     return value
 
 
-def _expected(row: Row, data: dict[str, JsonValue], output: Output) -> JsonValue:
-    value = data.get("expected")
-    if isinstance(output, SchemaOutput):
-        if "expected" not in data or value == "":
-            raise _missing(row, "expected", data)
-        return _expected_json(row, value, output)
-    if value is None or (isinstance(value, str) and not value.strip()):
+def _expected(row: Row, data: dict[str, JsonValue], output: Output) -> Gold:
+    if "expected" not in data:
         raise _missing(row, "expected", data)
-    if isinstance(value, dict | list):
-        raise row.error(
-            f"'expected' is {shown(value)}, but [output] is {output.kind!r}; "
-            "write text, or describe the object in [output] schema"
-        )
-    text = value if isinstance(value, str) else json.dumps(value)
-    if isinstance(output, LabelsOutput) and text not in output.labels:
-        raise row.error(
-            f"'expected' is {shown(text)}, which is not one of the {len(output.labels)} labels "
-            f"of [output]; {did_you_mean(text, output.labels)}"
-        )
-    return text
-
-
-def _expected_json(row: Row, value: JsonValue, output: SchemaOutput) -> JsonValue:
-    if isinstance(value, str):
-        try:
-            value = strict_json(value)
-        except ValueError as problem:
-            if schema_problem(output.json_schema, value):
-                raise row.error(
-                    f"'expected' is {shown(value)}, which is not JSON ({problem}); "
-                    "[output] schema asks for JSON"
-                ) from None
-    problem_seen = schema_problem(output.json_schema, value)
-    if problem_seen:
-        raise row.error(
-            f"'expected' is {shown(value)}, which [output] schema refuses: {problem_seen}; "
-            "correct the row or the schema"
-        )
-    return value
+    try:
+        gold = read_expected(output, data["expected"])
+        also = data.get("alternatives")
+        if not isinstance(also, list):  # another column of that name
+            return gold
+        more = [read_expected(output, one) for one in also]
+        return gold._replace(alternatives=(*gold.alternatives, *(one.expected for one in more)))
+    except GoldError as problem:
+        raise row.error(str(problem)) from None
 
 
 def _context_ids(row: Row, value: JsonValue) -> tuple[str, ...]:
@@ -215,6 +203,8 @@ def _meta(row: Row, data: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """The row's own `meta` object, and every key that Rung does not know."""
     known = _CHAT_KEYS if "messages" in row.data else _ROW_KEYS
     extra = {k: v for k, v in data.items() if k not in (*known, "input", "expected")}
+    if not isinstance(data.get("alternatives", []), list):
+        extra["alternatives"] = data["alternatives"]
     own = data.get("meta")
     if own in (None, ""):
         return extra

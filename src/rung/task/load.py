@@ -6,19 +6,26 @@ Spends nothing and asks no model. Whether the gold answers are right is `rung.sc
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from rung.errors import UserError
 from rung.task.config import DEFAULT_METRIC, OutputTable, RungFile, TaskTable, read_config
 from rung.task.documents import Documents, check_context_ids, load_documents
-from rung.task.examples import load_examples, refuse_shared_ids
+from rung.task.examples import Respelt, load_examples, refuse_shared_ids
+from rung.task.expected import no_answer_note, respelt_note, with_no_answer
+from rung.task.json_schema import check_schema as _check_schema
+from rung.task.json_schema import enforceable, unwrapped_schema
+from rung.task.labelling import label_text
 from rung.task.rows import read_text, strict_json
 from rung.task.splits import How, SplitReport, Splits, as_given, carve_dev, split_one, take
 from rung.task.types import (
     Example,
     JsonValue,
     LabelsOutput,
+    MultiLabelOutput,
     Output,
     SchemaOutput,
     Source,
@@ -26,7 +33,7 @@ from rung.task.types import (
     Target,
     Task,
 )
-from rung.task.wording import shown
+from rung.task.wording import listed, shown
 
 CONFIG_NAME = "rung.toml"
 
@@ -54,7 +61,9 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
     root = file.resolve().parent
     output = read_output(config.output, root)
     how = How(output, config.climb.seed, config.task.cluster)
-    given = _given(config.task, root, output)
+    respelt: Counter[Respelt] = Counter()
+    given = _given(config.task, root, output, respelt)
+    output = with_no_answer(output, [one for rows in given.values() for one in rows])
     splits = _split(given, how)
     knowledge = Documents((), ())
     if config.task.documents is not None:
@@ -79,7 +88,13 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         climb=config.climb,
         cluster=config.task.cluster,
         root=root,
-        notes=(*knowledge.notes, *_leaks(splits.report)),
+        notes=(
+            *knowledge.notes,
+            *_leaks(splits.report),
+            *_checked_after(output),
+            *respelt_note(respelt),
+            *no_answer_note(output, [one for rows in given.values() for one in rows]),
+        ),
         source=Source(examples=given, empty_documents=knowledge.empty),
     )
     return Loaded(task, splits.report)
@@ -88,7 +103,10 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
 def read_output(table: OutputTable, root: Path) -> Output:
     """`[output]` with the files that it names read and checked."""
     if table.labels is not None:
-        return LabelsOutput(labels=_labels(table.labels, root))
+        labels = _labels(table.labels, root)
+        if table.multiple:
+            return MultiLabelOutput(labels=labels)
+        return LabelsOutput(labels=labels, any_of=table.any_of)
     if table.answer_schema is not None:
         return SchemaOutput(json_schema=_schema(table.answer_schema, root))
     if table.text is not None:
@@ -97,9 +115,13 @@ def read_output(table: OutputTable, root: Path) -> Output:
     return _database(table.sql.output(), root)
 
 
-def _labels(given: list[str] | str, root: Path) -> tuple[str, ...]:
+def _labels(given: Sequence[str | bool | float] | str, root: Path) -> tuple[str, ...]:
     file = isinstance(given, str)
-    lines = read_text(root / given, given).splitlines() if isinstance(given, str) else given
+    lines = (
+        read_text(root / given, given).splitlines()
+        if isinstance(given, str)
+        else [label_text(one) for one in given]
+    )
     where = str(given) if file else f"{CONFIG_NAME}: [output] labels"
     labels = [line.strip() for line in lines if line.strip() or not file]
     for index, label in enumerate(labels):
@@ -126,38 +148,9 @@ def _schema(given: dict[str, JsonValue] | str, root: Path) -> dict[str, JsonValu
             raise UserError(f"{where}: not JSON ({problem}); correct it") from None
     if not isinstance(schema, dict):
         raise UserError(f"{where}: {shown(schema)} is not a JSON schema object")
-    _check_schema(schema, where)
-    return schema
-
-
-def _check_schema(schema: dict[str, JsonValue], where: str) -> None:
-    from jsonschema.exceptions import SchemaError
-    from jsonschema.validators import validator_for
-
-    outside = _outside_reference(schema)
-    if outside is not None:
-        raise UserError(
-            f"{where}: $ref {outside!r} leads out of the schema, and Rung fetches nothing; "
-            "put the definition under $defs and refer to '#/$defs/…'"
-        )
-    try:
-        validator_for(schema).check_schema(schema)
-    except SchemaError as problem:
-        raise UserError(
-            f"{where}: not a JSON schema at {problem.json_path}: {problem.message}"
-        ) from None
-
-
-def _outside_reference(schema: JsonValue) -> str | None:
-    """The first `$ref` that does not resolve inside the schema itself."""
-    inner = schema.values() if isinstance(schema, dict) else schema
-    if isinstance(schema, dict):
-        reference = schema.get("$ref")
-        if isinstance(reference, str) and not reference.startswith("#"):
-            return reference
-    if isinstance(inner, str) or not hasattr(inner, "__iter__"):
-        return None
-    return next((found for one in inner if (found := _outside_reference(one))), None)
+    bare = unwrapped_schema(schema)
+    _check_schema(bare, where)
+    return bare
 
 
 def _database(output: SqlOutput, root: Path) -> SqlOutput:
@@ -175,11 +168,15 @@ def _target(config: RungFile, output: Output) -> Target:
     return Target(**{**plain, "metric": config.target.metric or DEFAULT_METRIC[output.kind]})
 
 
-def _given(table: TaskTable, root: Path, output: Output) -> dict[str, tuple[Example, ...]]:
+def _given(
+    table: TaskTable, root: Path, output: Output, respelt: Counter[Respelt]
+) -> dict[str, tuple[Example, ...]]:
     """Every example of every file, by the key that names the file."""
     names = {key: getattr(table, key) for key in ("examples", "train", "dev", "test")}
     given = {
-        key: tuple(load_examples(root / name, name, output)) for key, name in names.items() if name
+        key: tuple(load_examples(root / name, name, output, respelt))
+        for key, name in names.items()
+        if name
     }
     refuse_shared_ids((names[key], examples) for key, examples in given.items())
     return given
@@ -191,6 +188,16 @@ def _split(given: dict[str, tuple[Example, ...]], how: How) -> Splits:
     if "dev" in given:
         return as_given(given["train"], given["dev"], given["test"], how)
     return carve_dev(given["train"], given["test"], how)
+
+
+def _checked_after(output: Output) -> list[str]:
+    gone = enforceable(output.json_schema)[1] if isinstance(output, SchemaOutput) else ()
+    if not gone:
+        return []
+    return [
+        f"[output] schema: {listed(gone)} cannot be enforced while an answer is written; every "
+        "answer is checked against the whole schema afterwards"
+    ]
 
 
 def _leaks(report: SplitReport) -> list[str]:

@@ -9,9 +9,10 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 from rung.task.endpoints import EndpointSettings
 
@@ -27,20 +28,60 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-def digest(value: JsonValue) -> str:
+FORMAT = 2
+"""One more wherever the default of a candidate's, a request's or a task's field changes."""
+
+
+def canonical(value: Any) -> JsonValue:
+    """Plain JSON data for a digest: of a model, the fields that differ from their defaults.
+
+    A field that comes later changes no digest while it has its default. A *changed* default gives
+    an old digest a new meaning, so digests that outlive a version of Rung count `FORMAT`.
+    """
+    if isinstance(value, BaseModel):
+        return {
+            name: canonical(getattr(value, name))
+            for name, field in type(value).model_fields.items()
+            if not field.exclude
+            and (
+                _tells_apart(field)
+                or getattr(value, name) != field.get_default(call_default_factory=True)
+            )
+        }
+    if isinstance(value, dict):
+        return {str(key): canonical(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [canonical(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _tells_apart(field: FieldInfo) -> bool:
+    """A `kind` with one value is the tag of a union, default or not."""
+    return get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1
+
+
+def digest(value: Any) -> str:
     """sha256 (hex) of the canonical JSON of `value`: equal content, equal digest."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(canonical(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Example(Frozen):
-    """One labelled row. `expected`, `context_ids` and `meta` never reach a model when measured."""
+    """One labelled row. Nothing of it but `input` ever reaches a model when measured."""
 
     id: str
     input: str | dict[str, JsonValue]
     expected: JsonValue
+    """The right answer; `""` where text has none."""
+    alternatives: tuple[JsonValue, ...] = ()
+    """Other answers that are as right: the best match counts."""
     context_ids: tuple[str, ...] = ()
     meta: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def references(self) -> tuple[JsonValue, ...]:
+        """Every right answer, `expected` first."""
+        return (self.expected, *self.alternatives)
 
     def input_text(self) -> str:
         """The input as a model reads it: text as it is, fields as `name: value` lines."""
@@ -75,6 +116,20 @@ class LabelsOutput(Frozen):
 
     kind: Literal["labels"] = "labels"
     labels: tuple[str, ...]
+    any_of: bool = False
+    """Whether a list in `expected` means that any one of its labels is right."""
+
+
+class MultiLabelOutput(Frozen):
+    """Any number of a closed list of labels, none of them included; a JSON array in list order."""
+
+    kind: Literal["multilabel"] = "multilabel"
+    labels: tuple[str, ...]
+
+    @property
+    def json_schema(self) -> dict[str, JsonValue]:
+        """The schema of an answer, for models that are constrained by one."""
+        return {"type": "array", "items": {"type": "string", "enum": list(self.labels)}}
 
 
 class SchemaOutput(Frozen):
@@ -91,6 +146,8 @@ class TextOutput(Frozen):
     max_words: int | None = None
     max_chars: int | None = None
     rules: dict[str, str] = Field(default_factory=dict)
+    no_answer: str | None = None
+    """What to write where there is no answer; None where every example has one."""
 
 
 class SqlOutput(Frozen):
@@ -106,7 +163,8 @@ class SqlOutput(Frozen):
 
 
 Output = Annotated[
-    LabelsOutput | SchemaOutput | TextOutput | SqlOutput, Field(discriminator="kind")
+    LabelsOutput | MultiLabelOutput | SchemaOutput | TextOutput | SqlOutput,
+    Field(discriminator="kind"),
 ]
 
 
@@ -225,10 +283,5 @@ class Task(BaseModel):
 
     def fingerprint(self) -> str:
         """Content hash of everything that can change an answer or a score."""
-        plain = self.model_dump(mode="json", exclude={"workload", "costs", "facts"})
-        for name in ("cascade", "reasoning", "fallback"):
-            if not plain["climb"][name]:
-                del plain["climb"][name]  # it changes what is tried, and nothing while it is off
-        if not self.models.tune:  # a later field: what it does not change keeps its runs
-            del plain["models"]["tune"]
-        return digest(plain)
+        silent = {"workload": Workload(), "costs": {}, "facts": Facts()}
+        return digest([FORMAT, self.model_copy(update=silent)])

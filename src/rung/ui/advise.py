@@ -14,7 +14,7 @@ from rung.decide.advise import advise as advised
 from rung.decide.rules import wording
 from rung.decide.rules.answers import Answers, answers_of, parse_answer
 from rung.decide.rules.conditions import met
-from rung.decide.rules.loader import Question, documents, questions
+from rung.decide.rules.loader import Question, cited, documents, questions
 from rung.report.words import usd
 from rung.ui.pages import Page, crumbs
 from rung.ui.site import Site
@@ -51,6 +51,7 @@ def advise(site: Site, request: Request) -> Page:
         "costs": costs(advice),
         "project": project,
         "letters": {title: letter for letter, title in documents().items()},
+        "cited": cited(),
     }
     plain = {"answers": answers.model_dump(exclude_defaults=True), **wording.as_json(advice)}
     way = crumbs(project) if project else (("/", "Projects"),)

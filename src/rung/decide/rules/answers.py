@@ -92,7 +92,12 @@ def use_case_row(name: str | None) -> Any:
 
 
 def answers_of(task: Task) -> Answers:
-    """What a task already answers: its examples, documents, facts, target and volume."""
+    """What a task already answers: its examples, documents, facts, target and volume.
+
+    A volume that nobody stated is not known: `[workload]` has one by default.
+    """
+    work = task.workload
+    stated = "requests_per_month" in work.model_fields_set
     characters = sum(len(document.text) for document in task.documents)
     return Answers(
         knowledge_missing=True if task.documents else None,
@@ -103,7 +108,7 @@ def answers_of(task: Task) -> Answers:
         examples=Decimal(len(task.train)),
         evals=True if task.dev or task.test else None,
         score_needed=dec(task.target.score),
-        requests_per_month=Decimal(task.workload.requests_per_month),
+        requests_per_month=Decimal(work.requests_per_month) if stated else None,
         use_case="classification" if task.output.kind == "labels" else None,
     )
 

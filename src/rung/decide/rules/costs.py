@@ -27,6 +27,7 @@ from rung.economics.spec import (
 
 MODEL = "openai/gpt-5-mini"
 EMBEDDING = "openai/text-embedding-3-small"
+VOLUME = Decimal(10_000)
 PROMPT, QUESTION, ANSWER, INSTRUCTION = Decimal(400), Decimal(100), Decimal(100), Decimal(100)
 CONTEXT = (500, 3000)
 """Retrieved tokens a query (C)."""
@@ -34,21 +35,26 @@ CURATION_HOURS, LABOUR_PER_HOUR = 40, (150, 250)
 """40 h of data work for $6,000-10,000 (C)."""
 SETUP_HOURS = (8, 20)
 ASSUMED = (
-    f"{MODEL} at list price; {QUESTION} tokens of question and {ANSWER} of answer",
-    f"{CONTEXT[0]}-{CONTEXT[1]} tokens of retrieved context (C); a hosted store, index updates "
-    "without charge",
-    "tuned: a small open model on one L40S of one's own that reads and writes 500-3,000 tokens a "
-    "second, half of the hours in use; 100 tokens of instruction instead of the prompt",
-    f"labour at ${LABOUR_PER_HOUR[0]}-{LABOUR_PER_HOUR[1]} an hour and {CURATION_HOURS} h of data "
-    f"work (C); {SETUP_HOURS[0]}-{SETUP_HOURS[1]} h to set up RAG are ours",
+    f"{MODEL} at list price, {QUESTION} tokens of question and {ANSWER} of answer",
+    f"{CONTEXT[0]}-{CONTEXT[1]} tokens of retrieved context (C), a hosted store",
+    "tuned: a small open model on an L40S of one's own, half of its hours in use",
+    f"labour at ${LABOUR_PER_HOUR[0]}-{LABOUR_PER_HOUR[1]} an hour: {CURATION_HOURS} h of data "
+    f"work (C), {SETUP_HOURS[0]}-{SETUP_HOURS[1]} h to set up RAG (ours)",
 )
 
 
 def expected_costs(answers: Answers, on: date) -> Analysis:
     """Prompting, RAG, fine-tuning and both at the stated volume, on assumptions."""
     prompt = PROMPT if answers.prompt_tokens is None else answers.prompt_tokens
-    volume = Decimal(10_000) if answers.requests_per_month is None else answers.requests_per_month
+    volume = VOLUME if answers.requests_per_month is None else answers.requests_per_month
     return _costs(prompt, volume, on)
+
+
+def assumed(answers: Answers) -> tuple[str, ...]:
+    """What the costs take for granted, with what the answers left open first."""
+    volume = () if answers.requests_per_month is not None else (f"{VOLUME:,} requests a month",)
+    prompt = () if answers.prompt_tokens is not None else (f"{PROMPT} tokens of prompt",)
+    return (*volume, *prompt, *ASSUMED)
 
 
 @lru_cache(maxsize=64)

@@ -102,7 +102,6 @@ class Question(Frozen):
     kind: Literal["choice", "number", "yes-no"] = "choice"
     choices: tuple[str, ...] = ()
     many: bool = False
-    default: str = ""
     when: tuple[Condition, ...] = ()
     """Asked only where all hold on the answers so far."""
 
@@ -140,6 +139,13 @@ def documents() -> dict[str, str]:
     """Title of each founding document by its key."""
     found: dict[str, str] = _read("documents")["documents"]
     return found
+
+
+@cache
+def cited() -> dict[str, str]:
+    """Title of each founding document, and where it was published, by its key."""
+    published: dict[str, str] = _read("documents")["published"]
+    return {key: f"{title} ({published[key]})" for key, title in documents().items()}
 
 
 def titles(rule: Rule) -> tuple[str, ...]:

@@ -7,27 +7,28 @@ from dataclasses import asdict
 from typing import Any
 
 from rung.decide.advise import Advice, Check, Dispute, Mending, Reason, UseCase
-from rung.decide.rules.loader import documents
+from rung.decide.rules.loader import cited, documents
 from rung.economics import output, show
 from rung.economics.money import show as money
 
+PROMPT = "ladder.prompting."
+"""Steps that are the parts of a prompt."""
 MARKS = {"done": "[x]", "missing": "[ ]", "not known": "[?]"}
 
 
 def text(advice: Advice) -> str:
-    """Everything that `rung advise` prints."""
+    """Everything that `rung advise` prints; `as_json` has the whole advice."""
     parts = [
         [f"Expected: {advice.expected}", "  " + _line(advice.because), "  " + advice.note],
         _build(advice),
-        _listed("Why", advice.reasons),
-        _mending(advice.mending),
+        _why(advice),
+        _mending(advice),
         _use_case(advice.use_case),
         _listed("Red flags", advice.flags),
         _checklist(advice.checklist),
         _disputes(advice.disputes),
         _costs(advice),
-        _listed("What the documents hold", advice.statements),
-        [f"{key}: {title}" for key, title in documents().items()],
+        ["Documents", *(f"  {key}: {title}" for key, title in cited().items())],
         [f"Next: {advice.next_command}"],
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
@@ -63,17 +64,31 @@ def _listed(title: str, reasons: Sequence[Reason]) -> list[str]:
 
 
 def _build(advice: Advice) -> list[str]:
-    lines = ["Build in this order: " + ", then ".join(advice.build)]
-    return [*lines, *(f"  {_line(step)}" for step in advice.steps)]
+    """The route, its steps, and on one line what a serious prompt is."""
+    order = ", then ".join(advice.build) or "nothing: what is there is good enough"
+    steps = [s for s in advice.steps if not s.id.startswith(PROMPT)]
+    parts = [
+        s.says[0].lower() + s.says[1:].rstrip(".") for s in advice.steps if s.id.startswith(PROMPT)
+    ]
+    lines = [f"Build in this order: {order}"]
+    lines += [f"  {advice.no_llm}"] if advice.no_llm else []
+    lines += [f"  {_line(step)}" for step in steps]
+    return [*lines, f"  A serious prompt has: {'; '.join(parts)}."] if parts else lines
 
 
-def _mending(found: Sequence[Mending]) -> list[str]:
-    lines = ["What each would mend here"] if found else []
-    for one in found:
-        mends = ", ".join(one.mends) or "nothing of it"
-        lines.append(f"  {one.technique}: mends {mends}")
-        if one.does_not:
-            lines.append(f"    does not mend {', '.join(one.does_not)}")
+def _why(advice: Advice) -> list[str]:
+    """Reasons that name a technique; what merely follows from the answers is not repeated."""
+    return _listed("Why", [one for one in advice.reasons if one.technique is not None])
+
+
+def _mending(advice: Advice) -> list[str]:
+    """What each single technique would mend; the hybrid mends what its two do."""
+    lines = ["What each would mend here"] if advice.mending else []
+    for one in advice.mending:
+        if one.technique != "hybrid":
+            mends = ", ".join(one.mends) or "nothing of it"
+            left = f"; not {', '.join(one.does_not)}" if one.does_not else ""
+            lines.append(f"  {one.technique}: {mends}{left}")
     return lines
 
 
@@ -92,12 +107,14 @@ def _checklist(checks: Sequence[Check]) -> list[str]:
 
 
 def _disputes(found: Sequence[Dispute]) -> list[str]:
-    lines = ["Where the documents disagree"] if found else []
+    """Those that change the answer here, a line each."""
+    lines = []
     for one in found:
-        here = "; it changes the answer here" if one.matters else ""
-        lines.append(f"  {one.says}: used {show.number(one.used)} {one.unit}, {one.why}{here}")
-        lines += [f"    {says} ({_keys((title,))})" for title, says in one.figures]
-    return lines
+        if one.matters:
+            figures = "; ".join(f"{says} ({_keys((title,))})" for title, says in one.figures)
+            lines.append(f"  {one.says}: {figures}. Used {show.number(one.used)} {one.unit}")
+            lines[-1] += f", {one.why}."
+    return ["Where the documents disagree, and it changes the answer here", *lines] if lines else []
 
 
 def _costs(advice: Advice) -> list[str]:
@@ -110,7 +127,7 @@ def _costs(advice: Advice) -> list[str]:
         )
     lines = [f"Costs at {volume} requests a month, on assumptions (prices of {costs.on})"]
     lines += ["  " + line for line in show.table(rows)]
-    lines += [f"  assumed: {item}" for item in advice.assumed]
+    lines.append("  assumed: " + "; ".join(advice.assumed) + ".")
     for source in costs.stale:
         lines.append(f"  older than 90 days: {source}")
     return lines

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from rung.errors import MissingExtraError, ProviderError
 from rung.models.local.codec import Codec
+from rung.task.json_schema import enforceable
 
 Logits = NDArray[np.float32]
 
@@ -146,8 +147,11 @@ class Constrainer:
         return ChoiceConstraint(trie)
 
     def schema(self, schema: Mapping[str, Any]) -> JsonConstraint:
-        """Raises `ProviderError` (status 400) on a schema that llguidance cannot enforce."""
-        key = json.dumps(schema)
+        """Enforces what can be; raises `ProviderError` (status 400) where llguidance does not.
+
+        Without the keywords that it cannot enforce the schema allows more, and nothing else less.
+        """
+        key = json.dumps(enforceable(dict(schema))[0])
         if key not in self._matchers:
             self._matchers[key] = self._compile(key)
         return JsonConstraint(self._matchers[key].deep_copy(), self._tokenizer.vocab_size)

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from rung.candidate import Weights
 from rung.models.base import Message
-from rung.task.types import Frozen, JsonValue, digest
+from rung.task.types import FORMAT, Frozen, JsonValue, digest
 from rung.tuning.hosted.formats import Limits
 from rung.tuning.lessons import TuningExample
 
@@ -36,14 +36,10 @@ class Order(Frozen):
 
     @property
     def tag(self) -> str:
-        """Equal model, recipe and conversations, equal tag: `rung-` and hex digits.
-
-        Field by field, so that a new field of `Weights` does not make an old order a new one.
-        """
-        recipe = self.weights
-        plain = [self.model, recipe.rank, recipe.learning_rate, recipe.epochs, recipe.seed]
-        said = [e.model_dump(mode="json") for e in (*self.train, *self.dev)]
-        return "rung-" + digest([plain, said, len(self.dev)])[:TAG_CHARS]
+        """Equal model, recipe and conversations, equal tag: `rung-` and hex digits."""
+        # The conversations are given whole: how many train rows were asked for buys nothing more.
+        recipe = self.weights.model_copy(update={"train_size": None})
+        return "rung-" + digest([FORMAT, self.model, recipe, self.train, self.dev])[:TAG_CHARS]
 
 
 class HostedJob(Frozen):

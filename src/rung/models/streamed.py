@@ -1,0 +1,73 @@
+"""An event stream of chat completion chunks put together to one completion.
+
+Some servers stream although nobody asked for it. https://html.spec.whatwg.org/#event-stream-interpretation
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from rung.task.types import JsonValue
+
+_JOINED = ("content", "refusal", "reasoning_content", "reasoning", "thinking", "text")
+
+
+def gathered(body: str) -> dict[str, JsonValue] | None:
+    """The completion that the events amount to; None where the text is no such stream."""
+    chunks = [chunk for chunk in _events(body) if isinstance(chunk, dict)]
+    if not chunks:
+        return None
+    whole: dict[str, Any] = {}
+    message: dict[str, Any] = {}
+    choice: dict[str, Any] = {"message": message, "finish_reason": None}
+    for chunk in chunks:
+        whole |= {name: value for name, value in chunk.items() if value and name != "choices"}
+        for part in chunk.get("choices") or ():
+            if isinstance(part, dict) and part.get("index", 0) == 0:
+                _add(choice, message, part)
+    heard = message or choice["finish_reason"] or any("choices" in chunk for chunk in chunks)
+    return {**whole, "choices": [choice]} if heard and "error" not in whole else whole
+
+
+def _add(choice: dict[str, Any], message: dict[str, Any], part: dict[str, Any]) -> None:
+    delta = part.get("delta") or part.get("message") or {"content": part.get("text")}
+    for name in _JOINED:
+        value = delta.get(name)
+        if isinstance(value, str):
+            message[name] = message.get(name, "") + value
+        elif isinstance(value, list):
+            message[name] = [*message.get(name, []), *value]
+    for call in delta.get("tool_calls") or ():
+        given = (call.get("function") or {}).get("arguments") or ""
+        calls = message.setdefault("tool_calls", [{"function": {"arguments": ""}}])
+        if call.get("index", 0) == 0:
+            calls[0]["function"]["arguments"] += given
+    choice["finish_reason"] = part.get("finish_reason") or choice["finish_reason"]
+    told = (part.get("logprobs") or {}).get("content")
+    if told:
+        choice.setdefault("logprobs", {"content": []})["content"] += told
+
+
+def _events(body: str) -> Iterator[JsonValue]:
+    """The JSON of each event; lines of one event's data belong together."""
+    data: list[str] = []
+    for line in (*body.lstrip("\ufeff").splitlines(), ""):
+        if line.startswith("data:"):
+            data.append(line[5:].removeprefix(" "))
+        elif not line.strip() and data:
+            try:
+                yield json.loads("\n".join(data))
+            except ValueError:
+                yield from _each(data)
+            data = []
+
+
+def _each(data: list[str]) -> Iterator[JsonValue]:
+    """Servers that leave out the empty line between events; `[DONE]` is none."""
+    for line in data:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            continue

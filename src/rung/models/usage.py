@@ -1,0 +1,102 @@
+"""Token counts as servers report them, read so that nothing comes out cheaper than it was.
+
+OpenAI counts thoughts inside the output and cached tokens inside the input
+(https://platform.openai.com/docs/api-reference/chat/object#chat-object-usage); others count them
+beside it, leave counts out, or send them as text. Of two readings the dearer one is taken, and
+whatever is not the protocol's own reading is marked as `estimated`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from rung.models.token_estimate import estimated_tokens
+from rung.records import Usage
+from rung.task.types import JsonValue
+
+MOST_TOKENS = 10**9
+"""A larger count is none."""
+
+
+class Counts(NamedTuple):
+    """What a server told; None where it told nothing that is a count."""
+
+    asked: int | None
+    said: int | None
+    total: int | None
+    cached: int
+    written: int
+    thought: int
+
+
+def read_usage(reported: JsonValue, asked: str, said: str) -> Usage:
+    """Usage of a call, from a server's `usage` and the texts that were sent and came."""
+    told = _counts(reported if isinstance(reported, dict) else {})
+    prompt, output = told.asked, told.said
+    if prompt is None and told.total is not None and output is not None and told.total > output:
+        prompt = told.total - output
+    if output is None and told.total is not None and prompt is not None and told.total >= prompt:
+        output = told.total - prompt
+    if not prompt:
+        prompt = estimated_tokens(asked)
+    if output is None or (output == 0 and said):
+        output = estimated_tokens(said)
+    aside = told.cached + told.written
+    if aside and (aside > prompt or told.total == prompt + output + aside):
+        prompt += aside
+    if told.thought > output:
+        output += told.thought
+    if told.total is not None:
+        output = max(output, told.total - prompt)
+    own_reading = (prompt, output) == (told.asked, told.said)
+    return Usage(
+        input_tokens=prompt,
+        output_tokens=output,
+        cache_read_tokens=told.cached,
+        cache_write_tokens=told.written,
+        estimated=not own_reading or told.total not in (None, prompt + output),
+    )
+
+
+def _counts(reported: dict[str, JsonValue]) -> Counts:
+    into = _inner(reported, "prompt_tokens_details", "input_tokens_details")
+    out = _inner(reported, "completion_tokens_details", "output_tokens_details")
+    cached = (
+        _first(into, "cached_tokens")
+        or _first(reported, "prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
+        or 0
+    )
+    written = (
+        _first(into, "cache_write_tokens", "cache_creation_tokens")
+        or _first(reported, "cache_creation_input_tokens")
+        or 0
+    )
+    thought = _first(out, "reasoning_tokens") or _first(reported, "reasoning_tokens") or 0
+    return Counts(
+        asked=_first(reported, "prompt_tokens", "input_tokens"),
+        said=_first(reported, "completion_tokens", "output_tokens"),
+        total=_first(reported, "total_tokens"),
+        cached=cached,
+        written=written,
+        thought=thought,
+    )
+
+
+def _inner(reported: dict[str, JsonValue], *names: str) -> dict[str, JsonValue]:
+    return next((v for n in names if isinstance(v := reported.get(n), dict)), {})
+
+
+def _first(reported: dict[str, JsonValue], *names: str) -> int | None:
+    return next((n for name in names if (n := _count(reported.get(name))) is not None), None)
+
+
+def _count(value: JsonValue) -> int | None:
+    """A count given as a number or as text; None for anything else, such as -1 or true."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return math.ceil(number) if 0 <= number <= MOST_TOKENS else None

@@ -1,0 +1,124 @@
+"""A JSON schema in the words of a prompt: a short template, and what it cannot show."""
+
+from __future__ import annotations
+
+import json
+
+from rung.task.json_schema import Schema, resolve
+from rung.task.types import JsonValue
+
+DEPTH = 5
+"""Levels that are described; deeper ones are `any`."""
+ANY = "any"
+
+
+def shape(schema: JsonValue, root: Schema, depth: int = 0) -> str:
+    """A schema as a short template, such as `{"name": text, "size"?: "S" | "M"}`."""
+    if not isinstance(schema, dict) or depth > DEPTH:
+        return "nothing" if schema is False else ANY
+    said = _all([*_sides(schema, root, depth), _own(schema, root, depth)])
+    if schema.get("nullable") is True and said != ANY and "null" not in said.split(" | "):
+        said = f"{said} | null"
+    beside = _beside(schema, root, depth)
+    return f"{said} ({'; '.join(beside)})" if beside else said
+
+
+def _all(said: list[str]) -> str:
+    told = list(dict.fromkeys(one for one in said if one != ANY))
+    return " & ".join(f"({one})" if len(told) > 1 and " | " in one else one for one in told) or ANY
+
+
+def _sides(schema: Schema, root: Schema, depth: int) -> list[str]:
+    """What applies beside a schema's own words: references, `allOf`, unions."""
+    said = []
+    if "$ref" in schema:
+        said.append(shape(resolve(schema["$ref"], root), root, depth + 1))
+    parts = [_followed(part, root) for part in schema.get("allOf", ())]
+    if parts and all(map(_is_object, parts)):
+        said.append(_object({}, parts, root, depth))
+    else:
+        said += [shape(part, root, depth + 1) for part in parts]
+    for union in ("anyOf", "oneOf"):
+        options = [shape(option, root, depth + 1) for option in schema.get(union, ())]
+        if options and ANY not in options:
+            said.append(" | ".join(dict.fromkeys(options)))
+    return said
+
+
+def _own(schema: Schema, root: Schema, depth: int) -> str:
+    if "const" in schema or "enum" in schema:
+        choices = [schema["const"]] if "const" in schema else schema["enum"]
+        return " | ".join(json.dumps(choice, ensure_ascii=False) for choice in choices)
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        return " | ".join(_own({**schema, "type": one}, root, depth + 1) for one in kind)
+    if kind == "object" or (kind is None and _is_object(schema)):
+        return _object(schema, [], root, depth)
+    if kind == "array" or (kind is None and {"items", "prefixItems"} & set(schema)):
+        return _array(schema, root, depth)
+    names = {"string": "text", "integer": "whole number", "boolean": "true | false"}
+    return names.get(str(kind), str(kind or ANY))
+
+
+def _array(schema: Schema, root: Schema, depth: int) -> str:
+    items, first = schema.get("items", {}), schema.get("prefixItems")
+    if isinstance(items, list):  # before draft 2020-12
+        first, items = items, schema.get("additionalItems", {})
+    if not first:
+        return f"[{shape(items, root, depth + 1)}, …]"
+    said = [shape(item, root, depth + 1) for item in first]
+    if items is not False:
+        said.append("…" if items in ({}, True) else f"{shape(items, root, depth + 1)}, …")
+    return f"[{', '.join(said)}]"
+
+
+def _object(schema: Schema, parts: list[Schema], root: Schema, depth: int) -> str:
+    fields: dict[str, str] = {}
+    extra: list[str] = []
+    required = {name for part in (schema, *parts) for name in part.get("required", ())}
+    for part in (schema, *parts):
+        for name, inner in part.get("properties", {}).items():
+            mark = "" if name in required else "?"
+            key = json.dumps(name, ensure_ascii=False) + mark
+            fields[key] = _all([fields.get(key, ANY), shape(inner, root, depth + 1)])
+        for pattern, inner in part.get("patternProperties", {}).items():
+            extra.append(f"any name like /{pattern}/: {shape(inner, root, depth + 1)}")
+        others = part.get("additionalProperties")
+        if isinstance(others, dict):
+            extra.append(f"any name: {shape(others, root, depth + 1)}")
+    return "{" + ", ".join([*(f"{key}: {said}" for key, said in fields.items()), *extra]) + "}"
+
+
+def _is_object(schema: JsonValue) -> bool:
+    if not isinstance(schema, dict) or {"$ref", "anyOf", "oneOf", "allOf", "enum"} & set(schema):
+        return False
+    return schema.get("type") == "object" or "properties" in schema or "patternProperties" in schema
+
+
+def _followed(schema: JsonValue, root: Schema) -> JsonValue:
+    """A bare reference as what it names."""
+    only = isinstance(schema, dict) and "$ref" in schema and "properties" not in schema
+    found = resolve(schema["$ref"], root) if only else None
+    return schema if found is None else found
+
+
+def _beside(schema: Schema, root: Schema, depth: int) -> list[str]:
+    """What nothing enforces while the answer is written, so that it must be said."""
+    said = []
+    if schema.get("uniqueItems") is True:
+        said.append("no item twice")
+    if isinstance(schema.get("contains"), dict):
+        said.append(f"with {shape(schema['contains'], root, depth + 1)} among the items")
+    if (
+        isinstance(schema.get("not"), dict)
+        and (other := shape(schema["not"], root, depth + 1)) != ANY
+    ):
+        said.append(f"not {other}")
+    if isinstance(schema.get("if"), dict):
+        for name, word in (("then", "if"), ("else", "if not")):
+            if isinstance(schema.get(name), dict):
+                given, then = (shape(schema[key], root, depth + 1) for key in ("if", name))
+                said.append(f"{word} {given}: {then}")
+    for name, others in (schema.get("dependentRequired") or {}).items():
+        said.append(f"{json.dumps(name)} only with {', '.join(map(json.dumps, others))}")
+    return said

@@ -1,0 +1,100 @@
+"""Which label of a closed list a written one is: `Billing `, 1.0 and TRUE are spellings.
+
+Used for what a file holds and for what a model writes; a spelling that fits two labels fits none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from functools import lru_cache
+
+from rung.task.types import JsonValue
+
+SEPARATORS = (";", "|", "\n", ",")
+"""Between labels written in one text, the likeliest to be meant first."""
+_NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)(\.\d+)?")
+_NOTHING = {"", "[]", "none", "null", "n/a"}
+
+
+def label_text(value: JsonValue) -> str:
+    """A label as text: a number or a boolean as JSON writes it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def folded(label: str) -> str:
+    """One key for all spellings: case, width, blanks, and 1.0 or +1 for 1 folded.
+
+    A number with leading zeros is a code, not a number: `01` stays apart from `1`.
+    """
+    key = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+    number = key.replace("\N{MINUS SIGN}", "-")
+    if _NUMBER.fullmatch(number):
+        value = Decimal(number)
+        return format(value.normalize() + 0, "f") if value else "0"
+    return key
+
+
+def find_label(written: JsonValue, labels: Sequence[str]) -> str | None:
+    """The label that `written` spells; None where none does, or more than one."""
+    text = label_text(written)
+    if text in labels:
+        return text
+    return _by_key(tuple(labels)).get(folded(text))
+
+
+@lru_cache(maxsize=64)
+def _by_key(labels: tuple[str, ...]) -> dict[str, str]:
+    keys = [folded(label) for label in labels]
+    return {key: one for key, one in zip(keys, labels, strict=True) if keys.count(key) == 1}
+
+
+def find_labels(written: JsonValue, labels: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """The labels in a list or in one text, in the order of `labels`, and what is none of them.
+
+    Text may be a JSON list, a single label, or labels with `;`, `|`, a line break or a comma
+    between them, of which any may stand inside a label too. Nothing, `none` and `null` are no
+    label at all, unless there is one of that name.
+    """
+    parts = _parts(written, labels)
+    found = [(part, find_label(part, labels)) for part in parts]
+    given = {label for _, label in found if label is not None}
+    unknown = [label_text(part) for part, label in found if label is None]
+    return tuple(label for label in labels if label in given), unknown
+
+
+def _parts(written: JsonValue, labels: Sequence[str]) -> list[JsonValue]:
+    if isinstance(written, list | tuple):
+        return list(written)
+    if written is None:
+        return []
+    text = label_text(written).strip()
+    if find_label(text, labels) is not None:
+        return [text]
+    if text.casefold().strip(". ") in _NOTHING:
+        return []
+    if text.startswith("["):
+        try:
+            read = json.loads(text)
+        except (ValueError, RecursionError):
+            read = None
+        if isinstance(read, list):
+            return read
+    return list(_split(text, labels))
+
+
+def _split(text: str, labels: Sequence[str]) -> Iterable[str]:
+    """Pieces between separators, joined again where the longest join of them is a label."""
+    pieces = re.split(r"([;|\n,])", text)
+    start = 0
+    while start < len(pieces):
+        for end in range(len(pieces), start, -1):
+            joined = "".join(pieces[start:end]).strip(" \t\n-*•\"'`.")
+            if end == start + 1 or find_label(joined, labels) is not None:
+                break
+        if joined and joined not in SEPARATORS:
+            yield joined
+        start = end
