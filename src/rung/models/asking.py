@@ -22,7 +22,7 @@ from rung.models.replies import error_object
 from rung.task.endpoints import EndpointSettings, from_environment
 from rung.task.types import JsonValue
 
-_BACK_OFF = wait_exponential_jitter(initial=0.5, max=8.0)
+_BACK_OFF = wait_exponential_jitter(multiplier=0.5, max=8.0)
 CONNECT_S = 10.0
 
 

@@ -55,6 +55,8 @@ class Refusal(Exception):
         self.status, self.body = status, body
         self.said = words(body)
         self.code = code or _code(body)
+        self.clue = f"{self.said} {self.code} {_param(body)}"
+        """Its words and the parameter that it names beside them."""
         super().__init__(f"{status}: {self.said[:MOST_SAID]}")
         self.retry_after_s = _told_to_wait(headers, self.said)
 
@@ -228,6 +230,11 @@ def _code(body: object) -> str:
     inner = body.get("error", body) if isinstance(body, dict) else {}
     found = (inner.get("code") or inner.get("type")) if isinstance(inner, dict) else None
     return str(found or "")
+
+
+def _param(body: object) -> str:
+    inner = body.get("error", body) if isinstance(body, dict) else {}
+    return str(inner.get("param") or "") if isinstance(inner, dict) else ""
 
 
 def _told_to_wait(headers: Mapping[str, str], said: str) -> float | None:

@@ -73,6 +73,8 @@ class OpenAICompatible:
         self._settling = asyncio.Lock()
         self._passed: dict[str, float] = {}
         """When a request of a form was last answered, by the form."""
+        self._failed: dict[str, float] = {}
+        """When nothing that was tried got a request of a form through."""
 
     def speak(self, dialect: Dialect) -> None:
         """Ask in this dialect from now on: what the server takes, as far as it has shown."""
@@ -144,17 +146,26 @@ class OpenAICompatible:
                 async with self._settling:
                     if self.dialect != dialect:
                         continue  # another request has found what is taken
+                    if self._failed.get(form, 0.0) > started:
+                        raise self._given_up(refusal) from None
                     if self._passed.get(form, 0.0) < started:
-                        await self._settle(request, refusal)
+                        await self._settle(request, form, refusal)
                     if self.dialect != dialect:
                         continue
                 return await self._one_off(request, dialect, refusal)
             self._passed[form] = time.monotonic()
             return answer
 
-    async def _settle(self, request: ChatRequest, refusal: Refusal) -> None:
+    def _given_up(self, refusal: Refusal) -> ProviderError:
+        """The error where no request of the form is let through."""
+        key = self.endpoint.key()
+        if refusal.passing or refusal.hasty:
+            return failed(refusal, self.endpoint, key, self._max_attempts)
+        return set_up(refusal, self.endpoint, key)
+
+    async def _settle(self, request: ChatRequest, form: str, refusal: Refusal) -> None:
         """Find what is taken of such requests, unless this one's content alone was at fault."""
-        plain, key = harmless(request), self.endpoint.key()
+        plain = harmless(request)
 
         async def ask(dialect: Dialect) -> None:
             await self._ask(plain, dialect, 1)
@@ -163,18 +174,15 @@ class OpenAICompatible:
             try:
                 await ask(self.dialect)
             except Refusal as other:
-                if other.hasty:
-                    raise
                 self.speak(await settled(ask, self.dialect, plain, other))
         except Refusal:
-            if refusal.passing:
-                raise failed(refusal, self.endpoint, key, self._max_attempts) from None
-            raise set_up(refusal, self.endpoint, key) from None
-        self._passed[_form(request)] = time.monotonic()
+            self._failed[form] = time.monotonic()
+            raise self._given_up(refusal) from None
+        self._passed[form] = time.monotonic()
 
     async def _one_off(self, request: ChatRequest, dialect: Dialect, refusal: Refusal) -> JsonValue:
         """Others of its form are answered: this one is tried once more as its refusal says."""
-        named = [r.dialect for r in remedies(dialect, request, refusal.said) if r.named]
+        named = [r.dialect for r in remedies(dialect, request, refusal.clue) if r.named]
         for other in () if refusal.too_long else named[:MOST_ONE_OFFS]:
             try:
                 return await self._ask(request, other, 1)

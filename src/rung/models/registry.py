@@ -58,7 +58,8 @@ def open_model(
     """The chat model of that name, without touching the network or loading weights yet.
 
     A path to a model folder or .gguf file may be relative to `root` (the folder of `rung.toml`).
-    `settings` are those of `[models.settings]`, read from `root` where they are left out. Raises `UserError` for a name that no provider knows.
+    `settings` are those of `[models.settings]`, read from `root` where they are left out.
+    Raises `UserError` for a name that no provider knows.
     """
     for provider in PROVIDERS:
         if name.startswith(provider.prefix):

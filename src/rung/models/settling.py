@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from rung.models.base import ChatRequest, Message
 from rung.models.dialect import Dialect, plainest, remedies, restorations
@@ -37,7 +37,8 @@ async def settled(ask: Ask, first: Dialect, request: ChatRequest, refusal: Refus
     """
     found = await _by_words(ask, first, request, refusal)
     if found is None:
-        found = await _barest(ask, first)
+        # A server that fails is not asked many times over whether a parameter is what it minds.
+        found = await _barest(ask, plainest(first)[:1] if refusal.passing else plainest(first))
     if len(restorations(found, first)) > 1:
         found = await _restored(ask, found, first)
     return found
@@ -49,14 +50,14 @@ async def _by_words(
     """Change what the words name, as long as that leads to other words."""
     now, tried = first, 0
     while tried < MOST_NAMED:
-        for remedy in remedies(now, request, refusal.said):
+        for remedy in remedies(now, request, refusal.clue):
             if not remedy.named or tried >= MOST_NAMED:
                 return None
             tried += 1
             try:
                 await ask(remedy.dialect)
             except Refusal as other:
-                if other.said != refusal.said:
+                if other.clue != refusal.clue:
                     now, refusal = remedy.dialect, other
                     break
             else:
@@ -66,9 +67,9 @@ async def _by_words(
     return None
 
 
-async def _barest(ask: Ask, first: Dialect) -> Dialect:
+async def _barest(ask: Ask, plain: Sequence[Dialect]) -> Dialect:
     last: Refusal | None = None
-    for bare in plainest(first):
+    for bare in plain:
         try:
             await ask(bare)
         except Refusal as refusal:

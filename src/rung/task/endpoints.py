@@ -32,6 +32,11 @@ class EndpointSettings(BaseModel):
     query: dict[str, str] = Field(default_factory=dict)
     """Added to the address of each request, such as Azure's api-version; "$NAME" as above."""
 
+    @property
+    def in_flight_is_set(self) -> bool:
+        """Whether somebody has said how many requests may be in flight."""
+        return "in_flight" in self.model_fields_set
+
     @model_validator(mode="after")
     def _plain(self) -> EndpointSettings:
         for name, value in self.headers.items():
