@@ -1,9 +1,10 @@
 """Measure how few calls a decision takes, and whether its promises hold. No model is called.
 
-    python benchmarks/decision.py [--json] [--replicates N] [--only B1,B2,B3,B4,B11,gate]
+    python benchmarks/decision.py [--json] [--replicates N] [--only B1,B2,B3,B4,B11,gate,cheapest]
 
 B1 simulated ladders, B2 false selections on the worst ladders, B3 real paired tables, B4
-forecasts, B11 speed, gate the learning curve. Each prints its seed, its sizes, its result and
+forecasts, B11 speed, gate the learning curve, cheapest how often the
+cheapest of eight that suffices is named. Each prints its seed, its sizes, its result and
 whether the goal is met. About two minutes on one core.
 """
 
@@ -15,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from decision_parts import b1, b2, b3, b4, b11, gate
+from decision_parts import b1, b2, b3, b4, b11, cheapest, gate
 from decision_parts.report import Report
 
 
@@ -25,7 +26,9 @@ def main() -> int:
     parser.add_argument(
         "--replicates", type=int, default=2000, help="of B1 (B2 runs five times as many)"
     )
-    parser.add_argument("--only", default="B1,B2,B3,B4,B11,gate", help="comma-separated names")
+    parser.add_argument(
+        "--only", default="B1,B2,B3,B4,B11,gate,cheapest", help="comma-separated names"
+    )
     parser.add_argument(
         "--no-agentopt", action="store_true", help="leave AgentOpt's own environment alone"
     )
@@ -38,6 +41,7 @@ def main() -> int:
         "B4": lambda: b4.run(size),
         "B11": b11.run,
         "gate": lambda: gate.run(size),
+        "cheapest": lambda: cheapest.run(size),
     }
     names = [name.strip() for name in arguments.only.split(",") if name.strip()]
     unknown = [name for name in names if name not in parts]

@@ -46,8 +46,9 @@ from rung.diagnose import Bench, Diagnosis, Finding, diagnose
 from rung.diagnose.shares import placebo_alone, shares
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
+from rung.project import ProjectFolder
 from rung.records import Attempt
-from rung.report.reading import newest_run, read_run
+from rung.report.reading import read_run
 from rung.scorers import scorer_for
 from rung.solver import Workshop, fit
 from rung.task.load import load_task
@@ -92,7 +93,7 @@ async def ground(name: str, wanted: Any, store: RunStore) -> Ground:
     """Open a shipped task with the candidate that `wanted` picks from its newest run."""
     folder = SHIPPED / name
     task = load_task(folder)
-    run = read_run(newest_run(folder))
+    run = read_run(ProjectFolder(folder).newest_run())
     row = next(r for r in run.result.candidates if wanted(r.candidate))
     tools = Tools(task, ClimbOptions())
     workshop = Workshop(tools.chat, tools.raw, tools.embedder, tools.folder / "adapters")

@@ -24,8 +24,9 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
+from rung.project import ProjectFolder
 from rung.report.html import write_report
-from rung.report.reading import newest_run, read_result
+from rung.report.reading import read_result
 from rung.report.terminal import show
 from rung.report.words import TECHNIQUE_COLOURS
 from rung.task.load import load_task
@@ -51,7 +52,7 @@ def main() -> int:
     """Every picture anew."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "examples" / "aarlund"
     desk = folder / "handbook-desk"
-    run = newest_run(desk)
+    run = ProjectFolder(desk).newest_run()
     report = write_report(run, load_task(desk))
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as nowhere, sync_playwright() as control:

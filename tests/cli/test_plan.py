@@ -67,8 +67,7 @@ def test_it_says_how_many_must_be_right(model: ScriptedModel) -> None:
     from rung.evidence import must_see
 
     plan = planned(task_of(n_test=60), model)
-    tested = sum(not c.probe for c in plan.candidates)
-    alpha = 0.8 * 0.05 / tested
+    alpha = 0.7 * 0.05  # what a candidate gets that is surely good enough by dev
     assert plan.certification.alpha == pytest.approx(alpha)
     needed = must_see(60, 0.8, alpha)
     assert needed is not None

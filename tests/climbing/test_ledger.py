@@ -11,6 +11,7 @@ from rung.candidate import Candidate, Prompt
 from rung.climbing.certify import in_order
 from rung.climbing.ledger import LEDGER_FILE, TestLedger, row_name
 from rung.errors import StoreError, UserError
+from rung.evidence import chance_to_reach
 from rung.task.types import Target, Task
 
 from .tasks import MODEL, climb, comparable, example, label_task, model, share
@@ -31,7 +32,7 @@ def granted(folder: Path) -> dict[str, float]:
     return {use["key"]: use["alpha"] for use in kept["uses"]}
 
 
-def test_candidates_share_four_fifths_of_alpha(tmp_path: Path) -> None:
+def test_candidates_share_four_fifths_of_alpha_where_all_are_asked(tmp_path: Path) -> None:
     result = climb(label_task(), tmp_path, model(), everything=True)
     shares = [r.alpha for r in result.candidates]
     assert shares == pytest.approx([0.8 * ALPHA / len(shares)] * len(shares))
@@ -39,6 +40,19 @@ def test_candidates_share_four_fifths_of_alpha(tmp_path: Path) -> None:
         f"this test split has been used by {len(result.candidates)} candidates; "
         "error left for further ones: 0.01"
     )
+
+
+def test_who_does_well_on_dev_gets_most_of_what_is_left(tmp_path: Path) -> None:
+    """With four test examples nobody passes, so that everybody's share is seen."""
+    good = model(lambda n, _: n % 10 < 9 or n > 49)
+    result = climb(
+        label_task(test=4), tmp_path, good, candidates=prompts("one", "two", "three"), anyway=True
+    )
+    first, second, last = (r.alpha or 0.0 for r in result.candidates)
+    chance = chance_to_reach([1.0] * 18 + [0.0] * 2, 0.8)
+    assert first == pytest.approx(0.7 * chance**2 * ALPHA)
+    assert second == pytest.approx(0.7 * chance**2 * (ALPHA - first))
+    assert last == pytest.approx(0.8 * (ALPHA - first - second))
 
 
 def test_the_same_candidate_spends_once(tmp_path: Path) -> None:
@@ -68,7 +82,7 @@ def test_another_target_on_the_same_split_is_another_question(tmp_path: Path) ->
 
 
 def test_a_used_up_split_says_so_and_leaves_the_verdict_open(tmp_path: Path) -> None:
-    task = label_task(test=20)
+    task = label_task(test=14)
     result = climb(task, tmp_path, model(), candidates=prompts(*map(str, range(14))))
     late = [r for r in result.candidates if r.alpha is None]
     assert len(late) == 0  # all of them were planned together

@@ -108,11 +108,11 @@ def test_nothing_good_enough_is_insufficient_and_names_the_best(tmp_path: Path) 
 
 
 def test_too_few_examples_are_undecided_and_say_how_many_would_do(tmp_path: Path) -> None:
-    result = climb(label_task(test=20), tmp_path, model())
+    result = climb(label_task(test=14), tmp_path, model())
     assert result.verdict.status == "undecided" and result.verdict.choice is None
     asked = by_technique(result, "prompting")
     assert {r.state for r in asked} == {"undecided"} and all(r.forecast for r in asked)
-    assert result.verdict.next_step.startswith("Cannot tell on 20 test examples (")
+    assert result.verdict.next_step.startswith("Cannot tell on 14 test examples (")
     assert "Chance that" in result.verdict.next_step
     assert "Add labelled test examples" in result.verdict.next_step
 

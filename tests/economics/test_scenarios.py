@@ -12,7 +12,7 @@ import typer
 from conftest_paths import ROOT, SCENARIOS
 from typer.testing import CliRunner
 
-from rung.cli.cost import cost, newest_run
+from rung.cli.cost import cost
 from rung.economics import output, table, tables
 from rung.economics.analysis import analyse, models_of
 from rung.economics.breakeven import break_even
@@ -20,6 +20,7 @@ from rung.economics.pricing import PriceBook
 from rung.economics.scenario import Volume, agrees, of_run, parse, value_of
 from rung.economics.spec import CandidateUsage
 from rung.errors import UserError
+from rung.project import ProjectFolder
 from rung.records import Usage
 
 ON = date(2026, 11, 21)
@@ -334,7 +335,7 @@ def test_a_run_is_priced_from_its_measured_usage(tmp_path):
     }  # fmt: skip
     path = folder / "run.json"
     path.write_text(json.dumps(run_file))
-    assert newest_run(tmp_path) == path
+    assert ProjectFolder(tmp_path).newest_run() == folder
     found = json.loads(run(tmp_path, "--json"), parse_float=Decimal)
     costs = {c["key"]: c for c in found["candidates"]}
     # 0.9 s a request at $0.0816 an hour, 100,000 requests
@@ -368,8 +369,8 @@ def test_a_run_is_priced_from_its_measured_usage(tmp_path):
     assert next(c for c in anew["candidates"] if c["key"] == "mini")["running_usd"] == Decimal(
         "8.1"
     )
-    with pytest.raises(UserError, match="No run below"):
-        newest_run(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="no run below"):
+        ProjectFolder(tmp_path / "elsewhere").newest_run()
 
 
 def test_every_row_of_our_tables_has_a_source_and_a_date(on):

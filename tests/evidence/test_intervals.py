@@ -46,7 +46,7 @@ def test_small_graded_samples_are_covered(n, shape):
     rng = np.random.default_rng(7)
     mean = shape[0] / sum(shape)
     intervals = [mean_interval(rng.beta(*shape, n)) for _ in range(150)]
-    assert {found.method for found in intervals} == {"betting"}
+    assert {found.method for found in intervals} == {"gaffke"}
     assert sum(found.low <= mean <= found.high for found in intervals) >= 0.95 * 150
     assert all(0 <= found.low <= found.estimate <= found.high <= 1 for found in intervals)
 
@@ -55,24 +55,22 @@ def test_equal_scores_are_not_certainty():
     found = mean_interval([1.0] * 40)
     assert 0.85 < found.low < 0.96
     assert found.high == 1.0
-    assert mean_interval([0.9] * 500).method == "betting"
     assert mean_interval([0.9] * 500).low < 0.9
 
 
-def test_large_graded_samples_use_bca_and_the_seed():
+def test_the_interval_of_many_scores_is_near_the_normal_one_and_knows_no_order():
     scores = np.random.default_rng(2).beta(8, 2, 400)
-    found = mean_interval(scores, seed=4)
-    assert found.method == "bca"
+    found = mean_interval(scores)
     half = 1.96 * scores.std(ddof=1) / 20
     assert (found.low, found.high) == pytest.approx(
-        (scores.mean() - half, scores.mean() + half), abs=half * 0.15
+        (scores.mean() - half, scores.mean() + half), abs=half * 0.3
     )
-    assert mean_interval(scores, seed=4) == found
+    assert mean_interval(np.sort(scores)) == found
 
 
 def test_interval_picks_by_the_scores():
     assert interval([1, 0, 1, 1]).method == "clopper-pearson"
-    assert interval([1.0, 0.5, 0.0]).method == "betting"
+    assert interval([1.0, 0.5, 0.0]).method == "gaffke"
     assert interval([0.0, 0.0]).method == "clopper-pearson"
 
 
@@ -82,23 +80,21 @@ def pairs(n, first_only, second_only):
     return np.where(gap == 1, 1.0, 0.0), np.where(gap == -1, 1.0, 0.0)
 
 
-@pytest.mark.parametrize(("n", "interval_method"), [(120, "betting"), (400, "bca")])
-def test_right_wrong_pairs_get_exact_mcnemar(n, interval_method):
+@pytest.mark.parametrize("n", [120, 400])
+def test_right_wrong_pairs_get_exact_mcnemar(n):
     first, second = pairs(n, 40, 12)
     found = paired_comparison(first, second)
-    assert found.method == f"exact McNemar + {interval_method}"
+    assert found.method == "exact McNemar + gaffke"
     assert found.p_value == pytest.approx(binomtest(40, 52).pvalue)
     assert found.difference == pytest.approx(28 / n)
-    assert found.low < found.difference < found.high
-    assert interval_method == "betting" or found.low > 0
+    assert 0 < found.low < found.difference < found.high
     mirrored = paired_comparison(second, first)
     assert mirrored.p_value == pytest.approx(found.p_value)
-    assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low), abs=0.01)
+    assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
 
 
-def test_few_differing_pairs_get_no_bootstrap():
-    first, second = pairs(500, 3, 1)
-    assert paired_comparison(first, second).method == "exact McNemar + betting"
+def test_pairs_without_difference_are_not_certain_to_be_equal():
+    first, _ = pairs(500, 3, 1)
     same = paired_comparison(first, first)
     assert (same.difference, same.p_value) == (0.0, 1.0)
     assert same.low < 0.0 < same.high
@@ -109,11 +105,10 @@ def test_graded_pairs():
     first = rng.beta(8, 2, 300)
     second = np.clip(first - rng.normal(0.05, 0.05, 300), 0, 1)
     large = paired_comparison(first, second)
-    assert large.method == "paired t-test + bca"
+    assert large.method == "gaffke + gaffke"
     assert 0 < large.low < 0.05 < large.high + 0.02
     assert large.p_value < 1e-6
     small = paired_comparison(first[:120], second[:120])
-    assert small.method == "betting + betting"
     assert small.low < large.difference < small.high
     assert small.high - small.low > large.high - large.low
 

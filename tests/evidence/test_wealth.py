@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import t as student
 
 from rung.evidence import sequential
 from rung.evidence.wealth import (
@@ -16,7 +15,6 @@ from rung.evidence.wealth import (
     log_wealth,
     running_variance,
 )
-from rung.evidence.wealth_design import fixed_lower_bound
 
 graded = st.lists(st.floats(0, 1), min_size=1, max_size=60).map(np.array)
 
@@ -58,37 +56,21 @@ def test_running_variance_approaches_the_variance():
     assert running_variance(scores, 0.5, 0.25)[-1] == pytest.approx(scores.var(), rel=0.01)
 
 
-def test_the_last_test_is_exact_for_counts_and_student_for_grades():
-    right = np.repeat([1.0, 0.0], [421, 79])
-    assert fixed_lower_bound(right, 0.01) >= 0.8
-    assert fixed_lower_bound(np.repeat([1.0, 0.0], [420, 80]), 0.01) < 0.8
-    half = np.random.default_rng(1).uniform(0, 0.4, 150)
-    even = np.concatenate([0.6 - half, 0.6 + half])
-    expected = 0.6 - student.ppf(0.99, 299) * even.std(ddof=1) / np.sqrt(300)
-    assert fixed_lower_bound(even, 0.01) == pytest.approx(expected)
-    assert fixed_lower_bound(np.full(300, 0.9), 0.01) == 0.0
+@pytest.mark.parametrize("size", [150, 300])
+def test_bets_and_last_test_share_alpha(size):
+    design = sequential(0.8, 0.01, size, 20, graded=True)
+    assert design.wealth_alpha + design.last_alpha == pytest.approx(0.01)
+    assert 0 < design.wealth_alpha < 0.01
 
 
-def test_a_long_lower_tail_lowers_the_last_bound():
-    """Mostly full marks: Student alone would certify far more than it promises."""
-    marks = np.array([1.0] * 194 + [0.5] * 3 + [0.0] * 3)
-    plain = marks.mean() - student.ppf(0.995, 199) * marks.std(ddof=1) / np.sqrt(200)
-    assert plain > 0.945
-    assert fixed_lower_bound(marks, 0.005) < 0.935
-    assert fixed_lower_bound(1.0 - marks, 0.005) > 1.0 - marks.mean() - (marks.mean() - plain)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("n", [200, 500])
-def test_the_last_test_of_mostly_full_marks_keeps_its_level(n):
-    draw = np.random.default_rng(17).random((20_000, n))
-    marks = np.where(draw < 0.94, 1.0, np.where(draw < 0.96, 0.5, 0.0))
-    assert (fixed_lower_bound(marks, 0.01) > 0.95).mean() <= 0.011
-
-
-def test_below_200_the_bets_hold_all_of_alpha():
-    assert sequential(0.8, 0.01, 199, 20, graded=True).wealth_alpha == 0.01
-    assert sequential(0.8, 0.01, 200, 20, graded=True).wealth_alpha == 0.005
+def test_the_last_test_passes_what_the_bets_leave_open():
+    grades = np.random.default_rng(8).permutation(np.repeat([1.0, 0.5, 0.0], [95, 50, 5]))
+    design = sequential(0.73, 0.05, 150, 37, graded=True)
+    assert design.look(grades[:148]).state == "continue"
+    assert design.look(grades).state == "pass" and design.look(grades).n == 150
+    longer = design.extended(200)
+    assert longer.look(np.concatenate([grades, np.full(50, 0.7)])).state == "pass"
+    assert 0.73 <= design.look(grades).lower_bound < grades.mean()
 
 
 def test_added_examples_continue_the_bets_without_a_second_last_test():

@@ -14,9 +14,10 @@ import pytest
 from rung.candidate import Candidate
 from rung.decide.results import Calls, RunResult, Verdict
 from rung.errors import StoreError
+from rung.project import ProjectFolder
 from rung.records import Answer, Attempt, Flag, Passage
 from rung.report.html import render, write_report
-from rung.report.reading import FinishedRun, newest_run, read_run
+from rung.report.reading import FinishedRun, read_run
 from rung.task.types import Example, LabelsOutput, Target, Task
 
 from .synthetic import SHAPES, attempt, make_run, make_task, write_run
@@ -286,7 +287,7 @@ def test_hostile_texts_stay_texts() -> None:
 def test_the_file_is_written_whole_or_not_at_all(task: Task, tmp_path: Path) -> None:
     result, attempts = make_run(task)
     folder = write_run(tmp_path / ".rung" / "runs" / "r1", result, attempts)
-    path = write_report(newest_run(tmp_path), task)
+    path = write_report(ProjectFolder(tmp_path).newest_run(), task)
     assert path == folder / "report.html"
     assert {p.name for p in folder.iterdir()} == {"run.json", "attempts.jsonl", "report.html"}
     before = path.read_bytes()

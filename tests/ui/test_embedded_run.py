@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from chromium import MARKS, Seen, launched, serious
+from rung.project import ProjectFolder
 from rung.report.example_index import INDEX_FILE, open_index
-from rung.report.reading import newest_run
 from rung.report.sections import TITLES
 from rung.ui.site import Site
 
@@ -44,7 +44,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_run_was_indexed_when_it_ended(project: Path) -> None:
-    run = newest_run(project)
+    run = ProjectFolder(project).newest_run()
     index = open_index(run / INDEX_FILE, run, project)
     assert index is not None and index.total > 30 and index.causes
     index.close()
@@ -69,7 +69,7 @@ def every_section(page: Any) -> None:
 
 
 def test_every_section_of_the_report_renders(browser: Any, project: Path) -> None:
-    report = newest_run(project) / "report.html"
+    report = ProjectFolder(project).newest_run() / "report.html"
     subprocess.run(
         [sys.executable, "-m", "rung", "report", str(project)], check=True, capture_output=True
     )

@@ -22,6 +22,7 @@ from rung.audit.facts import contradictions as fact_contradictions
 from rung.audit.material import Material
 from rung.audit.personal import Names
 from rung.errors import UserError
+from rung.project import KEPT
 from rung.task.expected import row_expected
 from rung.task.types import Example, JsonValue, TextOutput
 
@@ -199,7 +200,7 @@ def _refuse(folder: Path, root: Path) -> list[str]:
         )
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; give a new folder with --out")
-    here = [p for p in folder.iterdir() if p.name != ".rung"] if folder.is_dir() else []
+    here = [p for p in folder.iterdir() if p.name != KEPT] if folder.is_dir() else []
     if not here:
         return []
     try:

@@ -23,6 +23,7 @@ from rung.cli.ship import promote, reindex, rollback
 from rung.cli.ui import ui
 from rung.cli.watch import watch
 from rung.errors import BudgetExceeded, RungError, UserError
+from rung.project import ProjectFolder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -102,7 +103,7 @@ def climb(  # noqa: PLR0913 - one parameter an option
     task = load_task(folder)
     console = Console(stderr=as_json)
     result = _watched(task, options, console)
-    run = _kept(task) / "runs" / result.run
+    run = ProjectFolder(task.root or Path()).runs / result.run
     report = write_report(run, task)
     keep_index(run, task.root or Path())
     if as_json:
@@ -152,7 +153,7 @@ def _climbed(task: Task, options: ClimbOptions, console: Console) -> RunResult:
 
 
 def _kept(task: Task) -> Path:
-    return (task.root or Path()) / ".rung"
+    return ProjectFolder(task.root or Path()).folder
 
 
 def plan(folder: Folder, as_json: Json = False) -> None:

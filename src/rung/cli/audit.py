@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rung.errors import RungError, UserError
+from rung.project import KEPT, ProjectFolder
 
 if TYPE_CHECKING:
     from rung.audit import Material
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from rung.records import Attempt
     from rung.task.types import Task
 
-COPY = Path(".rung") / "cleaned"
+COPY = Path(KEPT) / "cleaned"
 
 
 def audit(
@@ -80,10 +81,10 @@ async def _material(task: Task) -> Material:
 def _witnesses(task: Task) -> list[Witness]:
     """The candidates of the newest run of this very task, with their answers."""
     from rung.diagnose.witnesses import Witness
-    from rung.report.reading import newest_run, read_run
+    from rung.report.reading import read_run
 
     try:
-        run = read_run(newest_run(task.root or Path()))
+        run = read_run(ProjectFolder(task.root or Path()).newest_run())
     except RungError:
         return []
     if run.result.fingerprint != task.fingerprint():

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rung.errors import UserError
+from rung.project import RUN_FILE, ProjectFolder
 
 if TYPE_CHECKING:
     from rung.economics.scenario import Scenario
-
-RUN_FILE = "run.json"
 
 
 def cost(
@@ -84,7 +83,7 @@ def load(what: list[str]) -> Scenario:
 
     path = Path(what[0])
     if len(what) == 1 and path.is_dir():
-        path = newest_run(path)
+        path = ProjectFolder(path).newest_run() / RUN_FILE
     if len(what) == 1 and path.is_file():
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".toml":
@@ -99,16 +98,6 @@ def load(what: list[str]) -> Scenario:
             "candidates": [scenario.inline(text) for text in what],
         }
     )
-
-
-def newest_run(folder: Path) -> Path:
-    """The run of `<folder>/.rung/runs` that was written last."""
-    runs = sorted(
-        (folder / ".rung" / "runs").glob(f"*/{RUN_FILE}"), key=lambda p: p.stat().st_mtime
-    )
-    if not runs:
-        raise UserError(f"No run below {folder}; run `rung climb {folder}` first.")
-    return runs[-1]
 
 
 def _span(given: str) -> Any:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rung.project import ProjectFolder
+
 if TYPE_CHECKING:
     from rung.climbing.explaining import Explained, Explainer
 
@@ -52,11 +54,11 @@ async def _explain(
     from rung.climbing import ClimbOptions
     from rung.climbing.explaining import Explainer
     from rung.report.index_writing import keep_index
-    from rung.report.reading import newest_run, read_run
+    from rung.report.reading import read_run
     from rung.task.load import load_task
 
     task = load_task(folder)
-    place = newest_run(task.root or folder)
+    place = ProjectFolder(task.root or folder).newest_run()
     run = read_run(place).result
     explainer = Explainer(task, run, place, ClimbOptions(budget_usd=budget))
     console = Console(stderr=as_json)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rung.project import ProjectFolder
+
 if TYPE_CHECKING:
     from rung.tuning.hosted import JobFile
 
@@ -28,7 +30,7 @@ def jobs(
     from rung.task.files import project_folder
     from rung.tuning.hosted import bought, cancel_job, open_tuner
 
-    place = project_folder(folder) / ".rung" / HOSTED
+    place = ProjectFolder(project_folder(folder)).folder / HOSTED
     found = bought(place)
     if cancel is not None:
         known = {file.tag: file for file in found}

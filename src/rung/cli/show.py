@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from rung.errors import UserError
+from rung.project import RUN_FILE, ProjectFolder
 from rung.task.wording import did_you_mean
 
 FORMS = ("html", "terminal", "markdown", "json", "schema")
@@ -18,14 +19,14 @@ def show_report(folder: Path, form: str) -> None:
     """Write the report of the newest run below `folder`, or print it."""
     if form not in FORMS:
         raise UserError(f"unknown format {form!r} in --format; {did_you_mean(form, FORMS)}")
-    from rung.report.reading import RUN_FILE, newest_run, read_run, run_schema
+    from rung.report.reading import read_run, run_schema
 
     if form == "schema":
         typer.echo(json.dumps(run_schema(), indent=1, ensure_ascii=False))
         return
     if not folder.exists():
         raise UserError(f"{folder}: no such folder; name the one that holds rung.toml")
-    run = newest_run(folder if folder.is_dir() else folder.parent)
+    run = ProjectFolder(folder if folder.is_dir() else folder.parent).newest_run()
     if form == "html":
         _html(folder, run)
         return

@@ -26,6 +26,7 @@ from rung.decide.ladder import Planned, candidates, plan
 from rung.decide.results import CandidateResult, RunResult
 from rung.decide.verdict import within_limits
 from rung.errors import BudgetExceeded, ProviderError, UserError
+from rung.evidence import dev_weight
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.records import Attempt
@@ -37,9 +38,6 @@ from rung.tuning.hosted import provider_of
 
 LOCAL_SLOTS, ENDPOINT_SLOTS = 64, 8
 """Requests in flight: the local engine sorts many into batches, an endpoint bounds itself."""
-WINNER, CHALLENGER = "winner", "challenger"
-TRAFFIC, PROMOTIONS = "traffic.sqlite", "promotions.jsonl"
-"""Files that say that the winner answers requests: from then on `rung promote` swaps it."""
 
 
 class Climber:
@@ -56,7 +54,7 @@ class Climber:
             self.tools.chat,
             self.tools.raw,
             self.tools.embedder,
-            self.tools.folder / "adapters",
+            self.tools.project.adapters,
             observer.tuning,
             till=self.tools.till,
         )
@@ -109,7 +107,7 @@ class Climber:
         # Attempts of other weights or another engine are another run.
         asked = sorted({self.tools.raw(m).identity for m in self.task.models.to_try})
         name = digest([self.task.fingerprint(), judged, asked, sorted(keys)])[:12]
-        store = RunStore(self.tools.folder / "runs" / name)
+        store = RunStore(self.tools.project.runs / name)
         try:
             ladder = Ladder(self.task, self.tools, name, rungs, store)
             ladder.flags = audited.flags
@@ -128,7 +126,7 @@ class Climber:
             ladder.stop("interrupted")
             ladder.write(finished=False)
             raise
-        ladder.challenges = self._served
+        ladder.challenges = self.tools.project.is_served
         result = ladder.write(finished=True)
         self._keep_winner(result)
         return result
@@ -139,7 +137,7 @@ class Climber:
             slots = ENDPOINT_SLOTS
         runner = Runner(self.task, self.scorer, ladder.store, self.tools.price, slots)
         tested = [r.candidate.key for r in rungs if not r.candidate.is_probe]
-        ledger = TestLedger(self.tools.folder, self.task, tested)
+        ledger = TestLedger(self.tools.project.folder, self.task, tested)
         gate = Gate(self.task, self.scorer, ladder, self.workshop, self.observer)
         down: dict[str, str] = {}
         # Probes first: they cost little and say what the rungs above can hope for.
@@ -191,16 +189,9 @@ class Climber:
             "verdict": result.verdict.model_dump(mode="json"),
             "candidate": row.model_dump(mode="json"),
         }
-        place = CHALLENGER if self._served else WINNER
-        save(self._solvers[choice], self.tools.folder / place, evidence)
-
-    @property
-    def _served(self) -> bool:
-        """The winner before answers requests: the choice waits beside it."""
-        folder = self.tools.folder
-        return (folder / WINNER).exists() and any(
-            (folder / name).exists() for name in (TRAFFIC, PROMOTIONS)
-        )
+        project = self.tools.project
+        place = project.challenger if project.is_served else project.winner
+        save(self._solvers[choice], place, evidence)
 
     def remember(self, solver: Solver) -> None:
         """Keep a fitted solver until the verdict names one of them."""
@@ -269,9 +260,24 @@ class _Rung:
             )
         return row
 
+    def _weight(self) -> float | None:
+        """Share of the error left that its dev answers earn it; an equal one where all are asked,
+        or where no dev answer is scored."""
+        answered = {a.example_id: a for a in self.ladder.attempts(self.key) if a.split == "dev"}
+        pilot = [e for e in self.task.dev[: self.task.climb.dev_size] if e.id in answered]
+        scores = unit_scores(self.task, pilot, [answered[e.id] for e in pilot])
+        if not scores or self.climber.options.everything:
+            return None
+        return dev_weight(
+            scores,
+            self.task.target.score,
+            waiting=self.ladder.waiting(self.key),
+            left=self.ledger.left / self.ledger.total,
+        )
+
     async def _certify(self, solver: Solver) -> CandidateResult:
         try:
-            alpha = self.ledger.alpha(self.key)
+            alpha = self.ledger.alpha(self.key, self._weight())
         except UserError as error:  # the split is used up: nothing more can be told on it
             return self.ladder.update(self.key, state="undecided", reason=str(error))
         options = self.climber.options

@@ -81,7 +81,7 @@ class Explainer:
         """Diagnose; `only` is the id of the one example to look at."""
         row = self.subject(key)
         workshop = Workshop(
-            self.tools.chat, self.tools.raw, self.tools.embedder, self.tools.folder / "adapters"
+            self.tools.chat, self.tools.raw, self.tools.embedder, self.tools.project.adapters
         )
         measured = RunStore(self.folder)
         store = RunStore(self.folder / PROBES)

@@ -8,35 +8,31 @@ however the process ends; a file alone would claim that a killed climb is still 
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
+from filelock import FileLock
 from pydantic import Field, ValidationError
 
 from rung.climbing.observer import Observer
 from rung.climbing.rows import unmeasured
 from rung.decide.ladder import Planned
 from rung.decide.results import CandidateResult, RunResult
-from rung.errors import RungError
+from rung.errors import RungError, StoreError
 from rung.evidence import interval
+from rung.project import is_locked, lock, write_whole
 from rung.records import Attempt
 from rung.task.types import Frozen, SplitName, Task
-
-try:
-    import fcntl
-except ImportError:  # no such locks on Windows: there a climb is never seen as running
-    fcntl = None  # type: ignore[assignment]
 
 LIVE_FILE, LOCK_FILE = "live.json", "live.lock"
 EVERY_S = 0.3
 """Answers come fast: the file is written at most this often for them."""
 MOST_NOTES = 50
-LOCK_TRIES, LOCK_WAIT_S = 10, 0.02
+LOCK_WAIT_S = 0.2
 """A reader holds the lock for an instant; a climb waits that long for it."""
 
 
@@ -97,15 +93,14 @@ class Journal(Observer):
             pid=os.getpid(),
             started=_now(),
         )
-        self._lock: IO[bytes] | None = None
+        self._lock: FileLock | None = None
         self._scores: list[float] = []
         self._written = 0.0
 
     def __enter__(self) -> Self:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _hold(self.folder / LOCK_FILE)
-        except OSError:
+            self._lock = lock(self.folder / LOCK_FILE, LOCK_WAIT_S)
+        except StoreError:
             self._lock = None
         self._write()
         return self
@@ -123,7 +118,7 @@ class Journal(Observer):
         elif error is not None:
             self._change(ended="interrupted")
         if self._lock is not None:
-            self._lock.close()
+            self._lock.release()
 
     def finished(self, result: RunResult) -> None:
         """The verdict is in."""
@@ -188,14 +183,8 @@ class Journal(Observer):
         self._written = time.monotonic()
         text = self.live.model_copy(update={"updated": _now()}).model_dump_json()
         try:
-            handle, work = tempfile.mkstemp(prefix=f".{LIVE_FILE}-", dir=self.folder)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                os.replace(work, self.folder / LIVE_FILE)
-            finally:
-                Path(work).unlink(missing_ok=True)
-        except OSError:
+            write_whole(self.folder / LIVE_FILE, text)
+        except StoreError:
             return  # a picture of the climb is missing, the climb is not
 
 
@@ -209,33 +198,7 @@ def read_live(folder: Path) -> Live | None:
 
 def is_running(folder: Path) -> bool:
     """Whether a climb holds the lock in `folder`, a task's `.rung`."""
-    path = folder / LOCK_FILE
-    if fcntl is None or not path.exists():
-        return False
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _hold(path: Path) -> IO[bytes] | None:
-    """The lock held until the file is closed or the process ends; None where another holds it."""
-    if fcntl is None:
-        return None
-    file = path.open("ab")
-    for _ in range(LOCK_TRIES):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(LOCK_WAIT_S)
-        else:
-            return file
-    file.close()
-    return None
+    return is_locked(folder / LOCK_FILE)
 
 
 def _now() -> str:

@@ -27,12 +27,12 @@ from rung.decide.verdict import decide, out_of_examples
 from rung.economics.money import dec
 from rung.economics.money import show as usd
 from rung.errors import StoreError
-from rung.evidence import fixed_order, forecast, must_see, paired_comparison
+from rung.evidence import forecast, must_see, paired_comparison
 from rung.measure.store import RunStore
+from rung.project import RUN_FILE
 from rung.records import Attempt, Flag
 from rung.task.types import Task
 
-RUN_FILE = "run.json"
 PROMOTE = (
     "The winner that is served stays, and the choice waits in .rung/challenger: `rung promote` "
     "tests it against that one."
@@ -98,6 +98,10 @@ class Ladder:
         said = "the budget ran out" if why == "budget" else "interrupted"
         reason = f"{said}; {kept} answers are kept" if kept else said
         return self.update(row.key, state="incomplete", reason=reason)
+
+    def waiting(self, key: str) -> int:
+        """Other candidates that were not reached yet."""
+        return sum(r.state == "planned" for k, r in self.rows.items() if k != key)
 
     def attempts(self, key: str) -> list[Attempt]:
         """What was recorded of a candidate, dev and test."""
@@ -231,14 +235,13 @@ class Ladder:
         for key in self.rows:
             theirs = self._test_values(key)
             both = set(ours) & set(theirs) if key != choice else set()
-            common = fixed_order(both, self.task.climb.seed)  # bets need a random order
+            common = sorted(both)
             if not common:
                 continue
             found = paired_comparison(
                 [ours[i] for i in common],
                 [theirs[i] for i in common],
                 confidence=self.task.target.confidence,
-                seed=self.task.climb.seed,
             )
             compared.append(
                 Comparison(

@@ -18,6 +18,7 @@ from rung.measure.metered_model import Budget, Counter, MeteredModel
 from rung.models.base import ChatModel, Embedder
 from rung.models.metered import Metered
 from rung.models.registry import open_embedder, open_model
+from rung.project import ProjectFolder
 from rung.records import Usage
 from rung.task.types import Task
 
@@ -76,8 +77,8 @@ class Tools:
     def __init__(self, task: Task, options: ClimbOptions, *, priced: bool = True) -> None:
         """Without `priced` no price is looked up: for what asks no chat model."""
         self.task, self.options = task, options
-        self.folder = options.folder or (task.root or Path()) / ".rung"
-        self.cache = Cache(self.folder / "cache.sqlite")
+        self.project = ProjectFolder(task.root or Path(), options.folder)
+        self.cache = Cache(self.project.cache)
         self.counter = Counter()
         limit = options.budget_usd if options.budget_usd is not None else task.climb.budget_usd
         self.budget = Budget(None if limit is None else Decimal(str(limit)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rung.climbing.climber import WINNER
 from rung.models.metered import Metered, MeteredEmbedder
 from rung.models.registry import open_embedder, open_model
+from rung.project import ProjectFolder
 from rung.solver import Solver, load
 
 
@@ -20,4 +20,4 @@ def open_winner(folder: str | Path) -> Solver:
     def embedder(name: str) -> MeteredEmbedder:
         return Metered(open_embedder(name, root))
 
-    return load(root / ".rung" / WINNER, lambda name: open_model(name, root), embedder)
+    return load(ProjectFolder(root).winner, lambda name: open_model(name, root), embedder)

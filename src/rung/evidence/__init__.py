@@ -6,6 +6,7 @@ from rung.evidence.forecasts import (
     Forecast,
     ForecastPoint,
     certifiable_mean,
+    chance_to_reach,
     forecast,
     forecast_counts,
     information_bound,
@@ -23,6 +24,7 @@ from rung.evidence.learning import LearningCurve, LearningPoint, learning_curve
 from rung.evidence.ledger import AlphaLedger
 from rung.evidence.units import cluster_means, fixed_order
 from rung.evidence.wealth_design import NonInferiorityDesign
+from rung.evidence.weights import dev_weight
 
 __all__ = [
     "AlphaLedger",
@@ -37,7 +39,9 @@ __all__ = [
     "PairedComparison",
     "binomial_interval",
     "certifiable_mean",
+    "chance_to_reach",
     "cluster_means",
+    "dev_weight",
     "fixed_order",
     "forecast",
     "forecast_counts",

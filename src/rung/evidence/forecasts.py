@@ -90,13 +90,12 @@ def forecast(
     scores: Scores, target: float, alpha: float, factors: tuple[float, ...] = FACTORS
 ) -> Forecast:
     """Forecast from the scores seen: exact predictive law for right/wrong, Student's for graded."""
-    values = checked_scores(scores, LARGEST)
-    if not values.size:
-        raise UserError("No scores to forecast from (n = 0); score at least one batch first.")
-    right = np.count_nonzero(values)
-    if right == np.count_nonzero(values == 1.0):
-        return forecast_counts(int(right), values.size, target, alpha, factors)
-    return _curve(_GradedPredictor(values, target, alpha), target, factors)
+    return _curve(_predictor(scores, target, alpha), target, factors)
+
+
+def chance_to_reach(scores: Scores, target: float) -> float:
+    """P(true mean >= target | scores): Jeffreys posterior for right/wrong, Student's for graded."""
+    return _predictor(scores, target, alpha=0.5).ceiling()
 
 
 def forecast_counts(
@@ -167,6 +166,16 @@ class _GradedPredictor:
 
     def _upper_tail(self, value: float) -> float:
         return float(stdtr(self.freedom, -value))
+
+
+def _predictor(scores: Scores, target: float, alpha: float) -> _CountPredictor | _GradedPredictor:
+    values = checked_scores(scores, LARGEST)
+    if not values.size:
+        raise UserError("No scores to forecast from (n = 0); score at least one batch first.")
+    right = np.count_nonzero(values)
+    if right == np.count_nonzero(values == 1.0):
+        return _CountPredictor(int(right), values.size, target, alpha)
+    return _GradedPredictor(values, target, alpha)
 
 
 def _curve(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rung.errors import StoreError, UserError
+from rung.project import write_whole
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Files:
                         "--out, or delete it"
                     )
             for name, content in self.contents.items():
-                _put(out / name, content)
+                write_whole(out / name, content)
             for name, folder in self.folders.items():
                 if not (out / name).exists():
                     shutil.copytree(folder, out / name)
@@ -56,13 +56,6 @@ class Files:
                 f"{out} could not be written ({error.strerror or error}): free space or choose "
                 "another folder with --out"
             ) from error
-
-
-def _put(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    work = path.with_name(f".{path.name}.{os.getpid()}")
-    work.write_bytes(content)
-    os.replace(work, path)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rung.candidate import Candidate, Prompt, Weights
-from rung.climbing.climber import WINNER
 from rung.decide.ladder import answer_tokens
 from rung.decide.results import RunResult
 from rung.errors import StoreError, UserError
@@ -19,6 +18,7 @@ from rung.measure.cache import Cache, CachedEmbedder
 from rung.models.base import ChatModel
 from rung.models.metered import Metered
 from rung.models.registry import open_embedder, open_model
+from rung.project import ProjectFolder
 from rung.solver import Solver, Workshop, fit, load
 from rung.solver.fit import lessons
 from rung.task.load import load_task
@@ -26,7 +26,6 @@ from rung.task.types import SplitName, Task
 from rung.task.wording import did_you_mean
 from rung.tuning.lessons import TuningExample
 
-RUN_FILE = "run.json"
 HARVESTED = "harvest"
 """In `meta` of examples that came from traffic: their provenance."""
 
@@ -50,12 +49,12 @@ class Source:
     def __post_init__(self) -> None:
         self.task = load_task(self.root)
         self.root = self.task.root or self.root
-        self._cache = Cache(self.root / ".rung" / "cache.sqlite")
+        self._cache = Cache(ProjectFolder(self.root).cache)
 
     @property
     def winner_folder(self) -> Path:
         """Where a climb keeps its winner."""
-        return self.root / ".rung" / WINNER
+        return ProjectFolder(self.root).winner
 
     async def asked(self) -> Solver:
         """The solver that asks a model: the candidate named, else the winner."""
@@ -120,7 +119,7 @@ class Source:
 
     def workshop(self) -> Workshop:
         """For fitting without a budget: nothing here asks a chat model."""
-        return Workshop(self.chat, self.chat, self.embedder, self.root / ".rung" / "adapters")
+        return Workshop(self.chat, self.chat, self.embedder, ProjectFolder(self.root).adapters)
 
     def chat(self, name: str) -> ChatModel:
         """A model, opened once; loads nothing until it is asked."""
@@ -167,7 +166,7 @@ class Source:
 
     def _runs(self) -> Sequence[RunResult]:
         found = []
-        for path in sorted((self.root / ".rung" / "runs").glob(f"*/{RUN_FILE}")):
+        for path in ProjectFolder(self.root).run_files():
             try:
                 found.append(RunResult.model_validate_json(path.read_text(encoding="utf-8")))
             except (OSError, ValueError) as error:

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from rung.errors import StoreError
 from rung.harvest.build import RANDOM
 from rung.models.base import Embedder, Vectors
+from rung.project import ProjectFolder
 from rung.records import Answer
 from rung.solver import Solver
 from rung.task.contract import render
@@ -27,7 +28,7 @@ from rung.task.duplicates import groups, normalised
 from rung.task.types import Frozen, JsonValue, Task, render_input
 from rung.traffic import Judged
 
-QUEUE_FILE = Path(".rung") / "harvest.jsonl"
+QUEUE_FILE = "harvest.jsonl"
 WEIGHTS = {
     "negative feedback": 8.0,
     "not valid": 4.0,
@@ -239,7 +240,7 @@ def keep_reasons(root: Path, found: Queue) -> Path:
 
     A request keeps the reasons of its first queueing: later ones knew what it had shown.
     """
-    path = root / QUEUE_FILE
+    path = ProjectFolder(root).folder / QUEUE_FILE
     known = queued(root)
     rows = [{"request": w.request, "reasons": w.reasons} for w in found.wanted]
     new = [json.dumps(row) + "\n" for row in rows if row["request"] not in known]
@@ -256,7 +257,7 @@ def keep_reasons(root: Path, found: Queue) -> Path:
 
 def queued(root: Path) -> dict[str, tuple[str, ...]]:
     """Reasons by request id, of every queue so far."""
-    path = root / QUEUE_FILE
+    path = ProjectFolder(root).folder / QUEUE_FILE
     if not path.exists():
         return {}
     try:

@@ -8,19 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rung.candidate import NO_LLM, Candidate
-from rung.climbing.climber import WINNER
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.decide.results import RunResult
 from rung.errors import StoreError, UserError
 from rung.harvest.queue import Measures, Queue, keep_reasons, queue
 from rung.measure.store import RunStore
+from rung.project import EVIDENCE_FILE, MANIFEST_FILE, ProjectFolder
 from rung.solver import Solver, Workshop, fit
 from rung.task.load import load_task
 from rung.task.types import LabelsOutput, Task
 from rung.task.wording import did_you_mean
 from rung.traffic import Query, open_store
 
-RUN_FILE = "run.json"
 FEWEST_TO_FIT = 10
 """Training examples from which a no-llm rung is worth asking for its opinion."""
 
@@ -69,7 +68,7 @@ def harvest(
 
 async def _others(task: Task, tools: Tools, root: Path, against: Sequence[str]) -> list[Solver]:
     """The linear head for labels, which costs nothing; and those that were named."""
-    workshop = Workshop(tools.chat, tools.raw, tools.embedder, tools.folder / "adapters")
+    workshop = Workshop(tools.chat, tools.raw, tools.embedder, tools.project.adapters)
     wanted: list[Candidate] = []
     served = _served(root)
     linear = Candidate(model=f"{NO_LLM}linear", embedder=task.models.embedder)
@@ -85,17 +84,17 @@ async def _others(task: Task, tools: Tools, root: Path, against: Sequence[str]) 
 
 
 def _served(root: Path) -> str | None:
-    path = root / ".rung" / WINNER / "manifest.json"
+    path = ProjectFolder(root).winner / MANIFEST_FILE
     return str(json.loads(path.read_text())["candidate"]) if path.exists() else None
 
 
 def _confidences(root: Path) -> list[float]:
     """How sure the served winner was of its measured answers."""
-    place, key = root / ".rung" / WINNER / "evidence.json", _served(root)
+    place, key = ProjectFolder(root).winner / EVIDENCE_FILE, _served(root)
     if key is None or not place.exists():
         return []
     run = json.loads(place.read_text()).get("run")
-    folder = root / ".rung" / "runs" / str(run)
+    folder = ProjectFolder(root).runs / str(run)
     if not run or not folder.is_dir():
         return []
     store = RunStore(folder)
@@ -106,7 +105,7 @@ def _confidences(root: Path) -> list[float]:
 
 def _runs(root: Path) -> list[RunResult]:
     found = []
-    for path in sorted((root / ".rung" / "runs").glob(f"*/{RUN_FILE}")):
+    for path in ProjectFolder(root).run_files():
         try:
             found.append(RunResult.model_validate_json(path.read_text("utf-8")))
         except (OSError, ValueError) as error:

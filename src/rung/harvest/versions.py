@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError
 from tomlkit.items import Table
 
 from rung.errors import StoreError, UserError
+from rung.project import write_whole
 from rung.task.types import Example, Frozen, JsonValue, SplitName, digest
 
 FOLDER = "data"
@@ -198,9 +199,7 @@ def use_version(config: Path, folder: Path) -> Path | None:
     task.update(wanted)
     backup = config.with_name(f"rung.{digest(text)[:8]}.toml")
     shutil.copyfile(config, backup)
-    work = config.with_suffix(f".{os.getpid()}.tmp")
-    work.write_text(tomlkit.dumps(document), "utf-8")
-    os.replace(work, config)
+    write_whole(config, tomlkit.dumps(document))
     return backup
 
 

@@ -6,13 +6,12 @@ that a kill cut short is dropped and asked again (its call is in the cache).
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from rung.errors import StoreError
+from rung.project import write_whole
 from rung.records import Attempt
 from rung.task.types import SplitName
 
@@ -68,17 +67,7 @@ class RunStore:
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the run whole or not at all."""
-        try:
-            handle, work = tempfile.mkstemp(prefix=f".{name}-", dir=self.folder)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                os.chmod(work, 0o644)
-                os.replace(work, self.folder / name)
-            finally:
-                Path(work).unlink(missing_ok=True)
-        except OSError as error:
-            raise self._failed(error) from error
+        write_whole(self.folder / name, text)
 
     def close(self) -> None:
         """Close the file of attempts."""

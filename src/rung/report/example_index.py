@@ -22,9 +22,10 @@ from pydantic import ValidationError
 
 from rung.climbing.explaining import DIAGNOSIS_FILE
 from rung.errors import UserError
+from rung.project import RUN_FILE
 from rung.records import Attempt
 from rung.report.example_lines import Filter, Line, fits, letters
-from rung.report.reading import RUN_FILE, SOURCES
+from rung.report.reading import SOURCES
 from rung.task.config import read_config
 from rung.task.files import data_files, stamp
 from rung.task.load import CONFIG_NAME

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 
 from markupsafe import Markup
 
-from rung.errors import StoreError
+from rung.project import write_whole
 from rung.report.examples_data import ExampleData, example_data
 from rung.report.reading import FinishedRun, read_run, uncollected
 from rung.report.sections import asset, context, css, environment
@@ -59,22 +57,3 @@ def _policy(css: str, scripts: tuple[str, ...]) -> str:
 
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def write_whole(path: Path, text: str) -> Path:
-    """Write a file by renaming a finished one over it."""
-    try:
-        handle, work = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            os.chmod(work, 0o644)
-            os.replace(work, path)
-        finally:
-            Path(work).unlink(missing_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"{path} could not be written ({error.strerror or error}): free disk space or mend "
-            "the folder's permissions and run `rung report` again"
-        ) from error
-    return path

@@ -46,7 +46,7 @@ class Certification(Frozen):
     """Test examples, or clusters of them."""
     target: float
     alpha: float
-    """Error granted to one candidate."""
+    """Error granted to the first candidate that does well on dev; later ones share the rest."""
     must_see: int | None
     """Right answers that certify the target; None where none suffice, or scores are graded."""
     graded: bool

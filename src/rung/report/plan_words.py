@@ -67,17 +67,17 @@ def certification_text(plan: Plan) -> str:
     if found.graded:
         return (
             f"With {found.units} test examples, graded scores are certified by their mean and "
-            f"spread (error {found.alpha:.2g} for each candidate)."
+            f"spread (error {found.alpha:.2g} at most)."
         )
     if found.must_see is None:
         return (
             f"With {found.units} test examples not even all right certifies {found.target:g} "
-            f"(error {found.alpha:.2g} for each candidate): add test examples, or lower the target."
+            f"(error {found.alpha:.2g} at most): add test examples, or lower the target."
         )
     share = found.must_see / found.units
     return (
         f"With {found.units} test examples you must see {found.must_see} right ({share:.0%}) to "
-        f"certify {found.target:g} (error {found.alpha:.2g} for each candidate)."
+        f"certify {found.target:g} (error {found.alpha:.2g} at most)."
     )
 
 

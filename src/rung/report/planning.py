@@ -13,7 +13,7 @@ from rung.climbing.certify import in_order
 from rung.climbing.till import ClimbTill
 from rung.decide.ladder import Planned
 from rung.evidence import must_see
-from rung.evidence.ledger import PLANNED_SHARE
+from rung.evidence.weights import LAST, MOST
 from rung.report.plan_data import Amount, Certification, Plan, PlannedRung
 from rung.report.words import describe_candidate
 from rung.scorers import grade_gold
@@ -100,7 +100,7 @@ def _amount(rungs: Sequence[Planned], asked: dict[str, int], timed: set[str]) ->
 def _certification(task: Task, rungs: Sequence[Planned], climber: Climber) -> Certification:
     units = len(in_order(task))
     tested = sum(not r.candidate.is_probe for r in rungs)
-    alpha = PLANNED_SHARE * (1 - task.target.confidence) / max(1, tested)
+    alpha = (MOST if tested > 1 else LAST) * (1 - task.target.confidence)
     graded = climber.scorer.graded or task.cluster is not None
     seen = None if graded or not units else must_see(units, task.target.score, alpha)
     return Certification(

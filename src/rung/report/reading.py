@@ -16,12 +16,12 @@ from pydantic import ValidationError
 from rung.climbing.explaining import DIAGNOSIS_FILE, PROBES
 from rung.decide.results import CandidateResult, RunResult
 from rung.diagnose import Diagnosis
-from rung.errors import StoreError, UserError
+from rung.errors import StoreError
+from rung.project import ATTEMPTS_FILE, RUN_FILE
 from rung.records import Attempt
 from rung.report import words
 from rung.report.diagnosis import read_diagnosis
 
-RUN_FILE, ATTEMPTS_FILE = "run.json", "attempts.jsonl"
 SOURCES = (ATTEMPTS_FILE, f"{PROBES}/{ATTEMPTS_FILE}")
 """Files of a run that attempts stand in: the climb's, and those of its diagnosis."""
 Key = tuple[str, str, str]
@@ -67,16 +67,6 @@ class FinishedRun:
     def row(self, key: str | None) -> CandidateResult | None:
         """The candidate with that key."""
         return next((r for r in self.result.candidates if r.key == key), None)
-
-
-def newest_run(folder: Path) -> Path:
-    """The folder of the run below `folder/.rung/runs` that was written last."""
-    runs = sorted(
-        (folder / ".rung" / "runs").glob(f"*/{RUN_FILE}"), key=lambda p: p.stat().st_mtime
-    )
-    if not runs:
-        raise UserError(f"no run below {folder}: run `rung climb {folder}` first")
-    return runs[-1].parent
 
 
 @contextmanager

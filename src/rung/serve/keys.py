@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import AwareDatetime, ValidationError
 
 from rung.errors import StoreError, UserError
+from rung.project import ProjectFolder, write_whole
 from rung.task.types import Frozen
 from rung.task.wording import listed
 
@@ -42,7 +41,7 @@ class KeyRing:
     """The keys of one task. A change to the file counts from the next request on."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / ".rung" / FILE
+        self.path = ProjectFolder(folder).folder / FILE
         self._read: tuple[tuple[int, int, int] | None, tuple[Key, ...]] = (None, ())
 
     def kept(self) -> tuple[Key, ...]:
@@ -96,15 +95,7 @@ class KeyRing:
         self._write(left)
 
     def _write(self, keys: tuple[Key, ...]) -> None:
-        text = _File(keys=keys).model_dump_json(indent=1) + "\n"
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, work = tempfile.mkstemp(prefix=".keys-", dir=self.path.parent)  # mode 0600
-            with os.fdopen(handle, "w") as file:
-                file.write(text)
-            os.replace(work, self.path)
-        except OSError as error:
-            raise self._broken(error) from None
+        write_whole(self.path, _File(keys=keys).model_dump_json(indent=1) + "\n", mode=0o600)
 
     def _broken(self, error: Exception) -> StoreError:
         said = error.strerror if isinstance(error, OSError) else "it holds something else"

@@ -29,10 +29,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as Event
 
 from rung.errors import UserError
+from rung.project import ProjectFolder
 from rung.serve.patience import PatientProtocol
 from rung.serve.run import listening
 from rung.serve.settings import LOOPBACK
-from rung.serve.winner import WINNER
 from rung.solver import SolverSpec
 from rung.solver.store import read_spec
 from rung.task.types import LabelsOutput, SchemaOutput
@@ -242,7 +242,7 @@ def run_review(
     reasons: Mapping[str, Sequence[str]],
 ) -> None:
     """Serve the page on this machine until stopped. Raises `UserError`, `StoreError`."""
-    spec = read_spec(folder / WINNER)
+    spec = read_spec(ProjectFolder(folder).winner)
     store = open_log(folder, log)
     desk = Desk(spec, store, who, reasons)
     with listening("127.0.0.1", port) as door:

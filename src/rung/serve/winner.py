@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
-from pathlib import Path
 
 from rung.economics.pricing import PriceBook
 from rung.errors import UserError
@@ -15,12 +14,11 @@ from rung.models.gathering import GatheringEmbedder
 from rung.models.metered import Metered, MeteredEmbedder
 from rung.models.openai_compatible import OpenAICompatible
 from rung.models.registry import open_embedder, open_model
+from rung.project import MANIFEST_FILE, ProjectFolder
 from rung.records import Answer
 from rung.serve.settings import Settings
 from rung.solver import Solver, load
 from rung.solver.store import digest_of
-
-WINNER = Path(".rung") / "winner"
 
 
 @dataclass
@@ -79,7 +77,7 @@ class Served:
 def open_served(settings: Settings, today: date | None = None) -> Served:
     """Open and check the winner of a task. Raises `StoreError` where a file of it was changed."""
     root = settings.folder
-    folder = root / WINNER
+    folder = ProjectFolder(root).winner
 
     def chat(name: str) -> ChatModel:
         model = open_model(name, root)
@@ -99,7 +97,7 @@ def open_served(settings: Settings, today: date | None = None) -> Served:
     return Served(
         solver=solver,
         digest=digest,
-        created=int((folder / "manifest.json").stat().st_mtime),
+        created=int((folder / MANIFEST_FILE).stat().st_mtime),
         price=price,
         unpriced=unpriced,
     )

@@ -182,7 +182,7 @@ async def _compare(
     try:
         ours, theirs = [load(place, tools.chat, tools.embedder) for place in specs]
         # Before a call is made: whoever saw the answers has used the examples.
-        share = draw(task, tools.folder, pair, rows)
+        share = draw(task, tools.project.folder, pair, rows)
         said = await _ask(theirs, rows, scorer, tools), await _ask(ours, rows, scorer, tools)
         return share, said
     finally:
@@ -231,7 +231,7 @@ def _judged(
     )
     if len(challengers) < FEWEST:
         return base
-    found = paired_comparison(challengers, presents, confidence=1.0 - alpha, seed=task.climb.seed)
+    found = paired_comparison(challengers, presents, confidence=1.0 - alpha)
     return base.model_copy(
         update={
             "n": found.n,

@@ -15,6 +15,7 @@ from rung.climbing.tools import ClimbOptions, Tools
 from rung.errors import UserError
 from rung.knowledge.chunking import chunk
 from rung.knowledge.retriever import Retriever, searched_text
+from rung.project import EVIDENCE_FILE
 from rung.records import Passage
 from rung.shipping.winners import Winners
 from rung.solver import Solver, load, save
@@ -90,7 +91,7 @@ def reindex(folder: str | Path, options: ClimbOptions | None = None) -> Reindexe
 
 
 def _evidence(winners: Winners) -> dict[str, JsonValue]:
-    path = winners.winner / "evidence.json"
+    path = winners.winner / EVIDENCE_FILE
     plain: dict[str, JsonValue] = json.loads(path.read_text("utf-8")) if path.exists() else {}
     return plain
 

@@ -20,13 +20,11 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from rung.climbing.climber import CHALLENGER, WINNER
 from rung.errors import StoreError, UserError
+from rung.project import ProjectFolder
 from rung.solver.store import digest_of, read_spec
 from rung.task.types import Frozen, JsonValue
 
-KEPT = "winners"
-LOG = "promotions.jsonl"
 NAME_CHARS = 16
 Kind = Literal["first", "promoted", "rolled back"]
 
@@ -48,17 +46,17 @@ class Winners:
     """The winners of the task in `root`."""
 
     def __init__(self, root: Path) -> None:
-        self.folder = root / ".rung"
+        self.project = ProjectFolder(root)
 
     @property
     def winner(self) -> Path:
         """The served one."""
-        return self.folder / WINNER
+        return self.project.winner
 
     @property
     def challenger(self) -> Path:
         """The one that waits."""
-        return self.folder / CHALLENGER
+        return self.project.challenger
 
     def present(self) -> str | None:
         """Hash of the served winner, its files checked; None where there is none.
@@ -82,14 +80,14 @@ class Winners:
 
     def place(self, found: str) -> Path:
         """Where the winner of that hash is kept."""
-        return self.folder / KEPT / found[:NAME_CHARS]
+        return self.project.winners / found[:NAME_CHARS]
 
     def named(self, beginning: str) -> Path:
         """The kept winner whose hash begins so. `UserError` where there is none, or several."""
-        kept = sorted(p.name for p in (self.folder / KEPT).glob("*") if p.is_dir())
+        kept = sorted(p.name for p in (self.project.winners).glob("*") if p.is_dir())
         fitting = [name for name in kept if name.startswith(beginning[:NAME_CHARS])]
         if len(fitting) == 1 and beginning:
-            return self.folder / KEPT / fitting[0]
+            return self.project.winners / fitting[0]
         what = "several winners are" if fitting else "no winner is"
         raise UserError(f"{what} kept under {beginning!r}; there are: {', '.join(kept) or 'none'}")
 
@@ -119,7 +117,7 @@ class Winners:
 
     def log(self) -> list[Swap]:
         """Every swap, oldest first."""
-        path = self.folder / LOG
+        path = self.project.promotions
         if not path.exists():
             return []
         try:
@@ -133,10 +131,10 @@ class Winners:
 
     def _say(self, swap: Swap) -> None:
         try:
-            with (self.folder / LOG).open("a", encoding="utf-8") as file:
+            with (self.project.promotions).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(swap.model_dump(mode="json")) + "\n")
         except OSError as error:
-            raise StoreError(f"{self.folder / LOG} could not be written: {error}") from error
+            raise StoreError(f"{self.project.promotions} could not be written: {error}") from error
 
     def _hash(self, folder: Path) -> str:
         """The hash of a saved solver whose files are all as they were saved."""

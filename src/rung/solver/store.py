@@ -28,10 +28,9 @@ from rung.knowledge.retriever import Retriever
 from rung.models.base import Adapter, ChatModel
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import load_label_model
+from rung.project import EVIDENCE_FILE, MANIFEST_FILE
 from rung.solver.solver import Parts, Solver, SolverSpec
 from rung.task.types import JsonValue
-
-MANIFEST = "manifest.json"
 
 
 def save(solver: Solver, folder: Path, evidence: JsonValue = None) -> str:
@@ -41,20 +40,20 @@ def save(solver: Solver, folder: Path, evidence: JsonValue = None) -> str:
     try:
         _write(solver, work)
         if evidence is not None:
-            (work / "evidence.json").write_text(json.dumps(evidence, indent=1) + "\n")
+            (work / EVIDENCE_FILE).write_text(json.dumps(evidence, indent=1) + "\n")
         manifest = {
             "format": 1,
             "candidate": solver.candidate.key,
             "adapter": solver.parts.adapter.digest if solver.parts.adapter else None,
             "files": {str(p.relative_to(work)): _sha256(p) for p in _files(work)},
         }
-        (work / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        (work / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1) + "\n")
         _swap(work, folder)
     except OSError as error:
         raise StoreError(f"the solver could not be saved to {folder}: {error}") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return _sha256(folder / MANIFEST)
+    return _sha256(folder / MANIFEST_FILE)
 
 
 def load(
@@ -96,7 +95,7 @@ def read_spec(folder: Path) -> SolverSpec:
 def digest_of(folder: Path) -> str:
     """sha256 of a saved solver's manifest, as `save` returned it. Checks no file."""
     try:
-        return _sha256(folder / MANIFEST)
+        return _sha256(folder / MANIFEST_FILE)
     except FileNotFoundError:
         raise _missing(folder) from None
     except OSError as error:
@@ -126,15 +125,17 @@ def _write(solver: Solver, work: Path) -> None:
 def _checked(folder: Path) -> dict[str, object]:
     """The manifest, once every file it names has the hash it says."""
     try:
-        manifest: dict[str, object] = json.loads((folder / MANIFEST).read_text())
+        manifest: dict[str, object] = json.loads((folder / MANIFEST_FILE).read_text())
         files = manifest["files"]
         assert isinstance(files, dict)
         for name, expected in files.items():
             if _sha256(folder / name) != expected:
                 raise StoreError(f"{folder / name} was changed after it was saved: climb again")
-        unknown = {str(p.relative_to(folder)) for p in _files(folder)} - set(files) - {MANIFEST}
+        unknown = (
+            {str(p.relative_to(folder)) for p in _files(folder)} - set(files) - {MANIFEST_FILE}
+        )
     except FileNotFoundError as error:
-        if error.filename == str(folder / MANIFEST):
+        if error.filename == str(folder / MANIFEST_FILE):
             raise _missing(folder) from None
         raise StoreError(f"{error.filename} was removed after it was saved: climb again") from None
     except OSError as error:
@@ -144,7 +145,8 @@ def _checked(folder: Path) -> dict[str, object]:
         ) from error
     except (ValueError, KeyError, TypeError, AssertionError):
         raise StoreError(
-            f"{folder / MANIFEST} is no manifest of a saved solver: it was changed; climb again"
+            f"{folder / MANIFEST_FILE} is no manifest of a saved solver: it was changed; "
+            "climb again"
         ) from None
     if unknown:
         raise StoreError(

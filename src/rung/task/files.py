@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rung.errors import UserError
+from rung.project import ProjectFolder
 from rung.task.config import RungFile, read_config
 from rung.task.load import CONFIG_NAME
 
@@ -28,7 +29,7 @@ def project_folder(folder: Path) -> Path:
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the folder that holds {CONFIG_NAME}")
-    if not (folder / CONFIG_NAME).is_file() and not (folder / ".rung").is_dir():
+    if not (folder / CONFIG_NAME).is_file() and not ProjectFolder(folder).folder.is_dir():
         raise UserError(f"{folder} holds no {CONFIG_NAME}; name the folder that does")
     return folder
 

@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import MissingExtraError, UserError
+from rung.project import ProjectFolder
 from rung.traffic.redaction import Redactor
 
 if TYPE_CHECKING:
     from rung.traffic.store import TrafficStore
 
-LOG_FILE = "traffic.sqlite"
 SCHEMES = ("sqlite:///", "postgresql://")
 
 
 def log_url(folder: str | Path) -> str:
     """Where the log of the task in `folder` lies by default: `.rung/traffic.sqlite`."""
-    return f"sqlite:///{Path(folder).resolve() / '.rung' / LOG_FILE}"
+    return f"sqlite:///{ProjectFolder(Path(folder).resolve()).traffic}"
 
 
 def open_store(

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from rung.climbing.summary import value_of
 from rung.decide.results import CandidateResult, Measured, RunResult
-from rung.evidence import fixed_order, paired_comparison
+from rung.evidence import paired_comparison
 from rung.report.figures import Bar, Strip
 from rung.report.reading import FinishedRun
 from rung.report.rows import STRIP, seconds
@@ -113,12 +113,10 @@ def _pair(
     row = b or a
     assert row is not None
     one, two = values[0].get(key, {}), values[1].get(key, {})
-    common = fixed_order(set(one) & set(two), result.seed)
+    common = sorted(set(one) & set(two))
     difference = interval = ""
     if common:
-        found = paired_comparison(
-            [two[i] for i in common], [one[i] for i in common], seed=result.seed
-        )
+        found = paired_comparison([two[i] for i in common], [one[i] for i in common])
         difference = signed(found.difference)
         interval = f"{signed(found.low)} to {signed(found.high)}"
     scores = tuple(r.score if r else None for r in (a, b))

@@ -21,9 +21,10 @@ from rung.economics.sensitivity import Flip
 from rung.economics.show import number as figure
 from rung.economics.what_if import WhatIf, what_if
 from rung.errors import UserError
+from rung.project import RUN_FILE
 from rung.report.charts import Rings, cost_lines, count, quality_cost
 from rung.report.figures import Plot, Scale
-from rung.report.reading import RUN_FILE, FinishedRun
+from rung.report.reading import FinishedRun
 from rung.report.rows import places
 from rung.report.words import number, times, usd
 from rung.ui.pages import Page, crumbs

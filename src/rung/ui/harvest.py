@@ -87,7 +87,7 @@ def _rows(path: Path) -> list[Harvested]:
 def _request(row: Harvested) -> str:
     """The request that a row of the queue names; empty for other rows."""
     named = row.fields.get("request")
-    if row.file != QUEUE_FILE.name or not isinstance(named, str):
+    if row.file != QUEUE_FILE or not isinstance(named, str):
         return ""
     return named.encode("utf-8", "replace").decode()[:MOST_ID]  # no half characters in an address
 

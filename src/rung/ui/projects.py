@@ -14,19 +14,12 @@ from rung.climbing.explaining import DIAGNOSIS_FILE
 from rung.climbing.journal import Live, is_running, read_live
 from rung.decide.results import RunResult
 from rung.errors import StoreError, UserError
-from rung.report.reading import (
-    ATTEMPTS_FILE,
-    RUN_FILE,
-    FinishedRun,
-    read_result,
-    read_run,
-    uncollected,
-)
+from rung.project import ATTEMPTS_FILE, KEPT, RUN_FILE, ProjectFolder
+from rung.report.reading import FinishedRun, read_result, read_run, uncollected
 from rung.task.files import Stamp, stamp, task_files
 from rung.task.load import CONFIG_NAME, load_task
 from rung.task.types import Task
 
-KEPT = ".rung"
 DEPTH = 3
 """Folders below a named one in which projects are looked for."""
 MOST_RUNS_KEPT, MOST_RESULTS_KEPT, MOST_TASKS_KEPT = 4, 200, 8
@@ -56,19 +49,18 @@ class Project:
         return self.folder / CONFIG_NAME
 
     @property
+    def places(self) -> ProjectFolder:
+        """Where Rung keeps what of it."""
+        return ProjectFolder(self.folder)
+
+    @property
     def kept(self) -> Path:
         """What Rung keeps of it."""
-        return self.folder / KEPT
+        return self.places.folder
 
     def runs(self) -> list[Path]:
         """Folders of its runs, the newest first."""
-        found = []
-        for path in (self.kept / "runs").glob(f"*/{RUN_FILE}"):
-            try:
-                found.append((path.stat().st_mtime, path.parent))
-            except OSError:  # removed meanwhile
-                continue
-        return [folder for _, folder in sorted(found, reverse=True)]
+        return [path.parent for path in reversed(self.places.run_files())]
 
     def run(self, name: str) -> Path:
         """The folder of the run with that name. Raises `NotFound`."""
@@ -195,7 +187,7 @@ def _below(folder: Path) -> list[Path]:
 
 
 def _is_project(folder: Path) -> bool:
-    return (folder / CONFIG_NAME).is_file() or (folder / KEPT / "runs").is_dir()
+    return (folder / CONFIG_NAME).is_file() or ProjectFolder(folder).runs.is_dir()
 
 
 def _slug(name: str, taken: Iterable[str]) -> str:

@@ -26,7 +26,6 @@ from rung.task.contract import render
 from rung.task.files import stamp
 from rung.task.types import JsonValue, LabelsOutput, Output, SchemaOutput
 from rung.traffic import Judged
-from rung.traffic.opening import LOG_FILE
 from rung.traffic.review import MOST_ID, QUEUE, QUEUED, VIEWS, judgement, open_log, waiting
 from rung.ui.pages import Page, crumbs
 from rung.ui.projects import NotFound, Project
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 WORDS = {QUEUE: QUEUED, **{name: words for name, (words, _) in VIEWS.items()}}
 SAID = {"right": "approved", "wrong": "rejected", "corrected": "corrected"}
-WINNER = "winner"
 MOST_CHARS = 20_000
 """Characters of a text that are shown."""
 
@@ -192,7 +190,7 @@ def _plain(project: Project, spot: Spot) -> dict[str, Any]:
     record, feedback = spot.judged or (None, None)
     return {
         "project": project.slug,
-        "log": LOG_FILE,
+        "log": project.places.traffic.name,
         "view": spot.view,
         "views": spot.counts,
         "request": record,
@@ -237,11 +235,11 @@ def _whole(value: JsonValue) -> str:
 
 
 def _log(project: Project) -> Path:
-    return project.kept / LOG_FILE
+    return project.places.traffic
 
 
 def _spec(site: Site, project: Project) -> SolverSpec:
     """The served winner's, checked when its files change. Raises `StoreError`."""
-    folder = project.kept / WINNER
+    folder = project.places.winner
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return site.winners.get(str(folder), stamp(files), lambda: read_spec(folder))

@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rung.climbing.climber import WINNER
 from rung.evidence.drift import per_test
 from rung.harvest.build import RANDOM
 from rung.harvest.queue import queued
@@ -23,6 +22,7 @@ from rung.measure.store import RunStore
 from rung.models.base import Embedder, Vectors
 from rung.models.metered import Metered
 from rung.models.registry import open_embedder, open_model
+from rung.project import EVIDENCE_FILE, ProjectFolder
 from rung.records import Attempt
 from rung.scorers import scorer_for
 from rung.shipping.reindex import document_changes
@@ -32,7 +32,6 @@ from rung.task.duplicates import normalised
 from rung.task.load import load_task
 from rung.task.types import Example, Frozen, Task, render_input
 from rung.traffic import Judged, Query, TrafficRecord, open_store
-from rung.traffic.opening import LOG_FILE
 from rung.traffic.records import now
 from rung.watch.checks import CHECKS, Check, Seen
 from rung.watch.state import Change, Snapshot, hashes, rates, read_history, remember
@@ -94,7 +93,7 @@ def watch(
     each = per_test(alpha, len(CHECKS), LOOKS)
     task = load_task(folder, whole=True)
     root = task.root or Path(folder)
-    winner = root / ".rung" / WINNER
+    winner = ProjectFolder(root).winner
     digest = digest_of(winner)
     judged, total = _traffic(root, log, digest, since)
     history = read_history(root)
@@ -134,7 +133,7 @@ def _traffic(
     root: Path, log: str | None, digest: str, since: datetime | None
 ) -> tuple[list[Judged], int]:
     """The newest requests to this winner, oldest first; and how many the log holds of it."""
-    if log is None and not (root / ".rung" / LOG_FILE).exists():
+    if log is None and not ProjectFolder(root).traffic.exists():
         return [], 0  # documents may have changed before the first request
     store = open_store(log or root, create=False)
     try:
@@ -183,7 +182,7 @@ async def _embedded(
     asked = {normalised(t): t for t in (render_input(r.input) for r in records)}
     if not known or not asked:
         return None, None
-    cache = Cache(root / ".rung" / "cache.sqlite")
+    cache = Cache(ProjectFolder(root).cache)
     try:
         inner = given or open_embedder(task.models.embedder, root)
         embedder = CachedEmbedder(Metered(inner), cache)
@@ -217,10 +216,10 @@ async def _scores(task: Task, root: Path, judged: Sequence[Judged]) -> list[floa
 
 def _evidence(winner: Path, root: Path) -> _Evidence:
     """The attempts behind the winner and its measured cost; none for one that was re-indexed."""
-    path = winner / "evidence.json"
+    path = winner / EVIDENCE_FILE
     plain: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
     row = plain.get("candidate") or {}
-    folder = root / ".rung" / "runs" / str(plain.get("run"))
+    folder = ProjectFolder(root).runs / str(plain.get("run"))
     if not plain.get("run") or not folder.is_dir():
         return _Evidence([], row.get("cost_per_request_usd"))
     store = RunStore(folder)

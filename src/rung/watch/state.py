@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -11,9 +10,10 @@ from pathlib import Path
 from pydantic import AwareDatetime, ValidationError
 
 from rung.errors import StoreError
+from rung.project import ProjectFolder, write_whole
 from rung.task.types import Document, Frozen, digest
 
-STATE = Path(".rung") / "watch.json"
+STATE = "watch.json"
 KEPT = 400
 """Looks that are remembered."""
 HASH_CHARS = 16
@@ -93,7 +93,7 @@ def rates(history: History) -> tuple[Change, Change]:
 
 def read_history(root: Path) -> History:
     """Earlier looks; none where there is no file."""
-    path = root / STATE
+    path = ProjectFolder(root).folder / STATE
     try:
         return History.model_validate_json(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -108,14 +108,7 @@ def read_history(root: Path) -> History:
 def remember(root: Path, history: History, look: Snapshot) -> History:
     """Add a look and write the file."""
     longer = History(looks=(*history.looks, look)[-KEPT:])
-    path = root / STATE
-    work = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        work.write_text(longer.model_dump_json(indent=1) + "\n", "utf-8")
-        os.replace(work, path)
-    except OSError as error:
-        raise StoreError(f"{path} could not be written ({error.strerror or error})") from error
+    write_whole(ProjectFolder(root).folder / STATE, longer.model_dump_json(indent=1) + "\n")
     return longer
 
 

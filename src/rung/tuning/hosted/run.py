@@ -12,10 +12,7 @@ Vertex and OpenAI; Fireworks refuses a second job of the same id by itself).
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -23,6 +20,7 @@ from typing import Literal, NamedTuple
 from pydantic import ValidationError
 
 from rung.errors import ProviderError, StoreError, UserError
+from rung.project import alone, write_whole
 from rung.task.types import Frozen, digest
 from rung.tuning.hosted.base import ENDED, Files, HostedJob, HostedTuner, Order, Till
 from rung.tuning.hosted.formats import check_job, to_jsonl
@@ -85,7 +83,9 @@ async def tune_hosted(
     """
     hooks = hooks or Hooks()
     place = folder / order.tag
-    with _alone(place):
+    # Two that look for a job at once would both place it.
+    busy = f"another process waits for the order {place.name} already: wait for it to end"
+    with alone(place / "lock", busy):
         file = read_job(place) or JobFile(tag=order.tag, provider=tuner.name, base=order.model)
         if file.stage == "done":
             return _result(file)
@@ -252,39 +252,12 @@ def read_job(place: Path) -> JobFile | None:
 
 def _write(place: Path, file: JobFile) -> None:
     """Whole or not at all, and on the disk before the next step."""
-    path = place / STATE_FILE
-    work = path.with_suffix(f".{os.getpid()}.tmp")
     try:
-        with work.open("w", encoding="utf-8") as handle:
-            handle.write(json.dumps(file.model_dump(mode="json"), indent=1) + "\n")
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(work, path)
-    except OSError as error:
-        raise StoreError(
-            f"{path} could not be written ({error.strerror or error}): free disk space; "
-            f"{'the job ' + file.job + ' runs at the provider' if file.job else 'nothing is lost'}"
-        ) from error
-
-
-@contextmanager
-def _alone(place: Path) -> Iterator[None]:
-    """One process an order: two that look for a job at once would both place it."""
-    import fcntl
-
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        handle = (place / "lock").open("w")
-    except OSError as error:
-        raise StoreError(f"{place} could not be made ({error.strerror or error})") from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"another process waits for the order {place.name} already: wait for it to end"
-            ) from None
-        yield
+        write_whole(place / STATE_FILE, file.model_dump_json(indent=1) + "\n", durable=True)
+    except StoreError as error:
+        if file.job is None:
+            raise
+        raise StoreError(f"{error}; the job {file.job} runs at the provider") from error
 
 
 def _name(tuner: HostedTuner, order: Order) -> str:
