@@ -91,13 +91,13 @@ class Climber:
         """What the endpoints will not have, a note each."""
         known = {name: self.tools.handshakes.of(self.tools.raw(name)) for name in self._names()}
         said = {name: one.said() for name, one in known.items() if one is not None}
-        return [f"{name} is asked {how}." for name, how in said.items() if how]
+        return [f"{name} is asked so: {how}." for name, how in said.items() if how]
 
     async def plan(self) -> list[Planned]:
         """The ladder, cheapest first. Makes no call."""
         tools = self.tools
         kept = await self.candidates()
-        return plan(self.task, kept, tools.chat, tools.price, tools.prices.settings)
+        return plan(self.task, kept, tools.chat, tools.prices)
 
     async def climb(self) -> RunResult:
         """Climb to a verdict.
@@ -269,7 +269,7 @@ class _Rung:
         pilot = self.task.dev[: self.task.climb.dev_size]
         self.observer.phase(self.key, "dev", len(pilot))
         attempts = await self.runner.attempts(solver, pilot, "dev", self.observer.attempt)
-        self.ladder.price(self.key, attempts)
+        self.ladder.price(self.key)
         found = measured(self.task, "dev", pilot, attempts)
         row = self.ladder.update(self.key, dev=found)
         if self.candidate.is_probe:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from scipy.stats import betabinom
 
-from rung.candidate import NO_LLM, Candidate
+from rung.candidate import Candidate
 from rung.climbing.explaining import AT_ONCE, DIAGNOSIS_FILE, PROBES
 from rung.climbing.observer import Observer
 from rung.climbing.rows import Ladder
@@ -56,7 +56,7 @@ class Gate:
 
         Raises `ProviderError` on an outage and `BudgetExceeded`.
         """
-        lacks = candidate.context.kind == "none" and not candidate.model.startswith(NO_LLM)
+        lacks = candidate.uses_llm and not candidate.context.traits.reads
         if not lacks or self._failed is None or not self.task.documents:
             return None
         if self._found is None:
@@ -135,4 +135,4 @@ def _like(more: int) -> list[Finding]:
 
 def _closed(candidate: Candidate) -> bool:
     """A prompt on base weights that is told nothing."""
-    return candidate.technique == "prompting" and candidate.prompt.shots.kind == "none"
+    return candidate.technique == "prompting" and not candidate.prompt.shots.shown

@@ -9,8 +9,8 @@ from statistics import fmean, pstdev
 from rung.decide.results import Measured
 from rung.evidence import binomial_interval, cluster_means, interval
 from rung.records import Attempt, Usage
-from rung.scorers import macro_f1
-from rung.task.types import Example, LabelsOutput, SplitName, Task
+from rung.scorers import macro_f1, micro_f1
+from rung.task.types import Example, LabelsOutput, MultiLabelOutput, SplitName, Task
 
 
 def value_of(attempt: Attempt) -> float | None:
@@ -113,6 +113,11 @@ def _details(
         summary = macro_f1(pairs)
         if summary is not None:
             means["macro_f1"] = summary
+    if isinstance(task.output, MultiLabelOutput) and scored:
+        sets = [(e.expected, a.answer.value if a.answer else None) for e, a in scored]
+        micro = micro_f1(sets)
+        if micro is not None:
+            means["micro_f1"] = micro
     return means
 
 

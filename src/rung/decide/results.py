@@ -85,9 +85,15 @@ class CandidateResult(Frozen):
     cost_per_request_usd: float | None = None
     """Mean of measured answers; None before any."""
     expected_cost_per_request_usd: float = 0.0
+    expected_monthly_usd: float | None = None
+    """As `monthly_usd`, before anything is measured: the ladder's order."""
     setup_usd: float = 0.0
+    """Once, all in: people, labels, training, and what is assumed."""
     monthly_usd: float | None = None
-    """At the workload: measured requests, plus set-up spread over the horizon."""
+    """At the workload, all in, as `rung cost` has it: what was measured, machines that stand
+    there, people, and what is paid once spread over the horizon."""
+    assumed_monthly_usd: float = 0.0
+    """Part of `monthly_usd` that nobody stated: what the technique is taken to need to set up."""
     usage: Usage = Usage()
     """Mean of a request."""
     usage_sd: dict[str, float] = Field(default_factory=dict)

@@ -7,16 +7,19 @@ through the documents, and counted with the model's own tokenizer.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from statistics import fmean
 
 from rung.candidate import NO_LLM, Candidate
-from rung.knowledge.chunking import chunk
+from rung.economics.pricing import PriceBook
+from rung.economics.setup import SETUP_USD
+from rung.economics.spec import AlsoAsked, CandidateUsage
+from rung.economics.training import training_price
+from rung.knowledge.contexts import knowledge_of
 from rung.models.base import ChatModel, Message
 from rung.prompts.messages import Shot, build_messages, user_turn
 from rung.records import Passage, Usage
 from rung.task.contract import describe, render
-from rung.task.types import Document, Example, Frozen, Task
+from rung.task.types import Example, Frozen, Task
 
 TRAIN_PER_S = 800
 """Tokens a second that training reads on the same cores, nothing else running (docs/engine.md)."""
@@ -66,6 +69,54 @@ def expected_usage(calls: Sequence[ExpectedCall]) -> Usage:
     )
 
 
+REQUESTS = 1_000
+"""Of which a cascade's shares are counted: 1/2, 1/4, 1/8 are whole numbers of them."""
+
+
+def expected_cost(
+    task: Task, candidate: Candidate, calls: Sequence[ExpectedCall], book: PriceBook
+) -> CandidateUsage:
+    """What the economics needs of a candidate, before anything is measured."""
+    hosted = candidate.weights.kind == "hosted"
+    price = training_price(candidate.model, book.settings, book.on) if hosted else None
+    own = next(c for c in calls if c.model == candidate.model)
+    learnt = training_tokens(task, candidate, expected_usage(calls))
+    trained = candidate.weights.tuned
+    return CandidateUsage(
+        key=candidate.key,
+        technique=candidate.technique,
+        model=candidate.model,
+        usage=_times(own.usage, round(REQUESTS * own.share)),
+        requests=REQUESTS,
+        also=tuple(
+            AlsoAsked(model=c.model, usage=_times(c.usage, n), requests=n)
+            for c in calls
+            if c is not own and (n := round(REQUESTS * c.share))
+        ),
+        setup_usd=float(SETUP_USD[candidate.technique]),
+        train_tokens=learnt,
+        train_seconds=learnt / TRAIN_PER_S if candidate.weights.kind == "lora" else 0.0,
+        train_usd=None if price is None else float(price.of(learnt)),
+        train_examples=len(task.train) if trained else 0,
+    )
+
+
+def training_tokens(task: Task, candidate: Candidate, usage: Usage) -> int:
+    """Tokens that training reads in all epochs; 0 where nothing is trained."""
+    if not candidate.weights.tuned:
+        return 0
+    read = usage.input_tokens + usage.output_tokens
+    return read * len(task.train) * candidate.weights.epochs
+
+
+def _times(usage: Usage, n: int) -> Usage:
+    return Usage(
+        input_tokens=usage.input_tokens * n,
+        output_tokens=usage.output_tokens * n,
+        seconds=usage.seconds * n,
+    )
+
+
 def _of_model(task: Task, candidate: Candidate, model: ChatModel) -> Usage:
     pool = task.train or task.dev
     prompts = [_prompt(task, candidate, pool, place) for place in range(min(SAMPLE, len(pool)))]
@@ -90,10 +141,10 @@ def _prompt(
 ) -> tuple[Message, ...]:
     """The prompt of one training example, the ones after it standing in as shots."""
     passages = _passages(task, candidate, place)
-    k = candidate.prompt.shots.k if candidate.prompt.shots.kind != "none" else 0
-    carry = candidate.prompt.shots.kind == "fixed" and candidate.context.kind != "all"
+    shown, context = candidate.prompt.shots, candidate.context
+    carry = not shown.chosen_by_input and context.traits.searches
     shots = []
-    for step in range(1, k + 1):
+    for step in range(1, (shown.k if shown.shown else 0) + 1):
         other = pool[(place + step) % len(pool)]
         own = _passages(task, candidate, place + step) if carry else ()
         shots.append(
@@ -109,23 +160,10 @@ def _prompt(
         shots,
         passages,
         pool[place].input_text(),
-        passages_first=candidate.context.kind == "all",
+        passages_first=context.traits.leads,
     )
 
 
 def _passages(task: Task, candidate: Candidate, place: int) -> tuple[Passage, ...]:
     context = candidate.context
-    if context.kind == "none":
-        return ()
-    if context.kind == "all":
-        return tuple(Passage(document_id=d.id, title=d.title, text=d.text) for d in task.documents)
-    cut = _cut(task.documents, context.chunk_chars)
-    if not cut:
-        return ()
-    step = max(1, len(cut) // SAMPLE)
-    return tuple(cut[(place * step + i) % len(cut)] for i in range(context.k))
-
-
-@lru_cache(maxsize=4)
-def _cut(documents: tuple[Document, ...], chars: int) -> tuple[Passage, ...]:
-    return chunk(documents, chars)
+    return knowledge_of(context).expected(context, task.documents, place)

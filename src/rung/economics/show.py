@@ -8,7 +8,7 @@ from decimal import Decimal
 from rung.economics.amounts import Span
 from rung.economics.analysis import Analysis, CandidateCost, Factor, Payback
 from rung.economics.breakeven import BreakEven
-from rung.economics.money import show
+from rung.economics.money import usd
 from rung.economics.sensitivity import Flip
 from rung.economics.variants import Variant
 
@@ -30,8 +30,8 @@ def ranged(found: Span | None) -> str:
     if found is None:
         return NONE
     if found.sure:
-        return show(found.value)
-    return f"{show(found.value)} ({show(found.low)} to {show(found.high)})"
+        return usd(found.value)
+    return f"{usd(found.value)} ({usd(found.low)} to {usd(found.high)})"
 
 
 def table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> list[str]:
@@ -78,7 +78,7 @@ def _costs(analysis: Analysis) -> list[str]:
         money = (*figures, cost.monthly, cost.total)
         late = NONE if cost.latency_p95_s is None else f"{number(cost.latency_p95_s)} s"
         score = NONE if cost.score is None else f"{cost.score.value:.3f}"
-        values = [NONE if m is None else show(m.value) for m in money]
+        values = [NONE if m is None else usd(m.value) for m in money]
         rows.append([mark + cost.key, cost.technique, *values, score, late])
         if not cost.total.sure or (cost.score and cost.score.low is not None):
             spreads = [_spread(m) for m in money]
@@ -92,7 +92,7 @@ def _spread(found: Span | None) -> str:
     """`12.50-15.00`, or nothing where the figure is sure."""
     if found is None or found.sure:
         return ""
-    return f"{show(found.low)}-{show(found.high).removeprefix('$')}"
+    return f"{usd(found.low)}-{usd(found.high).removeprefix('$')}"
 
 
 def _score_spread(cost: CandidateCost) -> str:
@@ -220,12 +220,12 @@ def _variants(found: Sequence[Variant]) -> list[str]:
         if variant.saves_usd == 0:
             change = "changes nothing"
         elif variant.saves_usd > 0:
-            change = f"saves {show(variant.saves_usd)}"
+            change = f"saves {usd(variant.saves_usd)}"
         else:
-            change = f"costs {show(-variant.saves_usd)} more"
+            change = f"costs {usd(-variant.saves_usd)} more"
         lines.append(
-            f"  {variant.candidate}, {variant.way}: {show(variant.monthly_usd)} a month "
-            f"against {show(variant.now_usd)}, {change} ({variant.note})"
+            f"  {variant.candidate}, {variant.way}: {usd(variant.monthly_usd)} a month "
+            f"against {usd(variant.now_usd)}, {change} ({variant.note})"
         )
     return lines
 
@@ -242,7 +242,7 @@ def _frontier(analysis: Analysis) -> list[str]:
         late = "" if point.latency_p95_s is None else f", p95 {number(point.latency_p95_s)} s"
         lines.append(
             f"  {point.key}: {point.score:.3f} ({point.score_low:.3f} to {point.score_high:.3f}) "
-            f"for {show(point.monthly_usd)} a month{late}{over}"
+            f"for {usd(point.monthly_usd)} a month{late}{over}"
         )
     return lines
 

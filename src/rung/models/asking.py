@@ -8,10 +8,10 @@ the pace what it learns from, and do not see an error inside a 200.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, Timeout
+from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, Omit, Timeout
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
@@ -48,7 +48,7 @@ def opened(endpoint: Endpoint, key: str, settings: EndpointSettings) -> Session:
         timeout=Timeout(settings.timeout_s, connect=min(CONNECT_S, settings.timeout_s)),
         max_retries=0,
     )
-    if endpoint.vendor.prices_id != "openai":
+    if endpoint.vendor.name != "openai":
         client.organization = client.project = None  # read from OPENAI_* for OpenAI only
     return Session(asyncio.get_running_loop(), client, Pace(settings))
 
@@ -103,7 +103,7 @@ class Caller:
         while True:
             let_in = await pace.enter(tokens)
             try:
-                answer = await _post(session.client, body)
+                answer = await _post(session.client, body, self.endpoint.headers(key))
             except Refusal as refusal:
                 if not (refusal.hasty or refusal.loading):
                     pace.answered(let_in)
@@ -124,9 +124,13 @@ class Caller:
                 pace.leave(let_in)
 
 
-async def _post(client: AsyncOpenAI, body: JsonValue) -> JsonValue:
+async def _post(
+    client: AsyncOpenAI, body: JsonValue, headers: Mapping[str, str | Omit]
+) -> JsonValue:
     try:
-        answer: JsonValue = await client.post("/chat/completions", body=body, cast_to=object)
+        answer: JsonValue = await client.post(
+            "/chat/completions", body=body, cast_to=object, options={"headers": headers}
+        )
     except APIStatusError as error:
         raise of_status(error) from None
     if (said := error_object(answer)) is not None:

@@ -81,7 +81,7 @@ async def asked_window(model: OpenAICompatible) -> int | None:
     vLLM, SGLang, LiteLLM, OpenRouter say it beside the model's name, llama.cpp under /props,
     Ollama among the loaded models, LM Studio in its own list.
     """
-    if model.settings.context_window or model.endpoint.vendor.prices_id is not None:
+    if model.settings.context_window or model.endpoint.vendor.prices is not None:
         return None
     root = model.endpoint.base_url.removesuffix("/v1")
     pages = await asyncio.gather(

@@ -65,7 +65,9 @@ class OpenAICompatible:
         self.context_window = self.settings.context_window or self.endpoint.context_window()
         self.constrains = False
         self.trains = False
-        self.speak(Dialect(limit_field=self.endpoint.vendor.limit_field))
+        vendor = self.endpoint.vendor
+        self._first = Dialect(limit_field=vendor.limit_field).without(*vendor.refuses)
+        self.speak(self._first)
         self.note: Callable[[str], None] = lambda text: None
         """Hears of what takes long, such as a server that loads."""
         self._max_attempts = max_attempts
@@ -80,7 +82,7 @@ class OpenAICompatible:
         """Ask in this dialect from now on: what the server takes, as far as it has shown."""
         self.dialect = dialect
         place = f"openai-compatible:{self.endpoint.place}#{self.endpoint.model}"
-        self.identity = place + dialect.mark()
+        self.identity = place + (dialect.mark() if dialect != self._first else "")
 
     @property
     def left_out(self) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """The shelf of models: which name opens which provider.
 
-A name's beginning decides. To add a provider: one file beside this one, one line in `PROVIDERS`.
+A name's beginning decides. To add a vendor: a record in `vendors.py`; another kind of provider: one
+file beside this one, one line in `PROVIDERS`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from rung.errors import UserError
 from rung.models.base import ChatModel, Embedder
+from rung.models.vendors import VENDORS
 from rung.task.config import read_config
 from rung.task.endpoints import EndpointSettings
 
@@ -38,12 +40,7 @@ def _endpoint(name: str, settings: EndpointSettings | None) -> ChatModel:
 
 PROVIDERS = (
     Provider("local/", "local/smollm2-135m-instruct", _local),
-    Provider("openai/", "openai/<model>", _endpoint),
-    Provider("anthropic/", "anthropic/<model>", _endpoint),
-    Provider("gemini/", "gemini/<model>", _endpoint),
-    Provider("together/", "together/<model>", _endpoint),
-    Provider("fireworks/", "fireworks/<model>", _endpoint),
-    Provider("ollama/", "ollama/<model>", _endpoint),
+    *(Provider(f"{vendor.name}/", vendor.form, _endpoint) for vendor in VENDORS.values()),
     Provider("http://", "http://host:port/v1#<model>", _endpoint),
     Provider("https://", "https://host/v1#<model>", _endpoint),
 )
@@ -92,6 +89,12 @@ def _settings(root: Path | None) -> Mapping[str, EndpointSettings]:
 def known_forms() -> tuple[str, ...]:
     """How names may look, for help and messages."""
     return (*(provider.form for provider in PROVIDERS), "a model folder", "a .gguf file")
+
+
+def is_path(name: str, root: Path | None) -> bool:
+    """A model folder or .gguf file that is there, relative to `root`; nothing is opened."""
+    prefixed = any(name.startswith(provider.prefix) for provider in PROVIDERS)
+    return not prefixed and _existing(name, root) is not None
 
 
 def _existing(name: str, root: Path | None) -> Path | None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from rung.candidate import Candidate, Technique
 from rung.decide.results import CandidateResult, Measured, RunResult
+from rung.economics.money import usd as usd
+from rung.knowledge.contexts import knowledge_of
 from rung.records import Answer, FallbackReason
 
 TECHNIQUE_COLOURS: dict[Technique, str] = {
@@ -52,17 +54,9 @@ def score_text(measured: Measured | None) -> str:
     return f"{measured.value:.3f} [{number(measured.low, 2)}–{number(measured.high, 2)}]"
 
 
-def usd(value: float | None) -> str:
-    """Dollars with as many digits as the size asks for."""
-    if value is None:
-        return "–"
-    if value == 0:
-        return "$0"
-    if value >= 100:
-        return f"${value:,.0f}"
-    if value >= 0.1:
-        return f"${value:,.2f}"
-    return f"${value:.{1 - math.floor(math.log10(value))}f}"
+def assumed_text(monthly: float) -> str:
+    """Beside a figure of a month: what of it nobody stated; empty where nothing is assumed."""
+    return f", of which {usd(monthly)} is set-up that nobody stated" if monthly else ""
 
 
 def bound(value: float | None, digits: int = 3) -> str:
@@ -90,11 +84,15 @@ def per_thousand(row: CandidateResult) -> str:
     return usd(None if cost is None else cost * 1000)
 
 
-def counts(measured: Measured | None) -> tuple[str, str, str]:
-    """Wrong, errors, unscored."""
+COUNTS = ("wrong", "refused", "errors", "unscored")
+"""Columns of what earned no credit or is in no score."""
+
+
+def counts(measured: Measured | None) -> tuple[str, ...]:
+    """Wrong, refused, errors, unscored."""
     if measured is None:
-        return "–", "–", "–"
-    return str(measured.wrong), str(measured.errors), str(measured.unscored)
+        return ("–",) * len(COUNTS)
+    return tuple(str(getattr(measured, name)) for name in COUNTS)
 
 
 def headline(result: RunResult) -> str:
@@ -106,7 +104,7 @@ def headline(result: RunResult) -> str:
     sure = f"at least {bound(row.test.certified, 2)} with {result.confidence:.0%} confidence"
     return (
         f"{describe(row)}: {result.metric} {number(row.test.value, 2)} ({sure}), "
-        f"{per_thousand(row)} per 1,000 requests."
+        f"{usd(row.monthly_usd)} a month all in{assumed_text(row.assumed_monthly_usd)}."
     )
 
 
@@ -156,12 +154,11 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
     if candidate.first is not None:
         first = "linear head" if candidate.first.endswith("linear") else "nearest example"
         parts = [f"{first.capitalize()} where it is sure, else {names[technique].lower()}"]
-    if candidate.context.kind in ("retrieved", "gold"):
-        kind = "gold" if candidate.context.kind == "gold" else "retrieved"
-        plural = "s" if candidate.context.k > 1 else ""
-        parts.append(f"{candidate.context.k} {kind} passage{plural}")
+    known = knowledge_of(candidate.context).words(candidate.context)
+    if known:
+        parts.append(known)
     shots = candidate.prompt.shots
-    if shots.kind != "none":
+    if shots.shown:
         parts.append(f"{shots.k} {shots.kind} examples")
     elif technique == "prompting":
         parts.append("no examples")
