@@ -1,8 +1,8 @@
 """How fast one endpoint may be asked: as set, and as it shows.
 
-Requests in flight follow TCP's rules (slow start, then one more a round; RFC 5681): a refusal for
+Requests in flight follow TCP's rules (slow start, then growth with care; RFC 5681): a refusal for
 haste (429, overloaded) leaves as many as the server still works on. All calls then pause for as
-long as the server says, else for 1, 2, 4, … seconds, and one goes first to try. A pause of some
+long as the server says, else for 1/4, 1/2, 1, 2, … seconds, and one goes first to try. A pause of some
 seconds tells the pace: what was let through, in the time until the next one was.
 
 A sliding window and not a leaky bucket (aiolimiter): servers count the last minute, and a bucket
@@ -21,7 +21,9 @@ from contextlib import suppress
 from rung.task.endpoints import EndpointSettings
 
 MINUTE = 60.0
-LONGEST_PAUSE_S = 32.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 32.0
+CAREFUL = 0.1
+"""Growth a round beyond half of what was refused: each overshoot costs a pause."""
 TELLING_PAUSE_S = 4.0
 """A shorter pause says that too many came at once, and nothing of a rate."""
 
@@ -93,7 +95,7 @@ class Pace:
             self._learn(let_in)
             self._pause = 0.0
         most = float(self.settings.in_flight)
-        step = 1.0 if self.in_flight < self._threshold else 1.0 / self.in_flight
+        step = 1.0 if self.in_flight < self._threshold else CAREFUL / self.in_flight
         self.in_flight = min(most, self.in_flight + step)
         if self.learnt and now - self._paused_at > 2 * self.learnt[1]:
             count, span = self.learnt
@@ -113,7 +115,7 @@ class Pace:
             self._threshold = max(1.0, self.in_flight / 2)
             if not let_in.trial:
                 self._paused_at = now
-            self._pause = min(LONGEST_PAUSE_S, 2 * self._pause if let_in.trial else 1.0)
+            self._pause = min(LONGEST_PAUSE_S, 2 * self._pause if let_in.trial else FIRST_PAUSE_S)
             self._resumes_at = now + max(self._pause, wait_s or 0.0)
         elif wait_s is not None:
             self._resumes_at = max(self._resumes_at, now + wait_s)
