@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from statistics import fmean, pstdev
 
+from rung.decide.hindered import hindered
 from rung.decide.results import Measured
 from rung.evidence import binomial_interval, cluster_means, interval
 from rung.records import Attempt, Usage
@@ -82,6 +83,7 @@ def measured(
         wrong=wrong,
         refused=said.total(),
         refusals=dict(said.most_common(MOST_REFUSALS)),
+        hindered=hindered(attempts),
         errors=errors,
         unscored=unscored,
         method=found.method,
@@ -134,6 +136,7 @@ def mean_usage(attempts: Sequence[Attempt]) -> tuple[Usage, dict[str, float], fl
         cache_write_tokens=round(fmean(u.cache_write_tokens for u in used)),
         seconds=fmean(u.seconds for u in used),
         gpu_seconds=fmean(u.gpu_seconds for u in used),
+        estimated=any(u.estimated for u in used),
     )
     spread = {
         "input_tokens": pstdev(u.input_tokens for u in used),

@@ -12,17 +12,17 @@ from decimal import Decimal
 from typing import Literal
 
 from rung.candidate import Candidate, Context, Prompt, Shots, Weights
+from rung.decide.room import answer_tokens
 from rung.decide.usage import ExpectedCall, expected_calls, expected_cost, expected_usage
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
 from rung.economics.money import dec
 from rung.economics.pricing import PriceBook
 from rung.errors import UserError
-from rung.models.base import ChatModel, Message
+from rung.models.base import ChatModel
 from rung.prompts.messages import ROOM_TO_THINK
 from rung.records import Usage
-from rung.task.contract import render
-from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, Task, TextOutput
+from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, Task
 
 FEWEST_TO_TUNE = 50
 """Below 50 examples tuning is almost never enough for classification ("When to Fine-Tune vs RAG
@@ -38,7 +38,6 @@ GOLD_PASSAGES = 2
 """Most gold passages of a probe: an answer that a border cuts stands in two."""
 HOSTED_RATE = 1e-4
 """Learning rate ordered from a provider: a common one for LoRA on models of billions."""
-SAMPLE = 16
 CHARS_PER_TOKEN = 4
 
 
@@ -108,7 +107,9 @@ def _with_fallback(task: Task, found: Sequence[Candidate]) -> list[Candidate]:
 def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list[Candidate]:
     embedder = task.models.embedder
     prompt = Prompt(
-        max_output_tokens=answer_tokens(task, model), temperature=task.climb.temperature
+        max_output_tokens=answer_tokens(task, model),
+        fixed_room=task.max_output_tokens is not None,
+        temperature=task.climb.temperature,
     )
 
     def shots(kind: str, k: int) -> Prompt:
@@ -157,6 +158,7 @@ def _tuned(
         return []
     baked = Prompt(
         max_output_tokens=answer_tokens(task, model),
+        fixed_room=task.max_output_tokens is not None,
         temperature=task.climb.temperature,
         contract=False,
     )
@@ -179,20 +181,6 @@ def fixed_k(task: Task) -> int:
     if isinstance(task.output, LabelsOutput | MultiLabelOutput):
         return max(SHOTS, min(len(task.output.labels), MOST_FIXED_SHOTS))
     return SHOTS
-
-
-def answer_tokens(task: Task, model: ChatModel) -> int:
-    """Room for an answer: half as much again as the longest expected one, and 8 more."""
-    texts = [render(task.output, e.expected) for e in task.train or task.dev]
-    longest = sorted(texts, key=len)[-SAMPLE:]
-    room = max((_tokens(model, t) for t in longest), default=64) * 3 // 2 + 8
-    if isinstance(task.output, TextOutput) and task.output.max_words:
-        room = max(room, task.output.max_words * 8 // 5)
-    return min(room, model.context_window // 2)
-
-
-def _tokens(model: ChatModel, text: str) -> int:
-    return model.count_tokens((Message(role="assistant", content=text),))
 
 
 def plan(

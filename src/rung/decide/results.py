@@ -26,6 +26,19 @@ unanswered, or the climb was stopped there: run again. skipped: cannot be run he
 intervention, never shipped."""
 
 
+class Hindered(Frozen):
+    """Of the failures behind a score: those that say little about what the model knows."""
+
+    failed: int = 0
+    """Answers with less than half of the credit."""
+    cut: int = 0
+    """Ended for want of room."""
+    refused: int = 0
+    """By the model, a filter, or for the request itself."""
+    invalid: int = 0
+    """Whole, but in no form that can be read."""
+
+
 class Measured(Frozen):
     """Scores of one candidate on one split."""
 
@@ -44,6 +57,7 @@ class Measured(Frozen):
     long), or that were given up: part of `n`, counted as 0."""
     refusals: dict[str, int] = Field(default_factory=dict)
     """How many, by the words of the refusal."""
+    hindered: Hindered = Hindered()
     errors: int = 0
     """Calls that got no answer yet; in no score."""
     unscored: int = 0

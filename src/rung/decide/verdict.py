@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from rung.candidate import short_name
+from rung.decide.hindered import room_was_measured, what_would_help, why_hindered
 from rung.decide.results import CandidateResult, Comparison, Measured, Stopped, Verdict
 from rung.task.types import Target
 
@@ -49,7 +50,8 @@ def decide(
         return Verdict(status="undecided", reasons=reasons, next_step=go_on, stopped=stopped)
     if open_ends or not rows or all(r.state == "skipped" for r in rows):
         return Verdict(status="undecided", reasons=reasons, next_step=_more(open_ends, target))
-    return Verdict(status="insufficient", reasons=reasons, next_step=_beyond(rows, target))
+    status = "undecided" if any(map(room_was_measured, rows)) else "insufficient"
+    return Verdict(status=status, reasons=reasons, next_step=_beyond(rows, target))
 
 
 def out_of_examples(row: CandidateResult, target: Target) -> bool:
@@ -127,7 +129,7 @@ def _why_not(row: CandidateResult, target: Target, choice: CandidateResult | Non
     said = f"{row.key}: {words.get(row.state, row.state)}"
     if row.score is not None:
         said += f", {certified_text(row.score)}"
-    remarks = [remark for remark in (row.reason, _undertrained(row)) if remark]
+    remarks = [r for r in (row.reason, why_hindered(row), _undertrained(row)) if r]
     return said + (f" ({'; '.join(remarks)})." if remarks else ".")
 
 
@@ -178,10 +180,15 @@ def _beyond(rows: Sequence[CandidateResult], target: Target) -> str:
     best = max((r for r in rows if r.score and r.score.value is not None), key=_value, default=None)
     if best is None:
         return "No candidate was scored: look at the errors first."
+    said = (
+        f"Nothing here reaches {target.score:g}; the best was {best.key} with {_value(best):.3f}. "
+    )
+    stuck = next((r for r in (best, *filter(room_was_measured, rows)) if why_hindered(r)), None)
+    if stuck is not None:
+        return f"{said}Of {stuck.key}, {why_hindered(stuck)}. {what_would_help(stuck)}"
     first = "more [climb] epochs, " if any(map(_undertrained, rows)) else ""
     return (
-        f"Nothing here reaches {target.score:g}; the best was {best.key} with {_value(best):.3f}. "
-        f"Try {first}a stronger model in [models], more training examples, or a lower target."
+        f"{said}Try {first}a stronger model in [models], more training examples, or a lower target."
     )
 
 

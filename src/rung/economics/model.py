@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from rung.candidate import NO_LLM
 from rung.economics.amounts import Amount, Line, Span, Term, added, bound, span, total
 from rung.economics.owner_lines import ASSUMED, evaluation, labour, recurring, stated, training
 from rung.economics.pricing import PriceBook, Rates
 from rung.economics.quote import Quote
 from rung.economics.request_lines import also_asked, hosting, inference, retrieval
-from rung.economics.spec import CandidateSpec, CandidateUsage, spec_of
+from rung.economics.spec import CandidateSpec, CandidateUsage, Hosting, spec_of
 from rung.errors import UserError
 
 VOLUME = "requests per month"
@@ -136,7 +137,7 @@ def ranged(terms: Sequence[Term]) -> Span:
 
 def model_of(spec: CandidateSpec, workload: Workload, book: PriceBook) -> CostModel:
     """Price one candidate. Raises `UserError` naming what is missing."""
-    quote = Quote(spec, book)
+    quote = Quote(_with_machine(spec, book), book)
     lines = (
         *inference(quote),
         *also_asked(quote),
@@ -147,7 +148,17 @@ def model_of(spec: CandidateSpec, workload: Workload, book: PriceBook) -> CostMo
         *recurring(quote),
         *stated(quote),
     )
-    return CostModel(spec, (*lines, *evaluation(quote, lines)), quote.rates, workload)
+    return CostModel(quote.spec, (*lines, *evaluation(quote, lines)), quote.rates, workload)
+
+
+def _with_machine(spec: CandidateSpec, book: PriceBook) -> CandidateSpec:
+    """A stated candidate on a model of one's own needs its machine, whoever forgot to say so."""
+    priced = spec.measured or spec.hosting or spec.prices or spec.seconds or spec.gpu_seconds
+    if priced or not spec.model or spec.model.startswith(NO_LLM):
+        return spec
+    if not book.of_model(spec.model).by_the_hour:
+        return spec
+    return spec.model_copy(update={"hosting": Hosting(utilisation=span(1))})
 
 
 def model_of_usage(found: CandidateUsage, workload: Workload, book: PriceBook) -> CostModel:

@@ -2,8 +2,8 @@
 
 Requests in flight follow TCP's rules (slow start, then growth with care; RFC 5681): a refusal for
 haste (429, overloaded) leaves as many as the server still works on. All calls then pause for as
-long as the server says, else for 1/4, 1/2, 1, 2, … seconds, and one goes first to try. A pause of some
-seconds tells the pace: what was let through, in the time until the next one was.
+long as the server says, else for 1/4, 1/2, 1, 2, … seconds, and one goes first to try. A pause of
+some seconds tells the pace: what was let through, in the time until the next one was.
 
 A sliding window and not a leaky bucket (aiolimiter): servers count the last minute, and a bucket
 lets twice its rate through in the first one.
