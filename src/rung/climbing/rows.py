@@ -185,7 +185,7 @@ class Ladder:
             spent_usd=float(self.tools.budget.spent),
             seconds=time.perf_counter() - self._clock,
             seed=self.task.climb.seed,
-            notes=tuple(self.notes),
+            notes=(*self.notes, *self._refusals()),
             flags=self.flags,
             ledger=self.ledger_summary,
             workload=self.task.workload.model_dump(),
@@ -204,6 +204,19 @@ class Ladder:
         result = self.result(finished=finished)
         self.store.write(RUN_FILE, result.model_dump_json(indent=1) + "\n")
         return result
+
+    def _refusals(self) -> list[str]:
+        """What was refused for its content, a note a candidate, in the server's own words."""
+        said = []
+        for row in self.rows.values():
+            if row.score is None or not row.score.refused:
+                continue
+            words = "; ".join(f"{text} ({n})" for text, n in row.score.refusals.items())
+            said.append(
+                f"{row.key}: {row.score.refused} of {row.score.n} examples were refused for what "
+                f"stands in them, and count as not answered: {words}"
+            )
+        return said
 
     def _go_on(self, stopped: Stopped | None) -> str:
         if stopped != "budget":

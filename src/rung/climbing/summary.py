@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from statistics import fmean, pstdev
 
@@ -41,14 +42,29 @@ def unit_scores(
     return cluster_means(values, units) if units_of(task).clustered else list(values)
 
 
+MOST_REFUSALS = 5
+"""Different words of refusals that are kept."""
+
+
+def _refusal(attempt: Attempt) -> str | None:
+    """Why an example was refused for what stands in it; None where it was not."""
+    if attempt.error_is_final:
+        return attempt.error
+    answer = attempt.answer
+    if answer is None or answer.finish != "refused" or attempt.score != 0.0:
+        return None
+    return answer.problem or "the model refused to answer"
+
+
 def measured(
     task: Task, split: SplitName, examples: Sequence[Example], attempts: Sequence[Attempt]
 ) -> Measured:
     """Summarise one candidate's attempts on one split; `value` is None where nothing counts."""
     scores = unit_scores(task, examples, attempts)
-    errors = sum(a.state == "errored" for a in attempts)
+    errors = sum(a.state == "errored" and not a.error_is_final for a in attempts)
     unscored = sum(a.state == "unscored" for a in attempts)
-    wrong = sum(a.score == 0.0 for a in attempts)
+    said = Counter(words for a in attempts if (words := _refusal(a)) is not None)
+    wrong = sum(a.score == 0.0 and _refusal(a) is None for a in attempts)
     if not scores:
         return Measured(split=split, errors=errors, unscored=unscored)
     if all(s in (0.0, 1.0) for s in scores):
@@ -62,6 +78,8 @@ def measured(
         high=found.high,
         n=len(scores),
         wrong=wrong,
+        refused=said.total(),
+        refusals=dict(said.most_common(MOST_REFUSALS)),
         hindered=hindered(attempts),
         errors=errors,
         unscored=unscored,

@@ -52,8 +52,14 @@ class Measured(Frozen):
     """Scores in `value`: answers scored, and calls that can never succeed, counted as 0."""
     wrong: int = 0
     """Scored answers without any credit."""
+    refused: int = 0
+    """Examples that the model or its server will not answer for what stands in them (a filter, too
+    long), or that were given up: part of `n`, counted as 0."""
+    refusals: dict[str, int] = Field(default_factory=dict)
+    """How many, by the words of the refusal."""
     hindered: Hindered = Hindered()
     errors: int = 0
+    """Calls that got no answer yet; in no score."""
     unscored: int = 0
     method: str = ""
     certified: float | None = None

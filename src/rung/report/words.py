@@ -85,11 +85,15 @@ def per_thousand(row: CandidateResult) -> str:
     return usd(None if cost is None else cost * 1000)
 
 
-def counts(measured: Measured | None) -> tuple[str, str, str]:
-    """Wrong, errors, unscored."""
+COUNTS = ("wrong", "refused", "errors", "unscored")
+"""Columns of what earned no credit or is in no score."""
+
+
+def counts(measured: Measured | None) -> tuple[str, ...]:
+    """Wrong, refused, errors, unscored."""
     if measured is None:
-        return "–", "–", "–"
-    return str(measured.wrong), str(measured.errors), str(measured.unscored)
+        return ("–",) * len(COUNTS)
+    return tuple(str(getattr(measured, name)) for name in COUNTS)
 
 
 def headline(result: RunResult) -> str:
