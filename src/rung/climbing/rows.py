@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -185,7 +186,7 @@ class Ladder:
             spent_usd=float(self.tools.budget.spent),
             seconds=time.perf_counter() - self._clock,
             seed=self.task.climb.seed,
-            notes=(*self.notes, *self._refusals()),
+            notes=(*self.notes, *self._refusals(), *self._estimates()),
             flags=self.flags,
             ledger=self.ledger_summary,
             workload=self.task.workload.model_dump(),
@@ -217,6 +218,21 @@ class Ladder:
                 f"stands in them, and count as not answered: {words}"
             )
         return said
+
+    def _estimates(self) -> list[str]:
+        """Costs that rest on token counts which the server did not give, a note a model."""
+        answers = [
+            (row.model, answer.usage.estimated)
+            for key, row in self.rows.items()
+            for a in self.attempts(key)
+            if (answer := a.answer) is not None
+        ]
+        counted = Counter(model for model, _ in answers)
+        return [
+            f"{model}: costs with a ~ are estimated, since {n} of {counted[model]} answers came "
+            "without token counts, or with counts that do not add up: the dearer reading is taken."
+            for model, n in Counter(model for model, found in answers if found).items()
+        ]
 
     def _go_on(self, stopped: Stopped | None) -> str:
         if stopped != "budget":

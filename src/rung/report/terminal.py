@@ -15,6 +15,7 @@ from rung.report.words import (
     COUNTS,
     STATES,
     TECHNIQUE_COLOURS,
+    about,
     counts,
     headline,
     in_words,
@@ -134,7 +135,7 @@ def _cells(row: CandidateResult, label: str, chosen: bool, shown: set[str]) -> l
     cells += [Text("–" if score is None else f"{score.n} {score.split}")] if "on" in shown else []
     cells += [Text(c) for c in counts(score)] if "counts" in shown else []
     cells += [Text(per_thousand(row))] if "$/1k" in shown else []
-    cells += [Text(usd(row.monthly_usd))] if "$/month" in shown else []
+    cells += [Text(about(row) + usd(row.monthly_usd))] if "$/month" in shown else []
     cells.append(Text(STATES[row.state]))
     return cells
 
