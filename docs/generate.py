@@ -139,7 +139,7 @@ def main() -> int:
     if not check:
         for name in stale:
             (ROOT / name).write_text(made[name])
-    for made_by in (["-m", "rung.economics.table"], ["docs/framework.py"]):
+    for made_by in (["docs/economics_page.py"], ["docs/framework.py"]):
         command = [sys.executable, *made_by, *(["--check"] if check else [])]
         if subprocess.run(command, cwd=ROOT, check=False).returncode:
             stale.append(made_by[-1])
