@@ -28,7 +28,7 @@ from truth_parts import elimination, words
 from truth_parts.advisers import ADVISERS
 from truth_parts.replay import Draw, Said, climbed, draw
 from truth_parts.tables import Table, collect, paired, recorded
-from truth_parts.tally import Tally, outcome, rows, targets
+from truth_parts.tally import BAD, Tally, outcome, rows, targets
 from truth_parts.written import written
 
 CLIMB = "rung climb"
@@ -101,13 +101,13 @@ TITLES = {
 
 def _report(kind: str, tallies: Tallies, sizes: dict[str, Any]) -> Report:
     report = Report(kind, TITLES[kind], SEED, sizes, [*rows(tallies)])
-    ours = tallies[CLIMB].share("false", "dearer") if CLIMB in tallies else None
+    ours = tallies[CLIMB].share(*BAD) if CLIMB in tallies else None
     if ours is None:
         return report
     report.goals.append(
         Goal.at_most("false or dearer although the data could tell", ours, WRONG_AT_MOST)
     )
-    others = {n: t.share("false", "dearer") for n, t in tallies.items() if n != CLIMB}
+    others = {n: t.share(*BAD) for n, t in tallies.items() if n != CLIMB}
     report.goals += [
         Goal(f"fewer than {name}", share, ours, ours < share)
         for name, share in others.items()

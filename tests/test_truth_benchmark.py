@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import truth  # noqa: E402
 from truth_parts import elimination, words  # noqa: E402
 from truth_parts.advisers import ADVISERS, FEW, passes  # noqa: E402
-from truth_parts.replay import PILOT, Draw, Said, climbed, draw  # noqa: E402
+from truth_parts.replay import PILOT, Draw, InMemory, Said, climbed, draw  # noqa: E402
 from truth_parts.tables import Table, recorded  # noqa: E402
 from truth_parts.tally import OUTCOMES, Tally, could_tell, outcome, rows, targets  # noqa: E402
 from truth_parts.written import BEGIN, END, written  # noqa: E402
@@ -110,6 +110,13 @@ def test_a_replayed_climb_says_what_a_climb_of_the_same_rows_says(tmp_path: Path
     assert said.calls <= result.calls.used  # which begins a batch ahead of an endpoint's answers
 
 
+def test_a_replayed_climb_spends_its_error(monkeypatch):
+    granted = []
+    monkeypatch.setattr(InMemory, "_write", lambda self: granted.append(self.left))
+    climbed(table(0.8, 0.8, 0.8), rows_of(0.8, 0.8, 0.8), 0.8)
+    assert len(granted) == 3 and 0 < granted[2] < granted[1] < granted[0] < 0.05
+
+
 def test_a_draw_keeps_rows_whole_and_is_the_same_twice():
     made = table(0.5, 0.5)
     first, again, other = draw(made, 50, 1), draw(made, 50, 1), draw(made, 50, 2)
@@ -134,7 +141,7 @@ def test_outcomes_against_the_truth():
         "cheapest": "cheapest",
         "dearer": "dearer",
         "below": "false",
-        "none": "false",
+        "none": "none, falsely",
         "open": "cannot tell",
     }
     assert outcome(made, drawn, 0.97, Said("insufficient")) == "none, rightly"

@@ -85,8 +85,7 @@ async def _climb(table: Table, drawn: Draw, target: float) -> Said:
     ladder = Rows(task, SimpleNamespace(), "replay", rungs, store)  # type: ignore[arg-type]
     ladder.monthly = monthly
     runner = FromTable(table, drawn, store)
-    # Every row of a draw has had the same uses: one bears the count for all.
-    ledger = InMemory(Path(), task, list(monthly), task.test[:1])
+    ledger = InMemory(Path(), task, list(monthly))
     climber = SimpleNamespace(
         task=task,
         observer=Observer(),
@@ -109,14 +108,21 @@ async def _climb(table: Table, drawn: Draw, target: float) -> Said:
 
 
 def _task(drawn: Draw, target: float) -> Task:
+    task = _sized(drawn.pilot.shape[1], drawn.test.shape[1])
+    return task.model_copy(update={"target": task.target.model_copy(update={"score": target})})
+
+
+@lru_cache(maxsize=16)
+def _sized(pilot: int, examples: int) -> Task:
+    """One task for all draws of a size: the same examples need not be compared again."""
     return Replayed(
         name="replay",
         instruction="",
         output=TextOutput(),
-        target=Target(metric="exact_match", score=target, confidence=CONFIDENCE),
-        dev=_examples("dev", drawn.pilot.shape[1]),
-        test=_examples("test", drawn.test.shape[1]),
-        climb=ClimbSettings(dev_size=drawn.pilot.shape[1]),
+        target=Target(metric="exact_match", score=0.5, confidence=CONFIDENCE),
+        dev=_examples("dev", pilot),
+        test=_examples("test", examples),
+        climb=ClimbSettings(dev_size=pilot),
     )
 
 
@@ -127,7 +133,6 @@ class Replayed(Task):
         return "replay"
 
 
-@lru_cache(maxsize=64)
 def _examples(split: str, count: int) -> tuple[Example, ...]:
     """Examples that share no words: none is another's repeat."""
     return tuple(
@@ -208,5 +213,7 @@ class FromTable:
                 score=float(self.scores[split][self.places[key], column]),
             )
             self.store.attempts[key, split, example.id] = attempt
+            if on_attempt is not None:  # it is here that a climb writes the error it spends
+                on_attempt(attempt)
             found.append(attempt)
         return found

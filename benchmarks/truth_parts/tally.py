@@ -16,10 +16,20 @@ NEAR = 0.005
 BEYOND = 0.03
 """How far outside all scores the outermost plain targets lie."""
 
-OUTCOMES = ("cheapest", "none, rightly", "cannot tell", "dearer, untold", "dearer", "false")
+OUTCOMES = (
+    "cheapest",
+    "none, rightly",
+    "cannot tell",
+    "dearer, untold",
+    "dearer",
+    "none, falsely",
+    "false",
+)
 """cheapest: names the cheapest that suffices. dearer: another that suffices, although these rows
-could tell; untold: although they could not. false: names one that does not suffice, or says that
-none does where one does."""
+could tell; untold: although they could not. none: says that none suffices. false: names one that
+does not suffice."""
+BAD = ("dearer", "none, falsely", "false")
+"""What an adviser is blamed for."""
 
 
 @dataclass
@@ -36,7 +46,7 @@ class Tally:
     @property
     def bad(self) -> int:
         """False, or dearer although the data could tell."""
-        return self.counts["false"] + self.counts["dearer"]
+        return sum(self.counts[outcome] for outcome in BAD)
 
     def add(self, outcome: str, calls: int) -> None:
         self.counts[outcome] += 1
@@ -65,7 +75,7 @@ def outcome(table: Table, drawn: Draw, target: float, said: Said) -> str:
     if said.status == "undecided":
         return "cannot tell"
     if said.choice is None:
-        return "false" if cheapest else "none, rightly"
+        return "none, falsely" if cheapest else "none, rightly"
     if table.truth[said.choice] < target:
         return "false"
     if said.choice in cheapest:
@@ -92,6 +102,6 @@ def rows(tallies: dict[str, Tally]) -> Iterable[dict[str, str | int | float | No
             "adviser": name,
             "answers": tally.total,
             **{outcome: tally.share(outcome) for outcome in OUTCOMES},
-            "false or dearer": tally.share("false", "dearer"),
+            "false or dearer": tally.share(*BAD),
             "answers asked, mean": tally.calls / tally.total,
         }
