@@ -56,7 +56,7 @@ class Gate:
 
         Raises `ProviderError` on an outage and `BudgetExceeded`.
         """
-        lacks = candidate.context.kind == "none" and not candidate.model.startswith(NO_LLM)
+        lacks = not _may_know(candidate)
         if not lacks or self._failed is None or not self.task.documents:
             return None
         if self._found is None:
@@ -131,6 +131,22 @@ class Gate:
 def _like(more: int) -> list[Finding]:
     """As many further failures as would be found, each without any credit."""
     return [Finding(id=f"+{i}", score=0.0, cause="missing_knowledge") for i in range(more)]
+
+
+def _may_know(candidate: Candidate) -> bool:
+    """Whether an answer may come out of what it is given: passages, or training examples.
+
+    Nearest shots, nearest neighbours and weights hold the answers of the training examples: where
+    questions recur, as in an FAQ, those are the knowledge that the closed-book prompt lacked. Only
+    what was shown no more than it cannot know more.
+    """
+    return (
+        candidate.context.kind != "none"
+        or candidate.model.startswith(NO_LLM)
+        or candidate.first is not None
+        or candidate.prompt.shots.kind == "nearest"
+        or candidate.weights.kind != "base"
+    )
 
 
 def _closed(candidate: Candidate) -> bool:
