@@ -9,6 +9,7 @@ from typing import Any
 
 from rung.candidate import Shots
 from rung.diagnose import Case, Cause
+from rung.knowledge.contexts.searched import Retrieved
 from rung.knowledge.words import words
 from rung.models.base import ChatModel, ChatRequest, Message
 from rung.records import Attempt, Passage
@@ -75,22 +76,31 @@ class Drowning:
 
 
 def _with_retriever(solver: Solver, retriever: Any) -> Solver:
-    return Solver(solver.spec, replace(solver.parts, retriever=retriever))
+    return Solver(
+        solver.spec,
+        replace(solver.parts, knowledge=Retrieved(solver.candidate.context, retriever)),
+    )
 
 
 def no_document(gold: Sequence[str]) -> Callable[[Solver, random.Random], Solver]:
     """The index lacks the documents that hold the answers."""
-    return lambda s, _: _with_retriever(s, Blind(s.parts.retriever, frozenset(gold), None))
+
+    def change(solver: Solver, _: random.Random) -> Solver:
+        return _with_retriever(
+            solver, Blind(solver.parts.knowledge.retriever, frozenset(gold), None)
+        )
+
+    return change
 
 
 def shuffled_index(solver: Solver, rng: random.Random) -> Solver:
     """Search returns passages at random."""
-    return _with_retriever(solver, Blind(solver.parts.retriever, frozenset(), rng))
+    return _with_retriever(solver, Blind(solver.parts.knowledge.retriever, frozenset(), rng))
 
 
 def drowned(solver: Solver, _: random.Random) -> Solver:
     """The right passage stands among seven others."""
-    return _with_retriever(solver, Drowning(solver.parts.retriever))
+    return _with_retriever(solver, Drowning(solver.parts.knowledge.retriever))
 
 
 def prompted(**changes: Any) -> Callable[[Solver, random.Random], Solver]:

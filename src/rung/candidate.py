@@ -6,7 +6,7 @@ never stored: it follows from which slots are filled.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rung.task.types import FORMAT, Frozen, digest
 
@@ -19,6 +19,16 @@ class Shots(Frozen):
 
     kind: Literal["none", "fixed", "nearest"] = "none"
     k: int = 0
+
+    @property
+    def shown(self) -> bool:
+        """There are some."""
+        return self.kind != "none"
+
+    @property
+    def chosen_by_input(self) -> bool:
+        """Each question has its own."""
+        return self.kind == "nearest"
 
 
 class Prompt(Frozen):
@@ -39,6 +49,32 @@ class Prompt(Frozen):
     temperature: float = 0.0
 
 
+class Traits(NamedTuple):
+    """What a kind of context is to the other rooms; `rung.knowledge.contexts` fits it."""
+
+    technique: Technique
+    """On base weights."""
+    mark: str
+    """In a candidate's key; `{k}` is how many passages."""
+    reads: bool = True
+    """Documents are needed."""
+    searches: bool = False
+    """Passages are found for each question."""
+    leads: bool = False
+    """The same for every request: it stands before everything else."""
+    probe: bool = False
+    """An intervention to learn from, never a thing to ship."""
+
+
+CONTEXTS = {
+    "none": Traits("prompting", "", reads=False),
+    "all": Traits("full-context", "all-docs", leads=True),
+    "retrieved": Traits("rag", "rag{k}", searches=True),
+    "gold": Traits("rag", "gold", searches=True, probe=True),
+}
+"""The shelf's list; a kind's class is in `rung.knowledge.contexts`."""
+
+
 class Context(Frozen):
     """What the model is given to know."""
 
@@ -46,6 +82,11 @@ class Context(Frozen):
     k: int = 3
     chunk_chars: int = 600
     search: Literal["lexical", "dense", "hybrid"] = "hybrid"
+
+    @property
+    def traits(self) -> Traits:
+        """Of its kind."""
+        return CONTEXTS[self.kind]
 
 
 class Weights(Frozen):
@@ -61,6 +102,11 @@ class Weights(Frozen):
     epochs: int = 3
     train_size: int | None = None
     seed: int = 0
+
+    @property
+    def tuned(self) -> bool:
+        """Weights of its own."""
+        return self.kind != "base"
 
 
 class Candidate(Frozen):
@@ -83,14 +129,9 @@ class Candidate(Frozen):
         """Follows from the slots (framework, section 1)."""
         if self.model.startswith(NO_LLM):
             return "no-llm"
-        if self.weights.kind == "base":
-            return {
-                "none": "prompting",
-                "all": "full-context",
-                "retrieved": "rag",
-                "gold": "rag",
-            }[self.context.kind]  # type: ignore[return-value]
-        return "fine-tuning" if self.context.kind == "none" else "hybrid"
+        if not self.weights.tuned:
+            return self.context.traits.technique
+        return "hybrid" if self.context.traits.reads else "fine-tuning"
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -100,7 +141,18 @@ class Candidate(Frozen):
     @property
     def is_probe(self) -> bool:
         """Answers from gold passages: an intervention to learn from, never a thing to ship."""
-        return self.context.kind == "gold"
+        return self.context.traits.probe
+
+    @property
+    def uses_llm(self) -> bool:
+        """A language model is asked, at least where another is not sure."""
+        return not self.model.startswith(NO_LLM)
+
+    @property
+    def learns(self) -> bool:
+        """Training examples are shown, fitted or tuned on."""
+        fitted = not self.uses_llm or self.first is not None
+        return fitted or self.prompt.shots.shown or self.weights.tuned
 
     @property
     def digest(self) -> str:
@@ -111,15 +163,13 @@ class Candidate(Frozen):
     def key(self) -> str:
         """Readable and unique, such as `smollm2-135m-instruct+5-nearest+rag3~1f0c9a`."""
         parts = [short_name(self.model)]
-        if self.prompt.shots.kind != "none":
+        if self.prompt.shots.shown:
             parts.append(f"{self.prompt.shots.k}-{self.prompt.shots.kind}")
         if self.prompt.reasoning:
             parts.append("reasoning")
-        if self.context.kind == "retrieved":
-            parts.append(f"rag{self.context.k}")
-        elif self.context.kind != "none":
-            parts.append({"all": "all-docs", "gold": "gold"}[self.context.kind])
-        if self.weights.kind != "base":
+        if self.context.traits.mark:
+            parts.append(self.context.traits.mark.format(k=self.context.k))
+        if self.weights.tuned:
             parts.append({"lora": "lora", "hosted": "tuned"}[self.weights.kind])
         if self.first is not None:
             parts.append(f"{self.first.removeprefix(NO_LLM)}-first")

@@ -91,8 +91,9 @@ def test_retrieval_wins_where_only_documents_know(tmp_path: Path) -> None:
     result = climb(fact_task(), tmp_path, chat)
     choice = next(r for r in result.candidates if r.key == result.verdict.choice)
     assert choice.technique == "rag"
-    states = [r.state for r in by_technique(result, "prompting")]
-    assert states[0] == "hopeless" and set(states[1:]) == {"skipped"}
+    prompts = by_technique(result, "prompting")
+    states = {r.candidate.prompt.shots.kind: r.state for r in prompts}
+    assert states == {"none": "hopeless", "fixed": "skipped", "nearest": "hopeless"}
     probe = next(r for r in result.candidates if r.candidate.is_probe)
     assert probe.state == "probe" and probe.dev and probe.dev.value == 1.0 and not probe.test
 

@@ -18,9 +18,11 @@ import rung
 from rung.cli.app import app
 from rung.errors import UserError
 from rung.exporting import FORMATS, export
-from rung.exporting.chat import CHAT, vertex_dev_rows
 from rung.exporting.source import Source
-from rung.tuning.hosted.formats import FIREWORKS_LIMITS, OPENAI_LIMITS, Limits, to_jsonl
+from rung.tuning.hosted.fireworks import FIREWORKS_LIMITS
+from rung.tuning.hosted.formats import Limits, to_jsonl
+from rung.tuning.hosted.openai import OPENAI_LIMITS, OpenAITuner
+from rung.tuning.hosted.vertex import VertexTuner, vertex_dev_rows
 
 from .conftest import LARGE, MODEL, put, read, write_task
 
@@ -226,7 +228,7 @@ def test_what_a_provider_would_cut_is_said(
     folder = climbed()
     assert not any("cut off" in note for note in export(folder, "openai").notes)
     short = OPENAI_LIMITS.model_copy(update={"most_tokens": 15})
-    monkeypatch.setitem(CHAT, "openai", CHAT["openai"]._replace(limits=short))
+    monkeypatch.setattr(OpenAITuner, "published", short)
     (said,) = [n for n in export(folder, "openai").notes if "cut off" in n]
     n = len(rung.load_task(folder).train)
     assert said.startswith(f"{n} training conversations have more than 15 tokens, the longest")
@@ -250,7 +252,7 @@ def test_dev_rows_beyond_the_limit_are_left_out_evenly(
     climbed: Climbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = climbed()
-    monkeypatch.setitem(CHAT, "vertex", CHAT["vertex"]._replace(dev_rows=lambda train, dev: 3))
+    monkeypatch.setattr(VertexTuner, "dev_rows", staticmethod(lambda train, dev: 3))
     done = export(folder, "vertex")
     dev = rung.load_task(folder).dev
     assert f"3 of {len(dev)} dev examples, evenly chosen: vertex takes no more" in done.notes

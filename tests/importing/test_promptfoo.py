@@ -44,7 +44,7 @@ def test_repeated_answers_become_labels(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["init", str(tmp_path / "new"), "--from", str(path)])
     assert done.exit_code == 0, done.output
     task = rung.load_task(tmp_path / "new")
-    assert task.output.model_dump() == {"kind": "labels", "labels": tuple(sorted(WORDS))}
+    assert task.output.kind == "labels" and task.output.labels == tuple(sorted(WORDS))
     assert task.instruction == "Which queue does this message belong to?"
     assert task.models.to_try == ("openai/gpt-4.1-mini",) and task.target.metric == "accuracy"
     rows = [*task.train, *task.dev, *task.test]

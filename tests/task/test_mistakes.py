@@ -126,9 +126,9 @@ CONFIG = {
         "exampels.jsonl: no such file; check the path",
     ),
     "an unknown ending": (
-        toml('instruction = "x"\nexamples = "examples.xlsx"'),
-        "examples.xlsx: files ending in '.xlsx' are not read; use one of '.jsonl', '.jsonl.gz', "
-        "'.csv', '.parquet'",
+        toml('instruction = "x"\nexamples = "examples.xls"'),
+        "examples.xls: files ending in '.xls' are not read; save it as .xlsx or .csv; use one of "
+        "'.jsonl', '.ndjson', '.json', '.csv', '.tsv', ",
     ),
 }
 
@@ -148,9 +148,12 @@ ROWS = {
         "examples.jsonl line 3: not one JSON object (Expecting value: line 1 column 23 (char 22))",
     ),
     "a line that is no object": ("[1, 2]\n", "line 1: [1, 2] is not a JSON object; JSONL has one"),
-    "NaN": ('{"input": "a", "expected": NaN}\n', "line 1: not one JSON object (NaN is not JSON)"),
+    "NaN": ('{"input": "a", "expected": NaN}\n', "line 1: 'expected' holds NaN, which a table"),
     "no rows": ("\n\n", "examples.jsonl: the file has no rows; add at least one"),
-    "not UTF-8": (b'{"input": "caf\xe9"}\n', "line 1: byte 0xe9 is not UTF-8; save the file as"),
+    "not UTF-8": (
+        b'{"input": "caf\xe9"}\n',
+        "line 1: byte 0xe9 is not UTF-8; it looks like WINDOWS-1252: save",
+    ),
     "two rows": (
         jsonl(rows(2)),
         "2 examples (2 different ones) cannot be split into train, dev and test: at least 3",
@@ -310,9 +313,10 @@ FILES = {
     "a CSV without the columns": (
         {
             "rung.toml": toml('instruction = "x"\nexamples = "e.csv"'),
-            "e.csv": "text,label\nhello,billing\n",
+            "e.csv": "ticket,queue\nhello,billing\n",
         },
-        "e.csv line 2: 'input' is missing; the row has 'text', 'label': rename the one that holds",
+        "e.csv line 2: 'input' is missing; the row has 'ticket', 'queue': rename the one that "
+        "holds it to 'input', or name it in [task] columns = { input = \"…\" }",
     ),
     "a CSV row that is too long": (
         {

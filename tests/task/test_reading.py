@@ -149,17 +149,12 @@ def test_chat(folder: Folder) -> None:
     data = [
         chat(("system", "Be kind."), ("user", "one"), ("assistant", "billing"), id="a", day=1),
         chat(("user", "two"), ("user", "more"), ("assistant", "billing"), id="b"),
-        chat(
-            ("user", "q"), ("assistant", "which?"), ("user", "this"), ("assistant", "returns"),
-            id="c",
-        ),
         chat(("user", parts), ("assistant", "returns"), id="d"),
-    ]  # fmt: skip
+    ]
     read = from_file(folder, "e.jsonl", jsonl(data))
     assert read["a"].input == "one" and read["a"].expected == "billing"
     assert read["a"].meta == {"system": "Be kind.", "day": 1}
     assert read["b"].input == "two\n\nmore"
-    assert read["c"].input == "user: q\nassistant: which?\nuser: this"
     assert read["d"].input == "in parts"
 
 

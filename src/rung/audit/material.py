@@ -60,7 +60,7 @@ class Material:
     ) -> None:
         """`witnesses`: the candidates of a finished run of this very task.
 
-        `hosted`: models to try that read their prompts on another machine.
+        `hosted`: models to try, to tune and to judge with that read texts on another machine.
         """
         self.task = task
         self.windows = dict(windows or {})

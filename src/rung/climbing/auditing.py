@@ -6,7 +6,6 @@ candidate's cost must not hang on whether its inputs were embedded before.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,22 +17,25 @@ from rung.errors import UserError
 from rung.measure.cache import Cache
 from rung.models.base import Embedder, Message, Vectors
 from rung.models.registry import open_embedder
+from rung.models.vendors import leaves_this_machine
 
 ASIDE = "#audit"
 """After the embedder's identity: the audit's own vectors in the cache."""
-_HERE = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])[:/]")
 
 
 async def material_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Material:
     """The task with everything that the checks look at; `witnesses` are of a finished run of it."""
     task = tools.task
     names = task.models.to_try
+    judges = () if task.models.judge is None else (task.models.judge,)
     material = Material(
         task,
         windows={name: window for name in names if (window := _window(tools, name)) is not None},
         witnesses=witnesses,
         hosted=tuple(
-            name for name in names if elsewhere(name) and name not in tools.options.models
+            name
+            for name in dict.fromkeys((*names, *task.models.tune, *judges))
+            if leaves_this_machine(name) and name not in tools.options.models
         ),
     )
     embedder = task.models.embedder
@@ -60,13 +62,6 @@ def refuse(found: Audit) -> None:
         f"the audit stops this climb before any model is asked: {said} `rung audit` shows "
         "everything; `--anyway` climbs all the same"
     )
-
-
-def elsewhere(name: str) -> bool:
-    """Whether a model of that name reads its prompts on another machine."""
-    if name.startswith(("http://", "https://")):
-        return _HERE.match(name) is None
-    return name.startswith(("openai/", "anthropic/", "gemini/"))
 
 
 def _window(tools: Tools, name: str) -> Window | None:

@@ -119,7 +119,7 @@ class Explainer:
         if answer is None or answer.calls == 0 or candidate.model.startswith(NO_LLM):
             return ()
         plain = candidate.model_copy(update={"weights": Weights(), "first": None, "fallback": None})
-        read = answer.passages if plain.context.kind in ("retrieved", "gold") else None
+        read = answer.passages if plain.context.traits.searches else None
         try:
             solver = await fit(plain, self.task, bench.workshop)
             messages, _, _ = await solver.messages(example.input_text(), read)

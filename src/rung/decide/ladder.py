@@ -121,13 +121,13 @@ def _with_fallback(task: Task, found: Sequence[Candidate]) -> list[Candidate]:
             c
             for c in found
             if c.model == name
-            and c.weights.kind == "base"
+            and not c.weights.tuned
             and c.first is None
             and not c.is_probe
             and not c.prompt.reasoning
         ]
-        closed = [c for c in mine if c.context.kind == "none"]
-        reading = [c for c in mine if c.context.kind == "retrieved" and c.context.k == 1]
+        closed = [c for c in mine if not c.context.traits.reads]
+        reading = [c for c in mine if c.context.traits.searches and c.context.k == 1]
         made += [
             best.model_copy(update={"fallback": later})
             for best in (*closed[-1:], *reading[-1:])

@@ -7,16 +7,15 @@ through the documents, and counted with the model's own tokenizer.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from statistics import fmean
 
 from rung.candidate import NO_LLM, Candidate
-from rung.knowledge.chunking import chunk
+from rung.knowledge.contexts import knowledge_of
 from rung.models.base import ChatModel, Message
 from rung.prompts.messages import Shot, build_messages, user_turn
 from rung.records import Passage, Usage
 from rung.task.contract import describe, render
-from rung.task.types import Document, Example, Frozen, Task
+from rung.task.types import Example, Frozen, Task
 
 TRAIN_PER_S = 800
 """Tokens a second that training reads on the same cores, nothing else running (docs/engine.md)."""
@@ -90,10 +89,10 @@ def _prompt(
 ) -> tuple[Message, ...]:
     """The prompt of one training example, the ones after it standing in as shots."""
     passages = _passages(task, candidate, place)
-    k = candidate.prompt.shots.k if candidate.prompt.shots.kind != "none" else 0
-    carry = candidate.prompt.shots.kind == "fixed" and candidate.context.kind != "all"
+    shown, context = candidate.prompt.shots, candidate.context
+    carry = not shown.chosen_by_input and context.traits.searches
     shots = []
-    for step in range(1, k + 1):
+    for step in range(1, (shown.k if shown.shown else 0) + 1):
         other = pool[(place + step) % len(pool)]
         own = _passages(task, candidate, place + step) if carry else ()
         shots.append(
@@ -109,23 +108,10 @@ def _prompt(
         shots,
         passages,
         pool[place].input_text(),
-        passages_first=candidate.context.kind == "all",
+        passages_first=context.traits.leads,
     )
 
 
 def _passages(task: Task, candidate: Candidate, place: int) -> tuple[Passage, ...]:
     context = candidate.context
-    if context.kind == "none":
-        return ()
-    if context.kind == "all":
-        return tuple(Passage(document_id=d.id, title=d.title, text=d.text) for d in task.documents)
-    cut = _cut(task.documents, context.chunk_chars)
-    if not cut:
-        return ()
-    step = max(1, len(cut) // SAMPLE)
-    return tuple(cut[(place * step + i) % len(cut)] for i in range(context.k))
-
-
-@lru_cache(maxsize=4)
-def _cut(documents: tuple[Document, ...], chars: int) -> tuple[Passage, ...]:
-    return chunk(documents, chars)
+    return knowledge_of(context).expected(context, task.documents, place)

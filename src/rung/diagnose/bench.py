@@ -71,7 +71,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         context = self.subject.candidate.context
-        size = DEFAULT_CHUNK if context.kind == "none" else context.chunk_chars
+        size = context.chunk_chars if context.traits.reads else DEFAULT_CHUNK
         self.library = Library(self.task, size)
         self._turns: dict[tuple[str, str], asyncio.Lock] = {}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from rung.candidate import NO_LLM, Candidate
+from rung.candidate import Candidate
 
 Cause = Literal[
     "missing_knowledge",
@@ -56,7 +56,7 @@ def mendable(candidate: Candidate) -> frozenset[Cause]:
     format nor style); a wrong label is mended by nobody but its author.
     """
     lacks: set[Cause] = {"label_suspect"}
-    if candidate.context.kind == "none":
+    if not candidate.context.traits.reads:
         lacks |= {
             "missing_knowledge",
             "retrieval_miss",
@@ -64,7 +64,7 @@ def mendable(candidate: Candidate) -> frozenset[Cause]:
             "lost_among_distractors",
         }
     prompt = candidate.prompt
-    shown = prompt.shots.kind != "none" or candidate.weights.kind != "base" or prompt.reasoning
-    if not shown and not candidate.model.startswith(NO_LLM):
+    shown = prompt.shots.shown or candidate.weights.tuned or prompt.reasoning
+    if not shown and candidate.uses_llm:
         lacks |= {"wrong_format", "wrong_behaviour"}
     return frozenset(CAUSES) - lacks

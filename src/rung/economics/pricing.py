@@ -22,6 +22,7 @@ from rung.economics.money import MTOK, SECONDS_PER_HOUR, dec
 from rung.economics.settings import CostSettings, ModelPrices
 from rung.economics.tables import Source
 from rung.errors import UserError
+from rung.models.vendors import vendor_of
 from rung.records import Usage
 from rung.task.types import Frozen
 
@@ -198,7 +199,11 @@ def _tiers(model: str, on: date, context: dict[str, str] | None) -> tuple[TokenR
     from genai_prices import Usage as Counted
     from genai_prices import calc_price
 
-    provider, _, name = model.partition("/")
+    vendor = vendor_of(model)
+    listed = model.partition("/")[::2] if vendor is None else vendor[0].listed(vendor[1])
+    if listed is None:
+        return None
+    provider, name = listed
     noon = datetime.combine(on, time(12), tzinfo=UTC)
     try:
         found = calc_price(

@@ -46,7 +46,7 @@ async def export_adapter(source: Source) -> Files:
     files.put("request.json", json.dumps(await _request(source, solver, name), indent=1) + "\n")
     files.note(f"serve it: sh {SERVE}   (on a GPU; {shlex.join(command)})")
     files.note("ask it: curl http://localhost:8000/v1/chat/completions -d @request.json")
-    if solver.candidate.context.kind == "retrieved":
+    if solver.candidate.context.traits.searches:
         files.note("the passages in request.json are for that input: `rung serve` finds them anew")
     return files
 

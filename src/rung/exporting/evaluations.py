@@ -17,22 +17,13 @@ from rung.exporting.files import Files
 from rung.exporting.source import Source
 from rung.exporting.trainers import dump_yaml
 from rung.models.response_format import response_format
+from rung.models.vendors import OWN_KEY, vendor_of
 from rung.solver import Solver
 from rung.task.contract import render
 from rung.task.types import JsonValue, LabelsOutput, SchemaOutput
 
 LOCAL_URL = "http://localhost:8000/v1"
 """Where a model of this machine has to be served for other tools (vLLM's default)."""
-PROMPTFOO_PREFIX = {
-    "openai": "openai:chat:",
-    "anthropic": "anthropic:messages:",
-    "gemini": "google:",
-    "ollama": "ollama:chat:",
-    "together": "togetherai:",
-    "fireworks": "fireworks:",
-}
-INSPECT_PREFIX = {"gemini": "google"}
-"""Providers that Inspect calls otherwise."""
 
 
 async def export_promptfoo(source: Source) -> Files:
@@ -112,28 +103,42 @@ def _promptfoo_provider(solver: Solver) -> dict[str, JsonValue]:
     form = _form(solver)
     if form is not None:
         config["response_format"] = form
-    name = solver.model
+    id_, reached = _promptfoo_model(solver.model)
+    return {"id": id_, "config": {**reached, **config}}
+
+
+def _promptfoo_model(name: str) -> tuple[str, dict[str, JsonValue]]:
+    """promptfoo's id of a model, and where it is where promptfoo does not know that by itself."""
+    found = vendor_of(name)
+    if found is not None and found[0].promptfoo is not None:
+        return f"{found[0].promptfoo}{found[1]}", {}
+    url, model = _address(name)
+    key = OWN_KEY if found is None else found[0].key_env
+    return f"openai:chat:{model}", {"apiBaseUrl": url, "apiKeyEnvar": key}
+
+
+def _address(name: str) -> tuple[str, str]:
+    """Base URL and model for tools that do not know who answers; a local model has to be served."""
     if "://" in name:
         url, _, model = name.partition("#")
-        return {
-            "id": f"openai:chat:{model}",
-            "config": {"apiBaseUrl": url, "apiKeyEnvar": "RUNG_API_KEY", **config},
-        }
-    provider, _, model = name.partition("/")
-    if provider in PROMPTFOO_PREFIX:
-        return {"id": f"{PROMPTFOO_PREFIX[provider]}{model}", "config": config}
-    local = {"apiBaseUrl": LOCAL_URL, "apiKeyEnvar": "RUNG_API_KEY", **config}
-    return {"id": f"openai:chat:{Path(model or name).name}", "config": local}
+        return url, model
+    found = vendor_of(name)
+    if found is not None:
+        return found[0].base_url, found[1]
+    return LOCAL_URL, Path(name).name
 
 
 def _inspect_command(solver: Solver) -> str:
-    name, run = solver.model, "inspect eval inspect_task.py --model"
-    url, _, served = name.partition("#") if "://" in name else (LOCAL_URL, "", Path(name).name)
-    provider, _, model = name.partition("/")
-    if provider in PROMPTFOO_PREFIX:
-        return f"{run} {INSPECT_PREFIX.get(provider, provider)}/{model}"
+    run, found = "inspect eval inspect_task.py --model", vendor_of(solver.model)
+    if found is not None and found[0].inspect is not None:
+        return f"{run} {found[0].inspect}/{found[1]}"
     # `openai-api/NAME/…` reads NAME_BASE_URL and NAME_API_KEY.
-    return f"RUNG_BASE_URL={url} RUNG_API_KEY=none {run} openai-api/rung/{served}"
+    url, model = _address(solver.model)
+    name, key = ("rung", "none") if found is None else (found[0].name, f"${found[0].key_env}")
+    if found is not None and found[0].here:
+        key = "none"
+    where = f"{name.upper()}_BASE_URL={url} {name.upper()}_API_KEY={key}"
+    return f"{where} {run} openai-api/{name}/{model}"
 
 
 def _form(solver: Solver) -> dict[str, JsonValue] | None:
@@ -164,7 +169,7 @@ def _template(name: str, source: Source, solver: Solver | None = None) -> str:
 
 
 def _say_what_is_left_out(files: Files, source: Source, solver: Solver) -> None:
-    if "://" not in solver.model and solver.model.partition("/")[0] not in PROMPTFOO_PREFIX:
+    if "://" not in solver.model and vendor_of(solver.model) is None:
         files.note(f"{solver.model} runs on this machine: serve it at {LOCAL_URL} first")
     if solver.candidate.first is not None:
         files.note(

@@ -48,12 +48,12 @@ async def export_prompt(source: Source) -> Files:
     sent, _, _ = await solver.messages(example.input_text())
     filled = [m.model_dump() for m in sent]
     files.put("example.json", json.dumps(filled, ensure_ascii=False, indent=1) + "\n")
-    if prompt.shots.kind == "nearest":
+    if prompt.shots.chosen_by_input:
         files.note(
             f"the {prompt.shots.k} shots nearest to each input are chosen out of shots.jsonl and "
             "stand before the last turn, the nearest last: prompt.json shows none"
         )
-    if solver.candidate.context.kind == "retrieved":
+    if solver.candidate.context.traits.searches:
         k = solver.candidate.context.k
         files.note(f"{PASSAGE} stands for {k} retrieved passages, numbered as in example.json")
     return files
@@ -68,9 +68,9 @@ def template(solver: Solver) -> list[Message]:
     """The messages with `{{input}}` and `{{passages}}` where they change."""
     spec, candidate = solver.spec, solver.candidate
     passages = spec.documents
-    if candidate.context.kind == "retrieved":
+    if candidate.context.traits.searches:
         passages = (Passage(document_id="", text=PASSAGE),)
-    shots = spec.shots if candidate.prompt.shots.kind == "fixed" else ()
+    shots = spec.shots if not candidate.prompt.shots.chosen_by_input else ()
     made = build_messages(
         spec.instruction,
         solver.contract,
@@ -78,9 +78,9 @@ def template(solver: Solver) -> list[Message]:
         shots,
         passages,
         INPUT,
-        passages_first=candidate.context.kind == "all",
+        passages_first=candidate.context.traits.leads,
     )
-    if candidate.context.kind != "retrieved":
+    if not candidate.context.traits.searches:
         return list(made)
     # The number before the one passage belongs to the passages that take its place.
     last = made[-1]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rung.errors import UserError
 from rung.exporting.adapter import export_adapter
-from rung.exporting.chat import CHAT, export_chat
+from rung.exporting.chat import export_chat
 from rung.exporting.evaluations import export_inspect, export_promptfoo
 from rung.exporting.files import Files
 from rung.exporting.prompt import export_prompt
@@ -16,6 +16,7 @@ from rung.exporting.source import Source
 from rung.exporting.trainers import CONFIGS, export_trainer
 from rung.task.types import Frozen, SplitName
 from rung.task.wording import did_you_mean
+from rung.tuning.hosted.shelf import PROVIDERS
 
 Exporter = Callable[[Source], Awaitable[Files]]
 
@@ -29,7 +30,7 @@ def _trainer(name: str) -> Exporter:
 
 
 FORMATS: dict[str, Exporter] = {
-    **{name: _chat(name) for name in CHAT},
+    **{name: _chat(name) for name in PROVIDERS},
     **{name: _trainer(name) for name in CONFIGS},
     "vllm": export_adapter,
     "prompt": export_prompt,

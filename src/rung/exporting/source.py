@@ -80,7 +80,7 @@ class Source:
         if self.key:
             return await self.asked()
         winner = self._winner()
-        if winner is not None and winner.candidate.weights.kind != "base":
+        if winner is not None and winner.candidate.weights.tuned:
             return winner
         return await fit(self._tuned_rung(winner), self.task, self.workshop())
 
@@ -94,7 +94,7 @@ class Source:
                 temperature=self.task.climb.temperature,
             ),
         )
-        if winner is None or winner.candidate.context.kind != "retrieved":
+        if winner is None or not winner.candidate.context.traits.searches:
             return candidate
         context = winner.candidate.context
         searching = self.task.models.embedder if context.search != "lexical" else None
@@ -113,7 +113,7 @@ class Source:
     def recipe(self, solver: Solver) -> Weights:
         """How it is trained: as the candidate says, else as the ladder would."""
         weights = solver.candidate.weights
-        if weights.kind != "base":
+        if weights.tuned:
             return weights
         return Weights(kind="lora", epochs=self.task.climb.epochs, seed=self.task.climb.seed)
 

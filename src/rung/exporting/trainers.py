@@ -18,6 +18,7 @@ from rung.candidate import Weights
 from rung.errors import UserError
 from rung.exporting.files import Files
 from rung.exporting.source import Source
+from rung.models.vendors import vendor_of
 from rung.task.types import JsonValue
 from rung.tuning.hosted.base import chat_turns
 from rung.tuning.lessons import TuningExample
@@ -79,9 +80,9 @@ def base_model(source: Source, name: str) -> str:
     folder = getattr(source.chat(name), "folder", None)
     if folder is not None:
         return str(folder)
-    provider, _, rest = name.partition("/")
-    if provider in ("together", "ollama") and "/" in rest:
-        return rest
+    found = vendor_of(name)
+    if found is not None and found[0].hub_names and "/" in found[1]:
+        return found[1].partition(":")[0]
     raise UserError(
         f"{name} names no weights that can be loaded elsewhere: name a model folder or a hub name "
         "with --base"

@@ -19,6 +19,7 @@ import yaml
 
 from rung.errors import UserError
 from rung.importing.rungtoml import rung_toml
+from rung.models.vendors import VENDORS
 from rung.task.rows import read_text
 from rung.task.types import Frozen, JsonValue
 from rung.task.wording import listed, shown
@@ -34,13 +35,16 @@ MOST_LABELS = 30
 _PLACEHOLDER = re.compile(r"\{\{\s*([\w.\[\]'\"|() -]+?)\s*\}\}")
 _CELL = re.compile(r"^(i?equals|i?contains):\s*(.*)$", re.DOTALL)
 _OTHER = re.compile(r"(not-)?[a-z][a-z-]*(\([\d.]+\))?:")
-_MODELS = (
-    (re.compile(r"openai:(?:chat:|responses:)?(?P<m>[^:]+)$"), "openai/"),
-    (re.compile(r"anthropic:(?:messages:)?(?P<m>[^:]+)$"), "anthropic/"),
-    (re.compile(r"google:(?P<m>[^:]+)$"), "gemini/"),
-    (re.compile(r"ollama:(?:chat:|completion:)?(?P<m>.+)$"), "ollama/"),
-    (re.compile(r"togetherai:(?:chat:)?(?P<m>.+)$"), "together/"),
-    (re.compile(r"fireworks:(?:chat:)?(?P<m>.+)$"), "fireworks/"),
+_MODES = "chat|responses|completion|messages"
+_MODELS = tuple(
+    (
+        re.compile(rf"{vendor.promptfoo.partition(':')[0]}:(?:(?:{_MODES}):)?(?P<m>{form})$"),
+        f"{vendor.name}/",
+    )
+    for vendor in VENDORS.values()
+    if vendor.promptfoo is not None
+    # OpenAI's other modes, such as `openai:embedding:…`, are no chat models.
+    for form in (["[^:]+|ft:.+"] if vendor.name == "openai" else [".+"])
 )
 
 

@@ -158,8 +158,7 @@ class Runner:
     def _gold(self, solver: Solver, example: Example) -> tuple[Passage, ...] | None:
         if not solver.candidate.is_probe:
             return None
-        assert solver.parts.retriever is not None
         expected = render(self.task.output, example.expected)
-        passages = solver.parts.retriever.passages
+        passages = solver.parts.knowledge.passages
         found = gold_passages(example, self.task.documents, passages, expected)
         return found[: solver.candidate.context.k]

@@ -7,65 +7,15 @@ when a call needs it, and whatever a base URL carries besides its address stays 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from rung.errors import ProviderError, UserError
-from rung.models import google
+from rung.models.vendors import SERVED_YOURSELF, VENDORS, Place, Vendor, vendor_of
 
+if TYPE_CHECKING:
+    from openai import Omit
 
-class Vendor(NamedTuple):
-    """What the vendors differ in."""
-
-    base_url: str
-    key_env: str
-    key_needed: bool = True
-    prices_id: str | None = None
-    """The vendor's id in genai-prices, which also knows context windows."""
-    limit_field: str = "max_tokens"
-    """How the limit on answer tokens is called."""
-    locate: Callable[[str], tuple[str, str]] | None = None
-    """Base URL and model of a name, where one address does not fit all."""
-    token: Callable[[str], str] | None = None
-    """What is sent as the key to a place, where the environment holds none."""
-
-
-VENDORS = {
-    # OpenAI's reasoning models refuse `max_tokens`: https://github.com/openai/openai-python/issues/2046
-    "openai": Vendor(
-        "https://api.openai.com/v1",
-        "OPENAI_API_KEY",
-        prices_id="openai",
-        limit_field="max_completion_tokens",
-    ),
-    # https://platform.claude.com/docs/en/api/openai-sdk (ignores response_format and seed)
-    "anthropic": Vendor("https://api.anthropic.com/v1", "ANTHROPIC_API_KEY", prices_id="anthropic"),
-    # https://ai.google.dev/gemini-api/docs/openai
-    "gemini": Vendor(
-        "https://generativelanguage.googleapis.com/v1beta/openai",
-        "GEMINI_API_KEY",
-        prices_id="google",
-    ),
-    "vertex": Vendor(
-        "",
-        google.KEY_ENV,
-        prices_id="google",
-        locate=google.vertex_chat,
-        token=google.google_token,
-    ),
-    # https://docs.together.ai/docs/openai-api-compatibility
-    "together": Vendor("https://api.together.ai/v1", "TOGETHER_API_KEY", prices_id="together"),
-    # https://docs.fireworks.ai/tools-sdks/openai-compatibility
-    "fireworks": Vendor(
-        "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", prices_id="fireworks"
-    ),
-    # https://docs.ollama.com/api/openai-compatibility
-    "ollama": Vendor("http://localhost:11434/v1", "RUNG_API_KEY", key_needed=False),
-}
-"""By the first part of a model's name."""
-
-SERVED_YOURSELF = Vendor("", "RUNG_API_KEY", key_needed=False)
 
 NO_KEY = "none"
 """Sent where a server needs no key; the protocol wants one."""
@@ -96,20 +46,28 @@ class Endpoint(NamedTuple):
             return self.vendor.token(self.place)
         return read_key(self.key_env, self.place, needed=self.key_needed) or NO_KEY
 
+    def headers(self, key: str) -> dict[str, str | Omit]:
+        """What the SDK would not send by itself: the key, where another header holds it."""
+        if self.vendor.key_header is None:
+            return {}
+        from openai import Omit
+
+        return {"Authorization": Omit(), self.vendor.key_header: key}
+
     def context_window(self) -> int:
         """Tokens, as genai-prices knows the model, else a careful guess."""
         from genai_prices.data_snapshot import get_snapshot
 
+        listed = self.vendor.listed(self.model)
         known = None
-        if self.vendor.prices_id:
+        if listed is not None:
+            provider, model = listed
             try:
-                found = get_snapshot().find_provider_model(
-                    self.model, None, self.vendor.prices_id, None
-                )
+                found = get_snapshot().find_provider_model(model, None, provider, None)
                 known = found[1].context_window
             except LookupError:
                 pass
-        return known or UNKNOWN_WINDOW[self.vendor.prices_id is not None]
+        return known or UNKNOWN_WINDOW[listed is not None]
 
 
 def read_key(env: str, place: str, *, needed: bool = True) -> str:
@@ -143,19 +101,16 @@ def read_endpoint(
                 f"the model name {_bare(address)!r} may carry neither credentials nor a query, "
                 "because it is written to run files: put the key into RUNG_API_KEY"
             )
-        vendor = SERVED_YOURSELF
+        vendor, place = SERVED_YOURSELF, Place(address, named)
     else:
-        prefix, _, named = name.partition("/")
-        vendor = VENDORS.get(prefix, SERVED_YOURSELF)
-        address = vendor.base_url
+        vendor, named = vendor_of(name) or (SERVED_YOURSELF, name.partition("/")[2])
+        place = Place(vendor.base_url, named)
         if vendor.locate is not None and named:
-            address, named = vendor.locate(named)
-    address, model = base_url or address, model or named
+            place = vendor.locate(named)
+    address, model = base_url or place.base_url, model or place.model
     if not address:
-        raise UserError(
-            f"{name!r} names no endpoint: use {', '.join(f'{v}/<model>' for v in VENDORS)} or "
-            "http://host:port/v1#<model>"
-        )
+        forms = ", ".join(known.form for known in VENDORS.values())
+        raise UserError(f"{name!r} names no endpoint: use {forms} or http://host:port/v1#<model>")
     if not model or not urlsplit(address).hostname:
         raise UserError(
             f"{_bare(name)!r} lacks a host or a model: write it as vendor/<model> or "
@@ -166,9 +121,9 @@ def read_endpoint(
         base_url=urlunsplit(urlsplit(address)._replace(query="", fragment="")).rstrip("/"),
         model=model,
         key_env=api_key_env or vendor.key_env,
-        key_needed=vendor.key_needed and base_url is None,
+        key_needed=not vendor.here and vendor is not SERVED_YOURSELF and base_url is None,
         vendor=vendor,
-        query=tuple(parse_qsl(query)),
+        query=(*parse_qsl(query), *place.query),
     )
 
 

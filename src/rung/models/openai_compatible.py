@@ -74,7 +74,7 @@ class OpenAICompatible:
         self.context_window = self.endpoint.context_window()
         self.constrains = False
         self.trains = False
-        self.left_out: set[str] = set()
+        self.left_out = set(self.endpoint.vendor.refuses)
         """Parameters that the server refused."""
         self.max_concurrency = max_concurrency
         """Calls at once; read when the first call of an event loop is made."""
@@ -139,7 +139,7 @@ class OpenAICompatible:
                 timeout=Timeout(self._timeout_s, connect=min(10.0, self._timeout_s)),
                 max_retries=self._max_attempts - 1,
             )
-            if self.endpoint.vendor.prices_id != "openai":
+            if self.endpoint.vendor.name != "openai":
                 client.organization = client.project = None  # read from OPENAI_* for OpenAI only
             self._session = _Session(loop, client, asyncio.Semaphore(self.max_concurrency))
         self._session.client.api_key = key  # Google's lives for an hour
@@ -156,7 +156,12 @@ class OpenAICompatible:
         while True:
             body = self._body(request)
             try:
-                return await client.post("/chat/completions", body=body, cast_to=object)
+                return await client.post(
+                    "/chat/completions",
+                    body=body,
+                    cast_to=object,
+                    options={"headers": self.endpoint.headers(client.api_key)},
+                )
             except (BadRequestError, PermissionDeniedError, UnprocessableEntityError) as error:
                 refused = refused_parameter(error, [f for f in OPTIONAL_FIELDS if f in body])
                 if refused is None or self._last_limit(refused):

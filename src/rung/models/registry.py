@@ -1,6 +1,7 @@
 """The shelf of models: which name opens which provider.
 
-A name's beginning decides. To add a provider: one file beside this one, one line in `PROVIDERS`.
+A name's beginning decides. To add a vendor: a record in `vendors.py`; another kind of provider: one
+file beside this one, one line in `PROVIDERS`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from rung.errors import UserError
 from rung.models.base import ChatModel, Embedder
+from rung.models.vendors import VENDORS
 
 
 class Provider(NamedTuple):
@@ -36,12 +38,7 @@ def _endpoint(name: str) -> ChatModel:
 
 PROVIDERS = (
     Provider("local/", "local/smollm2-135m-instruct", _local),
-    Provider("openai/", "openai/<model>", _endpoint),
-    Provider("anthropic/", "anthropic/<model>", _endpoint),
-    Provider("gemini/", "gemini/<model>", _endpoint),
-    Provider("together/", "together/<model>", _endpoint),
-    Provider("fireworks/", "fireworks/<model>", _endpoint),
-    Provider("ollama/", "ollama/<model>", _endpoint),
+    *(Provider(f"{vendor.name}/", vendor.form, _endpoint) for vendor in VENDORS.values()),
     Provider("http://", "http://host:port/v1#<model>", _endpoint),
     Provider("https://", "https://host/v1#<model>", _endpoint),
 )

@@ -112,7 +112,7 @@ def _signs(
     counts = Counter(outcome(one) for one in made)
     answered = [one.answer for one in made if one.answer is not None]
     failed = [one for one in made if outcome(one) in "pw" and one.answer is not None]
-    reading = row.candidate.context.kind in ("retrieved", "gold")
+    reading = row.candidate.context.traits.searches
     gold = [(one, examples.get((split, one.example_id))) for one in failed]
     known = [(one, e) for one, e in gold if e is not None and e.context_ids]
     found = [

@@ -61,7 +61,7 @@ def _plan(task: Task, rungs: Sequence[Planned], climber: Climber) -> Plan:
 
 def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
     candidate = rung.candidate
-    tuned = candidate.weights.kind != "base"
+    tuned = candidate.weights.tuned
     hosted = candidate.weights.kind == "hosted"
     read = rung.usage.input_tokens + rung.usage.output_tokens
     learnt = read * len(task.train) * candidate.weights.epochs if tuned else 0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rung.candidate import Candidate, Technique
 from rung.decide.results import CandidateResult, Measured, RunResult, Standing
+from rung.knowledge.contexts import knowledge_of
 from rung.records import Answer, FallbackReason
 
 TECHNIQUE_COLOURS: dict[Technique, str] = {
@@ -170,12 +171,11 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
     if candidate.first is not None:
         first = "linear head" if candidate.first.endswith("linear") else "nearest example"
         parts = [f"{first.capitalize()} where it is sure, else {names[technique].lower()}"]
-    if candidate.context.kind in ("retrieved", "gold"):
-        kind = "gold" if candidate.context.kind == "gold" else "retrieved"
-        plural = "s" if candidate.context.k > 1 else ""
-        parts.append(f"{candidate.context.k} {kind} passage{plural}")
+    known = knowledge_of(candidate.context).words(candidate.context)
+    if known:
+        parts.append(known)
     shots = candidate.prompt.shots
-    if shots.kind != "none":
+    if shots.shown:
         parts.append(f"{shots.k} {shots.kind} examples")
     elif technique == "prompting":
         parts.append("no examples")

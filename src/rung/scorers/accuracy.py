@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from rung.records import Answer
 from rung.scorers.base import ComparingScorer, Score, marks
-from rung.task.types import Example
+from rung.task.types import Example, JsonValue
 
 
 class Accuracy(ComparingScorer):
@@ -16,11 +16,11 @@ class Accuracy(ComparingScorer):
     name = "accuracy"
     kinds = frozenset({"labels"})
 
-    def compare(self, example: Example, answer: Answer) -> Score:
+    def against(self, gold: JsonValue, example: Example, answer: Answer) -> Score:
         """Labels are compared exactly; the contract has resolved spelling already."""
-        if answer.value == example.expected:
+        if answer.value == gold:
             return marks(1.0)
-        return marks(0.0, f"{answer.value!r} instead of {example.expected!r}")
+        return marks(0.0, f"{answer.value!r} instead of {gold!r}")
 
 
 def macro_f1(pairs: Iterable[tuple[str, str | None]]) -> float | None:

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 from pydantic import Field
 
 from rung.records import Answer
-from rung.task.types import Example, Frozen, Task
+from rung.task.types import Example, Frozen, JsonValue, Task
 
 
 class Score(Frozen):
@@ -57,9 +57,41 @@ class ComparingScorer(ABC):
             return Score(value=0.0, details={"valid": 0.0}, reason=answer.problem)
         return self.compare(example, answer)
 
-    @abstractmethod
     def compare(self, example: Example, answer: Answer) -> Score:
-        """Judge one valid answer."""
+        """Judge one valid answer: the best that any right answer gives, each measure by itself.
+
+        So do SQuAD's script and sacreBLEU's sentence scores with several references.
+        """
+        if not example.alternatives:
+            return self.against(example.expected, example, answer)
+        scores = [self.against(gold, example, answer) for gold in example.references]
+        best = max(scores, key=lambda score: score.value or 0.0)
+        names = dict.fromkeys(name for score in scores for name in score.details)
+        details = {name: max(score.details.get(name, 0.0) for score in scores) for name in names}
+        return best.model_copy(update={"details": details})
+
+    @abstractmethod
+    def against(self, gold: JsonValue, example: Example, answer: Answer) -> Score:
+        """Judge one valid answer against one right answer of the example."""
+
+
+class TextScorer(ComparingScorer):
+    """A scorer of free text, which may have no answer."""
+
+    kinds: frozenset[str] = frozenset({"text"})
+
+    def against(self, gold: JsonValue, example: Example, answer: Answer) -> Score:
+        """Where there is no answer, or none is given, only both at once is right (SQuAD 2.0)."""
+        right, said = str(gold).strip(), answer_text(answer)
+        if right and said:
+            return self.texts(right, said)
+        reason = "an answer was expected" if right else "there is no answer, and one was given"
+        same = float(right == said)
+        return marks(same, None if same else reason, exact_match=same)
+
+    @abstractmethod
+    def texts(self, gold: str, said: str) -> Score:
+        """Judge one text against another; neither is empty."""
 
 
 def marks(value: float, reason: str | None = None, **details: float) -> Score:

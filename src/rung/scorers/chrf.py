@@ -1,25 +1,24 @@
-"""chrF: F-score of character n-grams (Popović 2015), computed by sacrebleu with its defaults."""
+"""chrF: F-score of character n-grams (Popović 2015), computed by sacreBLEU with its defaults."""
 
 from __future__ import annotations
 
+import unicodedata
 from functools import cache
 from typing import Any
 
-from rung.records import Answer
-from rung.scorers.base import ComparingScorer, Score, answer_text, marks
-from rung.task.types import Example
+from rung.scorers.base import Score, TextScorer, marks
 
 
-class Chrf(ComparingScorer):
-    """Sentence chrF (n-grams up to 6, beta 2), divided by 100."""
+class Chrf(TextScorer):
+    """sacreBLEU's sentence chrF (n-grams up to 6, beta 2) of composed text, divided by 100."""
 
     name = "chrf"
+    version = "2"
     graded = True
-    kinds = frozenset({"text"})
 
-    def compare(self, example: Example, answer: Answer) -> Score:
+    def texts(self, gold: str, said: str) -> Score:
         """chrF of answer against expected text."""
-        gold, said = str(example.expected).strip(), answer_text(answer)
+        gold, said = unicodedata.normalize("NFC", gold), unicodedata.normalize("NFC", said)
         found = _metric().sentence_score(said, [gold])
         return marks(1.0 if said == gold else found.score / 100)
 

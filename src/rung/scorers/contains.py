@@ -1,26 +1,32 @@
-"""Contains: the expected phrase stands in the answer as whole words."""
+"""Contains: the expected phrase stands in the answer as whole words.
+
+Answer inclusion, as TriviaQA and Natural Questions are scored for models that answer in sentences
+(Mallen et al. 2023, Liu et al. 2024), on the words of `rung.scorers.words`.
+"""
 
 from __future__ import annotations
 
-from rung.records import Answer
-from rung.scorers.base import ComparingScorer, Score, answer_text, marks
-from rung.scorers.words import words
-from rung.task.types import Example
+import re
+
+from rung.scorers.base import Score, TextScorer, marks
+from rung.scorers.words import ARTICLES, words
 
 
-class Contains(ComparingScorer):
+class Contains(TextScorer):
     """1 where the normalised words of the expected phrase follow one another in the answer.
 
     Says nothing of what else the answer holds: a long enough answer contains anything.
     """
 
     name = "contains"
-    kinds = frozenset({"text"})
+    version = "2"
 
-    def compare(self, example: Example, answer: Answer) -> Score:
+    def texts(self, gold: str, said: str) -> Score:
         """There or not, with `exact_match` beside it."""
-        said, gold = words(answer_text(answer)), words(str(example.expected))
-        size = len(gold)
-        there = any(said[i : i + size] == gold for i in range(len(said) - size + 1))
+        sought, given = words(gold), words(said)
+        size = len(sought)
+        there = any(given[i : i + size] == sought for i in range(len(given) - size + 1))
+        if not there and sought[-1] in ARTICLES:  # `A` before a word reads as an article
+            there = re.search(rf"(?<!\w){re.escape(gold)}(?!\w)", said) is not None
         reason = None if there else "the expected phrase is not in the answer"
-        return marks(float(there), reason, exact_match=float(said == gold))
+        return marks(float(there), reason, exact_match=float(given == sought))

@@ -1,16 +1,18 @@
 """Execution: a SQL answer returns what the expected query returns, on a real SQLite database.
 
-The order of rows counts only where the expected query has ORDER BY; names of columns never count.
-A wrong query that happens to return the right rows is right here: rows that tell right queries
-from near misses are the data's business.
+Rows are compared as Spider's test suites compare them (Zhong, Yu and Klein 2020, `result_eq`): as a
+bag, in order only where the expected query has ORDER BY, names of columns never. BIRD's script (Li
+et al. 2023) is more lenient: it compares sets, so that neither order nor repeated rows count. Other
+than both, rows that a tie leaves in any order are right in any order. A wrong query that happens to
+return the right rows is right here: rows that tell right queries from near misses are the data's
+business.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
@@ -19,10 +21,12 @@ from typing import Any, Self
 from rung.errors import UserError
 from rung.records import Answer
 from rung.scorers.base import ComparingScorer, Score, answer_text, marks
+from rung.scorers.query_rows import ExpectedRows, column_orders, decided_by_a_tie, expected_rows
 from rung.scorers.sqlite import QueryError, Rows, from_file, from_script, run
-from rung.task.contract import parse_sql
-from rung.task.types import Example, SqlOutput, Task
+from rung.task.types import Example, JsonValue, SqlOutput, Task
 from rung.task.wording import listed, shown
+
+_VERSION = "2"
 
 
 class Execution(ComparingScorer):
@@ -31,9 +35,12 @@ class Execution(ComparingScorer):
     name = "execution"
     kinds = frozenset({"sql"})
 
-    def __init__(self, database: Callable[[Example], Connection], version: str) -> None:
+    def __init__(
+        self, database: Callable[[Example], Connection], version: str, column_order: bool = True
+    ) -> None:
         self.version = version
         self._database = database
+        self._column_order = column_order
 
     @classmethod
     def for_task(cls, task: Task) -> Self:
@@ -41,17 +48,17 @@ class Execution(ComparingScorer):
         output = task.output
         assert isinstance(output, SqlOutput)  # by `kinds`
         if output.database is None:
-            return cls(partial(_own_script, output), "1")
+            return cls(partial(_own_script, output), _VERSION, output.column_order)
         path = (task.root or Path()) / output.database
         try:
             content = path.read_bytes()
         except OSError as problem:
             raise UserError(f"{output.database}: cannot be read ({problem.strerror})") from None
-        version = f"1:{hashlib.sha256(content).hexdigest()[:12]}"
+        version = f"{_VERSION}:{hashlib.sha256(content).hexdigest()[:12]}"
         if path.suffix != ".sql":
-            return cls(lambda _: from_file(path), version)
+            return cls(lambda _: from_file(path), version, output.column_order)
         script = content.decode("utf-8")
-        return cls(lambda _: from_script(script), version)
+        return cls(lambda _: from_script(script), version, output.column_order)
 
     async def score(self, example: Example, answer: Answer) -> Score:
         """Runs in a thread: a query may take seconds."""
@@ -59,24 +66,34 @@ class Execution(ComparingScorer):
             return await super().score(example, answer)
         return await asyncio.to_thread(self.compare, example, answer)
 
-    def compare(self, example: Example, answer: Answer) -> Score:
+    def against(self, gold: JsonValue, example: Example, answer: Answer) -> Score:
         """Both queries on the same data, each on a fresh connection."""
         connect = partial(self._database, example)
-        gold_query = str(example.expected).strip().rstrip(";")
         try:
-            gold = run(connect, gold_query)
+            right = expected_rows(connect, str(gold))
         except QueryError as problem:
             raise UserError(
-                f"example {example.id!r}: the expected query {shown(gold_query)} fails: "
+                f"example {example.id!r}: the expected query {shown(str(gold))} fails: "
                 f"{problem}; correct the query or the database"
             ) from None
         try:
             said = run(connect, answer_text(answer))
         except QueryError as problem:
             return marks(0.0, f"the query fails: {problem}", runs=0.0)
-        same = _same(said, gold, ordered=_has_order(gold_query))
-        reason = None if same else f"{_size(said)} instead of {_size(gold)}, or other values"
+        same = any(right.holds(rows) for rows in self._readings(said, right))
+        reason = None if same else f"{_size(said)} instead of {_size(right.rows)}, or other values"
         return marks(float(same), reason, runs=1.0)
+
+    def decided_by_a_tie(self, example: Example) -> bool:
+        """Whether the expected query could return other rows; `QueryError` where it fails."""
+        return decided_by_a_tie(partial(self._database, example), str(example.expected))
+
+    def _readings(self, said: Rows, right: ExpectedRows) -> Iterator[Rows]:
+        """The answer's rows, with their columns in every order that may fit where none counts."""
+        if self._column_order or not said or not right.rows:
+            yield said
+            return
+        yield from column_orders(said, right.rows)
 
 
 def _own_script(output: SqlOutput, example: Example) -> Connection:
@@ -96,22 +113,6 @@ def _meta(example: Example, field: str | None, kind: type) -> Any:
             f"seen: {seen or 'no fields'}"
         )
     return value
-
-
-def _has_order(query: str) -> bool:
-    """Whether the query itself, not one inside it, has ORDER BY."""
-    trees = parse_sql(query)
-    return bool(trees and trees[0].args.get("order"))
-
-
-def _same(said: Rows, gold: Rows, ordered: bool) -> bool:
-    a, b = [_plain(row) for row in said], [_plain(row) for row in gold]
-    return a == b if ordered else Counter(a) == Counter(b)
-
-
-def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """2 and 2.0 are the same number, and so are floats that differ beyond 9 digits."""
-    return tuple(float(f"{cell:.9g}") if isinstance(cell, float) else cell for cell in row)
 
 
 def _size(rows: Rows) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from rung.records import Answer
 from rung.scorers.base import ComparingScorer, Score, marks
-from rung.scorers.exact_match import same_json
+from rung.scorers.exact_match import plain_text, same_json
 from rung.task.types import Example, JsonValue
 
 
@@ -22,15 +22,16 @@ class FieldF1(ComparingScorer):
     """Harmonic mean of precision and recall of the (path, value) pairs."""
 
     name = "field_f1"
+    version = "2"
     graded = True
     kinds = frozenset({"schema"})
 
-    def compare(self, example: Example, answer: Answer) -> Score:
+    def against(self, gold: JsonValue, example: Example, answer: Answer) -> Score:
         """F1 of two bags of fields, with `exact_match` beside it."""
-        said, gold = Counter(fields(answer.value)), Counter(fields(example.expected))
-        total = said.total() + gold.total()
-        value = 2 * (said & gold).total() / total if total else 1.0
-        return marks(value, exact_match=float(same_json(answer.value, example.expected)))
+        said, right = Counter(fields(answer.value)), Counter(fields(gold))
+        total = said.total() + right.total()
+        value = 2 * (said & right).total() / total if total else 1.0
+        return marks(value, exact_match=float(same_json(answer.value, gold)))
 
 
 def fields(value: JsonValue, path: str = "$") -> Iterator[tuple[str, str]]:
@@ -50,13 +51,14 @@ def _canonical(value: JsonValue) -> str:
 
 
 def _plain(value: JsonValue) -> JsonValue:
-    """1.0 as 1, runs of white space as one blank, null fields left out."""
+    """1.0 as 1, 12 digits of a float, text composed with single blanks, null fields left out."""
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
     if isinstance(value, str):
-        return " ".join(value.split())
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+        return plain_text(value)
+    if isinstance(value, float):
+        rounded = float(f"{value:.12g}")
+        return int(rounded) if rounded.is_integer() else rounded
     return value

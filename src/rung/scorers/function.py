@@ -22,11 +22,14 @@ class Function:
         self._function = function
 
     async def score(self, example: Example, answer: Answer) -> Score:
-        """The function's value in [0, 1]; it is called in place, so it should be quick."""
+        """The best of the function's values in [0, 1] over all right answers.
+
+        It is called in place, so it should be quick.
+        """
         if not answer.valid:
             return Score(value=0.0, details={"valid": 0.0}, reason=answer.problem)
         try:
-            value = float(self._function(example.expected, answer.text))
+            value = max(float(self._function(gold, answer.text)) for gold in example.references)
         except Exception as problem:  # any user code
             return _unscored(f"scorer {self.name} raised {type(problem).__name__}: {problem}")
         if not 0 <= value <= 1:

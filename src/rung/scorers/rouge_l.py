@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 
-from rung.records import Answer
-from rung.scorers.base import ComparingScorer, Score, answer_text, marks
-from rung.task.types import Example
+import regex
 
-_WORD = re.compile(r"\w+")
+from rung.scorers.base import Score, TextScorer, marks
+from rung.task.scripts import split_characters
+
+_WORD = regex.compile(r"[\w\p{M}]+")
 
 
-class RougeL(ComparingScorer):
+class RougeL(TextScorer):
     """F1 of the longest common subsequence; rapidfuzz finds it.
 
     Words are runs of letters and digits of any script, lower case, not stemmed: on English text
-    the figure of Google's `rouge-score` without stemmer, which knows only a to z.
+    the figure of Google's `rouge-score` without stemmer, which knows only a to z. Where writing
+    has no blanks a character is a word.
     """
 
     name = "rouge_l"
+    version = "2"
     graded = True
-    kinds = frozenset({"text"})
 
-    def compare(self, example: Example, answer: Answer) -> Score:
+    def texts(self, gold: str, said: str) -> Score:
         """ROUGE-L F1 of answer against expected text."""
         from rapidfuzz.distance import LCSseq
 
-        said, gold = _words(answer_text(answer)), _words(str(example.expected))
-        return marks(2 * LCSseq.similarity(said, gold) / (len(said) + len(gold)))
+        given, right = _words(said), _words(gold)
+        return marks(2 * LCSseq.similarity(given, right) / (len(given) + len(right)))
 
 
 def _words(text: str) -> list[str]:
     """Never empty: text without letters and digits counts as one word."""
-    return _WORD.findall(text.lower()) or [text.strip()]
+    plain = unicodedata.normalize("NFC", text).lower()
+    return _WORD.findall(split_characters(plain)) or [plain.strip()]

@@ -8,7 +8,7 @@ from rung.errors import UserError
 from rung.records import Answer
 from rung.scorers.base import ComparingScorer, Score, answer_text
 from rung.task.contract import kept_limits
-from rung.task.types import Example, Task, TextOutput
+from rung.task.types import Example, JsonValue, Task, TextOutput
 
 
 class Rules(ComparingScorer):
@@ -18,6 +18,7 @@ class Rules(ComparingScorer):
     """
 
     name = "rules"
+    version = "2"
     kinds = frozenset({"text"})
 
     def __init__(self, output: TextOutput) -> None:
@@ -36,12 +37,14 @@ class Rules(ComparingScorer):
 
     async def score(self, example: Example, answer: Answer) -> Score:
         """An answer that breaks a rule is invalid under the contract too, and still detailed."""
-        return self.compare(example, answer)
+        return self.against(example.expected, example, answer)
 
-    def compare(self, example: Example, answer: Answer) -> Score:
-        """Each rule by name, and their share."""
+    def against(self, gold: JsonValue, example: Example, answer: Answer) -> Score:
+        """Each rule by name, and their share; saying that there is no answer keeps them all."""
         text = answer_text(answer)
         kept = kept_limits(self._output, text)
+        if answer.valid and answer.value == "":
+            kept, text = dict.fromkeys(kept, True), answer.text or "-"
         good = bool(text) and all(kept.values())
         details = {
             "valid": float(answer.valid),

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 
 from rung.records import Answer
 from rung.scorers.base import ComparingScorer, Score, marks
-from rung.task.types import Example
+from rung.task.types import Example, JsonValue
 
 
 class SampleF1(ComparingScorer):
@@ -21,12 +21,12 @@ class SampleF1(ComparingScorer):
     graded = True
     kinds = frozenset({"multilabel"})
 
-    def compare(self, example: Example, answer: Answer) -> Score:
+    def against(self, gold: JsonValue, example: Example, answer: Answer) -> Score:
         """F1 of two sets of labels, with `exact_match` (subset accuracy) beside it."""
-        said, gold = set(answer.value), set(example.expected)
-        shared, total = len(said & gold), len(said) + len(gold)
+        said, right = set(answer.value), set(gold)
+        shared, total = len(said & right), len(said) + len(right)
         value = 2 * shared / total if total else 1.0
-        return marks(value, _difference(said, gold), exact_match=float(said == gold))
+        return marks(value, _difference(said, right), exact_match=float(said == right))
 
 
 def _difference(said: set[str], gold: set[str]) -> str | None:

@@ -1,25 +1,28 @@
-"""Token F1: how far the words of the answer are those expected (SQuAD, Rajpurkar et al. 2016)."""
+"""Token F1: how far the words of the answer are those expected.
+
+The F1 of SQuAD's script (Rajpurkar et al. 2016), with 2.0's rule for questions without an answer
+(Rajpurkar et al. 2018), on the words of `rung.scorers.words`; by character where writing has no
+blanks, as CMRC 2018, DRCD and KorQuAD 1.0 do.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from rung.records import Answer
-from rung.scorers.base import ComparingScorer, Score, answer_text, marks
+from rung.scorers.base import Score, TextScorer, marks
 from rung.scorers.words import words
-from rung.task.types import Example
 
 
-class TokenF1(ComparingScorer):
+class TokenF1(TextScorer):
     """Harmonic mean of precision and recall of the normalised words."""
 
     name = "token_f1"
+    version = "2"
     graded = True
-    kinds = frozenset({"text"})
 
-    def compare(self, example: Example, answer: Answer) -> Score:
+    def texts(self, gold: str, said: str) -> Score:
         """F1 of two bags of words, with `exact_match` beside it."""
-        said, gold = words(answer_text(answer)), words(str(example.expected))
-        shared = sum((Counter(said) & Counter(gold)).values())
-        value = 2 * shared / (len(said) + len(gold)) if said or gold else 1.0
-        return marks(value, exact_match=float(said == gold))
+        right, given = words(gold), words(said)
+        shared = sum((Counter(given) & Counter(right)).values())
+        value = 2 * shared / (len(given) + len(right))
+        return marks(value, exact_match=float(given == right))

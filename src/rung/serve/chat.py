@@ -117,7 +117,7 @@ async def _answer(
 def _lean(service: Service, answer: Answer) -> Answer:
     """Without the texts of passages where every request is given all documents: they stand in the
     saved solver, and neither log nor response is to repeat them each time."""
-    if service.served.solver.candidate.context.kind != "all":
+    if not service.served.solver.candidate.context.traits.leads:
         return answer
     bare = tuple(passage.model_copy(update={"text": ""}) for passage in answer.passages)
     return answer.model_copy(update={"passages": bare})

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.errors import UserError
-from rung.knowledge.chunking import chunk
+from rung.knowledge.contexts import knowledge_of
 from rung.knowledge.retriever import Retriever, searched_text
 from rung.project import EVIDENCE_FILE
 from rung.records import Passage
@@ -63,12 +64,9 @@ def changes(old: tuple[Passage, ...], new: tuple[Passage, ...]) -> dict[str, int
 def document_changes(solver: Solver, documents: tuple[Document, ...]) -> dict[str, int] | None:
     """What changed since a solver's index was made; None where it reads no documents."""
     context = solver.candidate.context
-    if context.kind == "all":
-        now = tuple(Passage(document_id=d.id, title=d.title, text=d.text) for d in documents)
-        return changes(solver.spec.documents, now)
-    if solver.parts.retriever is None:
+    if not context.traits.reads:
         return None
-    return changes(solver.parts.retriever.passages, chunk(documents, context.chunk_chars))
+    return changes(solver.parts.knowledge.passages, knowledge_of(context).cut(context, documents))
 
 
 def reindex(folder: str | Path, options: ClimbOptions | None = None) -> Reindexed:
@@ -102,23 +100,25 @@ async def _again(solver: Solver, task: Task, tools: Tools, winners: Winners) -> 
         raise UserError(f"{solver.candidate.key} reads no documents: there is nothing to re-index")
     if not (found["changed"] or found["added"] or found["removed"]):
         return Reindexed(**found, embedded=0)
-    candidate, embedded = solver.candidate, 0
-    if candidate.context.kind == "all":
-        now = tuple(Passage(document_id=d.id, title=d.title, text=d.text) for d in task.documents)
-        made = Solver(solver.spec.model_copy(update={"documents": now}), solver.parts)
-    else:
-        embedder = tools.embedder(candidate.embedder) if candidate.embedder else None
-        if embedder is not None:
-            cut = chunk(task.documents, candidate.context.chunk_chars)
-            texts = list(dict.fromkeys(searched_text(p) for p in cut))
-            embedded = len(texts) - len(tools.cache.vectors(embedder.identity, texts))
-        retriever = await Retriever.build(task.documents, candidate.context, embedder)
-        spec = solver.spec
-        if candidate.prompt.shots.kind == "fixed" and spec.shots:
-            # Fixed shots show how to read their own passages: those of today.
-            shots = await choose_shots(candidate, task, retriever)
-            spec = spec.model_copy(update={"shots": shots})
-        made = Solver(spec, replace(solver.parts, retriever=retriever))
+    candidate, embedded, context = solver.candidate, 0, solver.candidate.context
+    embedder = tools.embedder(candidate.embedder) if candidate.embedder else None
+    if embedder is not None and context.traits.searches:
+        cut = knowledge_of(context).cut(context, task.documents)
+        texts = list(dict.fromkeys(searched_text(p) for p in cut))
+        embedded = len(texts) - len(tools.cache.vectors(embedder.identity, texts))
+
+    async def index(documents: Sequence[Document]) -> Retriever:
+        return await Retriever.build(documents, context, embedder)
+
+    knowledge = await knowledge_of(context).fit(context, task.documents, index)
+    spec = solver.spec
+    if context.traits.leads:
+        spec = spec.model_copy(update={"documents": knowledge.passages})
+    elif not candidate.prompt.shots.chosen_by_input and spec.shots:
+        # Fixed shots show how to read their own passages: those of today.
+        shots = await choose_shots(candidate, task, knowledge)
+        spec = spec.model_copy(update={"shots": shots})
+    made = Solver(spec, replace(solver.parts, knowledge=knowledge))
     was = winners.keep(winners.winner)
     # What was measured was measured on the old index: it says so, and stays comparable.
     evidence = {**_evidence(winners), "reindexed from": was, "documents": found}

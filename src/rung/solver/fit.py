@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from rung.candidate import NO_LLM, Candidate
 from rung.errors import BudgetExceeded, ProviderError, UserError
+from rung.knowledge.contexts import Knowledge, knowledge_of
 from rung.knowledge.retriever import Retriever
 from rung.models.base import Adapter, ChatModel, Vectors
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import fit_label_model
-from rung.records import Answer, Passage
+from rung.records import Answer
 from rung.solver.cascade import sure_from
 from rung.solver.shots import choose_shots
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
@@ -59,41 +60,41 @@ class Workshop:
     """Prices and the budget; without it nothing is bought."""
     _retrievers: dict[str, Retriever] = field(default_factory=dict)
 
-    async def retriever(
-        self, documents: Sequence[Document], candidate: Candidate
-    ) -> Retriever | None:
-        """The index of a retrieving candidate; the same documents and cut are indexed once."""
+    async def knowledge(self, candidate: Candidate, task: Task) -> Knowledge:
+        """The candidate's context, fitted; the same documents and cut are indexed once."""
         context = candidate.context
-        if context.kind not in ("retrieved", "gold"):
-            return None
-        embedder = self.embedder(candidate.embedder) if candidate.embedder else None
-        name = digest([context.chunk_chars, context.search, candidate.embedder])
-        if name not in self._retrievers:
-            self._retrievers[name] = await Retriever.build(documents, context, embedder)
-        return self._retrievers[name]
+
+        async def index(documents: Sequence[Document]) -> Retriever:
+            embedder = self.embedder(candidate.embedder) if candidate.embedder else None
+            name = digest([context.chunk_chars, context.search, candidate.embedder])
+            if name not in self._retrievers:
+                self._retrievers[name] = await Retriever.build(documents, context, embedder)
+            return self._retrievers[name]
+
+        return await knowledge_of(context).fit(context, task.documents, index)
 
 
 async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     """Fit one candidate on the train split. Raises `UserError` for what the task cannot give."""
     _refuse_what_is_missing(candidate, task)
     embedder = workshop.embedder(candidate.embedder) if candidate.embedder else None
-    retriever = await workshop.retriever(task.documents, candidate)
-    spec = await _spec(candidate, task, retriever)
-    if candidate.model.startswith(NO_LLM):
+    knowledge = await workshop.knowledge(candidate, task)
+    spec = await _spec(candidate, task, knowledge)
+    if not candidate.uses_llm:
         assert embedder is not None
         vectors, _ = await embedder.embed_metered([e.input_text() for e in task.train])
         labels = [render(task.output, e.expected) for e in task.train]
         model = fit_label_model(candidate.model, vectors, labels)
         return Solver(spec, Parts(embedder=embedder, label_model=model))
     shot_vectors = None
-    if candidate.prompt.shots.kind == "nearest":
+    if candidate.prompt.shots.chosen_by_input:
         assert embedder is not None
         shot_vectors, _ = await embedder.embed_metered([s.input for s in spec.shots])
     parts = Parts(
         chat=workshop.chat(candidate.model),
         embedder=embedder,
         shot_vectors=shot_vectors,
-        retriever=retriever,
+        knowledge=knowledge,
     )
     if candidate.weights.kind == "lora":
         parts = replace(parts, adapter=await _tune(Solver(spec, parts), task, workshop))
@@ -201,34 +202,22 @@ def _refuse_what_is_missing(candidate: Candidate, task: Task) -> None:
                 f"{candidate.key} cannot fall back from {candidate.model!r} to "
                 f"{candidate.fallback!r}: name two different language models"
             )
-    shots = candidate.prompt.shots
-    needs_train = (
-        candidate.model.startswith(NO_LLM)
-        or shots.kind != "none"
-        or candidate.weights.kind != "base"
-        or candidate.first is not None
-    )
-    if needs_train and not task.train:
+    if candidate.learns and not task.train:
         raise UserError(f"{candidate.key} learns from training examples, but `train` is empty")
-    if candidate.context.kind != "none" and not task.documents:
+    if candidate.context.traits.reads and not task.documents:
         raise UserError(
             f"{candidate.key} reads documents, but the task names none: set [task] documents"
         )
 
 
-async def _spec(candidate: Candidate, task: Task, retriever: Retriever | None) -> SolverSpec:
-    documents: tuple[Passage, ...] = ()
-    if candidate.context.kind == "all":
-        documents = tuple(
-            Passage(document_id=d.id, title=d.title, text=d.text) for d in task.documents
-        )
+async def _spec(candidate: Candidate, task: Task, knowledge: Knowledge) -> SolverSpec:
     return SolverSpec(
         candidate=candidate,
         task=task.name,
         instruction=task.instruction,
         output=task.output,
-        shots=await choose_shots(candidate, task, retriever),
-        documents=documents,
+        shots=await choose_shots(candidate, task, knowledge),
+        documents=knowledge.passages if candidate.context.traits.leads else (),
         input_fields=_fields([*task.train, *task.dev]),
     )
 

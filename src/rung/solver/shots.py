@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from rung.candidate import Candidate
-from rung.knowledge.retriever import Retriever
+from rung.knowledge.contexts import Knowledge
 from rung.prompts.messages import Shot, user_turn
 from rung.task.contract import render
 from rung.task.types import Example, Task
@@ -15,26 +15,24 @@ TRIED = 10
 """Examples looked at for each shot that should have its answer among its passages."""
 
 
-async def choose_shots(
-    candidate: Candidate, task: Task, retriever: Retriever | None
-) -> tuple[Shot, ...]:
+async def choose_shots(candidate: Candidate, task: Task, knowledge: Knowledge) -> tuple[Shot, ...]:
     """The fixed shots, or the whole pool that the nearest are taken from.
 
     Fixed shots of a retrieving candidate carry their own passages, so that they show how to read
     them; those whose passages hold the answer come first.
     """
     shots = candidate.prompt.shots
-    if shots.kind == "none":
+    if not shots.shown:
         return ()
-    if shots.kind == "nearest":
+    if shots.chosen_by_input:
         return tuple(_shot(task, e, e.input_text()) for e in task.train)
-    if retriever is None or candidate.context.kind == "all":
+    if not candidate.context.traits.searches:
         return tuple(_shot(task, e, e.input_text()) for e in in_turn(task, shots.k))
     shown: list[Shot] = []
     spare: list[Shot] = []
     for example in in_turn(task, shots.k * TRIED):
         text = example.input_text()
-        passages = await retriever.search(text, candidate.context.k)
+        passages = await knowledge.beside_shot(text)
         shot = _shot(task, example, user_turn(text, passages))
         held = any(shot.answer.casefold() in p.text.casefold() for p in passages)
         (shown if held else spare).append(shot)

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 
 import numpy as np
 
-from rung.candidate import Candidate
-from rung.errors import ProviderError, UserError
+from rung.candidate import Candidate, Context
+from rung.errors import ProviderError
 from rung.knowledge.citations import cite
-from rung.knowledge.retriever import Retriever
+from rung.knowledge.contexts import Knowledge
+from rung.knowledge.contexts.whole import Nothing
 from rung.models.base import Adapter, ChatModel, ChatReply, ChatRequest, Message, Vectors
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import LabelModel
@@ -74,7 +75,7 @@ class Parts:
     chat: ChatModel | None = None
     embedder: MeteredEmbedder | None = None
     shot_vectors: Vectors | None = None
-    retriever: Retriever | None = None
+    knowledge: Knowledge = field(default_factory=lambda: Nothing(Context()))
     label_model: LabelModel | None = None
     adapter: Adapter | None = None
     fallback: ChatModel | None = None
@@ -249,7 +250,8 @@ class Solver:
 
         Waiting is not counted: many inputs wait for one machine at once.
         """
-        passages, searching = await self._passages(text) if given is None else (given, 0.0)
+        find = self.parts.knowledge.find
+        passages, searching = await find(text) if given is None else (given, 0.0)
         shots, choosing = await self._shots(text)
         messages = build_messages(
             self.spec.instruction,
@@ -258,7 +260,7 @@ class Solver:
             shots,
             passages,
             text,
-            passages_first=self.candidate.context.kind == "all",
+            passages_first=self.candidate.context.traits.leads,
         )
         return messages, passages, searching + choosing
 
@@ -306,26 +308,10 @@ class Solver:
             confidence=replies[-1].confidence,
         )
 
-    async def _passages(self, text: str) -> tuple[tuple[Passage, ...], float]:
-        """What the model is to know, and the seconds that finding it took."""
-        match self.candidate.context.kind:
-            case "none":
-                return (), 0.0
-            case "all":
-                return self.spec.documents, 0.0
-            case "retrieved":
-                assert self.parts.retriever is not None
-                return await self.parts.retriever.search_metered(text, self.candidate.context.k)
-            case "gold":
-                raise UserError(
-                    f"{self.candidate.key} is a probe: it answers only when the gold passages "
-                    "are given, and cannot be served"
-                )
-
     async def _shots(self, text: str) -> tuple[Sequence[Shot], float]:
         """The solved examples to show, and the seconds that choosing them took."""
         shots = self.candidate.prompt.shots
-        if shots.kind != "nearest":
+        if not shots.chosen_by_input:
             return self.spec.shots, 0.0
         assert self.parts.shot_vectors is not None
         vectors, seconds = await self._embedder().embed_metered([text])

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from rung.errors import StoreError
-from rung.knowledge.retriever import Retriever
+from rung.knowledge.contexts import knowledge_of
 from rung.models.base import Adapter, ChatModel
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import load_label_model
@@ -68,13 +68,15 @@ def load(
     if manifest["adapter"]:
         adapter = Adapter(path=str(folder / "adapter"), digest=str(manifest["adapter"]))
     asked = spec.tuned_model or candidate.model
-    shots, labels, index = folder / "shots.npy", folder / "labels.npz", folder / "retriever"
+    shots, labels = folder / "shots.npy", folder / "labels.npz"
     try:
         parts = Parts(
             chat=None if candidate.technique == "no-llm" else chat(asked),
             embedder=ears,
             shot_vectors=np.load(shots, allow_pickle=False) if shots.exists() else None,
-            retriever=Retriever.load(index, ears) if index.exists() else None,
+            knowledge=knowledge_of(candidate.context).load(
+                candidate.context, folder, spec.documents, ears
+            ),
             label_model=load_label_model(labels) if labels.exists() else None,
             adapter=adapter,
             fallback=chat(candidate.fallback) if candidate.fallback else None,
@@ -116,8 +118,7 @@ def _write(solver: Solver, work: Path) -> None:
         np.save(work / "shots.npy", parts.shot_vectors, allow_pickle=False)
     if parts.label_model is not None:
         parts.label_model.save(work / "labels.npz")
-    if parts.retriever is not None:
-        parts.retriever.save(work / "retriever")
+    parts.knowledge.save(work)
     if parts.adapter is not None:
         shutil.copytree(parts.adapter.path, work / "adapter")
 

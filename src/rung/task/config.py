@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from rung.errors import UserError
+from rung.task.columns import Columns
 from rung.task.types import (
     ClimbSettings,
     Facts,
@@ -50,6 +51,8 @@ class TaskTable(Frozen):
     """A folder, or a JSONL file of {id, title, text}."""
     cluster: str | None = None
     """Name of the `meta` field (or `context_ids`) whose equal values make one unit."""
+    columns: Columns | None = None
+    """Which fields of a row hold what, where the file does not name them as Rung does."""
 
     @model_validator(mode="after")
     def _one_way(self) -> TaskTable:
@@ -95,6 +98,8 @@ class SqlTable(Frozen):
     """A `.sqlite` file or a `.sql` script."""
     script_field: str | None = None
     rows_field: str | None = None
+    column_order: bool = True
+    """Whether columns must come in the order of the expected query."""
 
     @model_validator(mode="after")
     def _one_source(self) -> SqlTable:
@@ -107,7 +112,12 @@ class SqlTable(Frozen):
     def output(self) -> SqlOutput:
         """As a task holds it."""
         place = None if self.database is None else Path(self.database)
-        return SqlOutput(database=place, script_field=self.script_field, rows_field=self.rows_field)
+        return SqlOutput(
+            database=place,
+            script_field=self.script_field,
+            rows_field=self.rows_field,
+            column_order=self.column_order,
+        )
 
 
 class OutputTable(Frozen):
@@ -279,7 +289,7 @@ def _place(loc: Sequence[str | int], raw: dict[str, Any], open_ended: bool) -> l
     return place
 
 
-_TABLES: dict[str, type[Frozen]] = {"text": TextTable, "sql": SqlTable}
+_TABLES: dict[str, type[Frozen]] = {"text": TextTable, "sql": SqlTable, "columns": Columns}
 
 
 def _known(tables: list[str]) -> list[str]:

@@ -211,12 +211,17 @@ def _parse_sql(text: str) -> Parsed:
 
 
 def parse_sql(query: str) -> list[exp.Expr] | None:
-    """The statements of a SQLite text; None where sqlglot cannot read what SQLite may."""
+    """The statements of a SQLite text, without comments after them.
+
+    None where sqlglot cannot read what SQLite may.
+    """
     import sqlglot
     from sqlglot.errors import SqlglotError
+    from sqlglot.expressions import Semicolon
 
     try:
-        return [tree for tree in sqlglot.parse(query, read="sqlite") if tree is not None]
+        trees = sqlglot.parse(query, read="sqlite")
+        return [tree for tree in trees if tree is not None and not isinstance(tree, Semicolon)]
     except (SqlglotError, RecursionError):
         return None
 

@@ -1,69 +1,90 @@
-"""Rows of a file as `Example`s: plain rows or chat rows, checked against the output contract.
+"""Rows of a file as `Example`s, checked against the output contract.
 
-Not for splitting them; that is `splits`.
+What shape rows have is `shapes`' to say, splitting them `splits`'.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rung.errors import UserError
+from rung.task.columns import Columns
 from rung.task.expected import Gold, GoldError, read_expected, row_expected
-from rung.task.rows import Row, read_rows, strict_json
+from rung.task.faults import Faults, Row, RowError
+from rung.task.rows import read_table, strict_json
+from rung.task.shapes import OWN, take
 from rung.task.types import Example, JsonValue, Output, digest
 from rung.task.wording import listed, shown
 
 ID_CHARS = 12
 """Length of an id made from content."""
-_ROW_KEYS = ("id", "input", "expected", "alternatives", "context_ids", "meta")
-_CHAT_KEYS = ("id", "messages", "alternatives", "context_ids", "meta")
-_FIELD_PREFIX = "input."
 
 Respelt = tuple[str, str]
 """A label as a row spells it, and as the output does."""
 
 
+class Examples(NamedTuple):
+    """The examples of a file, and what was taken otherwise than it stands."""
+
+    examples: list[Example]
+    respelt: Counter[Respelt]
+    """How often labels are spelt in another way than by the output."""
+    notes: tuple[str, ...] = ()
+
+
 def load_examples(
-    path: Path, name: str, output: Output, respelt: Counter[Respelt] | None = None
+    path: Path, name: str, output: Output, columns: Columns | None = None
 ) -> list[Example]:
-    """Every example of one file. `name` is how messages call the file.
-
-    Labels that the file spells in other ways than the output are counted in `respelt`.
-    """
-    return parse_rows(read_rows(path, name), output, respelt)
+    """Every example of one file. `name` is how messages call the file."""
+    return read_examples(path, name, output, columns).examples
 
 
-def parse_rows(
-    rows: list[Row], output: Output, respelt: Counter[Respelt] | None = None
-) -> list[Example]:
-    """Rows as examples; raises `UserError` naming file, line and value of the first mistake."""
-    chat = "messages" in rows[0].data
+def read_examples(
+    path: Path, name: str, output: Output, columns: Columns | None = None
+) -> Examples:
+    """As `load_examples`, with sentences on what was taken for what."""
+    table = read_table(path, name)
+    taken = take(table.rows, columns)
+    found = parse_rows(taken.rows, output)
+    return found._replace(notes=(*table.notes, *taken.notes))
+
+
+def parse_rows(rows: list[Row], output: Output) -> Examples:
+    """Rows under Rung's own names as examples; one `UserError` for all that cannot be used."""
+    if not rows:
+        raise UserError("no row holds a question with its answer; add at least one")
+    faults = Faults(rows[0].file)
+    respelt: Counter[Respelt] = Counter()
     seen: dict[str, Row] = {}
     copies: Counter[str] = Counter()
     examples = []
     for row in rows:
-        data = _from_chat(row) if chat else _with_fields(row)
-        text = _input(row, data.get("input"), data)
-        gold = _expected(row, data, output)
-        if respelt is not None and gold.respelt is not None:
-            respelt[gold.respelt, gold.expected] += 1
-        example = _example(row, data, text, gold)
-        if data.get("id") in (None, ""):
-            copies[example.id] += 1
-            if copies[example.id] > 1:
-                own = f"{example.id}-{copies[example.id]}"
-                example = example.model_copy(update={"id": own})
-        if example.id in seen:
-            raise row.error(
-                f"id {example.id!r} stands on line {seen[example.id].line} already; "
-                "give every example its own id, or none and Rung makes them"
-            )
-        seen[example.id] = row
+        try:
+            example, spelling = _example(row, row.data, output)
+            if row.data.get("id") in (None, ""):
+                copies[example.id] += 1
+                if copies[example.id] > 1:
+                    own = f"{example.id}-{copies[example.id]}"
+                    example = example.model_copy(update={"id": own})
+            first = seen.setdefault(example.id, row)
+            if first is not row:
+                raise row.error(
+                    f"id {example.id!r} stands on {first.place} {first.line} already; "
+                    "give every example its own id, or none and Rung makes them"
+                )
+        except RowError as error:
+            faults.add(error)
+            continue
+        if spelling is not None:
+            respelt[spelling, example.expected] += 1
         examples.append(example)
-    return examples
+    faults.raise_any(len(rows))
+    return Examples(examples, respelt)
 
 
 def refuse_shared_ids(files: Iterable[tuple[str, Sequence[Example]]]) -> None:
@@ -80,12 +101,14 @@ def refuse_shared_ids(files: Iterable[tuple[str, Sequence[Example]]]) -> None:
                 )
 
 
-def _example(
-    row: Row, data: dict[str, JsonValue], text: str | dict[str, JsonValue], gold: Gold
-) -> Example:
+def _example(row: Row, data: dict[str, JsonValue], output: Output) -> tuple[Example, str | None]:
+    """The example, and its label as the row spells it where that is not how the output does."""
+    _refuse_nan(row, data)
+    text = _input(row, data.get("input"), data)
+    gold = _expected(row, data, output)
     made = digest([text, row_expected(gold)])[:ID_CHARS]
     ident = data.get("id")
-    return Example(
+    example = Example(
         id=made if ident in (None, "") else str(ident),
         input=text,
         expected=gold.expected,
@@ -93,71 +116,46 @@ def _example(
         context_ids=_context_ids(row, data.get("context_ids")),
         meta=_meta(row, data),
     )
+    return example, gold.respelt
 
 
-def _with_fields(row: Row) -> dict[str, JsonValue]:
-    """A plain row; columns named `input.xxx` become the fields of one input object."""
-    fields = {k: v for k, v in row.data.items() if k.startswith(_FIELD_PREFIX)}
-    if not fields:
-        return row.data
-    if "input" in row.data:
-        raise row.error("the row has 'input' and 'input.…' columns; keep one of the two")
-    rest = {k: v for k, v in row.data.items() if k not in fields}
-    return {**rest, "input": {k.removeprefix(_FIELD_PREFIX): v for k, v in fields.items()}}
-
-
-def _from_chat(row: Row) -> dict[str, JsonValue]:
-    """A chat row: the last assistant turn is expected, what the user said before is the input."""
-    turns = _turns(row)
-    if turns[-1][0] != "assistant":
-        raise row.error(
-            f"the last of {len(turns)} messages is by {turns[-1][0]!r}; it must be the "
-            "'assistant' answer that is expected"
-        )
-    asked = [turn for turn in turns[:-1] if turn[0] != "system"]
-    if not any(role == "user" for role, _ in asked):
-        raise row.error("no 'user' message before the answer; add what the user asked")
-    if all(role == "user" for role, _ in asked):
-        text = "\n\n".join(content for _, content in asked)
-    else:
-        text = "\n".join(f"{role}: {content}" for role, content in asked)
-    system = [content for role, content in turns if role == "system"]
-    rest = {k: v for k, v in row.data.items() if k != "messages"}
-    extra = {"system": "\n\n".join(system)} if system else {}
-    return {**extra, **rest, "input": text, "expected": turns[-1][1]}
-
-
-def _turns(row: Row) -> list[tuple[str, str]]:
-    messages = row.data.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise row.error(
-            f"'messages' is {shown(messages)}; it must be a list of "
-            '{"role": …, "content": …}, as in the first row'
-        )
-    turns = []
-    for message in messages:
-        role = message.get("role") if isinstance(message, dict) else None
-        content = message.get("content") if isinstance(message, dict) else None
-        if isinstance(content, list):
-            content = "\n".join(
-                str(part.get("text", "")) for part in content if isinstance(part, dict)
-            )
-        if role not in ("system", "developer", "user", "assistant") or not isinstance(content, str):
+def _refuse_nan(row: Row, data: dict[str, JsonValue]) -> None:
+    """NaN is what tables write for an empty cell: no answer, and no JSON."""
+    for key in OWN:
+        if key != "meta" and _has_nan(data.get(key)):
             raise row.error(
-                f"message {shown(message)} is not read; a message has a 'role' of system, user "
-                "or assistant and text as 'content'"
+                f"{key!r} holds NaN, which a table writes for an empty cell; fill it in or take "
+                "the row out"
             )
-        turns.append(("system" if role == "developer" else role, content))
-    return turns
+
+
+def _has_nan(value: JsonValue) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_has_nan, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _without_nan(value: JsonValue) -> JsonValue:
+    """The value with nothing where NaN or an infinity stands: JSON has none."""
+    if isinstance(value, dict):
+        return {key: _without_nan(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(one) for one in value]
+    return None if _has_nan(value) else value
 
 
 def _missing(row: Row, key: str, data: dict[str, JsonValue]) -> UserError:
     if key in data:
         return row.error(f"{key!r} is empty; fill it in or take the row out")
-    others = [k for k in row.data if k not in _ROW_KEYS]
+    others = [k for k in row.data if k not in OWN]
     return row.error(
         f"{key!r} is missing; the row has {listed(row.data)}: "
-        + (f"rename the one that holds it to {key!r}" if others else "add it")
+        + (
+            f"rename the one that holds it to {key!r}, or name it in [task] "
+            f'columns = {{ {key} = "…" }}'
+            if others
+            else "add it"
+        )
     )
 
 
@@ -182,7 +180,7 @@ def _expected(row: Row, data: dict[str, JsonValue], output: Output) -> Gold:
         more = [read_expected(output, one) for one in also]
         return gold._replace(alternatives=(*gold.alternatives, *(one.expected for one in more)))
     except GoldError as problem:
-        raise row.error(str(problem)) from None
+        raise row.error(str(problem), problem.seen) from None
 
 
 def _context_ids(row: Row, value: JsonValue) -> tuple[str, ...]:
@@ -201,11 +199,10 @@ def _context_ids(row: Row, value: JsonValue) -> tuple[str, ...]:
 
 def _meta(row: Row, data: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """The row's own `meta` object, and every key that Rung does not know."""
-    known = _CHAT_KEYS if "messages" in row.data else _ROW_KEYS
-    extra = {k: v for k, v in data.items() if k not in (*known, "input", "expected")}
+    extra = {k: _without_nan(v) for k, v in data.items() if k not in OWN}
     if not isinstance(data.get("alternatives", []), list):
         extra["alternatives"] = data["alternatives"]
-    own = data.get("meta")
+    own = _without_nan(data.get("meta"))
     if own in (None, ""):
         return extra
     if not isinstance(own, dict):

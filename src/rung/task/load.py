@@ -14,7 +14,7 @@ from typing import NamedTuple
 from rung.errors import UserError
 from rung.task.config import DEFAULT_METRIC, OutputTable, RungFile, TaskTable, read_config
 from rung.task.documents import Documents, check_context_ids, load_documents
-from rung.task.examples import Respelt, load_examples, refuse_shared_ids
+from rung.task.examples import Examples, Respelt, read_examples, refuse_shared_ids
 from rung.task.expected import no_answer_note, respelt_note, with_no_answer
 from rung.task.json_schema import check_schema as _check_schema
 from rung.task.json_schema import enforceable, unwrapped_schema
@@ -61,9 +61,10 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
     root = file.resolve().parent
     output = read_output(config.output, root)
     how = How(output, config.climb.seed, config.task.cluster)
-    respelt: Counter[Respelt] = Counter()
-    given = _given(config.task, root, output, respelt)
-    output = with_no_answer(output, [one for rows in given.values() for one in rows])
+    files = _given(config.task, root, output)
+    given = {key: tuple(one.examples) for key, one in files.items()}
+    every = [example for examples in given.values() for example in examples]
+    output = with_no_answer(output, every)
     splits = _split(given, how)
     knowledge = Documents((), ())
     if config.task.documents is not None:
@@ -89,11 +90,12 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         cluster=config.task.cluster,
         root=root,
         notes=(
+            *(note for one in files.values() for note in one.notes),
             *knowledge.notes,
             *_leaks(splits.report),
             *_checked_after(output),
-            *respelt_note(respelt),
-            *no_answer_note(output, [one for rows in given.values() for one in rows]),
+            *respelt_note(sum((one.respelt for one in files.values()), Counter[Respelt]())),
+            *no_answer_note(output, every),
         ),
         source=Source(examples=given, empty_documents=knowledge.empty),
     )
@@ -168,17 +170,15 @@ def _target(config: RungFile, output: Output) -> Target:
     return Target(**{**plain, "metric": config.target.metric or DEFAULT_METRIC[output.kind]})
 
 
-def _given(
-    table: TaskTable, root: Path, output: Output, respelt: Counter[Respelt]
-) -> dict[str, tuple[Example, ...]]:
+def _given(table: TaskTable, root: Path, output: Output) -> dict[str, Examples]:
     """Every example of every file, by the key that names the file."""
     names = {key: getattr(table, key) for key in ("examples", "train", "dev", "test")}
     given = {
-        key: tuple(load_examples(root / name, name, output, respelt))
+        key: read_examples(root / name, name, output, table.columns)
         for key, name in names.items()
         if name
     }
-    refuse_shared_ids((names[key], examples) for key, examples in given.items())
+    refuse_shared_ids((names[key], one.examples) for key, one in given.items())
     return given
 
 

@@ -1,36 +1,33 @@
-"""Reading rows out of JSONL, CSV and Parquet files, with the line each row stands on.
+"""Reading rows out of the files that hold them, with the place each row stands at.
 
-Not for what a row means: that is `examples` and `documents`.
+JSONL, JSON, CSV and TSV (also packed by gzip), XLSX, Parquet and Arrow. Not for what a row means:
+that is `shapes`, `examples` and `documents`.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
-import math
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
-from rung.errors import MissingExtraError, UserError
+from rung.errors import UserError
+from rung.task.encoding import MARK, decoded, read_bytes, read_text
+from rung.task.faults import Faults, Row
+from rung.task.tabular import csv_rows, parquet_rows, xlsx_rows
 from rung.task.types import JsonValue
 from rung.task.wording import listed, shown
 
+__all__ = ["Row", "Table", "read_rows", "read_table", "read_text", "strict_json"]
+_DEEP = 3
+"""How far down in an object of a JSON file its one list of rows is looked for."""
 
-class Row(NamedTuple):
-    """One row and where it stands."""
 
-    file: str
-    line: int
-    """Line in the file, counted from 1; row number for Parquet."""
-    data: dict[str, JsonValue]
+class Table(NamedTuple):
+    """The rows of a file, and a sentence for what was read otherwise than it seems."""
 
-    def error(self, problem: str) -> UserError:
-        """A `UserError` that names this row."""
-        return UserError(f"{self.file} line {self.line}: {problem}")
+    rows: list[Row]
+    notes: tuple[str, ...] = ()
 
 
 def strict_json(text: str) -> JsonValue:
@@ -42,112 +39,188 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def read_text(path: Path, name: str) -> str:
-    """The UTF-8 text of a file, unpacked when it ends in `.gz`."""
-    try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
-    except FileNotFoundError:
-        raise UserError(
-            f"{name}: no such file; check the path, which is relative to the folder of rung.toml"
-        ) from None
-    except (OSError, EOFError, zlib.error) as problem:
-        raise UserError(f"{name}: cannot be read ({problem})") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        line = data.count(b"\n", 0, problem.start) + 1
-        raise UserError(
-            f"{name} line {line}: byte 0x{data[problem.start]:02x} is not UTF-8; "
-            "save the file as UTF-8"
-        ) from None
+def kind_of(path: Path) -> str:
+    """The ending that says how a file is read, `.gz` left off."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes[-1:] == [".gz"]:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def is_rows(path: Path) -> bool:
+    """Whether a file is of a kind that holds rows."""
+    return kind_of(path) in _READERS
 
 
 def read_rows(path: Path, name: str) -> list[Row]:
-    """Every row of a `.jsonl`, `.jsonl.gz`, `.csv` or `.parquet` file; never an empty list."""
-    kind = "".join(path.suffixes[-2:]).lower() if path.suffix == ".gz" else path.suffix.lower()
+    """As `read_table`, the rows alone."""
+    return read_table(path, name).rows
+
+
+def read_table(path: Path, name: str) -> Table:
+    """Every row of a file; never an empty list. Raises `UserError` with all faulty lines."""
+    kind = kind_of(path)
     reader = _READERS.get(kind)
     if reader is None:
+        hint = "; save it as .xlsx or .csv" if kind in (".xls", ".ods", ".numbers") else ""
         raise UserError(
-            f"{name}: files ending in {kind!r} are not read; use one of {listed(_READERS)}"
+            f"{name}: files ending in {kind!r} are not read{hint}; use one of {listed(_READERS)}"
         )
-    rows = list(reader(path, name))
+    notes: list[str] = []
+    rows = list(reader(path, name, notes))
     if not rows:
         raise UserError(f"{name}: the file has no rows; add at least one")
-    return rows
+    return Table(rows, tuple(f"{name}: {note}" for note in notes))
 
 
-def _jsonl(path: Path, name: str) -> Iterator[Row]:
-    for number, line in enumerate(read_text(path, name).split("\n"), start=1):
+def _said_text(path: Path, name: str, notes: list[str]) -> str:
+    text, encoding = decoded(read_bytes(path, name), name)
+    if encoding:
+        notes.append(f"read as {encoding}")
+    return text
+
+
+def _jsonl(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
+    text = _said_text(path, name, notes)
+    if text.lstrip().startswith("[") and not _is_list(text.lstrip().split("\n", 1)[0]):
+        yield from _whole(text, name, notes)
+        return
+    faults, total = Faults(name), 0
+    for number, raw in enumerate(text.split("\n"), start=1):
+        line = raw.removeprefix(MARK)  # two files with marks, joined
         if not line.strip():
             continue
+        total += 1
+        row = Row(name, number, {})
         try:
-            data = strict_json(line)
+            data = json.loads(line)
         except ValueError as problem:
-            raise UserError(
-                f"{name} line {number}: not one JSON object ({problem}): {shown(line)}; "
-                "JSONL has one object a line"
-            ) from None
-        if not isinstance(data, dict):
-            raise UserError(
-                f"{name} line {number}: {shown(data)} is not a JSON object; "
-                "JSONL has one object a line"
-            )
-        yield Row(name, number, data)
-
-
-def _csv(path: Path, name: str) -> Iterator[Row]:
-    text = read_text(path, name)
-    header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        for cells in reader:
-            if None in cells or None in cells.values():
-                raise UserError(
-                    f"{name} line {reader.line_num}: the row has not the "
-                    f"{len(reader.fieldnames or ())} cells of the header; put text that holds "
-                    f"{delimiter!r} in double quotes"
+            faults.add(
+                row.error(
+                    f"not one JSON object ({problem}): {shown(line)}; JSONL has one object a line"
                 )
-            yield Row(name, reader.line_num, dict(cells))
-    except csv.Error as problem:
-        raise UserError(
-            f"{name} line {reader.line_num + 1}: broken CSV ({problem}); check its quotes"
-        ) from None
+            )
+            continue
+        if not isinstance(data, dict):
+            faults.add(
+                row.error(f"{shown(data)} is not a JSON object; JSONL has one object a line")
+            )
+            continue
+        yield row._replace(data=data)
+    faults.raise_any(total)
 
 
-def _parquet(path: Path, name: str) -> Iterator[Row]:
+def _is_list(line: str) -> bool:
+    """Whether a line is a whole JSON list of plain values: a wrong row, no array of rows."""
     try:
-        from pyarrow import ArrowException, parquet
-    except ImportError:
-        raise MissingExtraError(f"reading {name}", "parquet") from None
-    try:
-        rows = parquet.read_table(path).to_pylist()
-    except FileNotFoundError:
+        found = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(found, list) and not all(isinstance(one, dict) for one in found)
+
+
+def _json(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
+    return _whole(_said_text(path, name, notes), name, notes)
+
+
+def _whole(text: str, name: str, notes: list[str]) -> Iterator[Row]:
+    """Rows of one JSON value, or of several that follow one another."""
+    values = list(_values(text, name))
+    if len(values) == 1:
+        found = _list_of(values[0][1], name, notes)
+        rows = [(number, one, "row") for number, one in enumerate(found, start=1)]
+    else:
+        rows = [(line, one, "line") for line, one in values]
+    faults = Faults(name)
+    for number, one, place in rows:
+        row = Row(name, number, {}, place)
+        if isinstance(one, dict):
+            yield row._replace(data=one)
+        else:
+            faults.add(row.error(f"{shown(one)} is not a JSON object; every row is one"))
+    faults.raise_any(len(rows))
+
+
+def _values(text: str, name: str) -> Iterator[tuple[int, JsonValue]]:
+    """Each JSON value of a text with the line it begins at."""
+    decoder = json.JSONDecoder()
+    at = 0
+    while True:
+        while at < len(text) and (text[at].isspace() or text[at] == MARK):
+            at += 1
+        if at >= len(text):
+            return
+        line = text.count("\n", 0, at) + 1
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except json.JSONDecodeError as problem:
+            raise UserError(
+                f"{name} line {problem.lineno}: not JSON ({problem.msg}, column {problem.colno}); "
+                "correct that line"
+            ) from None
+        yield line, value
+
+
+def _list_of(value: JsonValue, name: str, notes: list[str], deep: int = _DEEP) -> list[JsonValue]:
+    """The rows in a JSON value: a list, an object that holds one list of objects, or columns."""
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, dict):
+        raise UserError(f"{name}: {shown(value)} holds no rows; a list of objects does")
+    columns = _by_columns(value)
+    if columns is not None:
+        return columns
+    lists = {key: one for key, one in value.items() if _holds_objects(one)}
+    if len(lists) > 1 and not {"input", "expected", "messages"} & value.keys():
         raise UserError(
-            f"{name}: no such file; check the path, which is relative to the folder of rung.toml"
-        ) from None
-    except (OSError, ArrowException) as problem:
-        raise UserError(f"{name}: not a readable Parquet file ({problem})") from None
-    for number, data in enumerate(rows, start=1):
-        yield Row(name, number, {k: _plain(v) for k, v in data.items() if v is not None})
+            f"{name}: the object holds {len(lists)} lists of rows ({listed(lists)}); put each "
+            "into a file of its own, and name the one that is meant"
+        )
+    if len(lists) == 1 and not {"messages", "conversations", "input"} & value.keys():
+        key, rows = next(iter(lists.items()))
+        rest = [other for other in value if other != key]
+        notes.append(f"rows are those of {key!r}" + (f"; left: {listed(rest)}" if rest else ""))
+        return list(rows)
+    inner = [one for one in value.values() if isinstance(one, dict)]
+    if deep and len(inner) == 1 and any(_holds_objects(one) for one in inner[0].values()):
+        return _list_of(inner[0], name, notes, deep - 1)
+    return [value]
 
 
-def _plain(value: Any) -> JsonValue:
-    """What Parquet can hold and JSON cannot (dates, decimals, bytes) as text."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, float) and not math.isfinite(value):
+def _holds_objects(value: JsonValue) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
+
+
+def _by_columns(value: dict[str, JsonValue]) -> list[JsonValue] | None:
+    """Rows out of columns, as `DataFrame.to_json` and `Dataset.to_dict` write them."""
+    parts = list(value.values())
+    if {"columns", "data"} <= value.keys() and isinstance(value["columns"], list):
+        return [dict(zip(value["columns"], cells, strict=False)) for cells in value["data"]]
+    if len(parts) < 2:
         return None
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+    if all(isinstance(part, dict) and part.keys() == parts[0].keys() for part in parts):
+        if {"input", "expected"} & set(parts[0]):  # orient="index"
+            return parts
+        return [{key: part[at] for key, part in value.items()} for at in parts[0]]
+    plain = all(isinstance(part, list) and len(part) == len(parts[0]) for part in parts)
+    if plain and len(parts[0]) > 1 and not any(_holds_objects(part) for part in parts):
+        return [dict(zip(value, cells, strict=True)) for cells in zip(*parts, strict=True)]
+    return None
 
 
-_READERS: dict[str, Callable[[Path, str], Iterator[Row]]] = {
+def _csv(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
+    tab = kind_of(path) in (".tsv", ".tab")
+    return csv_rows(_said_text(path, name, notes), name, notes, "\t" if tab else None)
+
+
+_READERS: dict[str, Callable[[Path, str, list[str]], Iterator[Row]]] = {
     ".jsonl": _jsonl,
-    ".jsonl.gz": _jsonl,
+    ".ndjson": _jsonl,
+    ".json": _json,
     ".csv": _csv,
-    ".parquet": _parquet,
+    ".tsv": _csv,
+    ".tab": _csv,
+    ".xlsx": xlsx_rows,
+    ".parquet": parquet_rows,
+    ".arrow": parquet_rows,
 }

@@ -158,6 +158,8 @@ class SqlOutput(Frozen):
     """Name of the `meta` field that holds an example's own CREATE/INSERT script."""
     rows_field: str | None = None
     """Name of the `meta` field whose list of rows goes into the one table of that script."""
+    column_order: bool = True
+    """Whether columns must come in the order of the expected query."""
 
 
 Output = Annotated[

@@ -108,7 +108,7 @@ def _too_high(material: Material, ceiling: Ceiling | None) -> Flag | None:
         return None
     return Flag(
         id="ceiling-below-target",
-        severity="warn",  # a rule that the embedder cannot see reads as noise, and tuning may win it
+        severity="warn",  # never a block: tuning may win where the embedder sees no rule
         figure=round(ceiling.value, 4),
         threshold=target.score,
         source=ceiling.method,
@@ -116,8 +116,8 @@ def _too_high(material: Material, ceiling: Ceiling | None) -> Flag | None:
             f"About {percent(1 - ceiling.value)} of the labels that are scored look wrong: even a "
             f"model that is always right is shown at {ceiling.value:.3f} "
             f"[{ceiling.low:.3f}, {ceiling.high:.3f}], and the target is {target.score:g}. "
-            "A rule that the texts do not show to the embedder reads as wrong labels too, and labels "
-            "that are wrong in the same way everywhere are not seen at all."
+            "A rule that the embedder cannot see reads as wrong labels too, and labels that are "
+            "wrong in the same way everywhere are not seen at all."
         ),
         advice="Look at the examples listed: correct what is wrong there, or lower the target.",
         examples=tuple(

@@ -20,6 +20,7 @@ from rung.audit.checks import (
     output_ceiling,
     output_noise,
     personal,
+    ties,
     windows,
 )
 
@@ -34,6 +35,7 @@ SHELF: dict[str, Check] = {
     "leakage": leakage.check,
     "label-members": members.check,
     "imbalance": imbalance.check,
+    "ties": ties.check,
     "breadth": breadth.check,
     "moving-target": moving.check,
     "documents": documents.check,

@@ -20,7 +20,7 @@ async def behaviour(bench: Bench, case: Case) -> list[ProbeResult]:
     instruction must not bring about.
     """
     candidate, task = bench.subject.candidate, bench.task
-    if candidate.prompt.shots.kind == "nearest" or candidate.weights.kind != "base":
+    if candidate.prompt.shots.chosen_by_input or candidate.weights.tuned:
         return []
     if bench.subject.parts.chat is None or not task.train:
         return []

@@ -20,7 +20,7 @@ async def instruction(bench: Bench, case: Case) -> list[ProbeResult]:
 async def reasoning(bench: Bench, case: Case) -> list[ProbeResult]:
     """Steps before the answer. Placebo: the own instruction after a sentence."""
     prompt = bench.subject.candidate.prompt
-    if prompt.reasoning or bench.subject.candidate.weights.kind != "base":
+    if prompt.reasoning or bench.subject.candidate.weights.tuned:
         return []
     room = prompt.max_output_tokens + ROOM_TO_THINK
     thinking = with_prompt(bench.subject, reasoning=True, max_output_tokens=room)

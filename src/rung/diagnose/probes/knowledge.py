@@ -28,7 +28,7 @@ async def knowledge_and_behaviour(bench: Bench, case: Case) -> list[ProbeResult]
     Placebo: the same shots and an irrelevant passage.
     """
     prompt, weights = bench.subject.candidate.prompt, bench.subject.candidate.weights
-    if prompt.shots.kind == "nearest" or weights.kind != "base" or not bench.task.train:
+    if prompt.shots.chosen_by_input or weights.tuned or not bench.task.train:
         return []
     if "shots" not in bench.made:
         bench.made["shots"] = await with_shots(bench.subject, bench.task, bench.workshop)
@@ -72,8 +72,7 @@ async def _cause(bench: Bench, case: Case, given: tuple[Passage, ...], mended: b
     if not given:
         return "missing_knowledge"
     if not case.held:
-        retriever = bench.subject.parts.retriever
-        index = retriever.passages if retriever is not None else given
+        index = bench.subject.parts.knowledge.passages or given
         there = any(same_place(g, p) for g in case.gold for p in index)
         return "retrieval_miss" if there else "missing_knowledge"
     if not mended:

@@ -70,9 +70,17 @@ class HostedTuner(Protocol):
     """As models' names begin: `together`, `fireworks`, `vertex`, `openai`."""
     limits: Limits
     """Of a job whose files go the way that `upload` sends them."""
+    published: Limits
+    """Of a file that goes any way the provider takes one."""
 
-    def rows(self, examples: Sequence[TuningExample]) -> list[dict[str, JsonValue]]:
+    @staticmethod
+    def rows(examples: Sequence[TuningExample]) -> list[dict[str, JsonValue]]:
         """Conversations in the provider's form."""
+        ...
+
+    @staticmethod
+    def dev_rows(train: int, dev: int) -> int:
+        """How many of so many dev rows may stand beside so many train rows."""
         ...
 
     async def upload(self, name: str, data: bytes, rows: int) -> str:
@@ -123,6 +131,11 @@ class Till(Protocol):
     def answers(self, tuned: str, base: str) -> None:
         """A tuned model is there to answer, and needs a price for that."""
         ...
+
+
+def all_dev_rows(train: int, dev: int) -> int:
+    """A provider that takes every dev row."""
+    return dev
 
 
 def chat_rows(

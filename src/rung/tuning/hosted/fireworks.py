@@ -15,10 +15,18 @@ from decimal import Decimal
 from typing import Any
 
 from rung.errors import ProviderError, UserError
-from rung.tuning.hosted.base import Files, HostedJob, JobState, Order, chat_rows
-from rung.tuning.hosted.formats import FIREWORKS_LIMITS, MB
+from rung.tuning.hosted.base import Files, HostedJob, JobState, Order, all_dev_rows, chat_rows
+from rung.tuning.hosted.formats import MB, Limits
 from rung.tuning.hosted.http import Http
 
+FIREWORKS_LIMITS = Limits(
+    provider="Fireworks",
+    least_rows=3,
+    most_rows=3_000_000,
+    most_tokens=32_768,
+    most_passes=3_000_000,
+    source="https://docs.fireworks.ai/fine-tuning/fine-tuning-models",
+)
 WAITING = ("CREATING", "PENDING", "VALIDATING", "RE_QUEUEING", "CREATING_INPUT_DATASET", "PAUSED")
 FAILED = ("FAILED", "EXPIRED", "DELETING", "DELETING_CLEANING_UP")
 STATES: dict[str, JobState] = {
@@ -40,7 +48,9 @@ class FireworksTuner:
     name = "fireworks"
     # Of one request (`datasets.upload` of the package); larger files want an address to put them.
     limits = FIREWORKS_LIMITS.model_copy(update={"most_bytes": 150 * MB})
+    published = FIREWORKS_LIMITS
     rows = staticmethod(chat_rows)
+    dev_rows = staticmethod(all_dev_rows)
 
     def __init__(
         self,

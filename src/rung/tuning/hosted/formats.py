@@ -30,41 +30,6 @@ class Limits(Frozen):
     """Where these limits stand, each with its place."""
 
 
-OPENAI_LIMITS = Limits(
-    provider="OpenAI",
-    least_rows=10,
-    most_bytes=512 * MB,
-    most_tokens=65_536,
-    source="512 MB a file: `openai` 3.54.0, Files.create; 10 rows: "
-    "https://developers.openai.com/api/docs/guides/supervised-fine-tuning; 65,536 tokens (gpt-4.1, "
-    "gpt-4o): https://developers.openai.com/api/docs/guides/fine-tuning-best-practices",
-)
-TOGETHER_LIMITS = Limits(
-    provider="Together",
-    least_rows=1,
-    most_bytes=int(50.1 * GB),
-    source="`together` 3.1.1, together.lib.constants MIN_SAMPLES and MAX_FILE_SIZE_GB (100 GB in "
-    "https://docs.together.ai/docs/fine-tuning/data-preparation)",
-)
-FIREWORKS_LIMITS = Limits(
-    provider="Fireworks",
-    least_rows=3,
-    most_rows=3_000_000,
-    most_tokens=32_768,
-    most_passes=3_000_000,
-    source="https://docs.fireworks.ai/fine-tuning/fine-tuning-models",
-)
-VERTEX_LIMITS = Limits(
-    provider="Vertex",
-    least_rows=1,
-    most_rows=10_000_000,
-    most_bytes=1 * GB,
-    most_tokens=131_072,
-    source="https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/tuning/"
-    "supervised-tuning, of 2026-09-25",
-)
-
-
 def check_job(limits: Limits, *, rows: int, epochs: int, longest: int) -> None:
     """`UserError` for what would be cut, or refused only after the upload.
 

@@ -12,10 +12,19 @@ from decimal import Decimal
 from typing import Any
 
 from rung.errors import ProviderError
-from rung.tuning.hosted.base import Files, HostedJob, JobState, Order, chat_rows
-from rung.tuning.hosted.formats import OPENAI_LIMITS
+from rung.tuning.hosted.base import Files, HostedJob, JobState, Order, all_dev_rows, chat_rows
+from rung.tuning.hosted.formats import MB, Limits
 from rung.tuning.hosted.http import Http
 
+OPENAI_LIMITS = Limits(
+    provider="OpenAI",
+    least_rows=10,
+    most_bytes=512 * MB,
+    most_tokens=65_536,
+    source="512 MB a file: `openai` 3.54.0, Files.create; 10 rows: "
+    "https://developers.openai.com/api/docs/guides/supervised-fine-tuning; 65,536 tokens (gpt-4.1, "
+    "gpt-4o): https://developers.openai.com/api/docs/guides/fine-tuning-best-practices",
+)
 STATES: dict[str, JobState] = {
     "validating_files": "waiting",
     "queued": "waiting",
@@ -33,8 +42,9 @@ class OpenAITuner:
     """Jobs carry the order's tag in their metadata, files in their name."""
 
     name = "openai"
-    limits = OPENAI_LIMITS
+    limits = published = OPENAI_LIMITS
     rows = staticmethod(chat_rows)
+    dev_rows = staticmethod(all_dev_rows)
 
     def __init__(self, http: Http | None = None) -> None:
         base = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"

@@ -1,23 +1,15 @@
-"""The list of providers: which model name is tuned where."""
+"""Which model name is tuned where: of the vendors, those that tune."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 
 from rung.errors import UserError
+from rung.models.vendors import VENDORS
 from rung.tuning.hosted.base import HostedTuner
-from rung.tuning.hosted.fireworks import FireworksTuner
-from rung.tuning.hosted.openai import OpenAITuner
-from rung.tuning.hosted.together import TogetherTuner
-from rung.tuning.hosted.vertex import VertexTuner
 
-PROVIDERS: dict[str, Callable[[], HostedTuner]] = {
-    "together": TogetherTuner,
-    "fireworks": FireworksTuner,
-    "vertex": VertexTuner,
-    "openai": OpenAITuner,
-}
-"""By the first part of a model's name."""
+PROVIDERS = tuple(vendor.name for vendor in VENDORS.values() if vendor.tuner)
+"""The first part of a model's name."""
 
 
 def provider_of(model: str) -> str:
@@ -31,6 +23,13 @@ def provider_of(model: str) -> str:
     return provider
 
 
+def tuner_class(provider: str) -> type[HostedTuner]:
+    """A provider's tuner, whose facts (limits, rows) need no key and no network."""
+    module, _, name = (VENDORS[provider].tuner or "").partition(":")
+    found: type[HostedTuner] = getattr(import_module(module), name)
+    return found
+
+
 def open_tuner(model: str) -> HostedTuner:
     """The provider's tuner, without touching the network. Raises `UserError`."""
-    return PROVIDERS[provider_of(model)]()
+    return tuner_class(provider_of(model))()

@@ -15,10 +15,17 @@ from decimal import Decimal
 from typing import Any
 
 from rung.errors import ProviderError, UserError
-from rung.tuning.hosted.base import Files, HostedJob, JobState, Order, chat_rows
-from rung.tuning.hosted.formats import GB, TOGETHER_LIMITS
+from rung.tuning.hosted.base import Files, HostedJob, JobState, Order, all_dev_rows, chat_rows
+from rung.tuning.hosted.formats import GB, Limits
 from rung.tuning.hosted.http import Http
 
+TOGETHER_LIMITS = Limits(
+    provider="Together",
+    least_rows=1,
+    most_bytes=int(50.1 * GB),
+    source="`together` 3.1.1, together.lib.constants MIN_SAMPLES and MAX_FILE_SIZE_GB (100 GB in "
+    "https://docs.together.ai/docs/fine-tuning/data-preparation)",
+)
 STATES: dict[str, JobState] = {
     "pending": "waiting",
     "queued": "waiting",
@@ -44,7 +51,9 @@ class TogetherTuner:
     name = "together"
     # Larger files go up in parts (`MULTIPART_THRESHOLD_GB` of the package); here it is one PUT.
     limits = TOGETHER_LIMITS.model_copy(update={"most_bytes": 5 * GB})
+    published = TOGETHER_LIMITS
     rows = staticmethod(chat_rows)
+    dev_rows = staticmethod(all_dev_rows)
 
     def __init__(
         self,

@@ -17,10 +17,19 @@ from rung.errors import ProviderError, UserError
 from rung.models.google import KEY_ENV, google_token, project_and_location, vertex_host
 from rung.task.types import JsonValue
 from rung.tuning.hosted.base import Files, HostedJob, JobState, Order
-from rung.tuning.hosted.formats import VERTEX_LIMITS
+from rung.tuning.hosted.formats import GB, Limits
 from rung.tuning.hosted.http import Http
 from rung.tuning.lessons import TuningExample
 
+VERTEX_LIMITS = Limits(
+    provider="Vertex",
+    least_rows=1,
+    most_rows=10_000_000,
+    most_bytes=1 * GB,
+    most_tokens=131_072,
+    source="https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/tuning/"
+    "supervised-tuning, of 2026-09-25",
+)
 BUCKET_ENV = "RUNG_VERTEX_BUCKET"
 FOLDER = "rung"
 STATES: dict[str, JobState] = {
@@ -41,6 +50,11 @@ ADAPTERS = {1: "ONE", 2: "TWO", 4: "FOUR", 8: "EIGHT", 16: "SIXTEEN"}
 """Ranks that Vertex takes."""
 PAGE = "100"
 NOT_THERE, THERE_ALREADY = 404, 412
+
+
+def vertex_dev_rows(train: int, dev: int) -> int:
+    """At most 5,000; where there are more than 1,000, at most 30 % of the training rows."""
+    return dev if dev <= 1000 else min(dev, 5000, max(1000, train * 3 // 10))
 
 
 def vertex_rows(examples: Sequence[TuningExample]) -> list[dict[str, JsonValue]]:
@@ -72,7 +86,8 @@ class VertexTuner:
     """Jobs carry the order's tag as the tuned model's display name, files in their name."""
 
     name = "vertex"
-    limits = VERTEX_LIMITS
+    limits = published = VERTEX_LIMITS
+    dev_rows = staticmethod(vertex_dev_rows)
     rows = staticmethod(vertex_rows)
 
     def __init__(self, http: Http | None = None, storage: Http | None = None) -> None:

@@ -1,0 +1,93 @@
+"""Contexts that are found for each question: retrieved, or (in probes) the gold passages."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Self
+
+from rung.candidate import Context
+from rung.errors import UserError
+from rung.knowledge.chunking import chunk
+from rung.knowledge.contexts.base import Index, Knowledge
+from rung.knowledge.retriever import Retriever
+from rung.models.base import Embedder
+from rung.records import Passage
+from rung.task.types import Document
+
+FOLDER = "retriever"
+SAMPLE = 16
+"""Passages among which a forecast takes its examples, spread over all documents."""
+
+
+class Retrieved(Knowledge):
+    """The `k` passages that fit a question best."""
+
+    def __init__(self, context: Context, retriever: Retriever) -> None:
+        super().__init__(context, retriever.passages)
+        self.retriever = retriever
+
+    @staticmethod
+    def words(context: Context) -> str:
+        """Such as "2 retrieved passages"."""
+        return f"{context.k} {context.kind} passage{'s' if context.k > 1 else ''}"
+
+    @classmethod
+    def expected(
+        cls, context: Context, documents: tuple[Document, ...], place: int
+    ) -> tuple[Passage, ...]:
+        """Any `k` passages: which ones are found is not known before."""
+        passages = _cut(documents, context.chunk_chars)
+        if not passages:
+            return ()
+        step = max(1, len(passages) // SAMPLE)
+        return tuple(passages[(place * step + i) % len(passages)] for i in range(context.k))
+
+    @classmethod
+    def cut(cls, context: Context, documents: tuple[Document, ...]) -> tuple[Passage, ...]:
+        """The documents in pieces of `chunk_chars`."""
+        return _cut(documents, context.chunk_chars)
+
+    @classmethod
+    async def fit(cls, context: Context, documents: tuple[Document, ...], index: Index) -> Self:
+        """Cut, embed, index."""
+        return cls(context, await index(documents))
+
+    @classmethod
+    def load(
+        cls,
+        context: Context,
+        folder: Path,
+        documents: tuple[Passage, ...],
+        embedder: Embedder | None,
+    ) -> Self:
+        """Raises `StoreError` where the index is missing or was changed."""
+        return cls(context, Retriever.load(folder / FOLDER, embedder))
+
+    async def find(self, text: str) -> tuple[tuple[Passage, ...], float]:
+        """The best `k`, best first."""
+        return await self.retriever.search_metered(text, self.context.k)
+
+    async def beside_shot(self, text: str) -> tuple[Passage, ...]:
+        """What the shot's own question would have found."""
+        return await self.retriever.search(text, self.context.k)
+
+    def save(self, folder: Path) -> None:
+        """Passages and vectors."""
+        self.retriever.save(folder / FOLDER)
+
+
+class Gold(Retrieved):
+    """The passages that hold the answer, given from outside: it can only be asked in a probe."""
+
+    async def find(self, text: str) -> tuple[tuple[Passage, ...], float]:
+        """Never: nobody knows them but who knows the answer."""
+        raise UserError(
+            "this candidate is a probe: it answers only when the gold passages are given, and "
+            "cannot be served"
+        )
+
+
+@lru_cache(maxsize=4)
+def _cut(documents: tuple[Document, ...], chars: int) -> tuple[Passage, ...]:
+    return chunk(documents, chars)

@@ -1,0 +1,50 @@
+"""Contexts that are the same for every question: nothing, or all documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from rung.candidate import Context
+from rung.knowledge.contexts.base import Index, Knowledge
+from rung.models.base import Embedder
+from rung.records import Passage
+from rung.task.types import Document
+
+
+class AllDocuments(Knowledge):
+    """Every document whole, before everything else; they stand in the solver's spec."""
+
+    @classmethod
+    def cut(cls, context: Context, documents: tuple[Document, ...]) -> tuple[Passage, ...]:
+        """A passage a document."""
+        return tuple(Passage(document_id=d.id, title=d.title, text=d.text) for d in documents)
+
+    @classmethod
+    async def fit(cls, context: Context, documents: tuple[Document, ...], index: Index) -> Self:
+        """Nothing is indexed."""
+        return cls(context, cls.cut(context, documents))
+
+    @classmethod
+    def load(
+        cls,
+        context: Context,
+        folder: Path,
+        documents: tuple[Passage, ...],
+        embedder: Embedder | None,
+    ) -> Self:
+        """From the spec."""
+        return cls(context, documents)
+
+    async def find(self, text: str) -> tuple[tuple[Passage, ...], float]:
+        """All of it."""
+        return self.passages, 0.0
+
+
+class Nothing(AllDocuments):
+    """What the model knows by itself."""
+
+    @classmethod
+    def cut(cls, context: Context, documents: tuple[Document, ...]) -> tuple[Passage, ...]:
+        """No passage."""
+        return ()

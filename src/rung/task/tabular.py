@@ -1,0 +1,241 @@
+"""Rows of tables: CSV and TSV as spreadsheets write them, XLSX, Parquet and Arrow."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime, time
+from pathlib import Path
+from typing import Any
+
+from rung.errors import MissingExtraError, UserError
+from rung.task.encoding import MARK
+from rung.task.faults import Faults, Row
+from rung.task.types import JsonValue
+from rung.task.wording import listed
+
+_DELIMITERS = ",;\t|"
+_LOOKED_AT = 50
+"""Records that the separator is found by."""
+_SEPARATOR = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+"""The line by which Excel is told the separator."""
+
+
+def csv_rows(text: str, name: str, notes: list[str], delimiter: str | None = None) -> Iterator[Row]:
+    """Rows under the header of a CSV text; rows without any text are skipped."""
+    csv.field_size_limit(sys.maxsize)  # a cell may be a whole document
+    line, told = 1, _SEPARATOR.match(text)
+    if told:
+        text, delimiter, line = text[told.end() :], told[1], 2
+    delimiter = delimiter or _delimiter(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    faults, total = Faults(name), 0
+    header: list[str] = []
+    repeated = 0
+    for number, cells in _records(reader, name, line):
+        if not any(cell.strip(MARK + " \t\r\n") for cell in cells):
+            continue
+        if not header:
+            header = _header(cells, name)
+            continue
+        names = [cell.strip(MARK + " ") for cell in cells]
+        if names[: len(header)] == header[: len(names)] and len(names) >= sum(map(bool, header)):
+            repeated += 1  # two files with headers, joined
+            continue
+        total += 1
+        row = Row(name, number, {})
+        if len(cells) < len(header) or any(cell.strip() for cell in cells[len(header) :]):
+            faults.add(
+                row.error(
+                    f"the row has not the {len(header)} cells of the header; put text that holds "
+                    f"{delimiter!r} in double quotes"
+                )
+            )
+            continue
+        yield row._replace(data=_named(header, cells))
+    if repeated:
+        notes.append(f"{repeated} repeated header lines skipped")
+    faults.raise_any(total)
+
+
+def _records(reader: Any, name: str, first: int) -> Iterator[tuple[int, list[str]]]:
+    """Each record with the line it begins at."""
+    while True:
+        line = reader.line_num + first
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as problem:
+            raise UserError(
+                f"{name} line {line}: broken CSV ({problem}); check its quotes"
+            ) from None
+        yield line, cells
+
+
+def _delimiter(text: str) -> str:
+    """The separator that cuts the header and cuts most of the first records like it."""
+
+    def fit(delimiter: str) -> tuple[bool, float, int]:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        try:
+            head = [len(cells) for cells in itertools.islice(reader, _LOOKED_AT) if any(cells)]
+        except csv.Error:
+            return False, 0.0, 0
+        if not head or head[0] < 2:
+            return False, 0.0, 0
+        return True, sum(n == head[0] for n in head) / len(head), head[0]
+
+    return max(_DELIMITERS, key=fit)
+
+
+def _header(cells: Sequence[str], name: str) -> list[str]:
+    header = [cell.strip(MARK + " \t") for cell in cells]
+    for index, one in enumerate(header):
+        if one and one in header[:index]:
+            raise UserError(f"{name}: two columns are called {one!r}; give each its own name")
+    return header
+
+
+def _named(header: Sequence[str], cells: Sequence[JsonValue]) -> dict[str, JsonValue]:
+    """Cells by the name of their column; a column without a name counts where it holds text."""
+    return {
+        title or f"column {index}": cell
+        for index, (title, cell) in enumerate(zip(header, cells, strict=False), start=1)
+        if title or (str(cell).strip() if cell is not None else "")
+    }
+
+
+def xlsx_rows(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
+    """Rows under the first filled line of a workbook's first filled sheet."""
+    try:
+        import openpyxl
+    except ImportError:
+        raise MissingExtraError(f"reading {name}", "xlsx") from None
+    if not path.is_file():
+        raise UserError(
+            f"{name}: no such file; check the path, which is relative to the folder of rung.toml"
+        )
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        sheets = {s.title: list(s.iter_rows(values_only=True)) for s in book.worksheets}
+        book.close()
+    except Exception as problem:  # its readers raise whatever zip and XML raise
+        why = (str(problem) or type(problem).__name__).split("\n")[0]
+        raise UserError(f"{name}: not a readable workbook ({why}); save it as .xlsx") from None
+    filled = {
+        title: rows for title, rows in sheets.items() if any(_filled(cells) for cells in rows)
+    }
+    if not filled:
+        return
+    title, rows = next(iter(filled.items()))
+    if len(filled) > 1:
+        notes.append(f"sheet {title!r} is read; left: {listed(list(filled)[1:])}")
+    header: list[str] = []
+    for number, cells in enumerate(rows, start=1):
+        if not _filled(cells):
+            continue
+        if not header:
+            header = _header(["" if cell is None else str(cell) for cell in cells], name)
+            continue
+        yield Row(name, number, _named(header, [_cell(cell) for cell in cells]), "row")
+
+
+def _filled(cells: Sequence[Any]) -> bool:
+    return any(cell is not None and str(cell).strip() for cell in cells)
+
+
+def _cell(value: Any) -> JsonValue:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        midnight = value.time() == time(0)
+        return value.date().isoformat() if midnight else value.isoformat()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return plain(value)
+
+
+def parquet_rows(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
+    """Rows of a Parquet or Arrow file; class numbers of Hugging Face's `ClassLabel` as names."""
+    try:
+        from pyarrow import ArrowException, ipc, parquet
+    except ImportError:
+        raise MissingExtraError(f"reading {name}", "parquet") from None
+    try:
+        if path.suffix == ".arrow":
+            with path.open("rb") as file:
+                table = ipc.open_stream(file).read_all()
+        else:
+            table = parquet.read_table(path)
+    except FileNotFoundError:
+        raise UserError(
+            f"{name}: no such file; check the path, which is relative to the folder of rung.toml"
+        ) from None
+    except (OSError, ArrowException) as problem:
+        raise UserError(f"{name}: not a readable Parquet file ({problem})") from None
+    features = features_of(table.schema.metadata or {})
+    media = [key for key, one in features.items() if _type(one) in ("Image", "Audio", "Video")]
+    if media:
+        raise UserError(
+            f"{name}: the columns {listed(media)} hold {_type(features[media[0]]).lower()}s, and "
+            "Rung reads text only; take the columns out where the answers do not need them"
+        )
+    classes = {key: found for key, one in features.items() if (found := _classes(one))}
+    for key, found in classes.items():
+        notes.append(f"the classes of {key!r} are read by name: {listed(found)}")
+    for number, data in enumerate(table.to_pylist(), start=1):
+        row = {k: plain(v) for k, v in data.items() if v is not None}
+        yield Row(name, number, {k: _class(v, classes.get(k)) for k, v in row.items()}, "row")
+
+
+def features_of(metadata: dict[bytes, bytes]) -> dict[str, Any]:
+    """The columns as Hugging Face describes them in a table's metadata; empty without."""
+    try:
+        found = json.loads(metadata.get(b"huggingface", b"{}"))
+    except ValueError:
+        return {}
+    features = found.get("info", {}).get("features", {}) if isinstance(found, dict) else {}
+    return features if isinstance(features, dict) else {}
+
+
+def _type(feature: Any) -> str:
+    return str(feature.get("_type", "")) if isinstance(feature, dict) else ""
+
+
+def _classes(feature: Any) -> list[str]:
+    """The names of a class column, or of a list of classes."""
+    if isinstance(feature, list):
+        return _classes(feature[0]) if feature else []
+    if not isinstance(feature, dict):
+        return []
+    if _type(feature) in ("Sequence", "List", "LargeList"):
+        return _classes(feature.get("feature"))
+    names = feature.get("names") if _type(feature) == "ClassLabel" else None
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def _class(value: JsonValue, names: Sequence[str] | None) -> JsonValue:
+    if not names:
+        return value
+    if isinstance(value, list):
+        return [_class(one, names) for one in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return names[value] if 0 <= value < len(names) else None  # -1: not labelled
+    return value
+
+
+def plain(value: Any) -> JsonValue:
+    """What a table can hold and JSON cannot (dates, decimals, bytes) as text."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -1,0 +1,235 @@
+"""What is the same text and what is not: SQuAD's normalising with its losses mended."""
+
+from __future__ import annotations
+
+import re
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rung.scorers.contains import Contains
+from rung.scorers.exact_match import ExactMatch
+from rung.scorers.token_f1 import TokenF1
+from rung.scorers.words import normalised, words
+from rung.task.types import Example, TextOutput
+
+from .tasks import answer
+
+DIFFERENT = [
+    ("3.5", "35"),
+    ("2.5 mg", "25 mg"),
+    ("-5", "5"),
+    ("5%", "5"),
+    ("50%", "50"),
+    ("5%", "$5"),
+    ("$5", "5"),
+    ("10^6", "106"),
+    ("10⁶", "106"),
+    ("x<y", "x>y"),
+    ("a+b", "a-b"),
+    ("C++", "C#"),
+    ("C++", "C"),
+    ("C#", "C"),
+    ("1-5", "15"),
+    ("1.21", "12.1"),
+    ("1.10", "1.1"),
+    ("1:30", "130"),
+    ("2024-01-12", "2024-11-2"),
+    ("Vitamin A", "Vitamin"),
+    ("a.com/b", "acomb"),
+    ("👍", "👎"),
+    ("great 👍", "great 👎"),
+    ("5±1", "51"),
+    ("5±1", "5"),
+    ("±5", "5"),
+    ("A-", "A"),
+    ("A+", "A"),
+    ("A+", "A-"),
+    ("O-", "O+"),
+    ("<5", ">5"),
+    ("<5", "5"),
+    ("≤5", "<5"),
+    ("1e-6", "1e6"),
+    ("1e-6", "16"),
+    ("10^-6", "10^6"),
+    ("x^2", "x2"),
+    ("1/2", "12"),
+    ("½", "12"),
+    ("km/h", "kmh"),
+    ("5°C", "5°F"),
+    ("5°C", "5"),
+    ("192.168.0.1", "19216801"),
+    ("3,5", "35"),
+    ("A, B", "B"),
+    ("x-y", "xy"),
+    ("x = 5", "x = -5"),
+    ("H₂O", "HO"),
+    ("m²", "m"),
+    ("B♭", "B"),
+    ("24/7", "247"),
+    ("3:2", "32"),
+    ("5'10", "510"),
+    ("$2.5M", "$25M"),
+    ("a ≠ b", "a = b"),
+    ("50‰", "50%"),
+    ("-$5", "$5"),
+    ("3.14", "314"),
+    ("+5", "-5"),
+    ("0.5", "5"),
+    (".5", "5"),
+    ("1.5e3", "15e3"),
+    ("Na+", "Na"),
+    ("2+ years", "2 years"),
+    ("1,5,7", "157"),
+    ("7:00 AM", "700 AM"),
+    ("€5", "$5"),
+    ("x*y", "xy"),
+    ("AT&T", "ATT"),
+    ("i<j", "ij"),
+    ("(-5)", "5"),
+    ("–5", "5"),
+    ("3−5", "35"),
+    ("10,5", "105"),
+    ("1.000", "1000"),
+    ("12.5%", "125%"),
+    ("the A", "the B"),
+    ("$1.50", "$150"),
+    ("2^10", "210"),
+    ("10**6", "106"),
+    ("v1.2", "v12"),
+    ("3.x", "3"),
+]
+SAME = [
+    ("-5", "−5"),
+    ("1,000", "1000"),
+    ("1,000,000", "1000000"),
+    ("1,00,000", "100000"),
+    ("A", "a"),
+    ("A", "A."),
+    ("Plan A", "plan a."),
+    ("The Green Line", "green line."),
+    ("café", "café"),
+    ("don’t", "don't"),
+    ("Straße", "Strasse"),
+    ("İstanbul", "istanbul"),
+    ("ＡＢＣ", "abc"),
+    ("5 €", "€5"),
+    ("5€", "€5"),
+    ("$ 5", "$5"),
+    ("50 %", "50%"),
+    ("½", "1/2"),
+    ("5½", "5 1/2"),
+    ("10⁶", "10^6"),
+    ("10**6", "10^6"),
+    ("3×10^8", "3x10^8"),
+    ("3 × 10^8", "3x10^8"),
+    ("2.5mg", "2.5 mg"),
+    ("1–5", "1-5"),
+    ("x < y", "x<y"),
+    ("a + b", "a+b"),
+    ("<= 5", "≤5"),
+    ("**5**", "5"),
+    ("# Title", "title"),
+    ("- item", "item"),
+    ("$5$", "5"),
+    ("5.", "5"),
+    ("(5)", "5"),
+    ("'5'", "5"),
+    ("+5", "5"),
+    (".5", "0.5"),
+    ("1\xa0000", "1000"),
+    ("كِتَاب", "كتاب"),
+    ("U.S.", "US"),
+    ("well-known", "wellknown"),
+    ("the", "the"),
+    ("«Émile»", "émile"),
+    ("Windows™", "windows"),
+    ("5 °C", "5°C"),
+    ("10 ± 2", "10±2"),
+    ("+/-5", "±5"),
+    ("20°", "20 °"),
+    ("It's", "its"),
+    ("北京。", "北京"),
+    ("the cat, a dog", "cat dog"),
+    ("£1,234.50", "£1234.50"),
+    ("$1,000", "$1000"),
+    ("GPT-4", "GPT4"),
+    ("e-mail", "email"),
+    ("答案：5", "答案5"),
+]
+
+
+def marks(scorer: object, gold: str, said: str) -> float | None:
+    example = Example(id="1", input="q", expected=gold)
+    return scorer.compare(example, answer(TextOutput(), said)).value
+
+
+@pytest.mark.parametrize(("gold", "said"), DIFFERENT)
+def test_different_answers_stay_different(gold: str, said: str) -> None:
+    for one, other in ((gold, said), (said, gold)):
+        assert marks(ExactMatch(), one, other) == 0.0
+        assert marks(TokenF1(), one, other) < 1.0
+
+
+@pytest.mark.parametrize(("gold", "said"), SAME)
+def test_spellings_of_one_answer_are_the_same(gold: str, said: str) -> None:
+    for one, other in ((gold, said), (said, gold)):
+        assert marks(ExactMatch(), one, other) == marks(TokenF1(), one, other) == 1.0
+        assert marks(Contains(), one, f"so {other}.") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("gold", "said", "there"),
+    [
+        ("2.5 mg", "Take 2.5mg daily.", 1), ("2.5 mg", "Take 25 mg daily.", 0),
+        ("A", "Grade A because of it", 1), ("A", "It is a test", 0), ("Plan A", "Plan A it is", 1),
+        ("5", "It is -5.", 0), ("5", "x = 5", 1), ("5", "5%", 0), ("50", "it costs $50", 0),
+        ("2", "1/2", 0), ("C", "C++", 0), ("C++", "written in C++, mostly", 1),
+        ("北京", "首都是北京。", 1), ("北京", "首都是南京。", 0), ("東京", "東京タワーです", 1),
+        ("กรุงเทพ", "เมืองหลวงคือกรุงเทพ", 1), ("ភ្នំពេញ", "រាជធានីគឺភ្នំពេញ", 1), ("서울", "서울은 수도", 1),
+        ("ວຽງຈັນ", "ນະຄອນຫຼວງວຽງຈັນ", 1), ("နေပြည်တော်", "မြို့တော်နေပြည်တော်", 1),
+    ],
+)  # fmt: skip
+def test_contains_whole_words(gold: str, said: str, there: float) -> None:
+    assert marks(Contains(), gold, said) == there
+
+
+@pytest.mark.parametrize(
+    ("gold", "said", "value"),
+    [
+        ("北京市", "北京", 0.8),
+        ("天气很好适合出门", "天气很好不要出门", 0.75),
+        ("東京タワー", "東京タワーです", 5 / 6),
+        ("서울", "서울은", 0.8),
+        ("हिन्दी भाषा", "हिन्दी", 2 / 3),
+    ],
+)
+def test_partial_credit_by_character(gold: str, said: str, value: float) -> None:
+    assert marks(TokenF1(), gold, said) == pytest.approx(value)
+
+
+@given(st.text(st.sampled_from(string.ascii_letters + "   .!?'\"()[]{}"), max_size=40))
+def test_words_without_numbers_are_those_of_squad(text: str) -> None:
+    """`normalize_answer` of SQuAD's script, but for articles that no word follows."""
+    bare = "".join(c for c in text.lower() if c not in set(string.punctuation))
+    articles = re.compile(r"\b(a|an|the)\b")
+    if not articles.search(bare):
+        assert normalised(text) == " ".join(bare.split())
+
+
+@given(st.text(max_size=60))
+def test_normalising_twice_changes_no_word_count(text: str) -> None:
+    assert words(text) == words(text) and (not text.strip() or words(text))
+
+
+def test_official_cases_of_squad() -> None:
+    """Pairs and figures of the SQuAD script's rules, by hand: articles, case, punctuation."""
+    for gold, said, f1 in [
+        ("the Denver Broncos", "Denver Broncos", 1.0),
+        ("Santa Clara, California", "Santa Clara", 0.8),
+        ("gold", "the golden anniversary", 0.0),
+        ("Levi's Stadium", "Levi's Stadium in the Bay Area", 2 * 2 / (2 + 5)),
+    ]:
+        assert marks(TokenF1(), gold, said) == pytest.approx(f1)
