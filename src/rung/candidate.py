@@ -46,6 +46,8 @@ class Prompt(Frozen):
     max_input_chars: int = 20_000
     """Guard: a longer input is refused before any call."""
     max_output_tokens: int = 96
+    fixed_room: bool = False
+    """An answer that ends in `max_output_tokens` is cut there, not asked again with more."""
     temperature: float = 0.0
 
 

@@ -10,10 +10,12 @@ import pytest
 
 import rung
 from rung.audit import Audit
+from rung.climbing.auditing import audit_of
+from rung.climbing.tools import Tools
 from rung.errors import UserError
 from rung.measure.cache import Cache
 from rung.models.scripted import ScriptedEmbedder
-from rung.task.types import Facts, Target
+from rung.task.types import Facts, Models, Target
 
 from .tasks import EMBEDDER, climb, comparable, label_task, model, options
 
@@ -54,6 +56,31 @@ def test_the_audit_changes_neither_the_run_nor_what_candidates_are_timed_on(
             row.pop(clock)
     for key in ("run", "fingerprint", "candidates", "sizes"):
         assert ours[key] == theirs[key]
+
+
+@pytest.mark.parametrize(
+    ("models", "sent_to"),
+    [
+        (Models(to_try=("local/m",), tune=("together/base",)), "together/base"),
+        (Models(to_try=("local/m",), tune=("vertex/gemini-2.5-flash",)), "vertex/gemini-2.5-flash"),
+        (Models(to_try=("local/m",), judge="mistral/small"), "mistral/small"),
+        (Models(to_try=("groq/m", "ollama/m")), "groq/m"),
+        (Models(to_try=("ollama/m", "http://localhost:1/v1#m")), None),
+    ],
+)
+async def test_personal_data_that_would_go_to_a_vendor_is_called_so(
+    models: Models, sent_to: str | None, tmp_path: Path
+) -> None:
+    task = label_task()
+    first = task.train[0].model_copy(update={"input": "Write to anna.berg@example.org please."})
+    models = models.model_copy(update={"embedder": EMBEDDER})
+    told = task.model_copy(update={"models": models, "train": (first, *task.train[1:])})
+    found = await audit_of(Tools(told, options(tmp_path, model()), priced=False))
+    (flag,) = [flag for flag in found.flags if flag.id == "personal-data"]
+    if sent_to is None:
+        assert flag.severity == "info" and "stay on this machine" in flag.text
+    else:
+        assert flag.severity == "warn" and flag.text.endswith(f"sent to {sent_to}.")
 
 
 async def _no_audit(*_: object) -> Audit:

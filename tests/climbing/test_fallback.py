@@ -16,17 +16,16 @@ import rung
 from rung.candidate import Candidate
 from rung.cli.plan_text import show
 from rung.climbing import Climber, Observer
-from rung.climbing.tools import Tools
 from rung.decide.results import CandidateResult, RunResult
 from rung.errors import ProviderError, UserError
 from rung.models.base import ChatRequest
 from rung.models.scripted import ScriptedModel
-from rung.records import Usage
 from rung.report.planning import make_plan
 from rung.report.words import name_and_model
 from rung.task.types import ClimbSettings, Models, Target, Task
 
 from . import tasks
+from .conftest import price_by_token
 
 LARGE = "scripted/large"
 USD = {tasks.MODEL: Decimal("0.0001"), LARGE: Decimal("0.001")}
@@ -37,11 +36,8 @@ KNOWN = 70
 @pytest.fixture(autouse=True)
 def priced(monkeypatch: pytest.MonkeyPatch) -> None:
     """The large model costs ten times as much for a token."""
-
-    def price(_: Tools, usage: Usage, model: str) -> Decimal:
-        return USD.get(model, Decimal(0)) * (usage.input_tokens + usage.output_tokens)
-
-    monkeypatch.setattr(Tools, "price", price)
+    free = {f"no-llm/{name}": Decimal(0) for name in ("linear", "nearest")}
+    price_by_token(monkeypatch, {**USD, **free})
 
 
 def task_of(**climb: Any) -> Task:
@@ -159,7 +155,7 @@ def test_chosen_it_says_how_many_requests_go_on_and_is_saved(tmp_path: Path) -> 
     assert spec["candidate"]["fallback"] == LARGE and spec["unsure_below"] == 0.9
     (measured,) = result.economics["candidates"]
     (other,) = measured["also"]
-    kept = [a["answer"] for a in _attempts(tmp_path / "r")]
+    kept = [a["answer"] for a in _attempts(tmp_path / "r") if a["split"] == "test"]
     assert measured["requests"] == len(kept) and other["model"] == LARGE
     assert other["requests"] == sum(a["model"] == LARGE for a in kept) > 0
     read = [sum(c["usage"]["input_tokens"] for c in a["by_call"]) for a in kept]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from rung.candidate import Context
 from rung.climbing import Observer
 from rung.decide.ladder import candidates, plan
 from rung.decide.results import CandidateResult
-from rung.economics.settings import CostSettings
+from rung.economics.pricing import PriceBook
 from rung.errors import UserError
 from rung.task.types import ClimbSettings, Target
 
@@ -207,6 +207,7 @@ def test_no_llm_answers_are_exactly_those_of_the_nearest_neighbours(tmp_path: Pa
 def test_where_calls_are_free_the_shorter_prompt_comes_first() -> None:
     task, chat = label_task(), model()
     found = candidates(task, lambda _: chat, Context())
-    rungs = plan(task, found, lambda _: chat, lambda *_: Decimal(0), CostSettings())
+    free = PriceBook.of((), {}, date(2026, 11, 21), free={m for c in found for m in c.models})
+    rungs = plan(task, found, lambda _: chat, free)
     tokens = [r.usage.input_tokens for r in rungs]
     assert tokens == sorted(tokens) and len(set(tokens)) > 2

@@ -213,7 +213,9 @@ def test_an_answer_that_was_cut_short(tmp_path: Path) -> None:
 
     task = label_task()
     chat = Cut(lambda r: label_of(asked(r)), MODEL)
-    short = Candidate(model=MODEL, prompt=Prompt(constrained=False, max_output_tokens=8))
+    short = Candidate(
+        model=MODEL, prompt=Prompt(constrained=False, max_output_tokens=8, fixed_room=True)
+    )
     run = tasks.climb(task, tmp_path, chat, candidates=(short,), everything=True)
 
     async def go() -> Diagnosis:

@@ -65,8 +65,9 @@ def test_an_endpoint_is_priced_by_the_users_own_figures_or_not_at_all():
     assert price_of(usage, model, costs, ON) == Decimal("0.3")
     with pytest.raises(UserError, match="input_usd_per_mtok"):
         price_of(usage, model, {}, ON)
-    with pytest.raises(UserError, match="the price of its hour over the millions of tokens"):
-        price_of(usage, model, {"machine_usd_per_hour": 2}, ON)  # it tells no seconds
+    # The hour of a server of one's own is paid whatever it answers: no price an answer.
+    assert price_of(usage, model, {"machine_usd_per_hour": 2}, ON) == 0
+    assert rates_for(model, {"gpu": "l40s"}, ON).on_gpu
 
 
 def test_flat_token_prices_do_not_touch_a_listed_model():

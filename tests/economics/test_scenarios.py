@@ -454,7 +454,9 @@ def measured(**costs):
 
 
 def test_self_hosting_is_priced_from_the_measured_throughput():
-    by_the_second = measured()
+    # One machine must stand there: 730 h x 0.36
+    assert measured().running.value == Decimal("262.8")
+    by_the_second = measured(min_replicas=0)
     # 1 s of the machine a request
     assert by_the_second.running.value == 100
     # 1,000 tokens at 1,000 tokens/s, a quarter of the hours used: 4 s a request

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from rung.candidate import Candidate, Prompt, Weights
+from rung.errors import UserError
 from rung.exporting import export
+from rung.exporting.bases import adapter_sizes
 from rung.models.base import ChatRequest, Message
 from rung.models.fetch import model_folder
 from rung.models.local import open_local
@@ -64,6 +66,25 @@ def test_peft_answers_as_the_engine_does(tmp_path: Path) -> None:
     done = train_lora(model, lessons, [], weights, tmp_path / "adapter")
     save(Solver(spec, Parts(chat=model, adapter=done.adapter)), tmp_path / ".rung" / "winner")
     made = export(tmp_path, "vllm")
+    hub = "HuggingFaceTB/SmolLM2-135M-Instruct"
+    named = json.loads((Path(made.folder) / "adapter/adapter_config.json").read_text())
+    assert named["base_model_name_or_path"] == hub
+    assert f"serve {hub} " in (Path(made.folder) / "serve.sh").read_text()
+    weights = tmp_path / ".rung/winner/adapter/adapter_model.safetensors"
+    assert adapter_sizes(weights) == {
+        "hidden_size": 576,
+        "intermediate_size": 1536,
+        "num_hidden_layers": 30,
+    }
+    export(tmp_path, "vllm", base=hub)
+    export(tmp_path, "vllm", tmp_path / "own", base=str(model_folder(NAME)))
+    other = tmp_path / "qwen"
+    other.mkdir()
+    put_config(other, hidden_size=1536, intermediate_size=8960, num_hidden_layers=28)
+    with pytest.raises(UserError, match=r"does not fit .*hidden_size 1536, not 576"):
+        export(tmp_path, "vllm", base=str(other))
+    with pytest.raises(UserError, match="cannot be checked"):
+        export(tmp_path, "vllm", base="Qwen/Qwen2.5-1.5B-Instruct")
     out = Path(made.folder)
     assert sorted(made.files) == [
         "adapter/adapter_config.json",
@@ -85,6 +106,10 @@ def test_peft_answers_as_the_engine_does(tmp_path: Path) -> None:
     said = by_peft(out / "adapter", request["messages"])
     asyncio.run(model.aclose())
     assert said == reply.text == task.dev[0].expected != plain.text
+
+
+def put_config(folder: Path, **sizes: int) -> None:
+    (folder / "config.json").write_text(json.dumps(sizes))
 
 
 def by_peft(adapter: Path, messages: list[dict[str, str]]) -> str:

@@ -95,7 +95,7 @@ def test_csv_tests(tmp_path: Path) -> None:
         "meta": {"description": "row 2"},
     }
     assert rows[-1]["expected"] == "Note: this is plain" and len(rows) == 11
-    assert any("1 tests are left out" in n and "llm-rubric" in n for n in made.notes)
+    assert any("1 tests that name no expected" in n and "llm-rubric" in n for n in made.notes)
 
 
 def test_a_json_assertion_gives_the_schema(tmp_path: Path) -> None:
@@ -162,7 +162,8 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     tests[2]["assert"].append({"type": "javascript", "value": "true"})
     notes = from_promptfoo(write(tmp_path, tests=tests), "t").notes
     assert notes == (
-        "3 further assertions of the tests kept are left out: 2 'llm-rubric', 1 'javascript'",
+        "cannot be taken: 3 further assertions of the tests kept: 2 'llm-rubric' (a judge's "
+        "rubric), 1 'javascript' (code, which is not run)",
     )
 
 
@@ -184,3 +185,122 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["init", str(tmp_path), "--from", str(write(tmp_path))])
     assert "is there already" in str(done.exception)
     assert (tmp_path / "examples.jsonl").read_text() == "mine"
+
+
+def rows_of(folder: Path, text: str, **files: str) -> tuple[list[dict[str, Any]], Any]:
+    for name, content in files.items():
+        path = folder / name.replace("__", "/").replace("_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    path = folder / "promptfooconfig.yaml"
+    path.write_text(text)
+    made = from_promptfoo(path, "t")
+    return [json.loads(line) for line in made.files["examples.jsonl"].splitlines()], made
+
+
+def test_yaml_as_of_version_1_2(tmp_path: Path) -> None:
+    rows, _ = rows_of(
+        tmp_path,
+        "prompts: ['Ready? {{m}}']\ntests:\n"
+        "- {vars: {m: on}, assert: [{type: equals, value: yes}]}\n"
+        "- {vars: {m: off}, assert: [{type: equals, value: no}]}\n",
+    )
+    assert [(row["input"], row["expected"]) for row in rows] == [("on", "yes"), ("off", "no")]
+
+
+def test_lists_of_values_are_multiplied(tmp_path: Path) -> None:
+    text = (
+        "prompts: ['{{a}} in {{b}}']\ntests:\n"
+        "- vars: {a: [one, two], b: [x, y, z]}\n  assert: [{type: contains, value: '{{b}}'}]\n"
+    )
+    rows, made = rows_of(tmp_path, text)
+    assert [(r["input"]["a"], r["expected"]) for r in rows] == [
+        (a, b) for a in ("one", "two") for b in ("x", "y", "z")
+    ]
+    assert "lists of values make 6 tests of 1" in made.notes
+    whole, _ = rows_of(tmp_path, text + "  options: {disableVarExpansion: true}\n")
+    assert len(whole) == 1
+
+
+def test_files_and_globs_are_read(tmp_path: Path) -> None:
+    rows, made = rows_of(
+        tmp_path,
+        "prompts: ['file://p.txt']\ndefaultTest: file://d.yaml\ntests: file://t/*.yaml\n",
+        p_txt="Answer: {{text}}\n---\nAnother: {{text}}\n",
+        d_yaml="vars: {text: 'file://docs/*.txt'}\n",
+        t__a_yaml="- {assert: [{type: icontains, value: three}]}\n",
+        docs__one_txt="It takes three days.",
+        docs__two_txt="It takes three hours.",
+    )
+    assert [row["input"] for row in rows] == ["It takes three days.", "It takes three hours."]
+    assert any("further prompts behind '---'" in note for note in made.notes)
+    assert any("read from 2 files ('one.txt', 'two.txt')" in note for note in made.notes)
+    assert 'instruction = "Answer"' in made.files["rung.toml"]
+
+
+def test_environment_and_settings_of_providers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNG_TEST_MODEL", "gpt-4.1-mini")
+    monkeypatch.setenv("RUNG_TEST_API_KEY", "sk-hidden")
+    _, made = rows_of(
+        tmp_path,
+        "prompts: ['{{env.RUNG_TEST_API_KEY}} {{m}}']\n"
+        "providers:\n- id: 'openai:chat:{{env.RUNG_TEST_MODEL}}'\n"
+        "  config: {temperature: 0.3, functions: [{name: look}]}\n"
+        "tests:\n- {vars: {m: a}, assert: [{type: equals, value: b}]}\n",
+    )
+    assert 'try = ["openai/gpt-4.1-mini"]' in made.files["rung.toml"]
+    assert "temperature = 0.3" in made.files["rung.toml"]
+    assert "sk-hidden" not in json.dumps(made.files)
+    assert any("tools or functions of 1 providers" in note for note in made.notes)
+    assert any("'RUNG_TEST_API_KEY'" in note for note in made.notes)
+
+
+def test_several_right_answers_and_references(tmp_path: Path) -> None:
+    rows, made = rows_of(
+        tmp_path,
+        "prompts: ['{{m}}']\ntests:\n"
+        "- {vars: {m: a}, assert: [{type: contains-any, value: [x, y]}]}\n"
+        "- {vars: {m: b}, assert: [{type: similar, value: z, threshold: 0.8}]}\n"
+        "- {vars: {m: c}, assert: [{type: regex, value: '^q'}]}\n"
+        "- {vars: {m: d}, assert: [{type: python, value: 'len(output) > 3'}]}\n",
+    )
+    assert [row["expected"] for row in rows] == [["x", "y"], "z"]
+    assert made.notes == (
+        "cannot be taken: 2 tests that name no expected answer: 1 'regex', 1 'python' (code, "
+        "which is not run)",
+    )
+
+
+def test_our_own_export_comes_back(tmp_path: Path) -> None:
+    def messages(n: int) -> str:
+        return json.dumps(
+            [{"role": "system", "content": "Route it."}, {"role": "user", "content": f"m{n}"}]
+        )
+
+    given = [
+        {"description": str(n), "vars": {"messages": messages(n), "id": str(n), "expected": "a"}}
+        for n in range(3)
+    ]
+    rows, made = rows_of(
+        tmp_path,
+        "prompts: [{label: x, raw: '{{messages}}'}]\ntests: file://tests.jsonl\n"
+        "defaultTest:\n  options: {disableVarExpansion: true}\n"
+        "  assert: [{type: python, value: 'file://grade.py'}]\n",
+        tests_jsonl="".join(json.dumps(one) + "\n" for one in given),
+    )
+    assert rows[2] == {"id": "2", "input": "m2", "expected": "a"}
+    assert 'instruction = "Route it."' in made.files["rung.toml"] and not made.notes
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [("file://a.js", "is the code a.js"), ("file://a.png", "Rung reads text only"),
+     ("file://*.txt", "no file is called 'file://*.txt'")],
+)  # fmt: skip
+def test_variables_that_cannot_be_read(tmp_path: Path, value: str, sentence: str) -> None:
+    text = f"prompts: ['{{{{m}}}}']\ntests:\n- {{vars: {{m: '{value}'}}, assert: []}}\n"
+    with pytest.raises(UserError) as seen:
+        rows_of(tmp_path, text)
+    assert sentence in str(seen.value)

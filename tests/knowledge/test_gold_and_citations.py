@@ -20,7 +20,7 @@ def example(*context_ids: str) -> Example:
 
 def test_gold_documents_with_the_answer_first() -> None:
     passages = chunk(DOCUMENTS, 20)
-    found = gold_passages(example("a"), DOCUMENTS, passages, "Gustave Eiffel")
+    found = gold_passages(example("a"), DOCUMENTS, passages, ["Gustave Eiffel"])
     assert found[0].text.startswith("Gustave Eiffel")
     assert {p.document_id for p in found} == {"a"}
     assert set(found) == {p for p in passages if p.document_id == "a"}
@@ -28,19 +28,19 @@ def test_gold_documents_with_the_answer_first() -> None:
 
 def test_an_answer_cut_by_a_border_finds_both_halves() -> None:
     passages = chunk(DOCUMENTS[:1], 10)
-    found = gold_passages(example(), DOCUMENTS, passages, "gustave EIFFEL!")
+    found = gold_passages(example(), DOCUMENTS, passages, ["gustave EIFFEL!"])
     assert [p.text for p in found] == ["Gustave", "Eiffel"]
 
 
 def test_without_gold_every_passage_that_contains_the_answer() -> None:
     passages = chunk(DOCUMENTS, 80)
-    assert [p.document_id for p in gold_passages(example(), DOCUMENTS, passages, "1889")] == [
+    assert [p.document_id for p in gold_passages(example(), DOCUMENTS, passages, ["1889"])] == [
         "a",
         "b",
     ]
-    assert gold_passages(example(), DOCUMENTS, passages, "188") == ()
-    assert gold_passages(example(), DOCUMENTS, passages, "") == ()
-    assert gold_passages(example("gone"), DOCUMENTS, passages, "1889") == ()
+    assert gold_passages(example(), DOCUMENTS, passages, ["188"]) == ()
+    assert gold_passages(example(), DOCUMENTS, passages, [""]) == ()
+    assert gold_passages(example("gone"), DOCUMENTS, passages, ["1889"]) == ()
 
 
 PASSAGES = tuple(

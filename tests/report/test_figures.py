@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 
+from rung.economics.model import Workload, model_of
+from rung.economics.pricing import PriceBook
+from rung.economics.spec import CandidateSpec, Stated
 from rung.report.charts import money_tick
 from rung.report.figures import Scale, linear, logarithmic, place_labels, spread
-from rung.report.spending import Cost, crossing, undominated
+from rung.report.spending import Cost, cost_of_model, crossing, undominated
 from rung.report.texts import clean, cut, one_line, script_json
 from rung.report.words import bound, in_words, signed, times, usd
 
@@ -65,25 +69,35 @@ def test_the_frontier_is_what_none_beats_on_both() -> None:
 
 
 def test_a_break_even_is_where_both_cost_the_same() -> None:
+    def cost(key: str, each: list[float] | float, month: int) -> Cost:
+        stated = Stated.model_validate({"usd_per_request": each, "usd_per_month": month})
+        spec = CandidateSpec(key=key, technique="prompting", stated=stated)
+        book = PriceBook(on=date(2026, 11, 21))
+        return cost_of_model(model_of(spec, Workload.of(10_000, 12), book), 100)
+
     costs = {
-        "prompt": Cost(each=0.002, low=0.0015, high=0.0025, fixed=0, n=100),
-        "tuned": Cost(each=0.001, low=0.001, high=0.001, fixed=400, n=100),
-        "dear": Cost(each=0.003, low=0.003, high=0.003, fixed=400, n=100),
+        "prompt": cost("prompt", [0.0015, 0.0025], 0),
+        "tuned": cost("tuned", 0.001, 400),
+        "dear": cost("dear", 0.003, 400),
     }
     met = crossing("prompt", "tuned", costs)
-    assert met.requests == pytest.approx(400_000)
-    assert met.low == pytest.approx(400 / 0.0015) and met.high == pytest.approx(400 / 0.0005)
+    assert met.requests_per_month == 400_000
+    # 90 % of draws between 0.0015 and 0.0025 lie between 0.00155 and 0.00245 a request.
+    assert met.low == pytest.approx(400 / 0.00145, rel=0.02)
+    assert met.high == pytest.approx(400 / 0.00055, rel=0.1)
     assert (met.cheaper_below, met.cheaper_above) == ("prompt", "tuned")
     back = crossing("tuned", "prompt", costs)
-    assert back.requests == pytest.approx(400_000) and back.cheaper_above == "tuned"
+    assert back.requests_per_month == 400_000 and back.cheaper_above == "tuned"
     never = crossing("prompt", "dear", costs)
-    assert never.requests is None and never.cheaper_above == "prompt"
+    assert never.requests_per_month is None and never.cheaper_above == "prompt"
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), (0, "$0"), (0.00045, "$0.00045"), (1.3e-9, "$0.0000000013"), (0.016, "$0.016"),
-     (0.26, "$0.26"), (38.456, "$38.46"), (1234.5, "$1,234")],
+    [(None, "–"), (0, "$0"), (0.00045, "$0.00045"), (8.121e-8, "<$0.00001"), (0.016, "$0.016"),
+     (0.26, "$0.26"), (38.456, "$38.46"), (1234.5, "$1,234.50"), (0.0996, "$0.10"),
+     (0.0994, "$0.099"),
+     (5000, "$5,000"), (-3.5, "-$3.50"), (999.999, "$1,000")],
 )  # fmt: skip
 def test_money_has_as_many_digits_as_its_size_asks_for(value: float | None, text: str) -> None:
     assert usd(value) == text

@@ -83,7 +83,7 @@ def test_where_the_first_rung_suffices_the_next_technique_is_priced_as_expected(
     # 42,000 requests at $0.000004, and $1,000 of setting up RAG over 12 months
     expected = "RAG, 3 retrieved passages is expected to cost $83.50 a month."
     assert "The next technique was not tried: No language model" in said
-    assert "RAG, 3 retrieved passages ($83.50); Fine-tuned ($417)" in said
+    assert "RAG, 3 retrieved passages ($83.50); Fine-tuned ($416.83)" in said
     again = result.model_copy(update={"candidates": result.candidates[3:]})
     said = " ".join(read(render(FinishedRun(again, tuple(attempts)), task)).verdict)
     assert expected in " ".join(said.split())

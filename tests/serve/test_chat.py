@@ -357,3 +357,22 @@ async def test_all_documents_are_not_repeated(kind: Any, text: str | None, tmp_p
     )
     sent = str(served.solver.parts.chat.requests[0])  # type: ignore[union-attr]
     assert ("Birches are white." in sent) == (kind == "all")
+
+
+@pytest.mark.parametrize(
+    "told", [{"logprobs": False, "top_logprobs": 0}, {"top_logprobs": 0}, {"top_logprobs": None}]
+)
+async def test_no_log_probabilities_wanted_in_any_way(tmp_path: Path, told: dict[str, Any]) -> None:
+    status, made = await post(tmp_path, scripted(["birch"]), ask(**told))
+    assert status == 200 and made["rung"]["ignored"] == []
+
+
+@pytest.mark.parametrize(
+    "question", ["", " ", "\n\t ", "\u200b", [], [{"type": "text", "text": " "}]]
+)
+async def test_an_empty_question_is_refused(tmp_path: Path, question: object) -> None:
+    served = scripted([])
+    asked = ask(messages=[{"role": "user", "content": question}])
+    status, made = await post(tmp_path, served, asked)
+    assert status == 400 and made["error"]["param"].startswith("messages")
+    assert served.solver.parts.chat.calls == 0  # type: ignore[union-attr]

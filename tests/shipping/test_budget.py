@@ -121,7 +121,9 @@ def small_task(test: int) -> Task:
 
 
 def given_rows(name: int, size: int = 25) -> list[Example]:
-    rows = [Example(id=f"g{i}", input=f"file {name} row {i}", expected="a") for i in range(size)]
+    rows = [
+        Example(id=f"g{name}-{i}", input=f"file {name} row {i}", expected="a") for i in range(size)
+    ]
     return rows
 
 

@@ -254,7 +254,8 @@ def test_notes_and_place_do_not_change_the_fingerprint(folder: Folder) -> None:
 def test_json_schema_describes_every_table() -> None:
     schema = json_schema()
     assert set(schema["properties"]) == {
-        "task", "output", "target", "workload", "models", "facts", "costs", "climb", "serve",
+        "task", "output", "target", "split", "workload", "models", "facts", "costs", "climb",
+        "serve",
     }  # fmt: skip
     assert schema["additionalProperties"] is False
     models = schema["$defs"]["Models"]["properties"]

@@ -4,9 +4,11 @@ import random
 import time
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rung.errors import UserError
 from rung.task.duplicates import groups, normalised
 from rung.task.splits import DEV_MOST, How, carve_dev, place, split_one, take
 from rung.task.types import Example, LabelsOutput, TextOutput
@@ -131,7 +133,7 @@ def test_similar_texts_are_one_group() -> None:
     text = "Please send the invoice for the parcel that came on Monday to our new address"
     texts = [text, text.replace("Monday", "Tuesday"), "Where is my refund?", f" {text.lower()}  "]
     assert groups(texts) == [0, 0, 2, 0]
-    assert groups(["a", "b", "a"], units=[1, 1, None]) == [0, 0, 0]
+    assert groups(["a", "b", "a"], [1, 1, None]) == [0, 0, 0]
     assert groups([]) == []
     assert normalised(" Ｆｕｌｌ \n Width ") == "full width"
 
@@ -148,3 +150,45 @@ def test_thousands_in_time() -> None:
     splits = split_one(many(3000), HOW)
     assert len(splits.dev) == DEV_MOST
     assert time.perf_counter() - started < 6
+
+
+def dated(count: int) -> list[Example]:
+    return [
+        example.model_copy(update={"meta": {"on": f"2025-{n // 28 + 1:02}-{n % 28 + 1:02}"}})
+        for n, example in enumerate(many(count))
+    ]
+
+
+def test_by_time_the_newest_are_test() -> None:
+    splits = split_one(dated(200), HOW._replace(time="on", test=0.4, dev=0.1))
+    days = [[e.meta["on"] for e in part] for part in splits[:3]]
+    assert max(days[0]) < min(days[1]) and max(days[1]) < min(days[2])
+    assert [len(part) for part in days] == [100, 20, 80]
+    same = [e.model_copy(update={"meta": {"on": "2025-01-01"}}) for e in many(30)]
+    with pytest.raises(UserError, match="1 different days in 'on' are too few to cut at"):
+        split_one(same, HOW._replace(time="on"))
+    with pytest.raises(UserError, match=r"30 of 30 examples have no date in 'on', such as '"):
+        split_one(many(30), HOW._replace(time="on"))
+
+
+def test_near_duplicates_of_new_examples_are_not_learnt_from() -> None:
+    rows = dated(100)
+    rows[0] = rows[0].model_copy(update={"input": f"{rows[99].input_text()} ok"})
+    splits = split_one(rows, HOW._replace(time="on"))
+    assert {"0", "99"} <= ids(splits.test)
+
+
+def test_shares_can_be_given() -> None:
+    splits = split_one(many(600), HOW._replace(test=0.5, dev=0.1))
+    assert abs(len(splits.test) - 300) <= 60 and abs(len(splits.dev) - 60) <= 60
+
+
+def test_groups_stay_on_one_side() -> None:
+    rows = [
+        e.model_copy(update={"meta": {"customer": f"c{n % 40}", "city": f"p{n % 50}"}})
+        for n, e in enumerate(many(200))
+    ]
+    for how in (HOW._replace(group="customer"), HOW._replace(cluster="customer")):
+        splits = split_one(rows, how)
+        sides = [{e.meta["customer"] for e in part} for part in splits[:3]]
+        assert not sides[0] & sides[2] and not sides[1] & sides[2] and not sides[0] & sides[1]

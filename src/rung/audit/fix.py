@@ -276,4 +276,5 @@ def _moved(toml: str, files: Mapping[str, str], root: Path, folder: Path) -> str
 
     document = tomlkit.parse(toml)
     move(document)
+    document.get("task", {}).pop("columns", None)  # the copy's rows have Rung's own names
     return tomlkit.dumps(document)

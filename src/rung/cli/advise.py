@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import tomllib
 from datetime import date
 from decimal import Decimal
@@ -65,11 +66,12 @@ def init(
     origin: Annotated[
         Path | None,
         typer.Option(
-            "--from", help="A promptfooconfig.yaml to take prompt, tests and models from."
+            "--from",
+            help="Data to take the task from: a file of rows, a folder, a promptfooconfig.yaml.",
         ),
     ] = None,
 ) -> None:
-    """A starter project with a valid rung.toml, from the same answers or from promptfoo's file."""
+    """A project with a valid rung.toml: a starter from the answers, or from data (--from)."""
     from rung.decide.rules.starter import starter
 
     if (folder / "rung.toml").exists():
@@ -84,21 +86,27 @@ def init(
 
 
 def _take_over(folder: Path, origin: Path) -> None:
-    """A task from another tool's file; what could not be brought along is said."""
-    from rung.importing import from_promptfoo
+    """A task from other data; what was taken for what, and what was left, is said.
+
+    Nothing is written where the task could not be loaded, but for what only a person can add.
+    """
+    from rung.importing import from_path
     from rung.task.load import load_task
 
-    made = from_promptfoo(origin, folder.resolve().name)
-    _write(folder, made.files)
+    made = from_path(origin, folder.resolve().name)
     for note in made.notes:
         typer.echo(f"  {note}")
-    try:
-        task = load_task(folder)
-    except UserError as error:
-        raise UserError(f"{error} (the files in {folder} were written; correct them)") from error
+    if made.unready:
+        _write(folder, made.files)
+        raise UserError(made.unready)
+    with tempfile.TemporaryDirectory() as tried:
+        for path, text in made.files.items():
+            (Path(tried) / path).write_text(text, encoding="utf-8")
+        task = load_task(tried)
+    _write(folder, made.files)
     sizes = f"{len(task.train)} train, {len(task.dev)} dev, {len(task.test)} test"
     typer.echo(
-        f"{sizes} examples. Next: look at the target in rung.toml, then: rung climb {folder}"
+        f"{sizes} examples. Next: look at the guesses in rung.toml, then: rung climb {folder}"
     )
 
 

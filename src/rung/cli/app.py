@@ -18,9 +18,9 @@ from rung.cli.explain import explain
 from rung.cli.export import export
 from rung.cli.harvest import harvest
 from rung.cli.jobs import jobs
-from rung.cli.serve import keys_app, review, serve
+from rung.cli.serve import keys_app, serve
 from rung.cli.ship import promote, reindex, rollback
-from rung.cli.ui import ui
+from rung.cli.ui import review, ui
 from rung.cli.watch import watch
 from rung.errors import BudgetExceeded, RungError, UserError
 from rung.project import ProjectFolder

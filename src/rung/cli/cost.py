@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,7 +38,8 @@ def cost(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """What each candidate costs: per request, per correct answer, a month; and where it tips."""
-    found = load(what)
+    day = _day(on) if on is not None else None
+    found = load(what, price or [], day)
     changes: dict[str, Any] = {}
     volume = dict(found.workload)
     if requests_per_month is not None:
@@ -45,19 +47,55 @@ def cost(
     if months is not None:
         volume["months"] = _span(months)
     changes["workload"] = volume
-    if price or on is not None:
-        changes["prices"] = None
-        from rung.economics.of_run import with_prices
-
-        changes["costs"] = with_prices(found.costs, price or [])
-        changes["on"] = _day(on) if on is not None else found.on
     if target is not None:
         changes["target_score"] = target
     scenario = type(found).model_validate({**dict(found), **changes})
-    typer.echo(answer(scenario, date.today(), why=why, as_json=as_json), nl=False)
+    for item in price or []:
+        rest = [other for other in price or [] if other != item]
+        _refuse_idle(item, scenario, load(what, rest, day))
+    named = {} if as_json else names(what)
+    typer.echo(answer(scenario, date.today(), why=why, as_json=as_json, named=named), nl=False)
 
 
-def answer(scenario: Scenario, today: date, *, why: bool, as_json: bool) -> str:
+def _refuse_idle(item: str, scenario: Scenario, without: Scenario) -> None:
+    """A price that no candidate pays is told, not swallowed."""
+    from rung.economics.analysis import models_of
+
+    workload, today = scenario.workload.workload(), date.today()
+    bills = [
+        [(m.lines, m.rates) for m in models_of(one.candidates, workload, one.book(today))]
+        for one in (scenario, without)
+    ]
+    if bills[0] == bills[1]:
+        raise UserError(
+            f"--price {item} changes nothing: no candidate here pays it. `rung cost --why` shows "
+            "what is paid; a listed model's price is models.NAME.input_usd_per_mtok."
+        )
+
+
+def names(what: list[str]) -> dict[str, str]:
+    """Candidates of a run in words, by key; nothing where people named them."""
+    from rung.decide.results import RunResult
+    from rung.report.words import labels
+
+    path = Path(what[0])
+    path = ProjectFolder(path).newest_run() / RUN_FILE if path.is_dir() else path
+    if len(what) > 1 or path.suffix == ".toml" or not path.is_file():
+        return {}
+    try:
+        return labels(RunResult.model_validate_json(path.read_text(encoding="utf-8")).candidates)
+    except ValueError:
+        return {}
+
+
+def answer(
+    scenario: Scenario,
+    today: date,
+    *,
+    why: bool,
+    as_json: bool,
+    named: Mapping[str, str] | None = None,
+) -> str:
     """The text or JSON of one scenario."""
     from rung.economics import output, show
     from rung.economics.analysis import analyse
@@ -71,33 +109,40 @@ def answer(scenario: Scenario, today: date, *, why: bool, as_json: bool) -> str:
     if as_json:
         head = {"title": scenario.title, "notes": list(scenario.notes)}
         return output.dumps({**head, **output.as_json(analysis)})
-    notes = "".join(f"\n{note}" for note in scenario.notes)
-    body = show.text(analysis, title=scenario.title, why=why)
-    return body + (f"\nNotes{notes}\n" if notes else "")
+    return show.text(
+        analysis, title=scenario.title, notes=scenario.notes, why=why, named=named or {}
+    )
 
 
-def load(what: list[str]) -> Scenario:
-    """A scenario file, a run file, the newest run below a folder, or candidates in a word each."""
+def load(what: list[str], price: Sequence[str] = (), day: date | None = None) -> Scenario:
+    """A scenario file, a run file, the newest run below a folder, or candidates in a word each.
+
+    `price` holds overrides of `[costs]`, `day` another day of the prices.
+    """
     from rung.economics import scenario
-    from rung.economics.of_run import scenario_of_run
+    from rung.economics.of_run import scenario_of_run, with_prices
 
     path = Path(what[0])
     if len(what) == 1 and path.is_dir():
         path = ProjectFolder(path).newest_run() / RUN_FILE
+    if len(what) == 1 and path.is_file() and path.suffix != ".toml":
+        return scenario_of_run(path.read_text(encoding="utf-8"), str(path), price, day)
     if len(what) == 1 and path.is_file():
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".toml":
-            return scenario.parse(text, str(path))
-        return scenario_of_run(text, str(path))
-    if len(what) == 1 and "=" not in what[0]:
+        found = scenario.parse(path.read_text(encoding="utf-8"), str(path))
+    elif len(what) == 1 and "=" not in what[0]:
         raise UserError(f"{path} is not there; give a scenario (.toml), a run.json or a folder.")
-    return scenario.Scenario.model_validate(
-        {
-            "title": "Stated candidates",
-            "workload": {"requests_per_month": 10_000},
-            "candidates": [scenario.inline(text) for text in what],
-        }
-    )
+    else:
+        found = scenario.Scenario.model_validate(
+            {
+                "title": "Stated candidates",
+                "workload": {"requests_per_month": 10_000},
+                "candidates": [scenario.inline(text) for text in what],
+            }
+        )
+    if not price and day is None:
+        return found
+    costs = {"costs": with_prices(found.costs, price), "on": day or found.on}
+    return type(found).model_validate({**dict(found), **costs})
 
 
 def _span(given: str) -> Any:

@@ -1,4 +1,4 @@
-"""`rung serve`, `rung keys`, `rung review`."""
+"""`rung serve`, `rung keys`."""
 
 from __future__ import annotations
 
@@ -88,25 +88,6 @@ def _place(settings: Settings) -> str:
     share = "every request" if limits.sample == 1 else f"{limits.sample:.0%} of the requests"
     redacted = "redacted" if limits.redact else "as it is"
     return f"{share}, {redacted}, {days}, in {place}"
-
-
-def review(
-    folder: Folder,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; a free one when 0.")] = 0,
-    log: Annotated[
-        str | None, typer.Option(envvar="RUNG_LOG", help="URL of the traffic log.")
-    ] = None,
-    who: Annotated[str, typer.Option(help="Name kept with the feedback.")] = "reviewer",
-) -> None:
-    """Look at served answers in a browser and approve or correct them."""
-    _needs_extra()
-    from rung.harvest.queue import queued
-    from rung.serve.review import run_review
-
-    try:
-        run_review(folder, log, port, who, typer.echo, queued(folder))
-    except KeyboardInterrupt:
-        raise typer.Exit from None
 
 
 @keys_app.command("add")

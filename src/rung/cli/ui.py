@@ -34,15 +34,56 @@ def ui(
     browser: Annotated[bool, typer.Option("--open", help="Open a browser.")] = False,
 ) -> None:
     """The same in a browser: live climbs, runs, what-if costs, the questionnaire."""
+    _show(folders, host, port, key, who, browser=browser)
+
+
+def review(
+    folder: Annotated[
+        Path, typer.Argument(help="The folder that holds rung.toml.", metavar="DIR")
+    ] = Path(),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; a free one when 0.")] = 0,
+    log: Annotated[
+        str | None, typer.Option(envvar="RUNG_LOG", help="URL of the traffic log.")
+    ] = None,
+    who: Annotated[str, typer.Option(help="Name kept with the feedback.")] = "reviewer",
+    key: Annotated[
+        str | None,
+        typer.Option(envvar="RUNG_UI_KEY", show_envvar=True, help="The key to ask for."),
+    ] = None,
+) -> None:
+    """Look at served answers in a browser and approve or correct them."""
+    if find_spec("sqlalchemy") is None:
+        raise MissingExtraError("rung review", "serve")
+    from rung.project import ProjectFolder
+    from rung.solver.store import read_spec
+
+    read_spec(ProjectFolder(folder).winner)
+    _show([folder], "127.0.0.1", port, key, who, log=log, page="review")
+
+
+def _show(
+    folders: list[Path],
+    host: str,
+    port: int,
+    key: str | None,
+    who: str,
+    *,
+    log: str | None = None,
+    page: str = "",
+    browser: bool = False,
+) -> None:
+    """Serve the pages; `page` is one of the first project's."""
     if any(find_spec(name) is None for name in NEEDED):
         raise MissingExtraError("rung ui", "ui")
     from rung.ui.app import key_for, listen, open_site, serve
 
     asked = key_for(host, key)
     with listen(host, port) as where:
-        site = open_site(folders, asked, where, who)
+        site = open_site(folders, asked, where, who, log)
         at = f"[{host}]" if ":" in host else host
         address = f"http://{at}:{where.getsockname()[1]}"
+        if page:
+            address += f"/p/{next(iter(site.shelf.projects))}/{page}"
         names = ", ".join(project.name for project in site.shelf.projects.values())
         typer.echo(f"{names}\nopen {address}  (Ctrl-C ends it)")
         if asked is not None and key is None:

@@ -80,7 +80,7 @@ class Climber:
         """The ladder, cheapest first. Makes no call."""
         tools = self.tools
         kept = await self.candidates()
-        return plan(self.task, kept, tools.chat, tools.price, tools.prices.settings)
+        return plan(self.task, kept, tools.chat, tools.prices)
 
     async def climb(self) -> RunResult:
         """Climb to a verdict.
@@ -268,7 +268,7 @@ class _Rung:
         pilot = self.task.dev if self._free else self.task.dev[: self.task.climb.dev_size]
         self.observer.phase(self.key, "dev", len(pilot))
         attempts = await self.runner.attempts(solver, pilot, "dev", self.observer.attempt)
-        self.ladder.price(self.key, attempts)
+        self.ladder.price(self.key)
         found = measured(self.task, "dev", pilot, attempts)
         row = self.ladder.update(self.key, dev=found)
         if self.candidate.is_probe:

@@ -8,26 +8,28 @@ from operator import add
 from statistics import pstdev
 from typing import Any
 
-from rung.decide.ladder import assumed_setup_usd
 from rung.decide.results import CandidateResult
-from rung.economics.settings import CostSettings
+from rung.economics.setup import SETUP_USD
 from rung.economics.spec import AlsoAsked, CandidateUsage
 from rung.records import Answer, Attempt, Usage
 from rung.task.types import Task
+
+Billed = Callable[[str], str]
+"""From the model that answered to the one whose prices hold."""
 
 
 def economics_of(
     rows: Sequence[CandidateResult],
     attempts: Callable[[str], list[Attempt]],
     task: Task,
+    billed: Billed = str,
 ) -> dict[str, Any]:
     """The `economics` part of `run.json`: what `rung cost` reads. Probes are not for sale."""
     usages = []
-    settings = CostSettings.read(task.costs)
     for row in rows:
-        answers = [a.answer for a in attempts(row.key) if a.answer is not None]
-        if answers and row.state != "probe":
-            usages.append(_usage(row, answers, task, settings))
+        usage = None if row.state == "probe" else usage_of(row, attempts(row.key), task, billed)
+        if usage is not None:
+            usages.append(usage)
     return {
         "candidates": [u.model_dump(mode="json") for u in usages],
         "workload": task.workload.model_dump(mode="json"),
@@ -36,32 +38,45 @@ def economics_of(
     }
 
 
-def _usage(
-    row: CandidateResult, answers: Sequence[Answer], task: Task, settings: CostSettings
-) -> CandidateUsage:
+def usage_of(
+    row: CandidateResult, attempts: Sequence[Attempt], task: Task, billed: Billed = str
+) -> CandidateUsage | None:
+    """What a candidate used, by its answers on test, else on dev; None before any."""
+    answered = priced_attempts(attempts)
+    answers = [a.answer for a in answered if a.answer is not None]
+    if not answers:
+        return None
     score, training = row.score, row.training
     others = tuple(name for name in row.candidate.models if name != row.model)
     used = [_own(answer, others) for answer in answers]
+    names = {c.model for answer in answers for c in answer.by_call if c.model not in others}
     return CandidateUsage(
         key=row.key,
         technique=row.technique,
-        model=row.model,
+        model=billed(min(names)) if len(names) == 1 else row.model,
         usage=reduce(add, used),
         requests=len(used),
         also=tuple(_also(answers, others)),
-        **_spread(row, used, others),
+        **_spread(used),
         score=score.value if score else None,
         score_low=score.low if score else None,
         score_high=score.high if score else None,
         certified=score.certified if score else None,
+        graded=any(a.score not in (None, 0.0, 1.0) for a in attempts),
         n=score.n if score else None,
         latency_p95_s=row.latency_p95_s,
-        setup_usd=float(assumed_setup_usd(row.technique, settings)),
+        setup_usd=float(SETUP_USD[row.technique]),
         train_tokens=int(training.get("train_tokens", 0)),
         train_seconds=float(training.get("seconds", 0.0)),
         train_usd=training.get("usd"),
         train_examples=len(task.train) if training else 0,
     )
+
+
+def priced_attempts(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Those on test where there are any, else those on dev: as scores are taken."""
+    answered = [a for a in attempts if a.answer is not None]
+    return [a for a in answered if a.split == "test"] or answered
 
 
 def _own(answer: Answer, others: Collection[str]) -> Usage:
@@ -80,11 +95,7 @@ def _also(answers: Sequence[Answer], others: Sequence[str]) -> Iterator[AlsoAske
             yield AlsoAsked(model=name, usage=usage, requests=len(asked))
 
 
-def _spread(
-    row: CandidateResult, used: Sequence[Usage], others: Collection[str]
-) -> dict[str, float | None]:
+def _spread(used: Sequence[Usage]) -> dict[str, float]:
     """Standard deviations between requests of what the own model used."""
     names = ("input_tokens", "output_tokens", "seconds")
-    if not others:
-        return {f"{name}_sd": row.usage_sd.get(name) for name in names}
     return {f"{name}_sd": pstdev(getattr(u, name) for u in used) for name in names}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from rung.candidate import Context
 from rung.knowledge.gold import gold_passages
 from rung.knowledge.retriever import Retriever
-from rung.task.contract import render
+from rung.task.expected import answer_texts
 from rung.task.types import Example, Task
 
 CHUNKS = (300, 600)
@@ -47,7 +47,7 @@ async def choose_context(task: Task) -> Context:
 
 async def _rank(example: Example, task: Task, retriever: Retriever) -> float | None:
     """Place of the first passage that holds the answer; infinite when none is found."""
-    expected = render(task.output, example.expected)
+    expected = answer_texts(task.output, example)
     gold = gold_passages(example, task.documents, retriever.passages, expected)
     if not gold:
         return None
@@ -55,7 +55,7 @@ async def _rank(example: Example, task: Task, retriever: Retriever) -> float | N
     # counts; where they do, `gold_passages` puts those first and only the first counts.
     places = (
         {(p.document_id, p.start) for p in gold[:1]}
-        if expected in gold[0].text
+        if any(text in gold[0].text for text in expected)
         else {(p.document_id, p.start) for p in gold}
     )
     found = await retriever.search(example.input_text(), DEPTHS[-1])

@@ -13,10 +13,10 @@ from typing import Any
 
 from rung import __version__
 from rung.climbing.certify import Outcome, in_order
-from rung.climbing.economics import economics_of
+from rung.climbing.economics import economics_of, priced_attempts, usage_of
 from rung.climbing.summary import mean_usage, measured, value_of
 from rung.climbing.tools import Tools
-from rung.decide.ladder import Planned, monthly_usd
+from rung.decide.ladder import Planned
 from rung.decide.reasons import Reason
 from rung.decide.results import (
     Calls,
@@ -27,8 +27,9 @@ from rung.decide.results import (
     Stopped,
 )
 from rung.decide.verdict import decide, standing_of
-from rung.economics.money import dec
-from rung.economics.money import show as usd
+from rung.economics.amounts import total
+from rung.economics.model import Workload, model_of_usage
+from rung.economics.money import dec, usd
 from rung.errors import StoreError
 from rung.evidence import (
     Design,
@@ -146,24 +147,30 @@ class Ladder:
         """What was recorded of a candidate, dev and test."""
         return [a for a in self.store.attempts.values() if a.candidate == key]
 
-    def price(self, key: str, answered: Sequence[Attempt]) -> CandidateResult:
+    def price(self, key: str) -> CandidateResult:
         """Put mean usage and cost into a row."""
-        usage, spread, cost = mean_usage(answered)
-        if cost is None:
+        answered = priced_attempts(self.attempts(key))
+        usage, spread, mean = mean_usage(answered)
+        used = usage_of(self.rows[key], answered, self.task, self.tools.billed)
+        if used is None or mean is None:
             return self.rows[key]
-        monthly = monthly_usd(dec(cost), self.planned[key].setup_usd, self.task)
+        work = self.task.workload
+        workload = Workload.of(work.requests_per_month, work.months)
+        cost = model_of_usage(used, workload, self.tools.prices)
         return self.update(
             key,
             usage=usage,
             usage_sd=spread,
-            cost_per_request_usd=cost,
-            monthly_usd=float(monthly),
+            cost_per_request_usd=mean,
+            setup_usd=float(total(cost.once, {})),
+            assumed_monthly_usd=float(total(cost.assumed, {})),
+            monthly_usd=float(total(cost.monthly, {})),
         )
 
     def tested(self, key: str, outcome: Outcome, design: Design, *, whole: bool) -> CandidateResult:
         """Put the outcome of the test phase into a row; `whole` where it could not stop early."""
         alpha = design.alpha
-        self.price(key, outcome.attempts)
+        self.price(key)
         found = measured(self.task, "test", outcome.examples, outcome.attempts)
         if outcome.decision is None:
             reason = f"{found.errors + found.unscored} answers are missing: run again"
@@ -197,6 +204,8 @@ class Ladder:
     def result(self, *, finished: bool) -> RunResult:
         """The run as it stands."""
         stopped = self.stopped if finished else "interrupted"
+        for key in self.rows:  # a stop comes between answers and their price
+            self.price(key)
         verdict = decide(
             list(self.rows.values()),
             self.task.target,
@@ -229,7 +238,9 @@ class Ladder:
             flags=self.flags,
             ledger=self.ledger_summary,
             workload=self.task.workload.model_dump(),
-            economics=economics_of(list(self.rows.values()), self.attempts, self.task),
+            economics=economics_of(
+                list(self.rows.values()), self.attempts, self.task, self.tools.billed
+            ),
             prices=self.tools.prices.model_dump(mode="json"),
             versions=_versions(),
             arguments=self.tools.options.arguments,
@@ -330,6 +341,7 @@ def unmeasured(rung: Planned) -> CandidateResult:
         model=candidate.model,
         candidate=candidate,
         expected_cost_per_request_usd=float(rung.usd_per_request),
+        expected_monthly_usd=float(rung.usd_per_month),
         setup_usd=float(rung.setup_usd),
     )
 

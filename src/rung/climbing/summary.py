@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from statistics import fmean, pstdev
 
+from rung.decide.hindered import hindered
 from rung.decide.results import Measured
 from rung.evidence import binomial_interval, cluster_means, interval
 from rung.records import Attempt, Usage
-from rung.scorers import macro_f1
-from rung.task.types import Example, LabelsOutput, SplitName, Task
+from rung.scorers import macro_f1, micro_f1
+from rung.task.types import Example, LabelsOutput, MultiLabelOutput, SplitName, Task
 
 
 def value_of(attempt: Attempt) -> float | None:
@@ -64,6 +65,7 @@ def measured(
         high=found.high,
         n=len(scores),
         wrong=wrong,
+        hindered=hindered(attempts),
         errors=errors,
         unscored=unscored,
         method=found.method,
@@ -95,6 +97,11 @@ def _details(
         summary = macro_f1(pairs)
         if summary is not None:
             means["macro_f1"] = summary
+    if isinstance(task.output, MultiLabelOutput) and scored:
+        sets = [(e.expected, a.answer.value if a.answer else None) for e, a in scored]
+        micro = micro_f1(sets)
+        if micro is not None:
+            means["micro_f1"] = micro
     return means
 
 
@@ -111,6 +118,7 @@ def mean_usage(attempts: Sequence[Attempt]) -> tuple[Usage, dict[str, float], fl
         cache_write_tokens=round(fmean(u.cache_write_tokens for u in used)),
         seconds=fmean(u.seconds for u in used),
         gpu_seconds=fmean(u.gpu_seconds for u in used),
+        estimated=any(u.estimated for u in used),
     )
     spread = {
         "input_tokens": pstdev(u.input_tokens for u in used),

@@ -17,7 +17,7 @@ from rung.measure.cache import Cache, CachedEmbedder
 from rung.measure.metered_model import Budget, Counter, MeteredModel
 from rung.models.base import ChatModel, Embedder
 from rung.models.metered import Metered
-from rung.models.registry import open_embedder, open_model
+from rung.models.registry import is_path, open_embedder, open_model
 from rung.project import ProjectFolder
 from rung.records import Usage
 from rung.task.types import Task
@@ -92,10 +92,12 @@ class Tools:
             names.add(task.models.judge)
         if not priced:
             names = set()
+        free = names & set(options.models)
+        here = {name for name in names - free if is_path(name, task.root)}
         try:
-            self.prices = PriceBook.of(names - set(options.models), task.costs, today)
+            self.prices = PriceBook.of(names - free, task.costs, today, machines=here, free=free)
         except UserError:
-            for name in task.models.to_try:
+            for name in set(task.models.to_try) - here:
                 self.raw(name)  # a name that no provider knows has no price either: say that first
             raise
         self.till = ClimbTill(self.prices, self.budget)
@@ -130,11 +132,11 @@ class Tools:
 
     def price(self, usage: Usage, model: str) -> Decimal:
         """USD of one answer at the prices of this climb."""
-        if model in self.options.models:
-            return Decimal(0)
-        if model in self.prices.rates:
-            return self.prices.price(usage, model)
-        return self.prices.of_model(self.till.priced_as.get(model, model)).price(usage)
+        return self.prices.of_model(self.billed(model)).price(usage)
+
+    def billed(self, model: str) -> str:
+        """The model at whose prices that one's answers are paid."""
+        return self.till.priced_as.get(model, model)
 
     async def aclose(self) -> None:
         """Close what was opened."""

@@ -1,7 +1,7 @@
 """The ladder: which candidates a task allows, in the order of what they are expected to cost.
 
-Order is expected cost over the horizon at the team's volume: tokens or machine time per request,
-plus what it takes to set a technique up. The figures here only say where to look first; the
+Order is what a month is expected to cost at the team's volume, all in, by the same sum as
+everywhere (`rung.economics.model`). The figures here only say where to look first; the
 measurement decides.
 """
 
@@ -11,28 +11,18 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Literal
 
-from rung.candidate import Candidate, Context, Prompt, Shots, Technique, Weights
-from rung.decide.usage import ExpectedCall, expected_calls, expected_usage
+from rung.candidate import Candidate, Context, Prompt, Shots, Weights
+from rung.decide.room import answer_tokens
+from rung.decide.usage import ExpectedCall, expected_calls, expected_cost, expected_usage
+from rung.economics.amounts import total
+from rung.economics.model import Workload, model_of_usage
 from rung.economics.money import dec
-from rung.economics.settings import CostSettings
+from rung.economics.pricing import PriceBook
 from rung.errors import UserError
-from rung.models.base import ChatModel, Message
+from rung.models.base import ChatModel
 from rung.prompts.messages import ROOM_TO_THINK
 from rung.records import Usage
-from rung.task.contract import render
-from rung.task.types import Frozen, LabelsOutput, Task, TextOutput
-
-SETUP_USD: dict[Technique, Decimal] = {
-    "no-llm": Decimal(0),
-    "prompting": Decimal(0),
-    "full-context": Decimal(0),
-    "rag": Decimal(1000),
-    "fine-tuning": Decimal(5000),
-    "hybrid": Decimal(10000),
-}
-"""Low ends of the set-up row for 10,000 queries a day in "Fine-Tuning vs RAG: The Decision
-Framework Nobody Talks About"; it gives none for prompting. `[costs] labour_usd_per_hour` with
-`setup_hours` and `rag_setup_hours` replaces it."""
+from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, Task
 
 FEWEST_TO_TUNE = 50
 """Below 50 examples tuning is almost never enough for classification ("When to Fine-Tune vs RAG
@@ -48,7 +38,6 @@ GOLD_PASSAGES = 2
 """Most gold passages of a probe: an answer that a border cuts stands in two."""
 HOSTED_RATE = 1e-4
 """Learning rate ordered from a provider: a common one for LoRA on models of billions."""
-SAMPLE = 16
 CHARS_PER_TOKEN = 4
 
 
@@ -61,39 +50,18 @@ class Planned(Frozen):
     usage: Usage
     """Expected per request, all models together."""
     usd_per_request: Decimal
+    """Of the calls alone."""
     setup_usd: Decimal
+    """Once, all in."""
     usd_per_month: Decimal
-    """At the workload: requests, plus set-up spread over the horizon."""
-
-
-def assumed_setup_usd(technique: Technique, costs: CostSettings) -> Decimal:
-    """USD once by `SETUP_USD`; nothing where `[costs]` states hours and their price."""
-    stated = costs.setup_hours is not None or costs.rag_setup_hours is not None
-    if costs.labour_usd_per_hour is not None and stated:
-        return Decimal(0)
-    return SETUP_USD[technique]
-
-
-def setup_usd(technique: Technique, costs: CostSettings) -> Decimal:
-    """USD once: the user's own hours and rate where given, as `rung cost` counts them."""
-    hours = costs.setup_hours or Decimal(0)
-    if technique in ("rag", "hybrid"):
-        hours += costs.rag_setup_hours or Decimal(0)
-    own = hours * (costs.labour_usd_per_hour or Decimal(0))
-    return assumed_setup_usd(technique, costs) or own
-
-
-def monthly_usd(usd_per_request: Decimal, setup: Decimal, task: Task) -> Decimal:
-    """USD a month at the task's workload, set-up spread over its horizon."""
-    work = task.workload
-    return usd_per_request * work.requests_per_month + setup / work.months
+    """At the workload, all in: the sum of `rung cost`, with what is expected to be used."""
 
 
 def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -> list[Candidate]:
     """Every candidate worth trying, unordered. `context` says how documents are retrieved."""
     found: list[Candidate] = []
     embedder = task.models.embedder
-    if isinstance(task.output, LabelsOutput) and task.train:
+    if isinstance(task.output, LabelsOutput | MultiLabelOutput) and task.train:
         found += [
             Candidate(model=f"no-llm/{name}", embedder=embedder) for name in ("nearest", "linear")
         ]
@@ -139,7 +107,9 @@ def _with_fallback(task: Task, found: Sequence[Candidate]) -> list[Candidate]:
 def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list[Candidate]:
     embedder = task.models.embedder
     prompt = Prompt(
-        max_output_tokens=answer_tokens(task, model), temperature=task.climb.temperature
+        max_output_tokens=answer_tokens(task, model),
+        fixed_room=task.max_output_tokens is not None,
+        temperature=task.climb.temperature,
     )
 
     def shots(kind: str, k: int) -> Prompt:
@@ -188,6 +158,7 @@ def _tuned(
         return []
     baked = Prompt(
         max_output_tokens=answer_tokens(task, model),
+        fixed_room=task.max_output_tokens is not None,
         temperature=task.climb.temperature,
         contract=False,
     )
@@ -207,57 +178,39 @@ def _tuned(
 
 def fixed_k(task: Task) -> int:
     """Shots of the fixed prompt: one a label where they are few, else five."""
-    if isinstance(task.output, LabelsOutput):
+    if isinstance(task.output, LabelsOutput | MultiLabelOutput):
         return max(SHOTS, min(len(task.output.labels), MOST_FIXED_SHOTS))
     return SHOTS
 
 
-def answer_tokens(task: Task, model: ChatModel) -> int:
-    """Room for an answer: half as much again as the longest expected one, and 8 more."""
-    texts = [render(task.output, e.expected) for e in task.train or task.dev]
-    longest = sorted(texts, key=len)[-SAMPLE:]
-    room = max((_tokens(model, t) for t in longest), default=64) * 3 // 2 + 8
-    if isinstance(task.output, TextOutput) and task.output.max_words:
-        room = max(room, task.output.max_words * 8 // 5)
-    return min(room, model.context_window // 2)
-
-
-def _tokens(model: ChatModel, text: str) -> int:
-    return model.count_tokens((Message(role="assistant", content=text),))
-
-
 def plan(
-    task: Task,
-    found: Sequence[Candidate],
-    chat: Callable[[str], ChatModel],
-    price: Callable[[Usage, str], Decimal],
-    costs: CostSettings,
+    task: Task, found: Sequence[Candidate], chat: Callable[[str], ChatModel], book: PriceBook
 ) -> list[Planned]:
-    """Candidates with expected costs, cheapest first; probes stand last.
-
-    `price` is USD of one answer of a model with that usage.
-    """
+    """Candidates with expected costs at the prices of `book`, cheapest first; probes stand last."""
     planned = []
+    workload = Workload.of(task.workload.requests_per_month, task.workload.months)
     for candidate in found:
         calls = expected_calls(task, candidate, chat)
-        per_request = sum((price(c.usage, c.model) * dec(c.share) for c in calls), Decimal(0))
-        setup = setup_usd(candidate.technique, costs)
+        cost = model_of_usage(expected_cost(task, candidate, calls, book), workload, book)
+        asked = (book.of_model(c.model).price(c.usage) * dec(c.share) for c in calls)
         planned.append(
             Planned(
                 candidate=candidate,
                 calls=calls,
                 usage=expected_usage(calls),
-                usd_per_request=per_request,
-                setup_usd=setup,
-                usd_per_month=monthly_usd(per_request, setup, task),
+                usd_per_request=sum(asked, Decimal(0)),
+                setup_usd=total(cost.once, {}),
+                usd_per_month=total(cost.monthly, {}),
             )
         )
-    # Where calls are free, fewer tokens stand for the lower cost.
+    # Where machines stand there anyway, the seconds they compute decide; where calls are free,
+    # fewer tokens stand for the lower cost.
     return sorted(
         planned,
         key=lambda p: (
             p.candidate.is_probe,
             p.usd_per_month,
+            p.usd_per_request,
             p.usage.input_tokens + p.usage.output_tokens,
             p.candidate.key,
         ),

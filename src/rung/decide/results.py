@@ -32,6 +32,19 @@ Standing = Literal["below", "open", "unlikely"]
 cannot be told on these examples, or not worth more calls though not shown to be below."""
 
 
+class Hindered(Frozen):
+    """Of the failures behind a score: those that say little about what the model knows."""
+
+    failed: int = 0
+    """Answers with less than half of the credit."""
+    cut: int = 0
+    """Ended for want of room."""
+    refused: int = 0
+    """By the model, a filter, or for the request itself."""
+    invalid: int = 0
+    """Whole, but in no form that can be read."""
+
+
 class Measured(Frozen):
     """Scores of one candidate on one split."""
 
@@ -45,6 +58,7 @@ class Measured(Frozen):
     """Scores in `value`: answers scored, and calls that can never succeed, counted as 0."""
     wrong: int = 0
     """Scored answers without any credit."""
+    hindered: Hindered = Hindered()
     errors: int = 0
     unscored: int = 0
     method: str = ""
@@ -93,9 +107,15 @@ class CandidateResult(Frozen):
     cost_per_request_usd: float | None = None
     """Mean of measured answers; None before any."""
     expected_cost_per_request_usd: float = 0.0
+    expected_monthly_usd: float | None = None
+    """As `monthly_usd`, before anything is measured: the ladder's order."""
     setup_usd: float = 0.0
+    """Once, all in: people, labels, training, and what is assumed."""
     monthly_usd: float | None = None
-    """At the workload: measured requests, plus set-up spread over the horizon."""
+    """At the workload, all in, as `rung cost` has it: what was measured, machines that stand
+    there, people, and what is paid once spread over the horizon."""
+    assumed_monthly_usd: float = 0.0
+    """Part of `monthly_usd` that nobody stated: what the technique is taken to need to set up."""
     usage: Usage = Usage()
     """Mean of a request."""
     usage_sd: dict[str, float] = Field(default_factory=dict)

@@ -10,6 +10,10 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from rung.candidate import NO_LLM, Candidate
+from rung.economics.pricing import PriceBook
+from rung.economics.setup import SETUP_USD
+from rung.economics.spec import AlsoAsked, CandidateUsage
+from rung.economics.training import training_price
 from rung.knowledge.contexts import knowledge_of
 from rung.models.base import ChatModel, Message
 from rung.prompts.messages import Shot, build_messages, user_turn
@@ -62,6 +66,54 @@ def expected_usage(calls: Sequence[ExpectedCall]) -> Usage:
         input_tokens=round(sum(c.usage.input_tokens * c.share for c in calls)),
         output_tokens=round(sum(c.usage.output_tokens * c.share for c in calls)),
         seconds=sum(c.usage.seconds * c.share for c in calls),
+    )
+
+
+REQUESTS = 1_000
+"""Of which a cascade's shares are counted: 1/2, 1/4, 1/8 are whole numbers of them."""
+
+
+def expected_cost(
+    task: Task, candidate: Candidate, calls: Sequence[ExpectedCall], book: PriceBook
+) -> CandidateUsage:
+    """What the economics needs of a candidate, before anything is measured."""
+    hosted = candidate.weights.kind == "hosted"
+    price = training_price(candidate.model, book.settings, book.on) if hosted else None
+    own = next(c for c in calls if c.model == candidate.model)
+    learnt = training_tokens(task, candidate, expected_usage(calls))
+    trained = candidate.weights.tuned
+    return CandidateUsage(
+        key=candidate.key,
+        technique=candidate.technique,
+        model=candidate.model,
+        usage=_times(own.usage, round(REQUESTS * own.share)),
+        requests=REQUESTS,
+        also=tuple(
+            AlsoAsked(model=c.model, usage=_times(c.usage, n), requests=n)
+            for c in calls
+            if c is not own and (n := round(REQUESTS * c.share))
+        ),
+        setup_usd=float(SETUP_USD[candidate.technique]),
+        train_tokens=learnt,
+        train_seconds=learnt / TRAIN_PER_S if candidate.weights.kind == "lora" else 0.0,
+        train_usd=None if price is None else float(price.of(learnt)),
+        train_examples=len(task.train) if trained else 0,
+    )
+
+
+def training_tokens(task: Task, candidate: Candidate, usage: Usage) -> int:
+    """Tokens that training reads in all epochs; 0 where nothing is trained."""
+    if not candidate.weights.tuned:
+        return 0
+    read = usage.input_tokens + usage.output_tokens
+    return read * len(task.train) * candidate.weights.epochs
+
+
+def _times(usage: Usage, n: int) -> Usage:
+    return Usage(
+        input_tokens=usage.input_tokens * n,
+        output_tokens=usage.output_tokens * n,
+        seconds=usage.seconds * n,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rung.candidate import short_name
+from rung.decide.hindered import room_was_measured, what_would_help, why_hindered
 from rung.decide.reasons import Reason
 from rung.decide.results import CandidateResult, Comparison, Measured, Standing, Stopped, Verdict
 from rung.task.types import Target
@@ -56,7 +57,8 @@ def decide(
     if open_ends or not rows or all(r.state == "skipped" for r in rows):
         then = _more(open_ends, target, unused)
         return Verdict(status="undecided", reasons=reasons, next_step=then)
-    return Verdict(status="insufficient", reasons=reasons, next_step=_beyond(rows, target))
+    status = "undecided" if any(map(room_was_measured, rows)) else "insufficient"
+    return Verdict(status=status, reasons=reasons, next_step=_beyond(rows, target))
 
 
 def standing_of(row: CandidateResult, target: float) -> Standing | None:
@@ -179,7 +181,8 @@ def _why_not(row: CandidateResult, target: Target, choice: CandidateResult | Non
         figures: dict[str, Any] = {"how": "limit" if broken else how, "limit": broken or ""}
         figures |= speed | {"slowest": target.max_latency_p95_s}
         return Reason(kind="passes-too", candidate=row.key, figures=figures)
-    figures = {**_figures(row.score), "target": target.score, "why": row.reason}
+    remarks = [remark for remark in (row.reason, why_hindered(row)) if remark]
+    figures = {**_figures(row.score), "target": target.score, "why": "; ".join(remarks)}
     figures |= _undertrained(row)
     standing = standing_of(row, target.score)
     if standing is None:
@@ -236,6 +239,7 @@ def _beyond(rows: Sequence[CandidateResult], target: Target) -> Reason:
     if best is None:
         return Reason(kind="no-scores")
     left = [standing_of(r, target.score) for r in rows if r.state not in ("skipped", "pass")]
+    stuck = next((r for r in (best, *filter(room_was_measured, rows)) if why_hindered(r)), None)
     return Reason(
         kind="beyond",
         candidate=best.key,
@@ -244,6 +248,9 @@ def _beyond(rows: Sequence[CandidateResult], target: Target) -> Reason:
             "value": _value(best),
             "all_below": all(standing == "below" for standing in left),
             "epochs": any(map(_undertrained, rows)),
+            "stuck": "" if stuck is None else stuck.key,
+            "hindered": "" if stuck is None else why_hindered(stuck),
+            "help": "" if stuck is None else what_would_help(stuck),
         },
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rung.knowledge.chunking import chunk
 from rung.knowledge.gold import gold_passages
 from rung.records import Passage
-from rung.task.contract import render
+from rung.task.expected import answer_texts
 from rung.task.types import Example, LabelsOutput, Task
 
 MOST_GOLD = 2
@@ -29,7 +29,7 @@ class Library:
         """The passages that hold the answer; none where nobody can know them."""
         if not example.context_ids and isinstance(self.task.output, LabelsOutput):
             return ()  # a label's words stand in many passages and prove nothing
-        expected = render(self.task.output, example.expected)
+        expected = answer_texts(self.task.output, example)
         found = gold_passages(example, self.task.documents, self.passages, expected)
         return tuple(found[:MOST_GOLD])
 
@@ -38,7 +38,7 @@ class Library:
 
         None of them holds the answer. The choice is seeded by the example.
         """
-        expected = render(self.task.output, example.expected)
+        expected = answer_texts(self.task.output, example)
         holders = {p.document_id for p in like} | set(example.context_ids)
         if not isinstance(self.task.output, LabelsOutput):
             holding = gold_passages(

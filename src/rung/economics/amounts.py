@@ -79,6 +79,16 @@ def span(given: Any) -> Span:
     return Span(value=number, low=number, high=number)
 
 
+def added(spans: Iterable[Span]) -> Span:
+    """Every end the sum of the parts' ends."""
+    parts = list(spans)
+    return Span(
+        value=sum((p.value for p in parts), ZERO),
+        low=sum((p.low for p in parts), ZERO),
+        high=sum((p.high for p in parts), ZERO),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Amount:
     """A named input: what it is, where it comes from. Equal keys are one and the same input."""

@@ -9,10 +9,11 @@ from decimal import Decimal
 from itertools import combinations
 
 from rung.economics import breakeven, frontier, sensitivity
-from rung.economics.amounts import Line, Product, Span, Term, amounts, bound, total
+from rung.economics.amounts import Line, Product, Span, amounts, total
 from rung.economics.breakeven import BreakEven
 from rung.economics.frontier import Point
-from rung.economics.model import CostModel, Workload, milliseconds, model_of
+from rung.economics.model import CostModel, Workload, milliseconds, model_of, ranged
+from rung.economics.owner_lines import ASSUMED
 from rung.economics.pricing import PriceBook
 from rung.economics.sensitivity import Flip
 from rung.economics.spec import CandidateSpec, Score
@@ -66,12 +67,14 @@ class CandidateCost:
     per_request: Span | None
     """All in; None where nothing is asked."""
     per_correct: Span | None
-    """Per request over the score; None without a score."""
+    """Per request over the score; None without a score, and where answers are partly right."""
     per_correct_unbounded: bool
     """The score may be 0, so that the upper end is not known."""
     marginal: Span
     running: Span
     once: Span
+    assumed: Span
+    """Part of `once` that nobody stated: what a technique is taken to need."""
     monthly: Span
     """Running cost plus one-time cost spread over the horizon."""
     total: Span
@@ -178,10 +181,13 @@ def cost_of(model: CostModel, target: Decimal | None = None) -> CandidateCost:
         model=spec.model,
         per_request=each,
         per_correct=_per_correct(each, spec.score),
-        per_correct_unbounded=spec.score is not None and not (spec.score.low or spec.score.value),
+        per_correct_unbounded=spec.score is not None
+        and not spec.score.graded
+        and not (spec.score.value if spec.score.low is None else spec.score.low),
         marginal=ranged(model.marginal),
         running=running,
         once=once,
+        assumed=ranged([(x.product, None) for x in model.lines if x.what == ASSUMED]),
         monthly=ranged(model.monthly),
         total=_over_horizon(running, once, model.workload.months),
         score=spec.score,
@@ -195,13 +201,6 @@ def cost_of(model: CostModel, target: Decimal | None = None) -> CandidateCost:
     )
 
 
-def ranged(terms: Sequence[Term]) -> Span:
-    """The figure with its range: every input at its cheapest and at its dearest end."""
-    value = total(terms, {})
-    low, high = bound(terms, high=False), bound(terms, high=True)
-    return Span(value=value, low=min(low, value), high=max(high, value))
-
-
 def _over_horizon(running: Span, once: Span, months: Span) -> Span:
     return Span(
         value=running.value * months.value + once.value,
@@ -212,7 +211,7 @@ def _over_horizon(running: Span, once: Span, months: Span) -> Span:
 
 def _per_correct(each: Span | None, score: Score | None) -> Span | None:
     """Per request over the share that is right; without bound above where that may be 0."""
-    if each is None or score is None or score.value <= 0:
+    if each is None or score is None or score.graded or score.value <= 0:
         return None
     best = score.value if score.high is None else score.high
     worst = score.value if score.low is None else score.low

@@ -8,23 +8,17 @@ always on, retraining = training x how often.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from rung.economics.amounts import (
-    ZERO,
-    Amount,
-    Line,
-    Span,
-    Term,
-    span,
-    total,
-)
-from rung.economics.owner_lines import evaluation, labour, recurring, stated, training
+from rung.candidate import NO_LLM
+from rung.economics.amounts import Amount, Line, Span, Term, added, bound, span, total
+from rung.economics.owner_lines import ASSUMED, evaluation, labour, recurring, stated, training
 from rung.economics.pricing import PriceBook, Rates
 from rung.economics.quote import Quote
 from rung.economics.request_lines import also_asked, hosting, inference, retrieval
-from rung.economics.spec import CandidateSpec
+from rung.economics.spec import CandidateSpec, CandidateUsage, Hosting, spec_of
 from rung.errors import UserError
 
 VOLUME = "requests per month"
@@ -114,14 +108,36 @@ class CostModel:
         """USD for one more request (above the hosting floor, where there is one)."""
         return tuple((line.product, None) for line in self.lines if line.basis == "request")
 
+    @property
+    def assumed(self) -> tuple[Term, ...]:
+        """USD per month of what nobody stated, part of the month."""
+        return tuple(self.term(line) for line in self.lines if line.what == ASSUMED)
+
+    @property
+    def asking(self) -> tuple[Term, ...]:
+        """USD per month that the requests cost, machines included."""
+        return tuple(self.term(line) for line in self.lines if line.basis == "request")
+
     def at_volume(self, requests: Decimal) -> Decimal:
         """USD per month, all in, at another volume."""
         return total(self.monthly, {VOLUME: requests})
 
+    def month(self, requests: Decimal) -> Span:
+        """The same with its range."""
+        workload = replace(self.workload, requests_per_month=span(requests))
+        return ranged(replace(self, workload=workload).monthly)
+
+
+def ranged(terms: Sequence[Term]) -> Span:
+    """The figure with its range: every input at its cheapest and at its dearest end."""
+    value = total(terms, {})
+    low, high = bound(terms, high=False), bound(terms, high=True)
+    return Span(value=value, low=min(low, value), high=max(high, value))
+
 
 def model_of(spec: CandidateSpec, workload: Workload, book: PriceBook) -> CostModel:
     """Price one candidate. Raises `UserError` naming what is missing."""
-    quote = Quote(spec, book)
+    quote = Quote(_with_machine(spec, book), book)
     lines = (
         *inference(quote),
         *also_asked(quote),
@@ -132,7 +148,26 @@ def model_of(spec: CandidateSpec, workload: Workload, book: PriceBook) -> CostMo
         *recurring(quote),
         *stated(quote),
     )
-    return CostModel(spec, (*lines, *evaluation(quote, lines)), quote.rates, workload)
+    return CostModel(quote.spec, (*lines, *evaluation(quote, lines)), quote.rates, workload)
+
+
+def _with_machine(spec: CandidateSpec, book: PriceBook) -> CandidateSpec:
+    """A stated candidate on a model of one's own needs its machine, whoever forgot to say so."""
+    priced = spec.measured or spec.hosting or spec.prices or spec.seconds or spec.gpu_seconds
+    if priced or not spec.model or spec.model.startswith(NO_LLM):
+        return spec
+    if not book.of_model(spec.model).by_the_hour:
+        return spec
+    return spec.model_copy(update={"hosting": Hosting(utilisation=span(1))})
+
+
+def model_of_usage(found: CandidateUsage, workload: Workload, book: PriceBook) -> CostModel:
+    """What a candidate costs by what it used, or is expected to use.
+
+    The one sum behind every figure: the ladder's order, the verdict, the reports, the pages and
+    `rung cost`.
+    """
+    return model_of(spec_of(found, book), workload, book)
 
 
 def milliseconds(spec: CandidateSpec) -> tuple[Span | None, Span | None]:
@@ -140,9 +175,4 @@ def milliseconds(spec: CandidateSpec) -> tuple[Span | None, Span | None]:
     parts = [p for p in (spec.retrieval.retrieval_ms, spec.retrieval.rerank_ms) if p is not None]
     if not parts:
         return None, spec.answer_ms
-    added = Span(
-        value=sum((p.value for p in parts), ZERO),
-        low=sum((p.low for p in parts), ZERO),
-        high=sum((p.high for p in parts), ZERO),
-    )
-    return added, spec.answer_ms
+    return added(parts), spec.answer_ms

@@ -16,6 +16,8 @@ MTOK = Decimal(1_000_000)
 HOURS_PER_MONTH = Decimal(730)
 """365.25 days x 24 h / 12, as clouds bill a month (730.5), rounded to their usual 730."""
 SECONDS_PER_HOUR = Decimal(3600)
+SMALLEST = Decimal("0.00001")
+"""USD below which a figure is said to be smaller than this: more digits tell nobody anything."""
 
 
 def dec(value: Number) -> Decimal:
@@ -43,14 +45,21 @@ def whole_up(value: Decimal) -> int:
     return int(value.to_integral_value(ROUND_CEILING))
 
 
-def show(value: Decimal) -> str:
-    """As people read money: cents from a dollar on, else four significant digits."""
-    if value == 0:
+def usd(value: Number | None, digits: int = 2) -> str:
+    """Dollars as people read them: to the cent from ten cents on, else `digits` significant.
+
+    A dash where there is none; whole dollars without cents.
+    """
+    if value is None:
+        return "–"
+    amount = dec(value)
+    sign, size = "-" if amount < 0 else "", abs(amount)
+    if size == 0:
         return "$0"
-    size = abs(value)
-    sign = "-" if value < 0 else ""
-    if size >= 1 or size == cents(size):
-        return f"{sign}${cents(size):,}"
-    digits = 3 - size.adjusted()
-    rounded = size.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-    return f"{sign}${rounded.normalize():f}"
+    if size < SMALLEST:
+        return f"{sign}<${SMALLEST:f}"
+    if size < Decimal("0.0995"):
+        last = Decimal(1).scaleb(size.adjusted() - digits + 1)
+        rounded = size.quantize(last, ROUND_HALF_UP)
+        return f"{sign}${rounded.normalize():f}"
+    return f"{sign}${cents(size):,}".removesuffix(".00")

@@ -16,10 +16,13 @@ from rung.economics.spec import CandidateUsage
 from rung.errors import UserError
 
 
-def scenario_of_run(text: str, name: str) -> Scenario:
+def scenario_of_run(
+    text: str, name: str, price: Sequence[str] = (), day: date | None = None
+) -> Scenario:
     """A run: `candidates` (`CandidateUsage`), `workload`, `costs`, `target_score`, `prices`.
 
     They stand at the top of the file or under `economics`; `prices` is the `PriceBook` kept.
+    Overrides in `price`, as `--price` takes them, or another `day` price everything anew.
     """
     try:
         whole = json.loads(text, parse_float=Decimal)
@@ -30,12 +33,16 @@ def scenario_of_run(text: str, name: str) -> Scenario:
         on = date.fromisoformat(plain["prices_of"]) if plain.get("prices_of") else None
     except (AttributeError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise UserError(f"{name} is not a run that costs can be read from: {error}") from error
+    costs = with_prices(plain.get("costs") or {}, price)
+    if price or day is not None:
+        before = prices or PriceBook(on=on or date.today())
+        prices = before.anew(costs, day or before.on)
     volume = {"requests_per_month": 10_000, **(plain.get("workload") or {})}
     return of_run(
         usages,
         Volume.model_validate(volume),
         title=plain.get("title") or whole.get("name") or name,
-        costs=plain.get("costs") or {},
+        costs=costs,
         target=plain.get("target_score"),
         prices=prices,
         on=on,

@@ -63,6 +63,7 @@ def _candidate(cost: CandidateCost, analysis: Analysis, why: bool) -> dict[str, 
         "chosen": cost.key == analysis.chosen,
         "reaches_target": cost.reaches_target,
     }
+    plain["assumed_setup_usd"] = cost.assumed.value
     for name, found in figures.items():
         plain[f"{name}_usd"] = found.value if found else None
         plain[f"{name}_low_usd"] = found.low if found else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rung.economics.amounts import ONE, ZERO, Amount, Line, Product, span
 from rung.economics.money import HOURS_PER_MONTH, MTOK
 from rung.economics.pricing import YOURS
@@ -9,6 +11,8 @@ from rung.economics.quote import Quote
 from rung.errors import UserError
 
 PER_MTOK = ONE / MTOK
+ASSUMED = "set-up, assumed"
+"""The line of what nobody stated."""
 
 
 def _training_products(quote: Quote) -> list[tuple[str, Product]]:
@@ -66,6 +70,11 @@ def labour(quote: Quote) -> list[Line]:
         if amount is not None and amount.span.high > 0:
             product = Product((amount, _wage(quote)))
             lines.append(Line(name, "labour", basis, product))  # type: ignore[arg-type]
+    each_time = quote.mine("hours of people for a retraining", work.retrain_hours, "h")
+    again = quote.mine("retrains per month", quote.spec.recurring.retrains_per_month)
+    if each_time is not None and again is not None and each_time.span.high > 0:
+        product = Product((each_time, again, _wage(quote)))
+        lines.append(Line("people in retraining", "labour", "month", product))
     examples = quote.mine("labelled examples", work.examples)
     if examples is not None:
         row = quote.row("labelling", work.labelling) if work.labelling is not None else None
@@ -132,10 +141,13 @@ def stated(quote: Quote) -> list[Line]:
         ("per request, as stated", parts.usd_per_request, "request"),
         ("per month, as stated", parts.usd_per_month, "month"),
         ("once, as stated", parts.usd_once, "once"),
+        (ASSUMED, parts.usd_assumed, "once"),
     )
     lines = []
     for name, usd, basis in found:
         amount = quote.mine(name, usd, "USD")
         if amount is not None:
+            if name == ASSUMED:
+                amount = replace(amount, source=f"assumed for {quote.spec.technique}, not stated")
             lines.append(Line(name, "stated", basis, Product((amount,))))  # type: ignore[arg-type]
     return lines

@@ -7,7 +7,7 @@ a price is an error that names the key to set: a silent zero would decide money.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
@@ -27,6 +27,7 @@ from rung.records import Usage
 from rung.task.types import Frozen
 
 LOCAL = ("local/", NO_LLM)
+PATHS = ("/", "./", "../", "~")
 ENDPOINT = ("http://", "https://")
 DEFAULT_MACHINE = "aws-m7g.large"
 YOURS = "your [costs]"
@@ -57,7 +58,10 @@ class TokenRates(Frozen):
 
 
 class Rates(Frozen):
-    """Everything that one model's answers are priced with, and where it comes from."""
+    """Everything that one model's answers are priced with, and where it comes from.
+
+    Without tokens it is a model of one's own: a machine's hour is paid.
+    """
 
     model: str
     tokens: tuple[TokenRates, ...] = ()
@@ -67,7 +71,14 @@ class Rates(Frozen):
     machine_usd_per_hour: Decimal | None = None
     gpu_usd_per_hour: Decimal | None = None
     gpu_source: Source | None = None
+    on_gpu: bool = False
+    """A server of one's own whose hour is a GPU's; elsewhere the measured seconds tell."""
     source: Source
+
+    @property
+    def by_the_hour(self) -> bool:
+        """A machine is paid, not tokens."""
+        return not self.tokens
 
     def tier(self, input_tokens: Decimal, *, batch: bool = False) -> TokenRates:
         """The tier that a request with so many input tokens falls into."""
@@ -103,15 +114,22 @@ def rates_for(model: str, costs: Mapping[str, Any], on: date) -> Rates:
     return rates_from(model, CostSettings.read(costs), on)
 
 
-def rates_from(model: str, settings: CostSettings, on: date) -> Rates:
-    """As `rates_for`, with `[costs]` already read."""
+def runs_here(model: str) -> bool:
+    """By its name: an embedded model, none at all, or the path of a folder or `.gguf` file."""
+    return model.startswith((*LOCAL, *PATHS)) or model.lower().endswith(".gguf")
+
+
+def rates_from(
+    model: str, settings: CostSettings, on: date, machines: Collection[str] = ()
+) -> Rates:
+    """As `rates_for`, with `[costs]` already read; `machines` are further models of one's own."""
     own = settings.models.get(model, ModelPrices())
-    if model.startswith(LOCAL):
+    if runs_here(model) or model in machines:
         return _local(model, settings, own, on)
     flat = settings if model.startswith(ENDPOINT) else own
     listed = None if model.startswith(ENDPOINT) else _listed(model, on)
     if listed is None:
-        return _unlisted(model, settings, own)
+        return _unlisted(model, settings, own, on)
     if flat == ModelPrices():
         return listed
     return listed.model_copy(
@@ -155,7 +173,7 @@ def _local(model: str, settings: CostSettings, own: ModelPrices, on: date) -> Ra
     )
 
 
-def _unlisted(model: str, settings: CostSettings, own: ModelPrices) -> Rates:
+def _unlisted(model: str, settings: CostSettings, own: ModelPrices, on: date) -> Rates:
     """An endpoint, or a model that the price library does not know: only `[costs]` can tell."""
 
     def given(field: str) -> Decimal | None:
@@ -173,10 +191,15 @@ def _unlisted(model: str, settings: CostSettings, own: ModelPrices) -> Rates:
             cache_write=given("cache_write_usd_per_mtok"),
         )
         return Rates(model=model, tokens=(tier,), source=source)
+    if model.startswith(ENDPOINT) or own != ModelPrices():
+        gpu = given("gpu_usd_per_hour") is not None or settings.gpu is not None
+        if gpu or given("machine_usd_per_hour") is not None or settings.machine is not None:
+            rates = _local(model, settings, own, on)
+            return rates.model_copy(update={"on_gpu": gpu})
     raise UserError(
         f"{model} has no known price: look whether it is spelled right, else set [costs] "
-        f'input_usd_per_mtok and output_usd_per_mtok (or [costs.models."{model}"]): for a server '
-        "of your own, the price of its hour over the millions of tokens that it handles in one."
+        f'input_usd_per_mtok and output_usd_per_mtok (or [costs.models."{model}"]); for a server '
+        "of your own, machine_usd_per_hour or gpu_usd_per_hour, what its hour costs."
     )
 
 
@@ -191,8 +214,24 @@ def _listed(model: str, on: date) -> Rates | None:
         model=model,
         tokens=standard,
         batch=batch if batch and batch != standard else (),
-        source=library_source(),
+        source=_source_on(model, on),
     )
+
+
+def _source_on(model: str, on: date) -> Source:
+    """The price library; where it knows one price only, released long after `on`, it says so."""
+    from genai_prices import Usage as Counted
+    from genai_prices import calc_price
+
+    source = library_source()
+    if source.checked is None or source.checked - on <= tables.STALE_AFTER:
+        return source
+    provider, _, name = model.partition("/")
+    known = calc_price(Counted(), name, provider_id=provider).model.prices
+    if isinstance(known, list):
+        return source
+    what = f"{source.what}, in place of a price of {on}: no history is known for {model}"
+    return source.model_copy(update={"what": what, "stands_in": True})
 
 
 def _tiers(model: str, on: date, context: dict[str, str] | None) -> tuple[TokenRates, ...] | None:
@@ -261,17 +300,37 @@ class PriceBook(Frozen):
     rates: dict[str, Rates] = Field(default_factory=dict)
     """Of the models that were priced; others are looked up as of `on`."""
     settings: CostSettings = CostSettings()
+    machines: tuple[str, ...] = ()
+    """Models that run on a machine of one's own though their names do not tell."""
 
     @classmethod
-    def of(cls, models: Iterable[str], costs: Mapping[str, Any], on: date) -> PriceBook:
-        """The rates of all `models` on one day. Raises `UserError` for one without a price."""
-        settings = CostSettings.read(costs)
-        rates = {model: rates_from(model, settings, on) for model in sorted(set(models))}
-        return cls(on=on, rates=rates, settings=settings)
+    def of(
+        cls,
+        models: Iterable[str],
+        costs: Mapping[str, Any],
+        on: date,
+        *,
+        machines: Collection[str] = (),
+        free: Iterable[str] = (),
+    ) -> PriceBook:
+        """The rates of all `models` on one day, `free` ones at no price.
+
+        Raises `UserError` for one without a price.
+        """
+        settings, own = CostSettings.read(costs), tuple(sorted(machines))
+        rates = {m: rates_from(m, settings, on, own) for m in sorted(set(models))}
+        nothing, source = (TokenRates(),), Source(what="not priced")
+        rates |= {m: Rates(model=m, tokens=nothing, source=source) for m in free}
+        return cls(on=on, rates=rates, settings=settings, machines=own)
+
+    def anew(self, costs: Mapping[str, Any], on: date) -> PriceBook:
+        """A book for other `[costs]` or of another day: nothing that was kept is used again."""
+        return PriceBook(on=on, settings=CostSettings.read(costs), machines=self.machines)
 
     def of_model(self, model: str) -> Rates:
         """The rates that were kept, or those of the book's day."""
-        return self.rates.get(model) or rates_from(model, self.settings, self.on)
+        kept = self.rates.get(model)
+        return kept or rates_from(model, self.settings, self.on, self.machines)
 
     def price(self, usage: Usage, model: str) -> Decimal:
         """USD of one answer at the prices of this book."""

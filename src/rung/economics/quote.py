@@ -16,12 +16,14 @@ COUNTED = frozenset(
         "context tokens",
         "output tokens",
         "cached input tokens",
+        "input tokens written to the cache",
         "tokens per request",
         "tokens per second",
         "slowdown of the adapter apart",
         "compute seconds",
         "share of requests",
         "GPU seconds",
+        "seconds of the machine",
         "query tokens embedded",
         "corpus tokens embedded",
         "training tokens",
@@ -43,7 +45,8 @@ class Quote:
 
     def _rates(self) -> Rates | None:
         spec = self.spec
-        needed = spec.prices is None and spec.hosting is None and spec.model
+        bought = spec.hosting is None or spec.hosting.tokens_per_second is None
+        needed = spec.prices is None and bought and spec.model
         return self.book.of_model(spec.model) if needed else None
 
     def mine(self, name: str, value: Span | None, unit: str = "") -> Amount | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from rung.economics.amounts import ONE, ZERO, Amount, Line, Product, Span
+from rung.economics.amounts import ONE, ZERO, Amount, Line, Product, Span, added
 from rung.economics.money import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR
 from rung.economics.quote import Quote
-from rung.economics.spec import Also, CandidateSpec, Hosting
+from rung.economics.spec import Also, CandidateSpec, Hosting, Tokens
 from rung.errors import UserError
 
 PER_MTOK = ONE / MTOK
@@ -41,36 +41,38 @@ def _of_other(quote: Quote, other: Also) -> list[Line]:
 
 
 def _token_lines(quote: Quote) -> list[Line]:
+    """Every token once: fresh, read from the prompt cache, or written to it."""
     tokens = quote.spec.tokens
+    fresh, context = _uncached(tokens)
     counts = (
-        ("input tokens", "inference", tokens.input, "input"),
-        ("context tokens", "context", tokens.context, "input"),
+        ("input tokens", "inference", fresh, "input"),
+        ("context tokens", "context", context, "input"),
         ("output tokens", "inference", tokens.output, "output"),
+        ("cached input tokens", "inference", tokens.cache_read, "cache_read"),
+        ("input tokens written to the cache", "inference", tokens.cache_write, "cache_write"),
     )
     lines = []
     for name, group, count, price in counts:
-        rate = _token_rate(quote, price)
-        amount = quote.mine(name, _fresh(quote, count) if name == "input tokens" else count)
+        rate, amount = _token_rate(quote, price), quote.mine(name, count)
         if rate is not None and amount is not None and amount.span.high > 0:
             lines.append(Line(name, group, "request", Product((amount, rate), (), PER_MTOK)))
-    cached, read = _cached(quote), _token_rate(quote, "cache_read")
-    if cached is not None and read is not None:
-        product = Product((cached, read), (), PER_MTOK)
-        lines.append(Line("cached input tokens", "inference", "request", product))
     return lines
 
 
-def _cached(quote: Quote) -> Amount | None:
-    read = quote.spec.tokens.cache_read
-    return quote.mine("cached input tokens", read) if read is not None and read.high else None
+def _uncached(tokens: Tokens) -> tuple[Span, Span | None]:
+    """Input and context without what the cache held or took: that is priced as such."""
+    parts = [part for part in (tokens.cache_read, tokens.cache_write) if part is not None]
+    if not any(part.high for part in parts):
+        return tokens.input, tokens.context
+    cached = added(parts)
+    beyond = _less(cached, tokens.input)
+    context = None if tokens.context is None else _less(tokens.context, beyond)
+    return _less(tokens.input, cached), context
 
 
-def _fresh(quote: Quote, count: Span | None) -> Span | None:
-    """Input tokens that were not read from a cache."""
-    read = quote.spec.tokens.cache_read
-    if count is None or read is None or not read.high:
-        return count
-    ends = (count.low - read.high, count.value - read.value, count.high - read.low)
+def _less(whole: Span, part: Span) -> Span:
+    """What is left of a count, never below 0."""
+    ends = (whole.low - part.high, whole.value - part.value, whole.high - part.low)
     low, value, high = (max(ZERO, end) for end in ends)
     return Span(value=value, low=low, high=high)
 
@@ -100,7 +102,7 @@ def _token_rate(quote: Quote, price: str) -> Amount | None:
 
 def _time_lines(quote: Quote) -> list[Line]:
     rates = quote.rates
-    if rates is None or rates.tokens:
+    if rates is None or rates.tokens or quote.spec.hosting is not None:
         return []
     lines = []
     timed = (
@@ -111,11 +113,15 @@ def _time_lines(quote: Quote) -> list[Line]:
         amount = quote.mine(name, seconds, "s")
         if amount is None or amount.span.high == 0 or hourly is None or source is None:
             continue
-        what = "machine" if name == "compute seconds" else "GPU"
-        rate = quote.priced(f"{what} at ${hourly:f}", hourly, "USD per hour", source)
+        hour = _hour_name(hourly, gpu=name == "GPU seconds")
+        rate = quote.priced(hour, hourly, "USD per hour", source)
         product = Product((amount, rate), (), ONE / SECONDS_PER_HOUR)
         lines.append(Line(name, "inference", "request", product))
     return lines
+
+
+def _hour_name(usd: Decimal, *, gpu: bool) -> str:
+    return f"{'GPU' if gpu else 'machine'} at ${usd:f}"
 
 
 def retrieval(quote: Quote) -> list[Line]:
@@ -186,11 +192,7 @@ def hosting(quote: Quote) -> list[Line]:
     if own is None:
         return []
     hourly = machine_hour(quote, own)
-    load = Product(
-        (hourly, *_request_tokens(quote)),
-        tuple(_throughput(quote, own)),
-        ONE / SECONDS_PER_HOUR,
-    )
+    load = _load(quote, own, hourly)
     if own.adapter == "unmerged":
         slowdown = quote.mine("slowdown of the adapter apart", own.unmerged_slowdown)
         if slowdown is None:
@@ -204,8 +206,40 @@ def hosting(quote: Quote) -> list[Line]:
     return [Line("machines", "hosting", "request", load, floor)]
 
 
+def _load(quote: Quote, own: Hosting, hourly: Amount) -> Product:
+    """Machine hours that a request takes, in USD."""
+    busy = quote.mine("utilisation", own.utilisation)
+    if own.tokens_per_second is not None:
+        over: list[Amount] = _request_tokens(quote)
+        under = [quote.mine("tokens per second", own.tokens_per_second), busy]
+    else:
+        seconds = quote.spec.gpu_seconds if _on_gpu(quote) else quote.spec.seconds
+        measured = quote.mine("seconds of the machine", seconds)
+        if measured is None or not measured.span.high:
+            return Product((), (), ZERO)  # Not measured from here: the machine is all that is paid.
+        over, under = [measured], [busy]
+    if any(amount is not None and amount.span.low <= 0 for amount in under):
+        raise UserError(f"{quote.spec.key}: tokens per second and utilisation must be above 0.")
+    divisors = tuple(x for x in under if x is not None and x.span != Span(ONE, ONE, ONE))
+    return Product((hourly, *over), divisors, ONE / SECONDS_PER_HOUR)
+
+
+def _on_gpu(quote: Quote) -> bool:
+    seconds, rates = quote.spec.gpu_seconds, quote.rates
+    return bool(seconds and seconds.high) or (rates is not None and rates.on_gpu)
+
+
 def machine_hour(quote: Quote, hosting: Hosting) -> Amount:
     """The price of one machine hour."""
+    if hosting.tokens_per_second is None:
+        rates, gpu = quote.rates, _on_gpu(quote)
+        usd = source = None
+        if rates is not None:
+            usd = rates.gpu_usd_per_hour if gpu else rates.machine_usd_per_hour
+            source = rates.gpu_source if gpu else rates.source
+        if usd is None or source is None:
+            raise UserError(f"{quote.spec.key}: hosting needs tokens_per_second.")
+        return quote.priced(_hour_name(usd, gpu=gpu), usd, "USD per hour", source)
     if hosting.usd_per_hour is None and hosting.gpu is None and hosting.machine is None:
         raise UserError(f"{quote.spec.key}: hosting needs usd_per_hour, gpu or machine.")
     stated = quote.mine("machine hour", hosting.usd_per_hour, "USD per hour")
@@ -216,20 +250,5 @@ def machine_hour(quote: Quote, hosting: Hosting) -> Amount:
 def _request_tokens(quote: Quote) -> list[Amount]:
     tokens = quote.spec.tokens
     parts = [tokens.input, tokens.output, *([tokens.context] if tokens.context else [])]
-    whole = Span(
-        value=sum((p.value for p in parts), ZERO),
-        low=sum((p.low for p in parts), ZERO),
-        high=sum((p.high for p in parts), ZERO),
-    )
-    amount = quote.mine("tokens per request", whole)
+    amount = quote.mine("tokens per request", added(parts))
     return [amount] if amount is not None else []
-
-
-def _throughput(quote: Quote, hosting: Hosting) -> list[Amount]:
-    found = (
-        quote.mine("tokens per second", hosting.tokens_per_second),
-        quote.mine("utilisation", hosting.utilisation),
-    )
-    if any(amount is not None and amount.span.low <= 0 for amount in found):
-        raise UserError(f"{quote.spec.key}: tokens per second and utilisation must be above 0.")
-    return [amount for amount in found if amount is not None]

@@ -138,14 +138,16 @@ def of_run(
     on: date | None = None,
 ) -> Scenario:
     """A run's measured candidates as a scenario, with the prices that the run kept."""
+    day = prices.on if prices is not None else on
     settings = CostSettings.read(costs)
+    book = prices or PriceBook(on=day or date.today(), settings=settings)
     return Scenario(
         title=title,
-        on=prices.on if prices is not None else on,
+        on=day,
         target_score=target,
         workload=volume,
         costs=dict(costs),
-        candidates=tuple(spec_of(usage, settings) for usage in usages),
+        candidates=tuple(spec_of(usage, book) for usage in usages),
         prices=prices,
     )
 

@@ -28,6 +28,15 @@ class ModelPrices(Frozen):
     gpu_usd_per_hour: Money | None = None
 
 
+HOURS = (
+    "setup_hours",
+    "rag_setup_hours",
+    "curation_hours",
+    "maintenance_hours_per_month",
+    "retrain_hours",
+)
+
+
 class CostSettings(ModelPrices):
     """`[costs]` of a task. The flat token prices are for models without a list price."""
 
@@ -38,10 +47,11 @@ class CostSettings(ModelPrices):
     gpu: str | None = None
     """A card or a row of the GPU table, such as `l40s` or `runpod-secure-h100-sxm`."""
     utilisation: Money | None = Field(default=None, gt=0, le=1)
-    """Share of the machine hours paid for that do work; set, local models are priced as machines
-    of one's own that are always on, not by the seconds they compute."""
+    """Share of the machine hours paid for that do work: peaks and nights are paid too. 1 when
+    left out."""
     min_replicas: Money | None = None
-    """Machines that are always on; 2 where one may fail."""
+    """Machines that stand there for a model of one's own whatever is asked: 1 when left out, 2
+    where one may fail, 0 where only the seconds that it computes are paid."""
     adapters_per_machine: Money | None = None
     """Tuned models that share one base model, each adapter kept apart."""
     labour_usd_per_hour: Money | None = None
@@ -56,6 +66,8 @@ class CostSettings(ModelPrices):
     store_usd_per_month: Money | None = None
     infrastructure_usd_per_month: Money | None = None
     retrains_per_month: Money | None = None
+    retrain_hours: Money | None = None
+    """Hours of people that each retraining takes: data, checks, release."""
     evaluations_per_month: Money | None = None
     evaluation_size: int = Field(default=200, ge=0)
 
@@ -66,13 +78,20 @@ class CostSettings(ModelPrices):
         for name, prices in dict(costs.get("models", {})).items():
             _refuse_unknown(prices, set(ModelPrices.model_fields), f'costs.models."{name}"')
         try:
-            return cls.model_validate(dict(costs))
+            found = cls.model_validate(dict(costs))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise UserError(
                 f"[costs] {where} = {first['input']!r}: {first['msg']}; correct it."
             ) from error
+        hours = next((name for name in HOURS if getattr(found, name)), None)
+        if hours is not None and found.labour_usd_per_hour is None:
+            raise UserError(
+                f"[costs] {hours} = {getattr(found, hours):f}: hours of people have no price; set "
+                "[costs] labour_usd_per_hour too."
+            )
+        return found
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: set[str], section: str) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from rung.economics.amounts import Span
 from rung.economics.analysis import Analysis, CandidateCost, Factor, Payback
 from rung.economics.breakeven import BreakEven
-from rung.economics.money import show
+from rung.economics.money import usd
 from rung.economics.sensitivity import Flip
 from rung.economics.variants import Variant
 
 NONE = "-"
+WIDTH = 80
+"""Columns of a terminal that nobody has widened."""
 FLIPS = 6
 
 
@@ -30,8 +33,8 @@ def ranged(found: Span | None) -> str:
     if found is None:
         return NONE
     if found.sure:
-        return show(found.value)
-    return f"{show(found.value)} ({show(found.low)} to {show(found.high)})"
+        return usd(found.value)
+    return f"{usd(found.value)} ({usd(found.low)} to {usd(found.high)})"
 
 
 def table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> list[str]:
@@ -46,8 +49,15 @@ def table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) ->
     ]
 
 
-def text(analysis: Analysis, *, title: str = "", why: bool = False) -> str:
-    """Everything that `rung cost` prints."""
+def text(
+    analysis: Analysis,
+    *,
+    title: str = "",
+    notes: Sequence[str] = (),
+    why: bool = False,
+    named: Mapping[str, str] | None = None,
+) -> str:
+    """Everything that `rung cost` prints, 80 columns wide; `named` are words for keys."""
     months = number(analysis.months.value)
     head = (
         f"{number(analysis.requests_per_month.value)} requests a month over {months} months, "
@@ -63,36 +73,79 @@ def text(analysis: Analysis, *, title: str = "", why: bool = False) -> str:
         _variants(analysis.variants),
         _frontier(analysis),
         _sources(analysis, why=why),
+        ["Notes", *notes] if notes else [],
     ]
-    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+    lines = ["\n".join(_wrapped(_in_words(part, named or {}))) for part in parts if part]
+    return "\n\n".join(lines) + "\n"
+
+
+def _in_words(lines: Sequence[str], named: Mapping[str, str]) -> list[str]:
+    """Lines with names where keys stand, the longest keys first."""
+    found = list(lines)
+    for key in sorted(named, key=len, reverse=True):
+        found = [line.replace(key, named[key]) for line in found]
+    return found
+
+
+def _wrapped(lines: Sequence[str]) -> list[str]:
+    """Lines no wider than a terminal; what goes on is indented by two more."""
+    found: list[str] = []
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        found += (
+            textwrap.wrap(
+                line.strip(),
+                WIDTH,
+                initial_indent=" " * indent,
+                subsequent_indent=" " * (indent + 2),
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            if len(line) > WIDTH
+            else [line]
+        )
+    return found
 
 
 def _costs(analysis: Analysis) -> list[str]:
-    months = number(analysis.months.value)
-    head = ["candidate", "technique", "per request", "per correct", "running a month", "once"]
-    head += ["a month, all in", f"{months} months", "score", "p95"]
+    """A line of figures for each candidate, its name above it."""
+    thousand = Decimal(1000)
+    head = ["a month", "running", "once", "per 1,000", "per 1,000 right", "score", "p95"]
     rows = [head]
     for cost in analysis.candidates:
-        mark = "* " if cost.key == analysis.chosen else "  "
-        figures = (cost.per_request, cost.per_correct, cost.running, cost.once)
-        money = (*figures, cost.monthly, cost.total)
+        each = cost.per_request.value * thousand if cost.per_request else None
+        right = cost.per_correct.value * thousand if cost.per_correct else None
+        money = (cost.monthly.value, cost.running.value, cost.once.value, each, right)
         late = NONE if cost.latency_p95_s is None else f"{number(cost.latency_p95_s)} s"
         score = NONE if cost.score is None else f"{cost.score.value:.3f}"
-        values = [NONE if m is None else show(m.value) for m in money]
-        rows.append([mark + cost.key, cost.technique, *values, score, late])
-        if not cost.total.sure or (cost.score and cost.score.low is not None):
-            spreads = [_spread(m) for m in money]
-            spreads[1] += " or more" if cost.per_correct_unbounded and spreads[1] else ""
-            rows.append(["", "", *spreads, _score_spread(cost), ""])
-    keep = [i for i in range(len(head)) if any(row[i] not in (NONE, "") for row in rows[1:])]
-    return table([[row[i] for i in keep] for row in rows])
+        rows.append([*(NONE if m is None else usd(m) for m in money), score, late])
+    keep = [i for i in range(len(head)) if any(row[i] != NONE for row in rows[1:])]
+    figures = table([[row[i] for i in keep] for row in rows], frozenset(range(len(keep))))
+    lines = ["    " + figures[0]]
+    for cost, row in zip(analysis.candidates, figures[1:], strict=True):
+        mark = "*" if cost.key == analysis.chosen else " "
+        lines += [f"{mark} {cost.key} ({cost.technique})", "    " + row, *_beside(cost, analysis)]
+    return lines
 
 
-def _spread(found: Span | None) -> str:
-    """`12.50-15.00`, or nothing where the figure is sure."""
-    if found is None or found.sure:
-        return ""
-    return f"{show(found.low)}-{show(found.high).removeprefix('$')}"
+def _beside(cost: CandidateCost, analysis: Analysis) -> list[str]:
+    """Below a candidate's figures: their ranges, and what of them nobody stated."""
+    found = []
+    if not cost.monthly.sure:
+        found.append(f"{_spread(cost.monthly)} a month")
+    if cost.score is not None and cost.score.low is not None:
+        found.append(f"score {_score_spread(cost)}")
+    if cost.per_correct_unbounded and cost.per_correct is not None:
+        found.append("a right answer may cost more without limit")
+    if cost.assumed.value:
+        monthly = usd(cost.assumed.value / analysis.months.value)
+        found.append(f"{monthly} a month is set-up that nobody stated: [costs] setup_hours")
+    return ["      " + "; ".join(found)] if found else []
+
+
+def _spread(found: Span) -> str:
+    """`$12.50-15`."""
+    return f"{usd(found.low)}-{usd(found.high).removeprefix('$')}"
 
 
 def _score_spread(cost: CandidateCost) -> str:
@@ -158,13 +211,27 @@ def _constant(scale: Decimal) -> list[str]:
 
 
 def _break_evens(analysis: Analysis) -> list[str]:
-    lines = ["Break-even, all in"] if analysis.break_even else []
+    """Where the choice and another change places; those that never do, in one line each way."""
+    chosen = analysis.chosen
+    pairs = [b for b in analysis.break_even if chosen is None or chosen in (b.a, b.b)]
+    lines = ["Break-even, all in"] if pairs else []
     paid = {frozenset((p.candidate, p.against)): p for p in analysis.payback}
-    for found in analysis.break_even:
+    for found in (b for b in pairs if b.exact is not None or chosen is None):
         lines.append("  " + sentence(found))
         payback = paid.get(frozenset((found.a, found.b)))
         if payback is not None and payback.month != 0:
             lines.append("    " + _payback(payback))
+    for side, word in ((True, "Cheaper"), (False, "Dearer"), (None, "The same")):
+        others = [
+            b.b if b.a == chosen else b.a
+            for b in pairs
+            if b.exact is None
+            and chosen is not None
+            and (b.cheaper_below == chosen if b.cheaper_below else None) is side
+        ]
+        if others:
+            than = "as" if side is None else "than"
+            lines.append(f"  {word} at every volume {than}: {'; '.join(others)}.")
     return lines
 
 
@@ -174,7 +241,7 @@ def sentence(found: BreakEven) -> str:
         if not found.cheaper_below:
             return f"{found.a} and {found.b} cost the same at every volume."
         other = found.b if found.cheaper_below == found.a else found.a
-        share = f" (in {found.never_share * 100:.0f} % of draws)" if found.draws else ""
+        share = f" (in {found.never_share * 100:.0f}% of draws)" if found.draws else ""
         return f"Never{share}: {found.cheaper_below} is cheaper than {other} at every volume."
     requests = found.requests_per_month or 0
     words = (
@@ -186,9 +253,9 @@ def sentence(found: BreakEven) -> str:
     if found.draws:
         low = "?" if found.low is None else f"{found.low:,}"
         high = "no limit" if found.high is None else f"{found.high:,}"
-        words += f"; {found.confidence * 100:.0f} % of draws: {low} to {high}"
+        words += f"; {found.confidence * 100:.0f}% of draws: {low} to {high}"
         if found.never_share:
-            words += f", never in {found.never_share * 100:.0f} %"
+            words += f", never in {found.never_share * 100:.0f}%"
     return words + "."
 
 
@@ -220,12 +287,12 @@ def _variants(found: Sequence[Variant]) -> list[str]:
         if variant.saves_usd == 0:
             change = "changes nothing"
         elif variant.saves_usd > 0:
-            change = f"saves {show(variant.saves_usd)}"
+            change = f"saves {usd(variant.saves_usd)}"
         else:
-            change = f"costs {show(-variant.saves_usd)} more"
+            change = f"costs {usd(-variant.saves_usd)} more"
         lines.append(
-            f"  {variant.candidate}, {variant.way}: {show(variant.monthly_usd)} a month "
-            f"against {show(variant.now_usd)}, {change} ({variant.note})"
+            f"  {variant.candidate}, {variant.way}: {usd(variant.monthly_usd)} a month "
+            f"against {usd(variant.now_usd)}, {change} ({variant.note})"
         )
     return lines
 
@@ -242,13 +309,15 @@ def _frontier(analysis: Analysis) -> list[str]:
         late = "" if point.latency_p95_s is None else f", p95 {number(point.latency_p95_s)} s"
         lines.append(
             f"  {point.key}: {point.score:.3f} ({point.score_low:.3f} to {point.score_high:.3f}) "
-            f"for {show(point.monthly_usd)} a month{late}{over}"
+            f"for {usd(point.monthly_usd)} a month{late}{over}"
         )
     return lines
 
 
 def _sources(analysis: Analysis, *, why: bool) -> list[str]:
     lines = ["Prices"] if analysis.sources else []
+    if any(source.stands_in for source in analysis.sources):
+        lines.append(f"  Not all are of {analysis.on}: where none is known, a later one stands in.")
     for source in analysis.sources:
         where = f" <{source.url}>" if why and source.url else ""
         lines.append(f"  {source}{where}")

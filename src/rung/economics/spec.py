@@ -7,18 +7,17 @@ that were measured): `CandidateUsage` is what a run knows.
 from __future__ import annotations
 
 import math
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from rung.candidate import Technique
-from rung.economics import tables
+from rung.candidate import NO_LLM, Technique
 from rung.economics.amounts import Span
 from rung.economics.money import dec
-from rung.economics.pricing import DEFAULT_MACHINE, LOCAL
+from rung.economics.pricing import PriceBook
 from rung.economics.settings import CostSettings
+from rung.economics.setup import READS, TUNED, assumed_setup
 from rung.records import Usage
 from rung.task.types import Frozen
 
@@ -32,6 +31,8 @@ class Score(Frozen):
     low: Figure | None = None
     high: Figure | None = None
     n: int | None = None
+    graded: bool = False
+    """Some answers are partly right: "per correct answer" has no meaning then."""
     certified: Figure | None = None
     """Highest target that a climb certified. Where it is known it says what is good enough, as it
     does in the verdict: the interval holds for one candidate, looked at once."""
@@ -70,6 +71,8 @@ class CandidateUsage(Frozen):
     score_low: float | None = None
     score_high: float | None = None
     certified: float | None = None
+    graded: bool = False
+    """Some answers are partly right."""
     n: int | None = None
     latency_p95_s: float | None = None
     retrieval_ms: float | None = None
@@ -77,27 +80,28 @@ class CandidateUsage(Frozen):
     train_tokens: int = 0
     """Tokens of the training set times epochs."""
     train_seconds: float = 0
+    """Compute seconds of training on this machine."""
     train_usd: float | None = None
     """What a provider's training cost, where it is known."""
-    """Compute seconds of training on this machine."""
     train_gpu_seconds: float = 0
     train_examples: int = 0
     unmerged_slowdown: float | None = None
     """Measured time of an answer with the adapter apart over one with it merged."""
     setup_usd: float = 0
-    """Assumed once, where `[costs]` states no hours: the ladder's prior by technique."""
+    """Assumed once (`SETUP_USD`); what `[costs]` states takes its place."""
     corpus_tokens: int = 0
     query_tokens: float = 0
     """Mean tokens of a request that a hosted embedder reads for the search."""
 
 
 class Tokens(Frozen):
-    """Per request. `context` comes on top of `input`; `cache_read` is part of `input`."""
+    """Per request. `context` comes on top of `input`; cached tokens are part of the two."""
 
     input: Span = Span(value=Decimal(0), low=Decimal(0), high=Decimal(0))
     context: Span | None = None
     output: Span = Span(value=Decimal(0), low=Decimal(0), high=Decimal(0))
     cache_read: Span | None = None
+    cache_write: Span | None = None
     fixed_prompt: Span | None = None
     """Part of `input` that every request repeats: priced with and without prompt caching."""
 
@@ -130,12 +134,15 @@ class Retrieval(Frozen):
 
 
 class Hosting(Frozen):
-    """Machines of one's own. Replicas follow the load and never fall below `min_replicas`."""
+    """Machines of one's own. Replicas follow the load and never fall below `min_replicas`.
+
+    Without `tokens_per_second` the load is the seconds measured, the hour that of the model.
+    """
 
     usd_per_hour: Span | None = None
     gpu: str | None = None
     machine: str | None = None
-    tokens_per_second: Span
+    tokens_per_second: Span | None = None
     """Measured on the hardware named: input and output tokens of all requests together."""
     utilisation: Span = Span(value=Decimal("0.5"), low=Decimal("0.5"), high=Decimal("0.5"))
     """Share of the hours paid for that do work: peaks and nights are paid too."""
@@ -175,6 +182,8 @@ class Labour(Frozen):
     labelling: str | None = None
     """A row of the labelling table."""
     maintenance_hours_per_month: Span | None = None
+    retrain_hours: Span | None = None
+    """Of people, for each retraining."""
 
 
 class Recurring(Frozen):
@@ -194,6 +203,8 @@ class Stated(Frozen):
     usd_per_request: Span | None = None
     usd_per_month: Span | None = None
     usd_once: Span | None = None
+    usd_assumed: Span | None = None
+    """Once, where nobody states it."""
 
 
 class Also(Frozen):
@@ -235,11 +246,12 @@ class CandidateSpec(Frozen):
     """How the figures were measured; empty: stated in a scenario."""
 
 
-def spec_of(found: CandidateUsage, settings: CostSettings) -> CandidateSpec:
-    """A measured candidate with the one-time and recurring figures of `[costs]`."""
-    n = found.requests
-    tuned = found.technique in ("fine-tuning", "hybrid")
-    reads = found.technique in ("rag", "hybrid")
+def spec_of(found: CandidateUsage, book: PriceBook) -> CandidateSpec:
+    """A measured (or expected) candidate with the one-time and recurring figures of `[costs]`."""
+    n, settings = found.requests, book.settings
+    tuned, reads = found.technique in TUNED, found.technique in READS
+    hosting = _hosting(found, book, tuned=tuned)
+    assumed = min(dec(found.setup_usd), assumed_setup(found.technique, settings))
     context = _mean(found.context_tokens * n, n, None)
     input_tokens = _mean(found.usage.input_tokens, n, found.input_tokens_sd)
     own = min(context.value, input_tokens.low)
@@ -252,6 +264,7 @@ def spec_of(found: CandidateUsage, settings: CostSettings) -> CandidateSpec:
         context=Span(value=own, low=own, high=own) if own else None,
         output=_mean(found.usage.output_tokens, n, found.output_tokens_sd),
         cache_read=_mean(found.usage.cache_read_tokens, n, None),
+        cache_write=_mean(found.usage.cache_write_tokens, n, None),
         fixed_prompt=_mean(found.fixed_prompt_tokens, 1, None),
     )
     return CandidateSpec(
@@ -261,8 +274,8 @@ def spec_of(found: CandidateUsage, settings: CostSettings) -> CandidateSpec:
         tokens=tokens,
         seconds=_mean(found.usage.seconds, n, found.seconds_sd),
         gpu_seconds=_mean(found.usage.gpu_seconds, n, None),
-        also=tuple(_also(found, other, settings) for other in found.also),
-        hosting=_hosting(found, settings, tuned=tuned),
+        also=tuple(_also(found, other, book, beside=hosting) for other in found.also),
+        hosting=hosting,
         retrieval=_retrieval(found, settings) if reads else Retrieval(),
         training=_training(found, settings) if tuned else Training(),
         labour=_labour(found, settings, tuned=tuned, reads=reads),
@@ -272,14 +285,17 @@ def spec_of(found: CandidateUsage, settings: CostSettings) -> CandidateSpec:
             evaluations_per_month=settings.evaluations_per_month,
             evaluation_size=settings.evaluation_size,
         ),
-        stated=Stated(usd_once=dec(found.setup_usd) if found.setup_usd else None),
+        stated=Stated(usd_assumed=assumed or None),
         score=_score(found),
         latency_p95_s=found.latency_p95_s,
         measured=f"measured over {n} answers" if n > 1 else "measured",
     )
 
 
-def _also(found: CandidateUsage, other: AlsoAsked, settings: CostSettings) -> Also:
+def _also(
+    found: CandidateUsage, other: AlsoAsked, book: PriceBook, *, beside: Hosting | None
+) -> Also:
+    """A further model; one of one's own answers on the machine that is there already."""
     n, share = other.requests, other.requests / found.requests
     alone = CandidateUsage(
         key=found.key,
@@ -295,10 +311,11 @@ def _also(found: CandidateUsage, other: AlsoAsked, settings: CostSettings) -> Al
             input=_mean(other.usage.input_tokens, n, None),
             output=_mean(other.usage.output_tokens, n, None),
             cache_read=_mean(other.usage.cache_read_tokens, n, None),
+            cache_write=_mean(other.usage.cache_write_tokens, n, None),
         ),
         seconds=_mean(other.usage.seconds, n, None),
         gpu_seconds=_mean(other.usage.gpu_seconds, n, None),
-        hosting=_hosting(alone, settings, tuned=False),
+        hosting=_hosting(alone, book, tuned=False, shares=beside is not None),
     )
 
 
@@ -310,6 +327,7 @@ def _score(found: CandidateUsage) -> Score | None:
         low=found.score_low,
         high=found.score_high,
         n=found.n,
+        graded=found.graded,
         certified=found.certified,
     )
 
@@ -321,24 +339,25 @@ def _mean(total: float, n: int, sd: float | None) -> Span:
     return Span(value=mean, low=max(Decimal(0), mean - margin), high=mean + margin)
 
 
-def _hosting(found: CandidateUsage, settings: CostSettings, *, tuned: bool) -> Hosting | None:
-    """Machines of one's own at the throughput that was measured, where `[costs]` asks for it."""
-    seconds = dec(found.usage.gpu_seconds or found.usage.seconds)
-    asked = settings.utilisation is not None or settings.min_replicas is not None
-    tokens = found.usage.input_tokens + found.usage.output_tokens
-    # Without tokens (no language model) there is no throughput: priced by its seconds.
-    if not asked or not seconds or not tokens or not found.model.startswith(LOCAL):
+def _hosting(
+    found: CandidateUsage, book: PriceBook, *, tuned: bool, shares: bool = False
+) -> Hosting | None:
+    """The machine that must stand there for a language model of one's own.
+
+    None where tokens are bought, where no language model is asked (its seconds are those of the
+    machine that asks), and where `[costs] min_replicas = 0` says that only seconds are paid.
+    """
+    settings = book.settings
+    if found.model.startswith(NO_LLM) or not book.of_model(found.model).by_the_hour:
         return None
-    on_gpu = bool(found.usage.gpu_seconds)
+    replicas = Decimal(1) if settings.min_replicas is None else settings.min_replicas
+    if replicas == 0 and settings.utilisation is None:
+        return None
     slowdown, shared = found.unmerged_slowdown, settings.adapters_per_machine
     apart = tuned and slowdown is not None and shared is not None
     return Hosting(
-        usd_per_hour=settings.gpu_usd_per_hour if on_gpu else settings.machine_usd_per_hour,
-        gpu=(settings.gpu or tables.dearest_gpu(date.max).id) if on_gpu else None,
-        machine=settings.machine or DEFAULT_MACHINE,
-        tokens_per_second=tokens / seconds,
         utilisation=Decimal(1) if settings.utilisation is None else settings.utilisation,
-        min_replicas=Decimal(1) if settings.min_replicas is None else settings.min_replicas,
+        min_replicas=Decimal(0) if shares else replicas,
         adapter=("unmerged" if apart else "merged") if tuned else "none",
         unmerged_slowdown=slowdown,
         shared_by=Decimal(1) if shared is None else shared,
@@ -379,4 +398,5 @@ def _labour(found: CandidateUsage, settings: CostSettings, *, tuned: bool, reads
         examples=found.train_examples if tuned and settings.labelling_usd_per_example else None,
         usd_per_example=settings.labelling_usd_per_example if tuned else None,
         maintenance_hours_per_month=settings.maintenance_hours_per_month,
+        retrain_hours=settings.retrain_hours if tuned else None,
     )

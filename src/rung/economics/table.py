@@ -18,7 +18,7 @@ from rung.economics import tables
 from rung.economics.amounts import Span
 from rung.economics.analysis import analyse
 from rung.economics.breakeven import CONFIDENCE, DRAWS
-from rung.economics.money import show
+from rung.economics.money import usd
 from rung.economics.scenario import Figure, Scenario, agrees, parse, value_of
 from rung.economics.show import number
 
@@ -77,8 +77,8 @@ def _shown(figure: Figure, value: Span) -> str:
     if figure.kind == "slower by":
         return f"+{number(value.low * 100)}-{number(value.high * 100)} %"
     if value.sure:
-        return show(value.value)
-    return f"{show(value.low)}-{show(value.high).removeprefix('$')}"
+        return usd(value.value, 4)
+    return f"{usd(value.low, 4)}-{usd(value.high, 4).removeprefix('$')}"
 
 
 def _prices(on: date) -> str:

@@ -33,6 +33,8 @@ class Source(Frozen):
     url: str = ""
     checked: date | None = None
     """None: the user's own figure."""
+    stands_in: bool = False
+    """Of no known day: a later price in place of one that is not known."""
 
     def stale(self, on: date) -> bool:
         """Older than 90 days on the day of the prices."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -44,6 +44,7 @@ def variants(model: CostModel, book: PriceBook) -> list[Variant]:
         _cached(model, book.on),
         _batched(model, book),
         *_adapters(model, book),
+        _by_the_second(model),
     ]
     return [variant for variant in found if variant is not None]
 
@@ -62,9 +63,13 @@ def _variant(model: CostModel, way: str, monthly: Decimal, note: str) -> Variant
 
 def _cached(model: CostModel, on: date) -> Variant | None:
     """The fixed prompt read from the provider's cache as often as the volume allows."""
-    fixed, rates = model.spec.tokens.fixed_prompt, model.rates
-    if fixed is None or not fixed.value or rates is None or not rates.tokens:
+    rates, already = model.rates, model.spec.tokens.cache_read
+    given = model.spec.tokens.fixed_prompt
+    if given is None or not given.value or rates is None or not rates.tokens:
         return None
+    fixed = given.value
+    if already is not None and already.value:
+        return None  # What was read from the cache is in the bill as it stands.
     provider = model.spec.model.partition("/")[0]
     known = [row for row in tables.rows("caching") if row.id == provider]
     read = rates.tokens[0].cache_read
@@ -72,11 +77,11 @@ def _cached(model: CostModel, on: date) -> Variant | None:
         return None
     rule = tables.find("caching", provider, on)
     way = "prompt cache"
-    if fixed.value < rule.min_tokens:
-        note = f"{fixed.value:f} fixed tokens are under the {rule.min_tokens} that are cached"
+    if fixed < rule.min_tokens:
+        note = f"{fixed:f} fixed tokens are under the {rule.min_tokens} that are cached"
         return _variant(model, way, total(model.monthly, {}), note)
     rate = hit_rate(model.workload, rule.lifetime_s)
-    saved = _saved_by_cache(fixed.value, rates.tokens[0], rate)
+    saved = _saved_by_cache(fixed, rates.tokens[0], rate)
     volume = model.workload.requests_per_month.value
     share = f"{rate * 100:.1f} %"
     note = f"{share} of requests find the prefix within {rule.lifetime_s} s; {rule.as_source()}"
@@ -110,6 +115,17 @@ def _batched(model: CostModel, book: PriceBook) -> Variant | None:
     batched = PriceBook(on=book.on, settings=settings)
     monthly = total(model_of(spec, model.workload, batched).monthly, {})
     return _variant(model, "batch", monthly, "answers within a day, not at once")
+
+
+def _by_the_second(model: CostModel) -> Variant | None:
+    """A machine that is paid while it computes, in place of one that stands there."""
+    if model.spec.hosting is None or model.spec.hosting.tokens_per_second is not None:
+        return None
+    bare = replace(model, lines=tuple(replace(line, floor=None) for line in model.lines))
+    if not any(line.floor and line.product.scale for line in model.lines):
+        return None
+    note = "machines that somebody else keeps busy meanwhile"
+    return _variant(model, "by the second", total(bare.monthly, {}), note)
 
 
 def _adapters(model: CostModel, book: PriceBook) -> list[Variant]:

@@ -29,7 +29,7 @@ class WhatIf(Frozen):
     call_price: Factor = ONE
     """Times what every call costs: tokens, and hours of machines."""
     setup: Factor = ONE
-    """Times what is stated as paid once."""
+    """Times what is stated, or assumed, as paid once."""
 
 
 def what_if(scenario: Scenario, changed: WhatIf, book: PriceBook) -> Scenario:
@@ -57,11 +57,14 @@ def _models(candidates: Iterable[CandidateSpec]) -> set[str]:
 
 
 def _spec(spec: CandidateSpec, factor: Decimal) -> CandidateSpec:
-    once = spec.stated.usd_once
-    if once is None or factor == ONE:
+    once = {
+        name: part.scaled(factor)
+        for name in ("usd_once", "usd_assumed")
+        if (part := getattr(spec.stated, name)) is not None
+    }
+    if not once or factor == ONE:
         return spec
-    stated = spec.stated.model_copy(update={"usd_once": once.scaled(factor)})
-    return spec.model_copy(update={"stated": stated})
+    return spec.model_copy(update={"stated": spec.stated.model_copy(update=once)})
 
 
 def _book(book: PriceBook, models: set[str], factor: Decimal) -> PriceBook:

@@ -7,9 +7,9 @@ import re
 import shlex
 
 from rung.errors import UserError
+from rung.exporting.bases import base_model, check_base
 from rung.exporting.files import Files
 from rung.exporting.source import Source
-from rung.exporting.trainers import base_model
 from rung.solver import Solver
 from rung.solver.solver import SolverSpec
 from rung.task.types import LabelsOutput, SchemaOutput
@@ -17,7 +17,7 @@ from rung.task.types import LabelsOutput, SchemaOutput
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM's --max-lora-rank takes (`MaxLoRARanks` of vllm.config.lora, 0.14 and 0.26), but for 1,
 which 8 covers and earlier releases may not know."""
-KEPT = ("adapter_model.safetensors", "adapter_config.json")
+WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 SERVE = "serve.sh"
 
 
@@ -32,14 +32,17 @@ async def export_adapter(source: Source) -> Files:
         )
     folder = source.winner_folder / "adapter"
     name = _name(source.task.name)
-    base = base_model(source, solver.candidate.model)
-    rank = json.loads((folder / "adapter_config.json").read_text())["r"]
+    files = Files()
+    check_base(source, solver.candidate.model, folder / WEIGHTS)
+    base = base_model(source, solver.candidate.model, files)
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    rank = config["r"]
     fitting = [r for r in RANKS if r >= rank]
     if not fitting:
         raise UserError(f"the adapter has rank {rank}, vLLM serves at most {RANKS[-1]}")
-    files = Files()
-    for kept in KEPT:
-        files.put(f"adapter/{kept}", (folder / kept).read_bytes())
+    files.put(f"adapter/{WEIGHTS}", (folder / WEIGHTS).read_bytes())
+    named = {**config, "base_model_name_or_path": base}
+    files.put(f"adapter/{CONFIG}", json.dumps(named, indent=2) + "\n")
     command = ["vllm", "serve", base, "--enable-lora", "--lora-modules", f"{name}=./adapter"]
     command += ["--max-lora-rank", str(fitting[0])]
     files.put(SERVE, f'#!/bin/sh\ncd "$(dirname "$0")" && exec {shlex.join(command)}\n')

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rung.candidate import Candidate, Prompt, Weights
-from rung.decide.ladder import answer_tokens
 from rung.decide.results import RunResult
+from rung.decide.room import answer_tokens
 from rung.errors import StoreError, UserError
 from rung.measure.cache import Cache, CachedEmbedder
 from rung.models.base import ChatModel

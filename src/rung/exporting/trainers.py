@@ -15,10 +15,9 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rung.candidate import Weights
-from rung.errors import UserError
+from rung.exporting.bases import base_model
 from rung.exporting.files import Files
 from rung.exporting.source import Source
-from rung.models.vendors import vendor_of
 from rung.task.types import JsonValue
 from rung.tuning.hosted.base import chat_turns
 from rung.tuning.lessons import TuningExample
@@ -55,14 +54,14 @@ async def export_trainer(source: Source, name: str) -> Files:
     model = source.chat(solver.candidate.model)
     longest = max(model.count_tokens(e.turns) for e in (*train, *dev))
     tokens = -(-(longest + SPARE_TOKENS) // ROUND_TO) * ROUND_TO
+    files = Files()
     lesson = Lesson(
-        base_model(source, solver.candidate.model),
+        base_model(source, solver.candidate.model, files),
         source.recipe(solver),
         tokens,
         len(train),
         bool(dev),
     )
-    files = Files()
     for split, examples in (("train", train), ("dev", dev)):
         if examples:
             files.put(f"{split}.jsonl", _jsonl(ROWS_OF[name](examples)))
@@ -71,22 +70,6 @@ async def export_trainer(source: Source, name: str) -> Files:
     files.note(f"base model: {lesson.base}; longest example {longest} tokens")
     files.note(COMMANDS[name])
     return files
-
-
-def base_model(source: Source, name: str) -> str:
-    """What trainers and servers load. `UserError` for a model whose weights nobody can load."""
-    if source.base:
-        return source.base
-    folder = getattr(source.chat(name), "folder", None)
-    if folder is not None:
-        return str(folder)
-    found = vendor_of(name)
-    if found is not None and found[0].hub_names and "/" in found[1]:
-        return found[1].partition(":")[0]
-    raise UserError(
-        f"{name} names no weights that can be loaded elsewhere: name a model folder or a hub name "
-        "with --base"
-    )
 
 
 def _pairs(examples: Sequence[TuningExample]) -> list[dict[str, JsonValue]]:

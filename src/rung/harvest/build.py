@@ -189,14 +189,14 @@ def _placed(task: Task, made: _Made, test: TestPolicy) -> tuple[Splits, Counter[
         held_out = [s for s in HELD_OUT if place in parts[s]]
         if held_out:
             there = parts[held_out[0]][place]
-            same = render(task.output, there.expected) == render(task.output, example.expected)
+            same = _accepts(task, there, example)
             left_out[
                 f"stands in {held_out[0]} already" + ("" if same else ", with another answer")
             ] += 1
             continue
         known = parts["train"].get(place)
         if known is not None:
-            if render(task.output, known.expected) == render(task.output, example.expected):
+            if _accepts(task, known, example):
                 left_out["stands in train already"] += 1
                 continue
             # The same example with another answer: the newest human judgement counts.
@@ -212,6 +212,12 @@ def _placed(task: Task, made: _Made, test: TestPolicy) -> tuple[Splits, Counter[
         for split in ("train", "dev"):
             parts[split] = {k: e for k, e in parts[split].items() if k not in fresh}
     return {s: list(rows.values()) for s, rows in parts.items()}, left_out
+
+
+def _accepts(task: Task, known: Example, example: Example) -> bool:
+    """Whether a known example holds this one's answer for right already."""
+    answer = render(task.output, example.expected)
+    return any(render(task.output, one) == answer for one in known.references)
 
 
 def _listed(counts: Counter[str]) -> str:

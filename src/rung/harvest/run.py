@@ -16,7 +16,7 @@ from rung.measure.store import RunStore
 from rung.project import EVIDENCE_FILE, MANIFEST_FILE, ProjectFolder
 from rung.solver import Solver, Workshop, fit
 from rung.task.load import load_task
-from rung.task.types import LabelsOutput, Task
+from rung.task.types import LabelsOutput, MultiLabelOutput, Task
 from rung.task.wording import did_you_mean
 from rung.traffic import Query, open_store
 
@@ -72,7 +72,10 @@ async def _others(task: Task, tools: Tools, root: Path, against: Sequence[str]) 
     wanted: list[Candidate] = []
     served = _served(root)
     linear = Candidate(model=f"{NO_LLM}linear", embedder=task.models.embedder)
-    if isinstance(task.output, LabelsOutput) and len(task.train) >= FEWEST_TO_FIT:
+    if (
+        isinstance(task.output, LabelsOutput | MultiLabelOutput)
+        and len(task.train) >= FEWEST_TO_FIT
+    ):
         wanted.append(linear)
     if against:
         known = {r.key: r.candidate for run in _runs(root) for r in run.candidates}

@@ -177,8 +177,8 @@ def use_version(config: Path, folder: Path) -> Path | None:
     """Point `rung.toml` at a version; returns the copy that was kept of it, None where it
     names that version already.
 
-    Only the lines `examples`, `train`, `dev`, `test` of `[task]` change. `UserError` where they
-    are written in a way that cannot be changed safely.
+    Only the lines `examples`, `train`, `dev`, `test`, `columns` of `[task]` change. `UserError`
+    where they are written in a way that cannot be changed safely.
     """
     text = config.read_text("utf-8-sig")
     document = tomlkit.parse(text)
@@ -196,6 +196,7 @@ def use_version(config: Path, folder: Path) -> Path | None:
     for key in named:
         if key not in wanted:
             task.remove(key)
+    task.pop("columns", None)  # a version's rows have Rung's own names
     task.update(wanted)
     backup = config.with_name(f"rung.{digest(text)[:8]}.toml")
     shutil.copyfile(config, backup)

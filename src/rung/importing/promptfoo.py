@@ -6,35 +6,53 @@ prompts, red-team settings. Nothing of the configuration is run and no address i
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import yaml
+from typing import Any
 
 from rung.errors import UserError
-from rung.importing.rungtoml import rung_toml
+from rung.importing.imported import Imported
+from rung.importing.promptfoo_tests import (
+    Test,
+    paths_of,
+    tests_of,
+    with_environment,
+    yaml_of,
+)
+from rung.importing.rungtoml import Draft, rung_toml
 from rung.models.vendors import VENDORS
 from rung.task.rows import read_text
-from rung.task.types import Frozen, JsonValue
-from rung.task.wording import listed, shown
+from rung.task.types import JsonValue
+from rung.task.wording import listed
 
 METRICS = {
     "equals": "exact_match",
     "iequals": "exact_match",
     "contains": "contains",
     "icontains": "contains",
+    "contains-any": "contains",
+    "icontains-any": "contains",
+    "similar": "token_f1",
+    "factuality": "token_f1",
+    "model-graded-factuality": "token_f1",
 }
 """Assertions that name an expected answer, and the metric that judges alike."""
 MOST_LABELS = 30
 _PLACEHOLDER = re.compile(r"\{\{\s*([\w.\[\]'\"|() -]+?)\s*\}\}")
-_CELL = re.compile(r"^(i?equals|i?contains):\s*(.*)$", re.DOTALL)
-_OTHER = re.compile(r"(not-)?[a-z][a-z-]*(\([\d.]+\))?:")
+_WHY = {
+    "javascript": "code, which is not run",
+    "python": "code, which is not run",
+    "webhook": "an address, which is not asked",
+    "llm-rubric": "a judge's rubric",
+    "g-eval": "a judge's rubric",
+    "model-graded-closedqa": "a judge's rubric",
+}
+"""Why an assertion cannot be taken, where its name does not say it."""
+_OWN = {"messages", "id", "expected"}
+"""Variables of Rung's own export."""
 _MODES = "chat|responses|completion|messages"
 _MODELS = tuple(
     (
@@ -48,42 +66,37 @@ _MODELS = tuple(
 )
 
 
-class Imported(Frozen):
-    """The files of a task, and what could not be brought along."""
-
-    files: dict[str, str]
-    notes: tuple[str, ...]
-
-
-class _Test(NamedTuple):
-    """One test: variables, and what answers are held against."""
-
-    variables: dict[str, JsonValue]
-    asserts: list[dict[str, Any]]
-    description: str
-
-
 def from_promptfoo(path: Path, name: str) -> Imported:
     """The task called `name` of a promptfoo configuration (YAML or JSON).
 
     Raises `UserError` where it holds no prompt, no tests or no expected answers.
     """
-    config = _mapping(path)
+    missing: set[str] = set()
+    config = with_environment(_mapping(path), missing)
     notes: list[str] = []
-    system, user = _prompt(config, path.parent, notes)
-    tests = _tests(config, path.parent)
-    rows, metric = _examples(tests, user, notes)
+    if missing:
+        notes.append(f"{{{{env.…}}}} is left as it stands for {listed(sorted(missing))}")
+    tests = tests_of(config, path.parent, notes)
+    if all(test.variables.keys() == _OWN for test in tests):
+        system, user = _own(tests), ""
+        rows, metric = [_own_row(test) for test in tests], "exact_match"
+    else:
+        system, user = _prompt(config, path.parent, notes)
+        rows, metric = _examples(tests, user, notes)
     models = _models(config.get("providers", config.get("targets", [])), notes)
     for key in ("redteam", "scenarios", "derivedMetrics", "transform"):
         if key in config:
             notes.append(f"{key!r} is left out")
     output = _output(rows, tests, metric)
     text = rung_toml(
-        name=name,
-        instruction=_instruction(system, user, notes),
-        output=output,
-        metric="accuracy" if "labels" in output else metric,
-        models=models,
+        Draft(
+            name=name,
+            instruction=_instruction(system, user, notes),
+            output=output,
+            metric="accuracy" if "labels" in output else metric,
+            models=models,
+            climb=_climb(config.get("providers", config.get("targets", [])), notes),
+        )
     )
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     return Imported(files={"rung.toml": text, "examples.jsonl": lines}, notes=tuple(notes))
@@ -92,12 +105,7 @@ def from_promptfoo(path: Path, name: str) -> Imported:
 def _mapping(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; name the promptfooconfig.yaml")
-    try:
-        config = yaml.safe_load(read_text(path, path.name))
-    except yaml.YAMLError as problem:
-        raise UserError(
-            f"{path.name}: not readable as YAML ({str(problem).splitlines()[0]}); correct it"
-        ) from None
+    config = yaml_of(read_text(path, path.name), path.name)
     if not isinstance(config, dict) or "prompts" not in config:
         raise UserError(
             f"{path.name} is no promptfoo configuration: it has no 'prompts'; name the "
@@ -124,10 +132,16 @@ def _prompt(config: dict[str, Any], root: Path, notes: list[str]) -> tuple[str, 
             raise UserError(
                 f"promptfoo: the prompt {text!r} is code, which is not run: write it out"
             )
-        text = read_text(root / named, named)
+        text = read_text(paths_of(text, root)[0], named)
+    apart = [part for part in re.split(r"(?m)^---\s*$", text) if part.strip()]
+    if len(apart) > 1:
+        notes.append(
+            f"{len(apart) - 1} further prompts behind '---' are left out: Rung writes its own"
+        )
+        text = apart[0].strip()
     try:
-        turns = yaml.safe_load(text)
-    except yaml.YAMLError:
+        turns = yaml_of(text, "the prompt")
+    except UserError:
         turns = None
     if not _is_chat(turns):
         return "", text.strip()
@@ -147,78 +161,8 @@ def _roles(turns: Sequence[dict[str, Any]]) -> set[str]:
     return {str(t["role"]) for t in turns}
 
 
-def _tests(config: dict[str, Any], root: Path) -> list[_Test]:
-    default = config.get("defaultTest")
-    default = default if isinstance(default, dict) else {}
-    given = config.get("tests")
-    listed_tests = given if isinstance(given, list) else [given] if given else []
-    found: list[dict[str, Any]] = []
-    for one in listed_tests:
-        found += _from_file(one, root) if isinstance(one, str) else [one]
-    if not found:
-        raise UserError("promptfoo: there are no 'tests' to take examples from")
-    tests = []
-    for one in found:
-        if not _is_test(one):
-            raise UserError(f"promptfoo: the test {shown(one)} is no mapping of vars and asserts")
-        variables = {**default.get("vars", {}), **(one.get("vars") or {})}
-        asserts = [*default.get("assert", []), *(one.get("assert") or [])]
-        tests.append(_Test(variables, _flat(asserts), str(one.get("description") or "")))
-    return tests
-
-
-def _is_test(one: object) -> bool:
-    if not isinstance(one, dict):
-        return False
-    given, asserts = one.get("vars") or {}, one.get("assert") or []
-    return (
-        isinstance(given, dict)
-        and isinstance(asserts, list)
-        and all(isinstance(each, dict) for each in asserts)
-    )
-
-
-def _flat(asserts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Assertion sets opened."""
-    flat: list[dict[str, Any]] = []
-    for one in asserts:
-        inner = one.get("assert") if one.get("type") == "assert-set" else None
-        flat += _flat(inner) if inner else [one]
-    return flat
-
-
-def _from_file(name: str, root: Path) -> list[dict[str, Any]]:
-    named = name.removeprefix("file://")
-    if "://" in named or named.endswith((".py", ".js", ".ts", ".mjs")):
-        raise UserError(f"promptfoo: tests from {name!r} are not fetched or run: save them as CSV")
-    text = read_text(root / named, named)
-    try:
-        if named.endswith(".csv"):
-            return [_from_cells(row) for row in csv.DictReader(io.StringIO(text, newline=""))]
-        if named.endswith(".jsonl"):
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
-        loaded = yaml.safe_load(text)
-    except (csv.Error, ValueError, yaml.YAMLError) as problem:
-        raise UserError(f"{named}: cannot be read ({str(problem).splitlines()[0]})") from None
-    return loaded if isinstance(loaded, list) else [loaded]
-
-
-def _from_cells(row: dict[str, str]) -> dict[str, Any]:
-    """A CSV row: `__expected` columns are assertions, others starting with `__` are settings."""
-    asserts = []
-    for key, cell in row.items():
-        if re.fullmatch(r"__expected\d*", key) and cell:
-            found = _CELL.match(cell)
-            kind, value = found.groups() if found else ("equals", cell)
-            if found is None and _OTHER.match(cell):
-                kind = cell.partition(":")[0]
-            asserts.append({"type": kind, "value": value})
-    variables = {k: v for k, v in row.items() if not k.startswith("__")}
-    return {"vars": variables, "assert": asserts, "description": row.get("__description", "")}
-
-
 def _examples(
-    tests: Sequence[_Test], user: str, notes: list[str]
+    tests: Sequence[Test], user: str, notes: list[str]
 ) -> tuple[list[dict[str, JsonValue]], str]:
     """Rows with input and expected; the metric that most of their assertions mean."""
     rows: list[dict[str, JsonValue]] = []
@@ -227,12 +171,18 @@ def _examples(
     unread: Counter[str] = Counter()
     for test in tests:
         found = next((a for a in test.asserts if a.get("type") in METRICS), None)
-        if found is None or not isinstance(found.get("value"), str | int | float):
+        if found is None or not isinstance(found.get("value"), str | int | float | list):
             left_out[str(test.asserts[0].get("type")) if test.asserts else "no assertion"] += 1
             continue
+        if isinstance(found["value"], list) and len(found["value"]) == 1:
+            found = {**found, "value": found["value"][0]}
         metrics[METRICS[found["type"]]] += 1
         unread.update(str(a.get("type")) for a in test.asserts if a is not found and not _json(a))
-        expected = _filled(str(found["value"]), test.variables)
+        expected: JsonValue = (
+            [_filled(str(one), test.variables) for one in found["value"]]
+            if isinstance(found["value"], list)
+            else _filled(str(found["value"]), test.variables)
+        )
         used = {n for a in _PLACEHOLDER.findall(str(found["value"])) for n in [_variable(a)]}
         asked = {k: v for k, v in test.variables.items() if k not in used or _uses(user, k)}
         row: dict[str, JsonValue] = {"input": _input(asked), "expected": expected}
@@ -240,19 +190,67 @@ def _examples(
             row["meta"] = {"description": test.description}
         rows.append(row)
     if left_out:
-        kinds = ", ".join(f"{n} with {kind!r}" for kind, n in left_out.most_common())
         notes.append(
-            f"{left_out.total()} tests are left out, because they name no expected answer: {kinds}"
+            f"cannot be taken: {left_out.total()} tests that name no expected answer: "
+            f"{_counted(left_out)}"
         )
     if unread:
-        kinds = ", ".join(f"{n} {kind!r}" for kind, n in unread.most_common())
-        notes.append(f"{unread.total()} further assertions of the tests kept are left out: {kinds}")
+        notes.append(
+            f"cannot be taken: {unread.total()} further assertions of the tests kept: "
+            f"{_counted(unread)}"
+        )
     if not rows:
         raise UserError(
             "promptfoo: no test names an expected answer that Rung can hold (assertions "
             f"{listed(METRICS)}); add them, or write examples.jsonl by hand"
         )
     return rows, metrics.most_common(1)[0][0]
+
+
+def _counted(kinds: Counter[str]) -> str:
+    """Kinds of assertions with their counts, and why each cannot be taken."""
+    parts = []
+    for kind, count in kinds.most_common():
+        why = _WHY.get(kind.removeprefix("not-"), "")
+        parts.append(f"{count} {kind!r}" + (f" ({why})" if why else ""))
+    return ", ".join(parts)
+
+
+def _own(tests: Sequence[Test]) -> str:
+    """The system text of Rung's own export."""
+    turns = _messages(tests[0])
+    return "\n".join(str(t["content"]) for t in turns if t["role"] == "system")
+
+
+def _own_row(test: Test) -> dict[str, JsonValue]:
+    asked = [str(turn["content"]) for turn in _messages(test) if turn["role"] == "user"]
+    values = test.variables
+    return {"id": str(values["id"]), "input": asked[-1], "expected": values["expected"]}
+
+
+def _messages(test: Test) -> list[dict[str, Any]]:
+    given = test.variables["messages"]
+    turns = json.loads(given) if isinstance(given, str) else given
+    return turns if _is_chat(turns) else []
+
+
+def _climb(providers: Any, notes: list[str]) -> dict[str, JsonValue]:
+    """What the providers' settings mean here; what they mean nowhere is said."""
+    configs: list[dict[str, Any]] = []
+    for one in providers if isinstance(providers, list) else [providers]:
+        settings: Any = None
+        if isinstance(one, dict):
+            inner = next(iter(one.values()), None)
+            settings = one.get("config") or (inner.get("config") if isinstance(inner, dict) else {})
+        configs += [settings] if isinstance(settings, dict) else []
+    tools = sum(bool(config.get("tools") or config.get("functions")) for config in configs)
+    if tools:
+        notes.append(f"cannot be taken: tools or functions of {tools} providers; answers are text")
+    warmth = {config["temperature"] for config in configs if "temperature" in config}
+    if len(warmth) > 1:
+        notes.append(f"the providers' temperatures differ ({listed(sorted(warmth, key=str))}): 0")
+    only = next(iter(warmth), None)
+    return {"temperature": only} if len(warmth) == 1 and isinstance(only, int | float) else {}
 
 
 def _uses(template: str, variable: str) -> bool:
@@ -293,7 +291,7 @@ def _instruction(system: str, user: str, notes: list[str]) -> str:
 
 
 def _output(
-    rows: Sequence[dict[str, JsonValue]], tests: Sequence[_Test], metric: str
+    rows: Sequence[dict[str, JsonValue]], tests: Sequence[Test], metric: str
 ) -> dict[str, JsonValue]:
     """Labels where few answers repeat, the schema that `is-json` gives, else text."""
     for test in tests:
@@ -301,6 +299,8 @@ def _output(
             if _json(one):
                 return {"schema": one["value"]}
     answers = Counter(str(row["expected"]) for row in rows)
+    if any(isinstance(row["expected"], list) for row in rows):
+        return {"text": {}}
     repeated = len(answers) <= min(MOST_LABELS, len(rows) / 3)
     if metric == "exact_match" and len(answers) > 1 and repeated:
         return {"labels": sorted(answers)}

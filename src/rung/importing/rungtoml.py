@@ -1,42 +1,54 @@
-"""A `rung.toml` as text, from what another tool's file says."""
+"""A `rung.toml` as text, from what another tool's file says, with a comment beside every guess."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from rung.task.types import JsonValue
+from rung.task.types import Frozen, JsonValue
 
 SCORE = 0.8
 """A target to begin with; other tools have none."""
 
 
-def rung_toml(
-    *,
-    name: str,
-    instruction: str,
-    output: dict[str, JsonValue],
-    metric: str,
-    models: Sequence[str],
-) -> str:
-    """The file. `output` has one key, as `[output]` has."""
-    lines = [
-        "[task]",
-        f"name = {_text(name)}",
-        f"instruction = {_text(instruction)}",
-        'examples = "examples.jsonl"',
-        "",
-        "[output]",
-        *(f"{key} = {_value(value)}" for key, value in output.items()),
-        "",
-        "[target]",
-        *([f"metric = {_text(metric)}"] if "schema" not in output else []),
-        f"score = {SCORE}  # what is good enough for you?",
-        "",
-    ]
-    if models:
-        lines += ["[models]", f"try = {_value(list(models))}", ""]
+class Draft(Frozen):
+    """What a `rung.toml` is written from."""
+
+    name: str
+    instruction: str
+    output: dict[str, JsonValue]
+    """`labels`, `schema` or `text`, with what stands beside it in `[output]`."""
+    metric: str | None = None
+    """Left to Rung where None."""
+    models: Sequence[str] = ()
+    climb: Mapping[str, JsonValue] = {}
+    files: Mapping[str, str] = {"examples": "examples.jsonl"}
+    """Keys of `[task]` that name files, and the files."""
+    remarks: Mapping[str, str] = {}
+    """Comments, by the key they stand beside."""
+
+
+def rung_toml(draft: Draft) -> str:
+    """The file."""
+    metric = draft.metric if "schema" not in draft.output else None
+    tables: dict[str, Mapping[str, JsonValue]] = {
+        "task": {"name": draft.name, "instruction": draft.instruction, **draft.files},
+        "output": draft.output,
+        "target": {**({"metric": metric} if metric else {}), "score": SCORE},
+        "models": {"try": list(draft.models)} if draft.models else {},
+        "climb": draft.climb,
+    }
+    remarks = {"score": "what is good enough for you?", **draft.remarks}
+    lines: list[str] = []
+    for table, values in tables.items():
+        if values:
+            lines += [f"[{table}]", *(_line(k, v, remarks.get(k)) for k, v in values.items()), ""]
     return "\n".join(lines)
+
+
+def _line(key: str, value: JsonValue, remark: str | None) -> str:
+    comment = f"  # {' '.join(remark.split())}" if remark else ""
+    return f"{key} = {_value(value)}{comment}"
 
 
 def _text(value: str) -> str:

@@ -19,9 +19,9 @@ def gold_passages(
     example: Example,
     documents: Iterable[Document],
     passages: Sequence[Passage],
-    expected_text: str,
+    expected_texts: Sequence[str],
 ) -> tuple[Passage, ...]:
-    """Passages of the example's `context_ids`, those with the expected answer first.
+    """Passages of the example's `context_ids`, those with an expected answer first.
 
     The answer is sought as whole words (case, punctuation and articles ignored) in the document,
     so one that a passage border cuts finds both halves. Without `context_ids`: every passage
@@ -29,12 +29,15 @@ def gold_passages(
     passed over. Order within each half is that of `passages`.
     """
     gold = set(example.context_ids)
-    sought = words(expected_text)
     answers: dict[str, list[Span]] = defaultdict(list)
+    every = [sought for text in expected_texts if (sought := words(text))]
     for document in documents:
-        wanted = not gold or document.id in gold
-        if wanted and sought and may_contain(document.text, sought[0].text):
-            answers[document.id] += occurrences(sought, words(document.text))
+        if gold and document.id not in gold:
+            continue
+        here = [sought for sought in every if may_contain(document.text, sought[0].text)]
+        read = words(document.text) if here else []
+        for sought in here:
+            answers[document.id] += occurrences(sought, read)
     inside = [p for p in passages if not gold or p.document_id in gold]
     holds = [_overlaps(passage, answers[passage.document_id]) for passage in inside]
     first = [passage for passage, held in zip(inside, holds, strict=True) if held]

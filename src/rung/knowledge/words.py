@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import NamedTuple
 
+import regex
+
+from rung.task.scripts import UNSPACED
+
 _WORD = re.compile(r"[^\W_]+")
+_PARTS = regex.compile(rf"{UNSPACED}|(?:(?!{UNSPACED})(?:[^\W_]|\p{{M}}))+")
 
 # Articles carry no evidence and come and go between an answer and its source (SQuAD drops them
 # too: Rajpurkar et al. 2016, the official evaluation script).
@@ -28,9 +34,14 @@ def words(text: str) -> list[Word]:
     """Letters and digits, case-folded, without articles; offsets point into `text`."""
     found = (
         Word(unicodedata.normalize("NFKC", m.group()).casefold(), m.start(), m.end())
-        for m in _WORD.finditer(text)
+        for m in _found(text)
     )
     return [word for word in found if word.text not in _ARTICLES]
+
+
+def _found(text: str) -> Iterator[re.Match[str]]:
+    """Words; single characters where writing has no blanks, and marks stay on their letters."""
+    return _WORD.finditer(text) if text.isascii() else _PARTS.finditer(text)
 
 
 def may_contain(text: str, word: str) -> bool:

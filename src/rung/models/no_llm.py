@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from rung.errors import UserError
 from rung.models.base import Vectors
+from rung.models.no_llm_sets import NearestSets, OneVsRest
 
 
 class LabelModel(Protocol):
-    """Vectors in, labels out."""
+    """Vectors in, labels out: one a row, or a JSON array of them."""
 
     def predict(self, vectors: Vectors) -> list[tuple[str, float]]:
         """Label and confidence in [0, 1] of each row."""
@@ -106,6 +107,11 @@ def load_label_model(path: Path) -> LabelModel:
     """Read what `save` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         labels = [str(label) for label in arrays["labels"]]
-        if str(arrays["kind"]) == "nearest":
+        kind = str(arrays["kind"])
+        if kind == "nearest":
             return Nearest(arrays["vectors"], labels, int(arrays["k"]))
+        if kind == "nearest-sets":
+            return NearestSets(arrays["vectors"], arrays["held"], labels, int(arrays["k"]))
+        if kind == "one-vs-rest":
+            return OneVsRest(arrays["weights"], arrays["bias"], labels)
         return Linear(arrays["weights"], arrays["bias"], labels)

@@ -77,6 +77,12 @@ def known_forms() -> tuple[str, ...]:
     return (*(provider.form for provider in PROVIDERS), "a model folder", "a .gguf file")
 
 
+def is_path(name: str, root: Path | None) -> bool:
+    """A model folder or .gguf file that is there, relative to `root`; nothing is opened."""
+    prefixed = any(name.startswith(provider.prefix) for provider in PROVIDERS)
+    return not prefixed and _existing(name, root) is not None
+
+
 def _existing(name: str, root: Path | None) -> Path | None:
     path = (root or Path()) / Path(name).expanduser()
     return path if path.is_dir() or (path.suffix == ".gguf" and path.is_file()) else None

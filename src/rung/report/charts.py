@@ -9,7 +9,8 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Protocol
 
-from rung.decide.results import CandidateResult, Comparison, RunResult
+from rung.decide.results import CandidateResult, Comparison
+from rung.economics.breakeven import BreakEven
 from rung.report.figures import (
     Axis,
     Bar,
@@ -243,9 +244,10 @@ def _crossings(
         if row.key == choice or row.key not in costs:
             continue
         met = crossing(choice, row.key, dict(costs))
-        if met.requests is not None and shown[0] <= met.requests <= shown[1]:
-            spot = (scales[0].at(met.requests), scales[1].at(costs[choice].month(met.requests)[0]))
-            found.append((*spot, f"Break-even with {run.label(row)}: {count(met.requests)}"))
+        at = met.requests_per_month
+        if at is not None and shown[0] <= at <= shown[1]:
+            spot = (scales[0].at(at), scales[1].at(costs[choice].month(at)[0]))
+            found.append((*spot, f"Break-even with {run.label(row)}: {rounded(at)}"))
     return tuple(found)
 
 
@@ -307,19 +309,30 @@ def break_evens(run: FinishedRun, costs: Mapping[str, Cost]) -> list[tuple[str, 
     if choice is None or choice not in costs:
         return []
     return [
-        (run.label(row), _crossing_text(run.result, row, dict(costs)))
+        (run.label(row), _crossing_text(choice, row, dict(costs)))
         for row in measured_rows(run)
         if row.key != choice and row.key in costs
     ]
 
 
-def _crossing_text(result: RunResult, row: CandidateResult, costs: dict[str, Cost]) -> str:
-    choice = result.verdict.choice or ""
-    met = crossing(choice, row.key, costs)
-    if met.requests is None:
-        dearer = met.cheaper_above == choice
+def _crossing_text(choice: str, row: CandidateResult, costs: dict[str, Cost]) -> str:
+    return crossing_text(crossing(choice, row.key, costs), row.key)
+
+
+def crossing_text(met: BreakEven, other: str) -> str:
+    """From which volume on another candidate is the cheaper one, and how sure that is."""
+    if met.requests_per_month is None:
+        if not met.cheaper_above:
+            return "never: the same at every volume"
+        dearer = met.cheaper_above != other
         return "never: dearer at every volume" if dearer else "never: cheaper at every volume"
-    side = "above" if met.cheaper_above == row.key else "below"
-    low = count(float(f"{met.low:.2g}")) if met.low is not None else "0"
-    high = "no limit" if met.high is None else count(float(f"{met.high:.2g}"))
-    return f"cheaper {side} {count(float(f'{met.requests:.2g}'))} requests ({low} to {high})"
+    side = "above" if met.cheaper_above == other else "below"
+    at, sure = rounded(met.requests_per_month), f"{met.confidence:.0%} interval"
+    low = "0" if met.low is None else rounded(met.low)
+    high = "no limit" if met.high is None else rounded(met.high)
+    return f"cheaper {side} {at} requests a month ({sure}: {low} to {high})"
+
+
+def rounded(volume: float) -> str:
+    """A volume with two digits: no break-even is known better."""
+    return count(float(f"{volume:.2g}"))

@@ -12,6 +12,7 @@ from rung.climbing import Climber, ClimbOptions, Observer
 from rung.climbing.certify import in_order
 from rung.climbing.till import ClimbTill
 from rung.decide.ladder import Planned
+from rung.decide.usage import training_tokens
 from rung.evidence import must_see
 from rung.evidence.weights import LAST, MOST
 from rung.report.plan_data import Amount, Certification, Plan, PlannedRung
@@ -61,10 +62,8 @@ def _plan(task: Task, rungs: Sequence[Planned], climber: Climber) -> Plan:
 
 def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
     candidate = rung.candidate
-    tuned = candidate.weights.tuned
     hosted = candidate.weights.kind == "hosted"
-    read = rung.usage.input_tokens + rung.usage.output_tokens
-    learnt = read * len(task.train) * candidate.weights.epochs if tuned else 0
+    learnt = training_tokens(task, candidate, rung.usage)
     price = till.price(candidate.model, learnt) if hosted else None
     return PlannedRung(
         key=candidate.key,

@@ -145,9 +145,12 @@ def _beyond(key: str, f: Figures) -> str:
         if f["all_below"]
         else f"Nothing tried is likely to reach {f['target']:g}"
     )
+    best = f"{known}; the best was {key} with {f['value']:.3f}. "
+    if f["stuck"]:
+        return f"{best}Of {f['stuck']}, {f['hindered']}. {f['help']}"
     return (
-        f"{known}; the best was {key} with {f['value']:.3f}. "
-        f"Try {epochs}a stronger model in [models], more training examples, or a lower target."
+        f"{best}Try {epochs}a stronger model in [models], more training examples, or a lower "
+        "target."
     )
 
 

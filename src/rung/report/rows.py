@@ -12,7 +12,15 @@ from rung.economics.pricing import PriceBook
 from rung.report.figures import Bar, Scale, Strip
 from rung.report.reading import FinishedRun
 from rung.report.spending import Cost
-from rung.report.words import bound, name_and_model, number, score_text, state_text, usd
+from rung.report.words import (
+    assumed_text,
+    bound,
+    name_and_model,
+    number,
+    score_text,
+    state_text,
+    usd,
+)
 
 STRIP = Scale(0.0, 1.0, 6.0, 214.0)
 """Scores from 0 to 1, never cut: the same axis in every row."""
@@ -207,6 +215,11 @@ def _calls(row: CandidateResult, used: int, exhaustive: int) -> Fact:
 def _money(
     row: CandidateResult, result: RunResult, cost: Cost | None, book: PriceBook | None
 ) -> dict[str, Fact]:
+    if row.state == "probe" and row.cost_per_request_usd is not None:
+        return {
+            "per_thousand": Fact(usd(row.cost_per_request_usd * 1000), "Mean of its answers."),
+            "monthly": Fact(NONE, "A probe is never shipped."),
+        }
     if cost is None or row.cost_per_request_usd is None:
         nothing = Fact(NONE, "Nothing was answered, so nothing was priced.")
         return {"per_thousand": nothing, "monthly": nothing}
@@ -221,7 +234,9 @@ def _money(
     spread = f"{usd(cost.low * 1000)} to {usd(cost.high * 1000)}"
     requests = result.workload.get("requests_per_month", 0)
     months = result.workload.get("months", 1)
-    setup = f" + set-up {usd(row.setup_usd)} / {months} months" if row.setup_usd else ""
+    low, high = cost.month(requests)[1:]
+    setup = f", {usd(row.setup_usd)} once spread over {months} months included"
+    setup = (setup if row.setup_usd else "") + assumed_text(row.assumed_monthly_usd)
     return {
         "per_thousand": Fact(
             usd(cost.each * 1000),
@@ -229,8 +244,8 @@ def _money(
         ),
         "monthly": Fact(
             usd(row.monthly_usd),
-            f"{requests:,} requests x {usd(cost.each)}{setup}; 95% interval of the measured "
-            f"cost: {usd(cost.month(requests)[1])} to {usd(cost.month(requests)[2])}.",
+            f"All in at {requests:,} requests{setup}; with every measured input at the ends of "
+            f"its 95% interval: {usd(low)} to {usd(high)}.",
         ),
     }
 

@@ -1,103 +1,92 @@
-"""What each candidate costs against volume, with the spread of the measured cost.
-
-The cost of a month is requests times the measured mean, plus set-up spread over the horizon: the
-same sum as in the ladder. What a run cannot know (labour, hosting, retraining) is `rung cost`'s.
-"""
+"""What each candidate of a run costs, by the cost model of `rung cost`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from statistics import stdev
+from datetime import date
 
 from rung.decide.results import CandidateResult
-from rung.records import Attempt
+from rung.economics.amounts import total
+from rung.economics.breakeven import BreakEven, break_even
+from rung.economics.model import CostModel, Workload, model_of_usage, ranged
+from rung.economics.money import dec
+from rung.economics.pricing import PriceBook
+from rung.economics.settings import CostSettings
+from rung.economics.spec import CandidateUsage
+from rung.errors import UserError
 from rung.report.reading import FinishedRun
 
-Z95 = 1.96
+DRAWS = 200
+"""Of each break-even: the ends of its interval are shown with two digits."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """USD of one candidate: a request (mean, with its 95 % interval) and a month of set-up."""
+    """One candidate's money. All figures in USD."""
 
+    model: CostModel
     each: float
+    """A request, without machines that stand there whatever is asked."""
     low: float
     high: float
+    """Every measured input at the ends of its 95 % interval."""
     fixed: float
-    """Set-up a month."""
+    """A month of what is paid whatever is asked."""
+    asking: float
+    """A month of what the requests cost, machines included."""
     n: int
     """Answers behind the mean."""
 
     def month(self, requests: float) -> tuple[float, float, float]:
-        """Value, low and high of a month."""
-        value, low, high = (x * requests + self.fixed for x in (self.each, self.low, self.high))
-        return value, low, high
+        """Value, low and high of a month, all in."""
+        span = self.model.month(dec(requests))
+        return float(span.value), float(span.low), float(span.high)
 
 
 def costs_of(run: FinishedRun) -> dict[str, Cost]:
     """The cost of every candidate that answered anything."""
-    months = run.result.workload.get("months", 1) or 1
-    paid = _paid(run.attempts)
+    kept = run.result.economics
+    workload = Workload.of(
+        run.result.workload.get("requests_per_month", 0), run.result.workload.get("months", 1) or 1
+    )
+    book = _book(run)
     found = {}
-    for row in run.result.candidates:
-        mean = row.cost_per_request_usd
-        if mean is None:
-            continue
-        split = "test" if row.test is not None else "dev"
-        each = paid.get((row.key, split), [])
-        error = Z95 * stdev(each) / math.sqrt(len(each)) if len(each) > 1 else 0.0
-        found[row.key] = Cost(
-            mean, max(0.0, mean - error), mean + error, row.setup_usd / months, len(each)
-        )
+    for one in kept.get("candidates", ()):
+        usage = CandidateUsage.model_validate(one)
+        with suppress(UserError):  # a model whose price nobody knows: told by `rung cost`
+            model = model_of_usage(usage, workload, book)
+            found[usage.key] = cost_of_model(model, usage.requests)
     return found
 
 
-def _paid(attempts: Iterable[Attempt]) -> dict[tuple[str, str], list[float]]:
-    paid: dict[tuple[str, str], list[float]] = {}
-    for one in attempts:
-        if one.answer is not None:
-            paid.setdefault((one.candidate, one.split), []).append(one.cost_usd)
-    return paid
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """Where another candidate and the choice cost the same a month."""
-
-    other: str
-    requests: float | None
-    """None: never; then one is cheaper at every volume."""
-    low: float | None
-    high: float | None
-    """Ends with both costs at the ends of their intervals; None above: without limit."""
-    cheaper_above: str
-    cheaper_below: str
-
-
-def crossing(choice: str, other: str, costs: dict[str, Cost]) -> Crossing:
-    """Lines F + s v cross at (F_other - F_choice) / (s_choice - s_other)."""
-    mine, theirs = costs[choice], costs[other]
-    at = _meet(mine.each, theirs.each, theirs.fixed - mine.fixed)
-    if at is None:
-        base = (mine.fixed + mine.each, choice), (theirs.fixed + theirs.each, other)
-        cheaper = min(base)[1]
-        return Crossing(other, None, None, None, cheaper, cheaper)
-    above, below = (other, choice) if theirs.each < mine.each else (choice, other)
-    pairs = ((mine.low, theirs.high), (mine.high, theirs.low))
-    ends = [_meet(a, b, theirs.fixed - mine.fixed) for a, b in pairs]
-    known = [end for end in ends if end is not None]
-    return Crossing(
-        other, at, min([*known, at]), max(known) if len(known) == 2 else None, above, below
+def cost_of_model(model: CostModel, n: int) -> Cost:
+    """A candidate's money as the report's figures need it."""
+    each, asking = ranged(model.marginal), total(model.asking, {})
+    return Cost(
+        model=model,
+        each=float(each.value),
+        low=float(each.low),
+        high=float(each.high),
+        fixed=float(total(model.monthly, {}) - asking),
+        asking=float(asking),
+        n=n,
     )
 
 
-def _meet(mine: float, theirs: float, more_fixed: float) -> float | None:
-    gap = mine - theirs
-    if gap == 0 or more_fixed / gap <= 0:
-        return None
-    return more_fixed / gap
+def _book(run: FinishedRun) -> PriceBook:
+    """The prices that the run kept; today's where it kept none."""
+    if run.result.prices:
+        return PriceBook.model_validate(run.result.prices)
+    settings = CostSettings.read(run.result.economics.get("costs", {}))
+    return PriceBook(on=date.today(), settings=settings)
+
+
+def crossing(choice: str, other: str, costs: dict[str, Cost]) -> BreakEven:
+    """Where another candidate and the choice cost the same a month."""
+    return break_even(costs[choice].model, costs[other].model, count=DRAWS)
 
 
 def undominated(rows: Sequence[tuple[str, float, float]]) -> list[str]:

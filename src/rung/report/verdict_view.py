@@ -114,6 +114,8 @@ def _untried(run: FinishedRun, chosen: Row) -> str:
 
 def _expected(run: FinishedRun, row: CandidateResult) -> float:
     """USD a month before anything was measured: the figure that orders the ladder."""
+    if row.expected_monthly_usd is not None:
+        return row.expected_monthly_usd
     work = run.result.workload
     requests, months = work.get("requests_per_month", 0), work.get("months", 1) or 1
     return row.expected_cost_per_request_usd * requests + row.setup_usd / months
@@ -221,25 +223,24 @@ def _volume(run: FinishedRun, choice: CandidateResult, costs: Mapping[str, Cost]
         if row.key not in costs or choice.key not in costs:
             continue
         met = crossing(choice.key, row.key, dict(costs))
-        if met.requests is None:
+        if met.requests_per_month is None:
             continue
         side = "more" if met.cheaper_above == row.key else "fewer"
         said.append(
-            f"Volume: with {side} than {round_2(met.requests)} requests a month (now {now:,}), "
-            f"{run.label(row)} is cheaper."
+            f"Volume: with {side} than {round_2(met.requests_per_month)} requests a month "
+            f"(now {now:,}), {run.label(row)} is cheaper."
         )
     return said
 
 
 def _price(run: FinishedRun, choice: CandidateResult, costs: Mapping[str, Cost]) -> list[str]:
     """How much dearer a request may get before the next certified candidate is cheaper."""
-    requests = run.result.workload.get("requests_per_month", 0)
     rivals = [r for r in _passed(run, choice) if r.monthly_usd is not None]
     mine = costs.get(choice.key)
-    if not rivals or mine is None or mine.each * requests <= 0:
+    if not rivals or mine is None or mine.asking <= 0:
         return []
     rival = min(rivals, key=lambda r: (r.monthly_usd or 0.0, r.key))
-    factor = ((rival.monthly_usd or 0.0) - mine.fixed) / (mine.each * requests)
+    factor = ((rival.monthly_usd or 0.0) - mine.fixed) / mine.asking
     if factor <= 1:
         return []
     return [

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rung.candidate import Candidate, Technique
 from rung.decide.results import CandidateResult, Measured, RunResult, Standing
+from rung.economics.money import usd as usd
 from rung.knowledge.contexts import knowledge_of
 from rung.records import Answer, FallbackReason
 
@@ -64,17 +65,9 @@ def score_text(measured: Measured | None) -> str:
     return f"{measured.value:.3f} [{number(measured.low, 2)}–{number(measured.high, 2)}]"
 
 
-def usd(value: float | None) -> str:
-    """Dollars with as many digits as the size asks for."""
-    if value is None:
-        return "–"
-    if value == 0:
-        return "$0"
-    if value >= 100:
-        return f"${value:,.0f}"
-    if value >= 0.1:
-        return f"${value:,.2f}"
-    return f"${value:.{1 - math.floor(math.log10(value))}f}"
+def assumed_text(monthly: float) -> str:
+    """Beside a figure of a month: what of it nobody stated; empty where nothing is assumed."""
+    return f", of which {usd(monthly)} is set-up that nobody stated" if monthly else ""
 
 
 def bound(value: float | None, digits: int = 3) -> str:
@@ -118,7 +111,7 @@ def headline(result: RunResult) -> str:
     sure = f"at least {bound(row.test.certified, 2)} with {result.confidence:.0%} confidence"
     return (
         f"{describe(row)}: {result.metric} {number(row.test.value, 2)} ({sure}), "
-        f"{per_thousand(row)} per 1,000 requests."
+        f"{usd(row.monthly_usd)} a month all in{assumed_text(row.assumed_monthly_usd)}."
     )
 
 

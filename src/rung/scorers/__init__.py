@@ -9,6 +9,7 @@ from rung.scorers.accuracy import macro_f1
 from rung.scorers.base import ComparingScorer, Score, Scorer
 from rung.scorers.gold import gold_answer, grade_gold
 from rung.scorers.judge import Judge
+from rung.scorers.sample_f1 import micro_f1
 from rung.scorers.shelf import SHELF, scorer_for
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "gold_answer",
     "grade_gold",
     "macro_f1",
+    "micro_f1",
     "scorer_for",
 ]

@@ -39,6 +39,9 @@ SHELF: tuple[type[ComparingScorer], ...] = (
 """What `[target] metric` can name, besides `judge`."""
 
 
+_OF_A_SET = {"macro_f1": "accuracy", "micro_f1": "sample_f1"}
+
+
 def scorer_for(task: Task, judge: ChatModel | None = None) -> Scorer:
     """The task's own function, or the scorer that its target names.
 
@@ -50,10 +53,11 @@ def scorer_for(task: Task, judge: ChatModel | None = None) -> Scorer:
     metric, kind = task.target.metric, task.output.kind
     if metric == Judge.name:
         return Judge(_judge_model(judge), task.instruction)
-    if metric == "macro_f1":
+    if metric in _OF_A_SET:
         raise UserError(
-            "rung.toml: metric 'macro_f1' in [target] is a figure of a whole set and has no score "
-            "per example to decide on; take 'accuracy', macro F1 is reported beside it"
+            f"rung.toml: metric {metric!r} in [target] is a figure of a whole set and has no score "
+            f"per example to decide on; take {_OF_A_SET[metric]!r}, {metric.replace('_', ' ')} is "
+            "reported beside it"
         )
     by_name = {member.name: member for member in SHELF}
     if metric not in by_name:

@@ -87,6 +87,10 @@ def _ignored(body: ChatCompletionRequest, at: int) -> list[str]:
 
 def _input(text: str, spec: SolverSpec) -> str | dict[str, JsonValue]:
     """The text, or the object of fields that it holds where the task's inputs are such."""
+    if not any(map(_visible, text)):
+        raise ApiError(
+            400, "The last user message is empty: it is what is asked.", param="messages"
+        )
     if not spec.input_fields:
         return text
     names = [field.name for field in spec.input_fields]
@@ -112,6 +116,10 @@ def _input(text: str, spec: SolverSpec) -> str | dict[str, JsonValue]:
         raise ApiError(400, f"The input lacks the field {missing[0]!r}.", param="messages")
     # In the order of the measured examples: another order is another prompt.
     return {name: value[name] for name in names if name in value}
+
+
+def _visible(sign: str) -> bool:
+    return sign.isprintable() and not sign.isspace()
 
 
 def _wanted(body: ChatCompletionRequest, spec: SolverSpec) -> dict[str, JsonValue] | None:

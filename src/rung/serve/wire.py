@@ -138,7 +138,7 @@ class ChatCompletionRequest(Given):
     tools: Nothing = None
     functions: Nothing = None
     logprobs: No | None = None
-    top_logprobs: None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=0), BeforeValidator(_whole)] | None = None
     modalities: list[Literal["text"]] | None = None
     audio: None = None
     web_search_options: None = None

@@ -19,13 +19,14 @@ from rung.knowledge.contexts import Knowledge, knowledge_of
 from rung.knowledge.retriever import Retriever
 from rung.models.base import Adapter, ChatModel, Vectors
 from rung.models.metered import MeteredEmbedder
-from rung.models.no_llm import fit_label_model
+from rung.models.no_llm import LabelModel, fit_label_model
+from rung.models.no_llm_sets import fit_set_model
 from rung.records import Answer
 from rung.solver.cascade import sure_from
 from rung.solver.shots import choose_shots
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
 from rung.task.contract import render
-from rung.task.types import FORMAT, Document, Example, Task, digest
+from rung.task.types import FORMAT, Document, Example, MultiLabelOutput, Task, digest
 from rung.tuning.lessons import TuningExample
 
 if TYPE_CHECKING:
@@ -83,8 +84,7 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     if not candidate.uses_llm:
         assert embedder is not None
         vectors, _ = await embedder.embed_metered([e.input_text() for e in task.train])
-        labels = [render(task.output, e.expected) for e in task.train]
-        model = fit_label_model(candidate.model, vectors, labels)
+        model = _label_model(candidate.model, task, vectors)
         return Solver(spec, Parts(embedder=embedder, label_model=model))
     shot_vectors = None
     if candidate.prompt.shots.chosen_by_input:
@@ -111,6 +111,13 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     return Solver(spec, parts)
 
 
+def _label_model(name: str, task: Task, vectors: Vectors) -> LabelModel:
+    if isinstance(task.output, MultiLabelOutput):
+        sets = [e.expected for e in task.train]
+        return fit_set_model(name, vectors, sets, task.output.labels)
+    return fit_label_model(name, vectors, [render(task.output, e.expected) for e in task.train])
+
+
 async def lessons(solver: Solver, examples: Sequence[Example]) -> list[TuningExample]:
     """What tuning learns from: exactly the messages that the solver sends, and the answer."""
     await solver.prepare([e.input for e in examples])
@@ -130,8 +137,7 @@ async def _cascade(
     async def vectors(examples: Sequence[Example]) -> Vectors:
         return (await embedder.embed_metered([e.input_text() for e in examples]))[0]
 
-    labels = [render(task.output, e.expected) for e in task.train]
-    model = fit_label_model(first, await vectors(task.train), labels)
+    model = _label_model(first, task, await vectors(task.train))
     told = model.predict(await vectors(task.dev)) if task.dev else []
     judged = [
         (confidence, label == render(task.output, example.expected))

@@ -27,6 +27,7 @@ from rung.prompts.messages import Shot, build_messages, final_answer, repair_mes
 from rung.records import Answer, ModelUsage, Passage, Usage
 from rung.solver.breaker import CircuitBreaker
 from rung.solver.cascade import after, passed_on, resolved
+from rung.solver.room import more_room
 from rung.task.contract import Parsed, describe, parse
 from rung.task.types import (
     Frozen,
@@ -98,6 +99,8 @@ class Solver:
         self.spec = spec
         self.parts = parts
         self.contract = describe(spec.output)
+        self.room = spec.candidate.prompt.max_output_tokens
+        """Tokens that an answer may take: more once answers were cut."""
 
     @property
     def candidate(self) -> Candidate:
@@ -166,7 +169,7 @@ class Solver:
         name, usage = self.candidate.first or self.candidate.model, Usage(seconds=spent)
         return Answer(
             text=label,
-            value=label,
+            value=parse(self.spec.output, label).value,
             usage=usage,
             by_call=(ModelUsage(model=name, usage=usage),),
             model=name,
@@ -186,7 +189,7 @@ class Solver:
         asked = _Asked(self._request(messages, seed), passages, seconds)
         fallback, name = self.parts.fallback, self.candidate.fallback
         if fallback is None or name is None:
-            return await self._converse(self.model, self._chat(), asked)
+            return _ended(await self._converse(self.model, self._chat(), asked))
         # An adapter belongs to the model that it was trained for.
         again = replace(asked, request=asked.request.model_copy(update={"adapter": None}))
         own = await self._own(asked, breaker)
@@ -227,14 +230,17 @@ class Solver:
         """Ask one model until its answer is valid, as often as the prompt allows."""
         prompt, request = self.candidate.prompt, asked.request
         replies: list[ChatReply] = []
+        asks = 0
         while True:
-            reply = await chat.reply(request)
-            replies.append(reply)
+            replies += await self._whole(chat, request)
+            reply = replies[-1]
+            asks += 1
             said = final_answer(reply.text, prompt)
             parsed = self._parse(said, reply)
-            # JSON that ran out of room under its schema would run out of it again.
-            cut = reply.finish == "length" and isinstance(self.spec.output, SchemaOutput)
-            stop = cut or reply.finish == "refused" or len(replies) > prompt.repairs
+            # What ran out of room under its schema, or in thoughts, would run out of it again.
+            endless = isinstance(self.spec.output, SchemaOutput) or not said
+            cut = reply.finish == "length" and endless
+            stop = cut or reply.finish == "refused" or asks > prompt.repairs
             if parsed.valid or stop:
                 break
             repaired = repair_messages(
@@ -242,6 +248,25 @@ class Solver:
             )
             request = request.model_copy(update={"messages": repaired})
         return self._assemble(name, said, parsed, replies, asked)
+
+    async def _whole(self, chat: ChatModel, request: ChatRequest) -> list[ChatReply]:
+        """Ask, and ask again with more room while the answer is cut; the last reply counts.
+
+        Room that was needed once is given from then on. A second asking is paid for as well.
+        """
+        replies: list[ChatReply] = []
+        room, fixed = request.max_tokens, self.candidate.prompt.fixed_room
+        if not fixed and self.room > room:
+            room = max(room, min(self.room, _spare(chat, request)))
+        while True:
+            reply = await chat.reply(request.model_copy(update={"max_tokens": room}))
+            replies.append(reply)
+            more = None
+            if not fixed and reply.finish == "length":
+                more = more_room(reply, request.max_tokens, room, _spare(chat, request))
+            if more is None:
+                return replies
+            room, self.room = more, max(more, self.room)
 
     async def messages(
         self, text: str, given: tuple[Passage, ...] | None = None
@@ -329,3 +354,19 @@ class Solver:
     def _embedder(self) -> MeteredEmbedder:
         assert self.parts.embedder is not None
         return self.parts.embedder
+
+
+def _spare(chat: ChatModel, request: ChatRequest) -> int:
+    """Tokens that the model's window leaves for an answer."""
+    return chat.context_window - chat.count_tokens(request.messages)
+
+
+def _ended(answer: Answer) -> Answer:
+    """Raises `ProviderError` for no answer at all because thoughts took all of the room."""
+    if answer.finish != "length" or answer.text.strip():
+        return answer
+    used = answer.by_call[-1].usage.output_tokens
+    raise ProviderError(
+        f"{answer.model} used all {used} tokens before it said anything: give its answers more "
+        "room, [output] max_tokens"
+    )

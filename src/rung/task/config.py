@@ -133,6 +133,9 @@ class OutputTable(Frozen):
     """A JSON schema, or the file that holds it."""
     text: TextTable | None = None
     sql: SqlTable | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Most tokens of an answer, thoughts included. Left out: half as much again as the longest
+    expected answer takes, and more where answers are cut."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> OutputTable:
@@ -201,12 +204,34 @@ class ServeTable(Frozen):
     """Regular expressions of one's own, by the name that stands in their place."""
 
 
+class SplitTable(Frozen):
+    """`[split]`: how examples are divided where Rung divides them."""
+
+    test: float | None = Field(default=None, gt=0, lt=1)
+    """Share of the examples that certify; 0.3 when left out."""
+    dev: float | None = Field(default=None, gt=0, lt=1)
+    """Share of the examples that choose; 0.2 when left out, and at most 150 examples."""
+    time: str | None = None
+    """Name of the `meta` field that holds a date: the oldest examples are train, the newest
+    test."""
+    group: str | None = None
+    """Name of a `meta` field whose equal values stay on one side: a customer, a conversation.
+    `[task] cluster` does that too, and makes them one statistical unit."""
+
+    @model_validator(mode="after")
+    def _leaves_train(self) -> SplitTable:
+        if (self.test or 0.3) + (self.dev or 0.2) >= 1:
+            raise ValueError("'test' and 'dev' together leave nothing for train; lower one")
+        return self
+
+
 class RungFile(Frozen):
     """The whole `rung.toml`."""
 
     task: TaskTable
     output: OutputTable
     target: TargetTable
+    split: SplitTable = SplitTable()
     workload: Workload = Workload()
     models: Models = Models()
     facts: Facts = Facts()

@@ -26,18 +26,18 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def groups(texts: Sequence[str], units: Sequence[Hashable | None] | None = None) -> list[int]:
+def groups(texts: Sequence[str], *units: Sequence[Hashable | None]) -> list[int]:
     """For each text the smallest index in its group of near-duplicates.
 
-    `units` joins too: texts with the same unit, other than None, are one group. Where likeness
-    alone would join more than `TEMPLATE` of all texts, they share a template rather than repeat
-    each other, and only the equal ones among them stay together.
+    Each of `units` joins too: texts with the same unit, other than None, are one group. Where
+    likeness alone would join more than `TEMPLATE` of all texts, they share a template rather than
+    repeat each other, and only the equal ones among them stay together.
     """
     clean = [normalised(text) for text in texts]
     equal = _Links(len(texts))
     equal.join_equal(clean)
-    if units is not None:
-        equal.join_equal(units)
+    for keys in units:
+        equal.join_equal(keys)
     alike = _Links(len(texts), equal.parent)
     first: dict[str, int] = {}
     for index, text in enumerate(clean):

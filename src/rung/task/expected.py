@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from rung.task.contract import render
 from rung.task.json_schema import schema_problem
 from rung.task.labelling import find_label, find_labels, label_text
 from rung.task.rows import strict_json
@@ -73,6 +74,11 @@ def row_expected(example: Example | Gold) -> JsonValue:
     if not example.alternatives:
         return example.expected
     return [example.expected, *example.alternatives]
+
+
+def answer_texts(output: Output, example: Example) -> tuple[str, ...]:
+    """What a source of the answer may say: each right answer as written; none if there is none."""
+    return tuple(render(output, one) for one in example.references if one not in ("", []))
 
 
 def with_no_answer(output: Output, examples: Sequence[Example]) -> Output:

@@ -60,7 +60,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
     config = read_config(file)
     root = file.resolve().parent
     output = read_output(config.output, root)
-    how = How(output, config.climb.seed, config.task.cluster)
+    how = How(output, config.climb.seed, config.task.cluster, **config.split.model_dump())
     files = _given(config.task, root, output)
     given = {key: tuple(one.examples) for key, one in files.items()}
     every = [example for examples in given.values() for example in examples]
@@ -87,6 +87,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         facts=config.facts,
         costs=config.costs,
         climb=config.climb,
+        max_output_tokens=config.output.max_tokens,
         cluster=config.task.cluster,
         root=root,
         notes=(
@@ -202,6 +203,11 @@ def _checked_after(output: Output) -> list[str]:
 
 def _leaks(report: SplitReport) -> list[str]:
     notes = []
+    if report.near_duplicates:
+        notes.append(
+            f"{report.near_duplicates} examples that nearly repeat another or share its group "
+            "stay on one side of the split with it"
+        )
     for split, gone, later in (
         ("train", report.dropped_from_train, "dev or test"),
         ("dev", report.dropped_from_dev, "test"),

@@ -13,7 +13,9 @@ import regex
 _EAST = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}ー々〆"
 _SOUTH_EAST = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _ONE = r"(?:(?=\p{{L}})[{0}])\p{{M}}*"
-_SCORED = regex.compile(_ONE.format(_EAST + _SOUTH_EAST + r"\p{Hangul}"))
+UNSPACED = _ONE.format(_EAST + _SOUTH_EAST + r"\p{Hangul}")
+"""A pattern of `regex`: a character that stands for itself in a comparison, with its marks."""
+_SCORED = regex.compile(UNSPACED)
 _COUNTED = regex.compile(_ONE.format(_EAST))
 _CLUSTER = regex.compile(_ONE.format(_SOUTH_EAST))
 _CLUSTERS_A_WORD = 3

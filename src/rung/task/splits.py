@@ -13,11 +13,14 @@ import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from rung.errors import UserError
+from rung.task.dates import day_of
 from rung.task.duplicates import groups, normalised
 from rung.task.types import Example, Frozen, LabelsOutput, Output
+from rung.task.wording import shown
 
 TRAIN_SHARE = 0.5
 DEV_SHARE = 0.2
@@ -60,6 +63,20 @@ class How(NamedTuple):
     seed: int = 0
     cluster: str | None = None
     """A `meta` field or `context_ids`: equal values stay on one side."""
+    group: str | None = None
+    """Another field of the kind, which makes no statistical unit."""
+    test: float | None = None
+    """Share of test; `TRAIN_SHARE` and `DEV_SHARE` leave the rest to it where None."""
+    dev: float | None = None
+    """Share of dev."""
+    time: str | None = None
+    """A `meta` field that holds a date: the newest examples are test, the oldest train."""
+
+    def borders(self) -> tuple[float, float]:
+        """Where train ends and where dev ends, as shares of the examples."""
+        dev = DEV_SHARE if self.dev is None else self.dev
+        test = 1 - TRAIN_SHARE - DEV_SHARE if self.test is None else self.test
+        return 1 - test - dev, 1 - test
 
 
 class _Group(NamedTuple):
@@ -86,7 +103,7 @@ def split_one(examples: Sequence[Example], how: How) -> Splits:
             "train, dev and test: at least 3 different ones are needed, and about 100 to decide "
             "anything; add examples"
         )
-    train, dev, test = _cut(grouped, (TRAIN_SHARE, TRAIN_SHARE + DEV_SHARE))
+    train, dev, test = _cut(grouped, how.borders(), how)
     dev, overflow = _at_most(dev, DEV_MOST)
     return _splits((train + overflow, dev, test), how, _twins(grouped))
 
@@ -100,7 +117,7 @@ def carve_dev(train: Sequence[Example], test: Sequence[Example], how: How) -> Sp
             f"train has {len(train)} examples, of which {len(leaked)} stand in test too: no dev "
             "can be taken from the rest, at least 2 different ones are needed; add train examples"
         )
-    learn, dev = _cut(grouped, (1 - DEV_SHARE,))
+    learn, dev = _cut(grouped, (1 - (DEV_SHARE if how.dev is None else how.dev),), how)
     dev, overflow = _at_most(dev, DEV_MOST)
     asked = [_Group(place(example, how.seed), "", (example,)) for example in test]
     return _splits((learn + overflow, dev, asked), how, _twins(grouped), leaked)
@@ -162,10 +179,11 @@ def _label(example: Example, output: Output) -> str:
 
 
 def _group(examples: Sequence[Example], how: How) -> list[_Group]:
-    units = [_unit(example, how.cluster) for example in examples] if how.cluster else None
+    fields = [field for field in (how.cluster, how.group) if field]
+    units = [[unit_of(example, field) for example in examples] for field in fields]
     members: defaultdict[int, list[Example]] = defaultdict(list)
     for root, example in zip(
-        groups([example.input_text() for example in examples], units), examples, strict=True
+        groups([example.input_text() for example in examples], *units), examples, strict=True
     ):
         members[root].append(example)
     result = []
@@ -183,15 +201,21 @@ def _again(spot: float) -> float:
     return int.from_bytes(hashed[:8], "big") / 2**64
 
 
-def _unit(example: Example, cluster: str | None) -> Hashable | None:
+def unit_of(example: Example, cluster: str | None) -> Hashable | None:
+    """What an example has in a field whose equal values belong together; None where nothing."""
     value = example.context_ids if cluster == "context_ids" else example.meta.get(cluster or "")
     if value in (None, "", ()):
         return None
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def _cut(grouped: Sequence[_Group], borders: tuple[float, ...]) -> list[list[_Group]]:
-    """Groups by place: below the first border, up to the next, and the rest; label by label."""
+def _cut(grouped: Sequence[_Group], borders: tuple[float, ...], how: How) -> list[list[_Group]]:
+    """Groups by place: below the first border, up to the next, and the rest; label by label.
+
+    By time where that is asked: `_by_time`.
+    """
+    if how.time is not None:
+        return _by_time(grouped, borders, how.time)
     strata: defaultdict[str, list[_Group]] = defaultdict(list)
     for group in grouped:
         strata[group.label].append(group)
@@ -205,6 +229,39 @@ def _cut(grouped: Sequence[_Group], borders: tuple[float, ...]) -> list[list[_Gr
         ):
             part.extend(own[start:end])
             start = end
+    return parts
+
+
+def _by_time(
+    grouped: Sequence[_Group], borders: tuple[float, ...], field: str
+) -> list[list[_Group]]:
+    """Groups by the day of their newest member: no part holds a day that an earlier one has."""
+    undated = [e for g in grouped for e in g.members if day_of(e.meta.get(field)) is None]
+    if undated:
+        value = shown(undated[0].meta.get(field))
+        raise UserError(
+            f"[split] time: {len(undated)} of {sum(len(g.members) for g in grouped)} examples have "
+            f"no date in {field!r}, such as {undated[0].id!r} ({value}); dates are read as "
+            "2025-03-31, with or without a time, or as a year"
+        )
+    newest = {
+        group.members[0].id: max(day_of(e.meta.get(field)) or 0.0 for e in group.members)
+        for group in grouped
+    }
+    ordered = sorted(grouped, key=lambda g: (newest[g.members[0].id], g.place))
+    days = [newest[group.members[0].id] for group in ordered]
+    total, ends, sofar = sum(len(g.members) for g in ordered), [0], 0
+    for index, group in enumerate(ordered):
+        while len(ends) <= len(borders) and sofar >= borders[len(ends) - 1] * total:
+            ends.append(bisect_left(days, days[index]))
+        sofar += len(group.members)
+    ends += [len(ordered)] * (len(borders) + 2 - len(ends))
+    parts = [ordered[start:end] for start, end in pairwise(ends)]
+    if not all(parts):
+        raise UserError(
+            f"[split] time: {len(set(days))} different days in {field!r} are too few to cut at; "
+            "leave [split] time out, or give train and test files"
+        )
     return parts
 
 

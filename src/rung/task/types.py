@@ -263,6 +263,9 @@ class Task(BaseModel):
     facts: Facts = Facts()
     costs: dict[str, JsonValue] = Field(default_factory=dict)
     climb: ClimbSettings = ClimbSettings()
+    max_output_tokens: int | None = None
+    """Most tokens of an answer, thoughts included; None: what the expected answers take, growing
+    where answers are cut."""
     cluster: str | None = None
     """Name of the `meta` field (or `context_ids`) whose equal values make one statistical unit."""
     scorer: Callable[[JsonValue, str], float | bool] | None = Field(default=None, exclude=True)

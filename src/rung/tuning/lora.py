@@ -10,7 +10,6 @@ import math
 import os
 import shutil
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ from rung.models.local.attention import use_packed_attention
 from rung.models.local.card import sha256_file
 from rung.models.local.codec import Codec
 from rung.models.local.engine import LocalModel
-from rung.models.local.machine import at_work
+from rung.models.local.machine import at_work, machine_seconds
 from rung.models.local.network import load_base, plain_layers
 from rung.task.types import Frozen
 from rung.tuning.batches import Encoded, collate, epoch_order, in_order
@@ -179,7 +178,7 @@ class _Trainer:
         import torch
 
         with at_work():
-            started = time.perf_counter()
+            started = machine_seconds()
             loss, answers = self._loss(examples)
             loss.backward()
             for parameter, master in zip(self._parameters, self._masters, strict=True):
@@ -192,7 +191,7 @@ class _Trainer:
             self._restore(self._masters)
             self._step += 1
             self.tokens += sum(example.length for example in examples)
-            self.seconds += time.perf_counter() - started
+            self.seconds += machine_seconds() - started
             return float(loss.detach()), answers
 
     def _loss(self, examples: list[Encoded]) -> tuple[Tensor, int]:
@@ -219,10 +218,10 @@ class _Trainer:
         total, count = 0.0, 0
         for batch in in_order(self._dev, ROWS, STEP_TOKENS):
             with at_work(), torch.inference_mode():
-                started = time.perf_counter()
+                started = machine_seconds()
                 loss, answers = self._loss([self._dev[i] for i in batch])
                 total, count = total + float(loss) * answers, count + answers
-                self.seconds += time.perf_counter() - started
+                self.seconds += machine_seconds() - started
         self.dev_losses.append(total / count)
 
     def _restore(self, values: Sequence[Tensor]) -> None:

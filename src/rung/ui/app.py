@@ -186,7 +186,11 @@ def serve(site: Site, where: socket.socket) -> None:
 
 
 def open_site(
-    folders: Sequence[Path], key: str | None, where: socket.socket, who: str = REVIEWER
+    folders: Sequence[Path],
+    key: str | None,
+    where: socket.socket,
+    who: str = REVIEWER,
+    log: str | None = None,
 ) -> Site:
     """The site of some folders, behind the socket it will be served on."""
-    return Site(folders, key, where.getsockname()[1], who)
+    return Site(folders, key, where.getsockname()[1], who, log)

@@ -12,21 +12,22 @@ from starlette.requests import Request
 
 from rung.decide.verdict import ALIKE
 from rung.economics import output
-from rung.economics.analysis import Analysis, analyse, models_of, ranged
-from rung.economics.breakeven import BreakEven
-from rung.economics.model import Workload
+from rung.economics.analysis import Analysis, analyse, models_of
+from rung.economics.money import usd
 from rung.economics.of_run import scenario_of_run
+from rung.economics.owner_lines import ASSUMED
 from rung.economics.scenario import Scenario
 from rung.economics.sensitivity import Flip
 from rung.economics.show import number as figure
 from rung.economics.what_if import WhatIf, what_if
 from rung.errors import UserError
 from rung.project import RUN_FILE
-from rung.report.charts import Rings, cost_lines, count, quality_cost
+from rung.report.charts import Rings, cost_lines, count, crossing_text, quality_cost
 from rung.report.figures import Plot, Scale
 from rung.report.reading import FinishedRun
 from rung.report.rows import places
-from rung.report.words import number, times, usd
+from rung.report.spending import Cost, cost_of_model
+from rung.report.words import assumed_text, number, times
 from rung.ui.pages import Page, crumbs
 from rung.ui.site import Site
 
@@ -70,25 +71,10 @@ class Line:
     monthly: str
     monthly_range: str
     total: str
+    assumed: str
+    """Of the month: set-up that nobody stated, in words; else empty."""
     parts: tuple[tuple[str, str, str], ...]
     """(what, USD, USD a month) of each line of the bill."""
-
-
-class _Priced:
-    """A month of one candidate at any volume, as the cost model has it."""
-
-    def __init__(self, scenario: Scenario, at: int) -> None:
-        self._scenario, self._at = scenario, at
-        self._months = scenario.workload.workload().months
-
-    def month(self, requests: float) -> tuple[float, float, float]:
-        """USD: value, low, high."""
-        book = self._scenario.book(date.today())
-        volume = Workload.of(Decimal(repr(requests)), 1)
-        volume = Workload(volume.requests_per_month, self._months, volume.days_per_month)
-        found = models_of([self._scenario.candidates[self._at]], volume, book)[0]
-        span = ranged(found.monthly)
-        return float(span.value), float(span.low), float(span.high)
 
 
 def cost(site: Site, request: Request) -> Page:
@@ -186,7 +172,7 @@ def lines(run: FinishedRun, analysis: Analysis) -> list[Line]:
         if row is None:
             continue
         monthly = one.monthly
-        ends = _usd(monthly.low), _usd(monthly.high)
+        ends = usd(monthly.low), usd(monthly.high)
         found.append(
             Line(
                 place=named[one.key],
@@ -196,21 +182,18 @@ def lines(run: FinishedRun, analysis: Analysis) -> list[Line]:
                 chosen=one.key == analysis.chosen,
                 reaches=one.reaches_target,
                 score=number(float(one.score.value) if one.score else None),
-                per_request=_usd(one.per_request.value if one.per_request else None),
-                per_correct=_usd(one.per_correct.value if one.per_correct else None),
-                running=_usd(one.running.value),
-                once=_usd(one.once.value),
-                monthly=_usd(monthly.value),
+                per_request=usd(one.per_request.value if one.per_request else None),
+                per_correct=usd(one.per_correct.value if one.per_correct else None),
+                running=usd(one.running.value),
+                once=usd(one.once.value),
+                monthly=usd(monthly.value),
                 monthly_range="" if ends[0] == ends[1] else " to ".join(ends),
-                total=_usd(one.total.value),
-                parts=tuple((p.what, _usd(p.usd.value), _usd(p.monthly.value)) for p in one.lines),
+                total=usd(one.total.value),
+                assumed=assumed_text(float(one.assumed.value / analysis.months.value)).lstrip(", "),
+                parts=tuple((p.what, usd(p.usd.value), usd(p.monthly.value)) for p in one.lines),
             )
         )  # fmt: skip
     return found
-
-
-def _usd(value: Decimal | None) -> str:
-    return usd(None if value is None else float(value))
 
 
 def _flips(run: FinishedRun, analysis: Analysis) -> list[str]:
@@ -238,7 +221,7 @@ def _words(run: FinishedRun, text: str) -> str:
     """An input's name with the candidate in words instead of its key."""
     key, colon, rest = text.partition(": ")
     row = run.row(key)
-    rest = rest.replace("once, as stated", "cost of setting up")
+    rest = rest.replace(ASSUMED, "cost of setting up")
     return f"{run.label(row)}{colon}{rest}" if row else text[:1].upper() + text[1:]
 
 
@@ -249,22 +232,8 @@ def _crossings(run: FinishedRun, analysis: Analysis) -> list[tuple[str, str]]:
         if analysis.chosen not in (met.a, met.b):
             continue
         other = met.b if met.a == analysis.chosen else met.a
-        found.append((_label(run, other), _met(met, other)))
+        found.append((_label(run, other), crossing_text(met, other)))
     return found
-
-
-def _met(met: BreakEven, other: str) -> str:
-    if met.requests_per_month is None:
-        return (
-            "never: cheaper at every volume"
-            if met.cheaper_above == other
-            else "never: dearer at every volume"
-        )
-    side = "above" if met.cheaper_above == other else "below"
-    low = "0" if met.low is None else count(float(f"{met.low:.2g}"))
-    high = "no limit" if met.high is None else count(float(f"{met.high:.2g}"))
-    at = count(float(f"{met.requests_per_month:.3g}"))
-    return f"cheaper {side} {at} requests a month (90% interval: {low} to {high})"
 
 
 def figures(run: FinishedRun, scenario: Scenario, analysis: Analysis) -> dict[str, Plot | None]:
@@ -278,7 +247,10 @@ def figures(run: FinishedRun, scenario: Scenario, analysis: Analysis) -> dict[st
             "verdict": result.verdict.model_copy(update={"choice": analysis.chosen}),
         }
     )
-    priced = {spec.key: _Priced(scenario, i) for i, spec in enumerate(scenario.candidates)}
+    models = models_of(
+        scenario.candidates, scenario.workload.workload(), scenario.book(date.today())
+    )
+    priced = {model.key: cost_of_model(model, 1) for model in models}
     other = FinishedRun(changed)
     return {
         "quality": quality_cost(other, priced),
@@ -286,7 +258,7 @@ def figures(run: FinishedRun, scenario: Scenario, analysis: Analysis) -> dict[st
     }
 
 
-def _rings(run: FinishedRun, analysis: Analysis, priced: Mapping[str, _Priced]) -> Rings:
+def _rings(run: FinishedRun, analysis: Analysis, priced: Mapping[str, Cost]) -> Rings:
     def rings(
         shown: tuple[float, float], scales: tuple[Scale, Scale]
     ) -> tuple[tuple[float, float, str], ...]:

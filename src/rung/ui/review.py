@@ -1,7 +1,7 @@
 """Served answers one at a time, to be approved, rejected or corrected.
 
-What is kept is what `rung review` keeps, through the same door (`rung.traffic.review`), so that
-`rung harvest` makes the same examples of it. The queue of `rung harvest` comes first.
+What is kept goes through `rung.traffic.review`, and `rung harvest` makes examples of it. The queue
+of `rung harvest` comes first. `rung review` opens this page.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -133,9 +132,9 @@ def judge(site: Site, request: Request, fields: dict[str, str]) -> str | Page:
     """Keep a verdict, then go to the next request; show the same one again where it is refused."""
     project = site.project(request)
     view, request_id = fields.get("view", ""), fields.get("request_id", "")[:MOST_ID]
-    if not _log(project).is_file():
+    if not _is_kept(site, project):
         raise UserError(f"{project.name} has no log of answers: nothing can be reviewed")
-    with closing(open_log(project.folder)) as store:
+    with closing(open_log(project.folder, site.log)) as store:
         try:
             store.add_feedback(judgement(_spec(site, project).output, fields, site.who))
         except UserError as error:
@@ -160,12 +159,16 @@ def _page(
     typed: Typed | None = None,
 ) -> Page:
     title = f"Review of {project.name}"
-    if not _log(project).is_file():
-        shown: dict[str, Any] = {"project": project, "spot": None, "log": _log(project).name}
+    if not _is_kept(site, project):
+        shown: dict[str, Any] = {
+            "project": project,
+            "spot": None,
+            "log": project.places.traffic.name,
+        }
         plain = {"project": project.slug, "log": None}
         return Page("review.html", title, plain, shown, crumbs(project))
     output = _spec(site, project).output
-    with closing(open_log(project.folder)) as store:
+    with closing(open_log(project.folder, site.log)) as store:
         desk = Desk(store, queued(project.folder))
         if view not in WORDS:
             view = QUEUE if desk.waiting else "todo"
@@ -234,8 +237,8 @@ def _whole(value: JsonValue) -> str:
     return cut(plain, MOST_CHARS)
 
 
-def _log(project: Project) -> Path:
-    return project.places.traffic
+def _is_kept(site: Site, project: Project) -> bool:
+    return site.log is not None or project.places.traffic.is_file()
 
 
 def _spec(site: Site, project: Project) -> SolverSpec:

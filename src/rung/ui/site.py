@@ -27,6 +27,7 @@ class Site:
         key: str | None = None,
         port: int = 0,
         who: str = REVIEWER,
+        log: str | None = None,
     ) -> None:
         self.shelf = Shelf(folders)
         self.guard = Guard(key, port)
@@ -36,6 +37,8 @@ class Site:
         """What is served, of the projects whose answers were reviewed last."""
         self.who = who
         """Kept with what is approved, rejected and corrected."""
+        self.log = log
+        """URL of the traffic log to review; each project's own where it is None."""
         self.version = __version__
 
     def project(self, request: Request) -> Project:

@@ -164,7 +164,8 @@ def _sides(
         if attempt.answer is None or attempt.score is None:
             continue
         # Another form of the expected answer accuses nobody, however the metric marks it.
-        if attempt.score >= FULL or relaxed_right(output, example.expected, attempt.answer):
+        accepted = any(relaxed_right(output, one, attempt.answer) for one in example.references)
+        if attempt.score >= FULL or accepted:
             for_it.append(witness.key)
         elif (text := said(output, attempt)) is not None:
             against[witness.key] = text

@@ -8,6 +8,7 @@ from rung.audit.base import NOTHING, Found, one, percent, skip, these, verb
 from rung.audit.material import Material
 from rung.audit.pairs import bare
 from rung.records import Flag
+from rung.task.expected import answer_texts
 from rung.task.types import TextOutput
 
 QUOTED = 0.5
@@ -59,7 +60,11 @@ def _judged(material: Material) -> tuple[list[int], list[int]] | str:
         return "the task has no documents"
     if not isinstance(material.task.output, TextOutput):
         return "answers are no texts that a document could hold"
-    marked = [i for i, row in enumerate(material.rows) if row.example.context_ids]
+    marked = [
+        i
+        for i, row in enumerate(material.rows)
+        if row.example.context_ids and row.example.expected != ""
+    ]
     times = Counter(material.same_answer[i] for i in marked)
     often = max(2, COMMON * len(marked))
     asked = [i for i in marked if times[material.same_answer[i]] <= often]
@@ -73,6 +78,7 @@ def _judged(material: Material) -> tuple[list[int], list[int]] | str:
 
 
 def _held(material: Material, row: int, docs: dict[str, str]) -> bool:
-    answer = f" {bare(material.answer_texts[row])} "
-    named = material.rows[row].example.context_ids
-    return any(answer in f" {docs.get(ident, '')} " for ident in named)
+    example = material.rows[row].example
+    answers = [f" {bare(one)} " for one in answer_texts(material.task.output, example)]
+    texts = [f" {docs.get(ident, '')} " for ident in example.context_ids]
+    return any(answer in text for answer in answers for text in texts)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +12,8 @@ from rung.audit.base import NOTHING, Found, one, skip
 from rung.audit.material import Material
 from rung.decide.rules.loader import by_id, titles
 from rung.records import Flag
-from rung.task.types import JsonValue, LabelsOutput
+from rung.task.dates import day_of
+from rung.task.types import LabelsOutput
 
 FALSE_ALARMS = 0.01
 """Chance of a flag where nothing moves: the level of the test."""
@@ -27,7 +26,6 @@ DATED = 0.8
 PERIODS = 2
 
 Floats = NDArray[np.float64]
-_YEAR = re.compile(r"(?:19|20)\d\d")
 
 
 def check(material: Material) -> Found:
@@ -75,7 +73,7 @@ def _flag(field: str, p_value: float, examples: tuple[str, ...]) -> Flag:
             f"p = {p_value:.4f} by a test with {FALSE_ALARMS:.0%} false alarms."
         ),
         advice="Label the older examples anew by today's definition or leave them out, and keep "
-        "the newest ones for test.",
+        f'the newest ones for test: [split] time = "{field}".',
         examples=examples,
     )
 
@@ -91,21 +89,6 @@ def dates(material: Material) -> tuple[str | None, list[float | None]]:
         if sum(day is not None for day in found) >= DATED * len(examples):
             return name, found
     return None, []
-
-
-def day_of(value: JsonValue) -> float | None:
-    """A date as a day number: ISO dates and times, or a year; anything else is none."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str):
-        return None
-    if _YEAR.fullmatch(value.strip()):
-        return float(date(int(value), 7, 1).toordinal())
-    try:
-        found = datetime.fromisoformat(value.strip())
-    except ValueError:
-        return None
-    return found.toordinal() + (found.hour * 60 + found.minute) / 1440
 
 
 def later(days: Sequence[float]) -> NDArray[np.int64]:

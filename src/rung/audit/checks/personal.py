@@ -40,7 +40,7 @@ def _flag(
 ) -> Flag:
     said = ", ".join(f"{n:,} with {kind}" for kind, n in kinds)
     where = (
-        f"they would be sent to {material.hosted[0]}"
+        f"they would be sent to {', '.join(material.hosted)}"
         if material.hosted
         else "no hosted model is to be tried, so they stay on this machine"
     )

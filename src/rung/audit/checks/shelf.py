@@ -20,6 +20,7 @@ from rung.audit.checks import (
     output_ceiling,
     output_noise,
     personal,
+    shared_groups,
     ties,
     windows,
 )
@@ -33,6 +34,7 @@ SHELF: dict[str, Check] = {
     "contradictions": contradictions.check,
     "duplicates": duplicates.check,
     "leakage": leakage.check,
+    "shared-groups": shared_groups.check,
     "label-members": members.check,
     "imbalance": imbalance.check,
     "ties": ties.check,

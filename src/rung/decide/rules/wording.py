@@ -9,7 +9,7 @@ from typing import Any
 from rung.decide.advise import Advice, Check, Dispute, Mending, Reason, UseCase
 from rung.decide.rules.loader import cited, documents
 from rung.economics import output, show
-from rung.economics.money import show as money
+from rung.economics.money import usd as money
 
 PROMPT = "ladder.prompting."
 """Steps that are the parts of a prompt."""

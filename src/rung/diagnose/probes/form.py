@@ -30,7 +30,7 @@ def relaxed(bench: Bench, example: Example | None, answer: Answer | None) -> boo
     """Whether an answer is right for an example when its form does not count."""
     if example is None or answer is None:
         return False
-    return relaxed_right(bench.task.output, example.expected, answer)
+    return any(relaxed_right(bench.task.output, one, answer) for one in example.references)
 
 
 def _foreign(bench: Bench, example: Example) -> Example | None:

@@ -1,13 +1,15 @@
 """Messages to tokens and back, without torch: the tokenizer and the chat template of a folder.
 
 The engine, token counting and training all read a prompt through this one path, so what is
-trained is what is asked.
+trained is what is asked. Control tokens come from the template alone: where a text holds the
+spelling of one, such as `<|im_end|>`, it is read as those characters and forges no turn.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +28,10 @@ PLAIN_TEMPLATE = (
 )
 """For base models, which bring no chat template of their own."""
 
+_PROBE = "Answer briefly and politely."
+_PRIVATE_USE = range(0xE000, 0xF8FF)
+_LOOKS_LIKE_CONTROL = re.compile(r"<.*>$|\[.*\]$")
+
 
 class Codec:
     """Tokenizer and chat template of one model folder; reads the files at first use."""
@@ -34,20 +40,79 @@ class Codec:
         self._folder = folder
 
     def render(self, messages: Sequence[Message], *, answer_next: bool = True) -> str:
-        """The text that the model reads; `answer_next` opens the assistant's turn."""
-        plain = [m.model_dump() for m in messages]
-        return self._template.render(
-            messages=plain, add_generation_prompt=answer_next, **self._named_tokens
-        )
+        """The text that the model reads; `answer_next` opens the assistant's turn.
+
+        Where the template has no system turn, its text stands at the head of the user's first.
+        """
+        if not self.takes_system:
+            messages = _folded(messages)
+        return self._rendered(messages, answer_next=answer_next)
 
     def encode_prompt(self, messages: Sequence[Message]) -> list[int]:
         """Tokens of the prompt, up to where the answer begins."""
-        return self.encode(self.render(messages))
+        spellings = [s for s in self._control_tokens if any(s in m.content for m in messages)]
+        if not spellings:
+            return self._ids(self.render(messages))
+        # A sign that stands nowhere in the messages keeps the place of each such spelling.
+        written = {sign for message in messages for sign in message.content}
+        free = (chr(code) for code in _PRIVATE_USE if chr(code) not in written)
+        signs = {spelling: next(free) for spelling in spellings}
+        hidden = [m.model_copy(update={"content": _replaced(m.content, signs)}) for m in messages]
+        return self._spelt(self.render(hidden), {sign: text for text, sign in signs.items()})
 
     def encode(self, text: str) -> list[int]:
-        """Tokens of a text, nothing added."""
+        """Tokens of a text that is no template's, nothing added: none of them controls."""
+        free = (chr(code) for code in _PRIVATE_USE if chr(code) not in text)
+        signs = {s: next(free) for s in self._control_tokens if s in text}
+        return self._spelt(_replaced(text, signs), {sign: s for s, sign in signs.items()})
+
+    def _spelt(self, text: str, spellings: Mapping[str, str]) -> list[int]:
+        """Tokens of a text in which signs stand for spellings: those as plain characters."""
+        ids: list[int] = []
+        for part in re.split(f"([{''.join(spellings)}])", text) if spellings else [text]:
+            if part in spellings:
+                # Cut in two, a spelling is that of no control token any more.
+                whole = spellings[part]
+                ids += self._ids(whole[:1]) + self._ids(whole[1:])
+            else:
+                ids += self._ids(part)
+        return ids
+
+    def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return ids
+
+    def _rendered(self, messages: Sequence[Message], *, answer_next: bool) -> str:
+        from jinja2 import TemplateError
+
+        plain = [m.model_dump() for m in messages]
+        try:
+            return self._template.render(
+                messages=plain, add_generation_prompt=answer_next, **self._named_tokens
+            )
+        except (TemplateError, TypeError) as broken:
+            raise UserError(
+                f"the chat template of {self._folder.name!r} cannot be used: {broken}"
+            ) from broken
+
+    @cached_property
+    def takes_system(self) -> bool:
+        """Whether the template has a system turn: neither refuses it nor leaves its text out."""
+        turns = (Message(role="system", content=_PROBE), Message(role="user", content="q"))
+        try:
+            return _PROBE in self._rendered(turns, answer_next=True)
+        except UserError:
+            return False
+
+    @cached_property
+    def _control_tokens(self) -> tuple[str, ...]:
+        """Spellings that the tokenizer turns into one token of its own, the longest first.
+
+        Added tokens that are not special, such as runs of blanks, are text like any other.
+        """
+        added = self.tokenizer.get_added_tokens_decoder().values()
+        found = {t.content for t in added if t.special or _LOOKS_LIKE_CONTROL.match(t.content)}
+        return tuple(sorted((text for text in found if len(text) > 1), key=len, reverse=True))
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens, without special tokens."""
@@ -80,7 +145,7 @@ class Codec:
         """The token that the template writes after an answer: what a tuned model learns."""
         turn = (Message(role="user", content="q"), Message(role="assistant", content="answer"))
         _, _, after = self.render(turn, answer_next=False).rpartition("answer")
-        tokens = self.encode(after)
+        tokens = self._ids(after)
         if tokens and tokens[0] in self.end_tokens:
             return tokens[0]
         if not self.end_tokens:
@@ -139,3 +204,25 @@ class Codec:
             return {}
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return found
+
+
+def _folded(messages: Sequence[Message]) -> Sequence[Message]:
+    """Every system text at the head of the user turn that follows it."""
+    made: list[Message] = []
+    waiting: list[str] = []
+    for message in messages:
+        if message.role == "system":
+            waiting.append(message.content)
+        elif message.role == "user" and waiting:
+            text = "\n\n".join([*waiting, message.content])
+            made.append(message.model_copy(update={"content": text}))
+            waiting = []
+        else:
+            made.append(message)
+    return made if not waiting else [*made, Message(role="user", content="\n\n".join(waiting))]
+
+
+def _replaced(text: str, signs: Mapping[str, str]) -> str:
+    if not signs:
+        return text
+    return re.sub("|".join(map(re.escape, signs)), lambda found: signs[found[0]], text)

@@ -24,9 +24,10 @@ from rung.models.local.decoding import Row, Timing, decode, read_prefix
 from rung.models.local.kv import Prefix, PrefixStore
 from rung.models.local.machine import at_work, machine_seconds
 from rung.models.local.network import Network
+from rung.models.spoken import Spoken, spoken
 from rung.records import Usage
 
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 """Raised whenever the engine may answer differently with equal weights."""
 GATHER_S = 0.004
 """How long the worker waits for one more request before it starts a batch."""
@@ -228,12 +229,15 @@ class Worker:
 
     def _reply(self, job: Job, row: Row, usage: Usage) -> ChatReply:
         told = row.constraint.confidence if isinstance(row.constraint, ChoiceConstraint) else None
+        written = self._codec.decode([t for t in row.output if t not in self._codec.end_tokens])
+        said = spoken(written) if row.constraint is None else Spoken(written)
         return ChatReply(
-            text=self._codec.decode([t for t in row.output if t not in self._codec.end_tokens]),
+            text=said.text,
             usage=usage,
-            finish=row.finish,
+            finish="length" if said.unfinished else row.finish,
             latency_s=time.perf_counter() - job.arrived,
             confidence=told,
+            thought=said.thought,
         )
 
     @staticmethod

@@ -1,0 +1,37 @@
+"""Room for an answer: a limit that no right answer of the task comes near."""
+
+from __future__ import annotations
+
+from rung.models.base import ChatModel, Message
+from rung.models.token_estimate import estimated_tokens
+from rung.task.contract import render
+from rung.task.types import Task, TextOutput
+
+SAMPLE = 16
+"""Longest expected answers that a model's own count is taken of."""
+LEAST = 256
+"""Tokens at least where a server counts in its own way, and writes JSON with its own blanks."""
+TOKENS_A_WORD = 3
+"""Of a limit in words: German compounds and Finnish cases take as many."""
+
+
+def answer_tokens(task: Task, model: ChatModel) -> int:
+    """`[output] max_tokens`, else half as much again as the longest expected answer, and 8 more.
+
+    The longest by its tokens: digits and other scripts take several times those of English prose.
+    """
+    if task.max_output_tokens is not None:
+        return min(task.max_output_tokens, model.context_window - 1)
+    rows = task.train or task.dev
+    texts = {render(task.output, expected) for e in rows for expected in e.references}
+    longest = sorted(texts, key=estimated_tokens)[-SAMPLE:]
+    room = max((_tokens(model, text) for text in longest), default=64) * 3 // 2 + 8
+    if isinstance(task.output, TextOutput):
+        room = max(room, TOKENS_A_WORD * (task.output.max_words or 0), task.output.max_chars or 0)
+    if not model.constrains:
+        room = max(room, LEAST)
+    return min(room, model.context_window // 2)
+
+
+def _tokens(model: ChatModel, text: str) -> int:
+    return model.count_tokens((Message(role="assistant", content=text),))

@@ -1,0 +1,171 @@
+"""Guesses about data that nobody described: which column is asked, what an answer is.
+
+Every guess comes with a sentence for the comment that stands beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from statistics import fmean
+from typing import NamedTuple
+
+from rung.errors import UserError
+from rung.task.columns import Columns, folded
+from rung.task.dates import day_of
+from rung.task.faults import Row
+from rung.task.shape_readers import ANSWERED, ASKED, named
+from rung.task.types import JsonValue
+from rung.task.wording import listed
+
+MOST_LABELS = 30
+"""Different answers above which they are no labels."""
+_ROWS_A_LABEL = 3
+_LABELS = ("queue", "category", "class", "intent", "topic", "sentiment", "type", "team", "tag")
+_TEXTS = ("body", "content", "description", "review", "sentence", "ticket", "email", "comment")
+_IDS = ("id", "_id", "uuid", "key", "nr", "number", "ticket_id", "row_id")
+_SOURCES = ("context_ids", "doc_ids", "document_ids", "source_ids", "doc_id", "document_id")
+_DATED = 0.8
+
+
+class Guess(NamedTuple):
+    """Columns, and the reason of each in words."""
+
+    columns: Columns
+    reasons: dict[str, str]
+
+
+def guess_columns(rows: Sequence[Row]) -> Guess:
+    """Which fields of unknown rows hold what; `UserError` where nothing can be told apart."""
+    fields = list(dict.fromkeys(key for row in rows for key in row.data))
+    values = {field: [row.data.get(field) for row in rows] for field in fields}
+    filled = {f: [v for v in own if v not in (None, "")] for f, own in values.items()}
+    usable = {field: own for field, own in filled.items() if len(own) > len(rows) / 2}
+    ident = _ident(values, len(rows))
+    dated = next((f for f, own in usable.items() if _share_dated(own) >= _DATED), None)
+    left = [f for f in usable if f not in (ident, dated)]
+    answer, why = _answer(left, usable)
+    texts = {f: fmean(len(str(v)) for v in usable[f]) for f in left if f != answer}
+    if answer is None or not texts:
+        raise UserError(
+            f"{rows[0].file}: of the fields {listed(fields)} none is plainly asked and none "
+            'answered; say it: [task] columns = { input = "…", expected = "…" }'
+        )
+    asked = named(dict.fromkeys(texts), (*ASKED, *_TEXTS))
+    longest = max(texts, key=lambda f: texts[f])
+    chosen = asked if asked and texts[asked] >= texts[longest] / 3 else longest
+    reasons = {
+        "input": f"{chosen!r}, by its name" if chosen == asked else f"{chosen!r}, the longest text",
+        "expected": f"{answer!r}, {why}",
+    }
+    for name, field in (("id", ident), ("date", dated)):
+        if field:
+            reasons[name] = repr(field)
+    sources = named(dict.fromkeys(fields), _SOURCES)
+    columns = Columns(input=chosen, expected=answer, id=ident, date=dated, context_ids=sources)
+    return Guess(columns, reasons)
+
+
+def _ident(values: dict[str, list[JsonValue]], total: int) -> str | None:
+    found = named(values, _IDS)
+    texts = {str(v) for v in values[found]} if found else set()
+    return found if len(texts) == total and texts.isdisjoint(("", "None")) else None
+
+
+def _share_dated(values: Sequence[JsonValue]) -> float:
+    whole = [v for v in values if isinstance(v, str) and day_of(v) is not None and "-" in v]
+    return len(whole) / len(values)
+
+
+def _answer(fields: Sequence[str], values: dict[str, list[JsonValue]]) -> tuple[str | None, str]:
+    """The field of the right answers, and why it is taken for that."""
+    by_name = named(dict.fromkeys(fields), ANSWERED)
+    if by_name is not None:
+        return by_name, "by its name"
+    known = named(dict.fromkeys(fields), _LABELS)
+    kinds = {f: len({json.dumps(v).strip().casefold() for v in values[f]}) for f in fields}
+    few = [f for f in fields if 2 <= kinds[f] <= _most(len(values[f]))]
+    if known in few:
+        return known, f"{kinds[known]} different values"
+    objects = [f for f in fields if all(is_object(v) for v in values[f])]
+    if objects:
+        return objects[0], "the one that holds JSON"
+    if few:
+        best = min(few, key=lambda f: (folded(f) in ("status", "channel"), fields.index(f)))
+        return best, f"{kinds[best]} different values"
+    if len(fields) == 2:
+        lengths = {f: fmean(len(str(v)) for v in values[f]) for f in fields}
+        return min(fields, key=lambda f: lengths[f]), "the shorter text of two"
+    return None, ""
+
+
+def _most(rows: int) -> float:
+    return min(MOST_LABELS, rows / _ROWS_A_LABEL)
+
+
+def is_object(value: JsonValue) -> bool:
+    """Whether a value is a JSON object, or the text of one."""
+    return isinstance(_parsed(value), dict)
+
+
+def _parsed(value: JsonValue) -> JsonValue:
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def guess_output(expected: Sequence[JsonValue]) -> tuple[dict[str, JsonValue], str]:
+    """`[output]` by the right answers, and why."""
+    objects = [_parsed(value) for value in expected]
+    if all(isinstance(value, dict) for value in objects):
+        return {"schema": schema_of(objects)}, "every answer is a JSON object"
+    flat = [one for v in expected for one in (v if isinstance(v, list) else [v])]
+    texts = Counter(str(one).strip() for one in flat if one not in (None, ""))
+    spelt: dict[str, str] = {}
+    for text, _ in texts.most_common():
+        spelt.setdefault(text.casefold(), text)
+    if 2 <= len(spelt) <= _most(len(expected)) and max(map(len, spelt)) <= 60:
+        more: dict[str, JsonValue] = (
+            {"multiple": True} if any(isinstance(v, list) for v in expected) else {}
+        )
+        odd = [f"{t!r} ({n})" for t, n in texts.items() if spelt[t.casefold()] != t]
+        said = f"{len(spelt)} different answers in {len(expected)} rows"
+        return {"labels": sorted(spelt.values()), **more}, (
+            f"{said}; also spelt {', '.join(odd[:8])}" if odd else said
+        )
+    return {"text": {}}, f"{len(texts)} different answers in {len(expected)} rows"
+
+
+def schema_of(objects: Sequence[dict[str, JsonValue]]) -> dict[str, JsonValue]:
+    """A JSON schema that all objects satisfy: types of their fields, required where all have it."""
+    fields = list(dict.fromkeys(key for one in objects for key in one))
+    return {
+        "type": "object",
+        "properties": {f: _type_of([one[f] for one in objects if f in one]) for f in fields},
+        "required": [f for f in fields if all(f in one for one in objects)],
+        "additionalProperties": False,
+    }
+
+
+def _type_of(values: Sequence[JsonValue]) -> dict[str, JsonValue]:
+    kinds = sorted({_NAMES.get(type(value), "null") for value in values})
+    if kinds == ["object"]:
+        return schema_of(values)
+    if "integer" in kinds and "number" in kinds:
+        kinds.remove("integer")
+    found: dict[str, JsonValue] = {"type": kinds[0] if len(kinds) == 1 else kinds}
+    if kinds == ["array"]:
+        inner = [one for value in values for one in value]
+        found["items"] = _type_of(inner) if inner else {}
+    if kinds == ["string"] and 2 <= len(set(values)) <= _most(len(values)) and len(values) >= 20:
+        found["enum"] = sorted(set(values))
+    return found
+
+
+_NAMES: dict[type, str] = {
+    str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object",
+}  # fmt: skip
