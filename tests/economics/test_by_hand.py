@@ -10,12 +10,16 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from rung.economics.amounts import Span
 from rung.economics.analysis import CandidateCost, cost_of
-from rung.economics.model import Workload, model_of_usage
+from rung.economics.breakeven import break_even
+from rung.economics.model import Workload, model_of, model_of_usage
 from rung.economics.money import cents
 from rung.economics.pricing import PriceBook, Rates, TokenRates
-from rung.economics.spec import AlsoAsked, CandidateUsage
+from rung.economics.spec import AlsoAsked, CandidateSpec, CandidateUsage, Stated, spec_of
 from rung.economics.tables import Source
 from rung.errors import UserError
 from rung.records import Usage
@@ -156,3 +160,45 @@ def test_a_right_answer_has_a_price_only_where_answers_are_right_or_wrong() -> N
     assert right.per_correct_unbounded
     graded = bill(score=0.8, score_low=0.0, score_high=0.9, graded=True)
     assert graded.per_correct is None and not graded.per_correct_unbounded
+
+
+def test_a_lower_share_of_draws_crosses_the_intervals_ends() -> None:
+    """The interval of a break-even holds 90 % of its draws, 5 % beyond each end."""
+    fixed = Span(value=Decimal(500), low=Decimal(0), high=Decimal(1000))
+    own = CandidateSpec(key="own", technique="fine-tuning", stated=Stated(usd_per_month=fixed))
+    api = CandidateSpec(key="api", technique="prompting", stated=Stated(usd_per_request="0.01"))
+    workload = Workload.of(10_000, 12)
+    found = break_even(
+        model_of(own, workload, book()), model_of(api, workload, book()), count=4_000
+    )
+    # Even draws of $0 to $1,000 a month over $0.01: 5 % below 5,000 requests, 5 % above 95,000.
+    assert found.low == pytest.approx(5_000, rel=0.15)
+    assert found.high == pytest.approx(95_000, rel=0.015)
+    assert found.confidence == Decimal("0.9") and found.exact == 50_000
+
+
+def test_the_share_of_a_fallback_is_a_share_with_its_interval() -> None:
+    # 1 of 4 requests: 0.25, and 1.96 x sqrt(.25 x .75 / 4) = 0.4244 to each side, never below 0
+    other = AlsoAsked(model=API, usage=Usage(input_tokens=100), requests=1)
+    found = CandidateUsage(
+        key="k", technique="prompting", model=SMALL, usage=Usage(), requests=4, also=(other,)
+    )
+    share = spec_of(found, book()).also[0].share
+    assert share.value == Decimal("0.25") and share.low == 0
+    assert float(share.high) == pytest.approx(0.25 + 1.96 * (0.25 * 0.75 / 4) ** 0.5)
+
+
+@given(
+    st.integers(1, 10**6), st.integers(1, 10**6), st.sampled_from(["prompting", "rag", "hybrid"])
+)
+@settings(deadline=None, max_examples=40)
+def test_more_requests_never_cost_less_and_nothing_is_counted_twice(
+    few: int, more: int, technique: str
+) -> None:
+    low, high = sorted((few, more))
+    one, other = (bill(technique, requests=n, setup_usd=5000) for n in (low, high))
+    assert one.monthly.value <= other.monthly.value
+    # The month is its lines, and each line stands once.
+    for cost in (one, other):
+        assert sum(line.monthly.value for line in cost.lines) == cost.monthly.value
+        assert len({line.what for line in cost.lines}) == len(cost.lines)

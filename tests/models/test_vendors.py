@@ -121,6 +121,14 @@ def test_lists_are_made_of_the_records() -> None:
     assert tuned <= set(FORMATS)
 
 
+def test_every_tuner_is_driven_through_orders_resumption_and_answers() -> None:
+    from tuning.orders import NAMES
+
+    # `tests/tuning` drives each of NAMES by its order, a death at any call, and its answers;
+    # Vertex, whose files and endpoints are another API's, in `test_vertex.py`.
+    assert {*NAMES, "vertex"} == {name for name, vendor in VENDORS.items() if vendor.tuner}
+
+
 def test_azure_by_its_v1_api_and_by_a_dated_version(monkeypatch: pytest.MonkeyPatch) -> None:
     model = OpenAICompatible("azure/support")
     assert model.endpoint.base_url == "https://r.openai.azure.com/openai/v1"

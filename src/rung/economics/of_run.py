@@ -41,7 +41,7 @@ def scenario_of_run(
     return of_run(
         usages,
         Volume.model_validate(volume),
-        title=plain.get("title") or whole.get("name") or name,
+        title=plain.get("title") or whole.get("task") or name,
         costs=costs,
         target=plain.get("target_score"),
         prices=prices,

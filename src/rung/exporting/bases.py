@@ -99,7 +99,8 @@ def _config(base: str) -> Mapping[str, Any] | None:
         config: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"--base {base}: its config.json cannot be read; name another") from error
-    return config.get("text_config", config)
+    inner: Mapping[str, Any] = config.get("text_config", config)
+    return inner
 
 
 def _fetched(base: str) -> Path | None:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from rung.climbing.judging import agreement_sentence, corrected_sentence, read_calibration
 from rung.decide.results import CandidateResult
 from rung.economics.pricing import PriceBook, Rates
 from rung.errors import RungError
+from rung.project import ProjectFolder
 from rung.report.reading import FinishedRun
 from rung.report.rows import price_book
 from rung.report.words import usd
@@ -124,6 +126,7 @@ def flags(run: FinishedRun, task: Task | None) -> list[str]:
     if tests < FEW:
         found.append(f"Only {tests} test examples: intervals are wide.")
     found += _rows_flags(run)
+    found += _judge(run, task)
     book = price_book(result)
     if book is None:
         found.append("The run kept no prices: costs cannot be traced.")
@@ -137,6 +140,25 @@ def flags(run: FinishedRun, task: Task | None) -> list[str]:
     if task is None:
         found.append("Shown without the task's files: no inputs and expected answers.")
     return found
+
+
+def _judge(run: FinishedRun, task: Task | None) -> list[str]:
+    """What the judge's marks are worth; a warning where nobody marked any."""
+    if run.result.metric != "judge":
+        return []
+    known = read_calibration(ProjectFolder(task.root).folder) if task and task.root else None
+    if known is None:
+        return [
+            "Nobody marked any answer that the judge marked, so how far its scores can be trusted "
+            "is not known: name marked answers in [judge] labelled and run `rung judge`."
+        ]
+    names = {row.key for row in run.result.candidates if row.test is not None}
+    scores: dict[str, list[float]] = {}
+    for one in run.attempts:
+        if one.candidate in names and one.split == "test" and one.score is not None:
+            scores.setdefault(one.candidate, []).append(one.score)
+    each = (corrected_sentence(known, name, marks) for name, marks in scores.items())
+    return [agreement_sentence(known), *(one for one in each if one is not None)]
 
 
 def _rows_flags(run: FinishedRun) -> list[str]:

@@ -52,7 +52,7 @@ def scorer_for(task: Task, judge: ChatModel | None = None) -> Scorer:
         return Function(task.scorer)
     metric, kind = task.target.metric, task.output.kind
     if metric == Judge.name:
-        return Judge(_judge_model(judge), task.instruction)
+        return Judge(_judge_model(judge), task.instruction, task.rubric)
     if metric in _OF_A_SET:
         raise UserError(
             f"rung.toml: metric {metric!r} in [target] is a figure of a whole set and has no score "

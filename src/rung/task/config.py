@@ -165,6 +165,15 @@ class TargetTable(Frozen):
     max_latency_p95_s: float | None = Field(default=None, gt=0)
 
 
+class JudgeTable(Frozen):
+    """`[judge]`: what the model of `[models] judge` goes by, and what people said."""
+
+    rubric: str | None = None
+    """A file with criteria, scale and examples (`.toml`), or with the criteria as text."""
+    labelled: str | None = None
+    """Rows of `input`, `answer` and `mark`, the mark by a person; `rung judge` compares."""
+
+
 class ServeTable(Frozen):
     """`[serve]`: limits of the server and what its log keeps. Each limit is a worker's own, but
     for `requests_per_minute`."""
@@ -238,6 +247,7 @@ class RungFile(Frozen):
     costs: dict[str, JsonValue] = Field(default_factory=dict)
     climb: ClimbSettings = ClimbSettings()
     serve: ServeTable = ServeTable()
+    judge: JudgeTable = JudgeTable()
 
 
 def json_schema() -> dict[str, Any]:

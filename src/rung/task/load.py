@@ -20,6 +20,7 @@ from rung.task.json_schema import check_schema as _check_schema
 from rung.task.json_schema import enforceable, unwrapped_schema
 from rung.task.labelling import label_text
 from rung.task.rows import read_text, strict_json
+from rung.task.rubric import read_rubric
 from rung.task.splits import How, SplitReport, Splits, as_given, carve_dev, split_one, take
 from rung.task.types import (
     Example,
@@ -27,6 +28,7 @@ from rung.task.types import (
     LabelsOutput,
     MultiLabelOutput,
     Output,
+    Rubric,
     SchemaOutput,
     Source,
     SqlOutput,
@@ -87,6 +89,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         facts=config.facts,
         costs=config.costs,
         climb=config.climb,
+        rubric=_rubric(config, root),
         max_output_tokens=config.output.max_tokens,
         cluster=config.task.cluster,
         root=root,
@@ -164,6 +167,11 @@ def _database(output: SqlOutput, root: Path) -> SqlOutput:
             f"path, which is relative to the folder of {CONFIG_NAME}"
         )
     return output
+
+
+def _rubric(config: RungFile, root: Path) -> Rubric | None:
+    name = config.judge.rubric
+    return None if name is None else read_rubric(root / name, name)
 
 
 def _target(config: RungFile, output: Output) -> Target:

@@ -168,6 +168,46 @@ Output = Annotated[
 ]
 
 
+class MarkedAnswer(Frozen):
+    """An answer that the judge is shown with its mark."""
+
+    input: str
+    answer: str
+    mark: int
+    reason: str = ""
+
+
+class Rubric(Frozen):
+    """What the judge goes by. The mark of an answer is its place on the scale, from 0 to 1."""
+
+    criteria: str | dict[str, str] = Field(min_length=1)
+    scale: dict[int, str] = Field(default_factory=lambda: {0: "wrong", 1: "right"}, min_length=2)
+    examples: tuple[MarkedAnswer, ...] = ()
+
+    @property
+    def graded(self) -> bool:
+        """Whether there is a mark between the lowest and the highest."""
+        return len(self.scale) > 2
+
+    def share(self, mark: int) -> float:
+        """The mark as a number in [0, 1]."""
+        lowest, highest = min(self.scale), max(self.scale)
+        return (mark - lowest) / (highest - lowest)
+
+    def text(self) -> str:
+        """The rubric as the judge reads it."""
+        criteria = self.criteria
+        if isinstance(criteria, dict):
+            criteria = "\n".join(f"- {name}: {text}" for name, text in criteria.items())
+        scale = "\n".join(f"{mark}: {self.scale[mark]}" for mark in sorted(self.scale))
+        parts = [criteria, f"The marks:\n{scale}"]
+        parts += [
+            f"Example. Input: {one.input}\nAnswer: {one.answer}\nMark: {one.mark}. {one.reason}"
+            for one in self.examples
+        ]
+        return "\n\n".join(part.strip() for part in parts)
+
+
 class Target(Frozen):
     """What is good enough."""
 
@@ -263,6 +303,8 @@ class Task(BaseModel):
     facts: Facts = Facts()
     costs: dict[str, JsonValue] = Field(default_factory=dict)
     climb: ClimbSettings = ClimbSettings()
+    rubric: Rubric | None = None
+    """What a judge goes by, where it is one's own."""
     max_output_tokens: int | None = None
     """Most tokens of an answer, thoughts included; None: what the expected answers take, growing
     where answers are cut."""

@@ -1,6 +1,6 @@
 """Writes docs/economics.md: every figure of the founding documents against what comes out here.
 
-    python -m rung.economics.table [--check] [SCENARIOS] [OUTPUT]
+    python docs/economics_page.py [--check] [SCENARIOS] [OUTPUT]
 
 The text is made by `markdown`, which is pure; reading and writing files is the command's.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import date
-from importlib.resources import files
 from pathlib import Path
 from typing import get_args
 
@@ -37,7 +36,7 @@ TITLES = {
 
 def markdown(scenarios: Sequence[tuple[str, Scenario]], on: date) -> str:
     """The whole document, prices judged as of `on`."""
-    intro = (files(tables.__package__) / "tables" / "intro.md").read_text(encoding="utf-8")
+    intro = Path(__file__).with_name("economics_intro.md").read_text(encoding="utf-8")
     parts = [intro.format(confidence=f"{CONFIDENCE * 100:.0f}", draws=f"{DRAWS:,}")]
     for name, scenario in scenarios:
         parts.append(_scenario(name, scenario))

@@ -1,0 +1,47 @@
+"""`rung judge`: how far the judge agrees with people."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rung.climbing.judging import Calibration
+    from rung.task.types import Task
+
+
+def judge(
+    folder: Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")],
+    budget: Annotated[float | None, typer.Option(help="Most USD to spend.", min=0.0)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Compare the judge with people: it marks the answers of [judge] labelled as they did."""
+    from rung.climbing.judging import agreement_sentence
+    from rung.task.load import load_task
+
+    found = asyncio.run(_calibrate(load_task(folder), budget))
+    if as_json:
+        typer.echo(found.model_dump_json(indent=1))
+        return
+    if found.human:
+        typer.echo(agreement_sentence(found))
+    if found.unscored:
+        typer.echo(f"{found.unscored} answers got no mark from the judge and are left out.")
+
+
+async def _calibrate(task: Task, budget: float | None) -> Calibration:
+    from rung.climbing import ClimbOptions
+    from rung.climbing.judging import calibrate
+    from rung.climbing.tools import Tools
+
+    tools = Tools(task, ClimbOptions(budget_usd=budget))
+    try:
+        return await calibrate(task, tools)
+    finally:
+        await tools.aclose()
+
+
+__all__ = ["judge"]

@@ -1,0 +1,141 @@
+"""The judge against people: it marks the answers that people marked, and the difference is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rung.climbing.tools import Tools
+from rung.errors import UserError
+from rung.evidence.judging import FEWEST, agreement, rogan_gladen
+from rung.project import ProjectFolder, write_whole
+from rung.records import Answer
+from rung.scorers import Judge, scorer_for
+from rung.task.config import read_config
+from rung.task.rows import Row, read_rows
+from rung.task.types import Example, Frozen, Rubric, Task
+from rung.task.wording import shown
+
+FILE = "judge.json"
+_WORDS = {"correct": 1.0, "right": 1.0, "true": 1.0, "wrong": 0.0, "false": 0.0}
+
+
+class Calibration(Frozen):
+    """Marks in [0, 1] of the same answers, by people and by one version of the judge."""
+
+    version: str
+    human: tuple[float, ...]
+    judge: tuple[float, ...]
+    unscored: int = 0
+    """Answers that the judge gave no mark."""
+
+
+class _Labelled(NamedTuple):
+    example: Example
+    answer: Answer
+    mark: float
+
+
+async def calibrate(task: Task, tools: Tools) -> Calibration:
+    """Ask the judge about every answer that people marked, and keep what it said.
+
+    `UserError` where the task has no judge or no marks. Answered calls are kept, so that asking
+    again is free.
+    """
+    root = task.root or Path()
+    name = read_config(root / "rung.toml").judge.labelled
+    if task.models.judge is None or name is None:
+        raise UserError(
+            "rung.toml: comparing a judge with people needs [models] judge, and [judge] labelled "
+            "with a file of rows of 'input', 'answer' and the 'mark' that a person gave"
+        )
+    scorer = scorer_for(
+        task.model_copy(
+            update={"target": task.target.model_copy(update={"metric": Judge.name}), "scorer": None}
+        ),
+        tools.chat(task.models.judge),
+    )
+    rows = [_read(row, task.rubric) for row in read_rows(root / name, name)]
+    scores = await asyncio.gather(*(scorer.score(one.example, one.answer) for one in rows))
+    both = [(one.mark, s.value) for one, s in zip(rows, scores, strict=True) if s.value is not None]
+    found = Calibration(
+        version=scorer.version,
+        human=tuple(human for human, _ in both),
+        judge=tuple(judge for _, judge in both),
+        unscored=len(rows) - len(both),
+    )
+    place = ProjectFolder(root, tools.options.folder).folder / FILE
+    write_whole(place, found.model_dump_json(indent=1) + "\n")
+    return found
+
+
+def _read(row: Row, rubric: Rubric | None) -> _Labelled:
+    data = row.data
+    text, answer = data.get("input"), data.get("answer")
+    if not isinstance(text, str | dict) or not isinstance(answer, str):
+        raise row.error("a marked row has 'input', 'answer' and 'mark'")
+    example = Example(id=f"row {row.line}", input=text, expected=data.get("expected", ""))
+    return _Labelled(example, Answer(text=answer, value=answer), _mark(row, rubric))
+
+
+def _mark(row: Row, rubric: Rubric | None) -> float:
+    given: Any = row.data.get("mark")
+    if isinstance(given, str) and given.strip().lower() in _WORDS and rubric is None:
+        return _WORDS[given.strip().lower()]
+    scale = [0, 1] if rubric is None else sorted(rubric.scale)
+    try:
+        number = float(given)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not scale[0] <= number <= scale[-1]:
+        raise row.error(
+            f"'mark' is {shown(given)}; it must be on the scale from {scale[0]} to {scale[-1]}"
+        )
+    return (number - scale[0]) / (scale[-1] - scale[0])
+
+
+def read_calibration(folder: Path, version: str | None = None) -> Calibration | None:
+    """What was kept below a project folder; None where nothing was, or of another judge."""
+    try:
+        found = Calibration.model_validate(json.loads((folder / FILE).read_text("utf-8")))
+    except (OSError, ValueError):
+        return None
+    return found if version in (None, found.version) and found.human else None
+
+
+def agreement_sentence(found: Calibration) -> str:
+    """How far the judge agrees with people, with intervals."""
+    seen = agreement(found.human, found.judge)
+    if seen.n < FEWEST:
+        return (
+            f"Judge: only {seen.n} answers are marked by people; its agreement is not known under "
+            f"{FEWEST}."
+        )
+    same, kappa = seen.same, seen.kappa
+    beyond = (
+        "no kappa, since one side gave one mark throughout"
+        if kappa is None
+        else f"Cohen's kappa {kappa.value:.2f} [{kappa.low:.2f}, {kappa.high:.2f}]"
+    )
+    return (
+        f"Judge: on {seen.n} answers that people marked it gives the same mark to "
+        f"{same.value:.0%} [{same.low:.0%}, {same.high:.0%}], {beyond}; it marks {seen.bias:+.2f} "
+        "higher than people on average."
+    )
+
+
+def corrected_sentence(found: Calibration, name: str, scores: Sequence[float]) -> str | None:
+    """A candidate's score as people would mark it; None where that cannot be said."""
+    if len(found.human) < FEWEST or not set((*found.judge, *scores)) <= {0.0, 1.0}:
+        return None
+    value = rogan_gladen(found.human, found.judge, scores)
+    if value is None:
+        return None
+    return (
+        f"{name}: {sum(scores) / len(scores):.3f} by the judge, {value.value:.3f} "
+        f"[{value.low:.3f}, {value.high:.3f}] as people would mark it, going by the judge's errors "
+        "(Rogan and Gladen)."
+    )
