@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rung.errors import StoreError, UserError
 from rung.evidence.ledger import SMALLEST_ALPHA, AlphaLedger, Use, equal_weight, summary
+from rung.project import write_whole
 from rung.task.duplicates import normalised
 from rung.task.types import Example, Task, digest
 
@@ -54,12 +54,16 @@ class TestLedger:
         """
         self.path = (task.root or folder) / LEDGER_FILE
         self._earlier = folder / EARLIER_FILE
-        self.rows = frozenset(map(row_name, task.test if examples is None else examples))
         self.confidence = task.target.confidence
         self._salt = task.fingerprint()[:12]
         """What a candidate is certified for: another task on the same test is another question."""
         self._planned = [self._name(key) for key in planned]
+        named = frozenset(map(row_name, task.test if examples is None else examples))
+        self.rows = named
+        """Names of the examples that are tested on."""
         self.ledger = self._read()
+        self.rows = named if examples is not None else self._chosen(named)
+        self.left_out = len(named - self.rows)
         self.unused = not self.ledger.touching(self.rows)
         """Nothing was ever measured on any of these examples."""
 
@@ -75,7 +79,7 @@ class TestLedger:
             raise UserError(
                 f"These test examples have been used by {len(self.uses)} candidates, and the error "
                 f"of {self.total:.2g} that a confidence of {self.confidence:g} leaves is used up; "
-                f"add fresh test examples for {key!r}."
+                f"add fresh test examples for {key!r}, and give these up with `rung reveal`."
             )
         return alpha
 
@@ -111,6 +115,20 @@ class TestLedger:
         """What a new test would be granted; None where the examples are used up."""
         return max(weight * self.left, SMALLEST_ALPHA) if self.left >= SMALLEST_ALPHA else None
 
+    def show(self) -> None:
+        """Write down that the examples' answers were shown."""
+        self.ledger = self._read().show(self.rows)
+        self._write()
+
+    def sentences(self) -> tuple[str, ...]:
+        """What is left out of the test, for the run's notes."""
+        if not self.left_out:
+            return ()
+        return (
+            f"{self.left_out} test examples were shown (`rung reveal`) and are left out: "
+            f"{len(self.rows)} others certify.",
+        )
+
     def summary(self) -> str:
         """One sentence for the report."""
         return summary(self.uses, self.left)
@@ -122,6 +140,18 @@ class TestLedger:
         granted = sum(self.ledger.find(name, self.rows) is not None for name in self._planned)
         planned = max(len(self._planned), 1)
         return equal_weight(planned, min(granted, planned - 1))
+
+    def _chosen(self, named: frozenset[str]) -> frozenset[str]:
+        """The rows that this very task was tested on before, else those that were not shown.
+
+        Rows that are merely used up stay: a split without them would be another promise, which is
+        for people to begin, by giving up the old rows.
+        """
+        own = f"{self._salt}/"
+        for use in self.ledger.touching(named):
+            if use.key.startswith(own) and use.rows <= named:
+                return use.rows
+        return (named - self.ledger.shown()) or named
 
     def _read(self) -> AlphaLedger:
         if self.path.exists():
@@ -145,11 +175,10 @@ class TestLedger:
         return AlphaLedger(tuple(uses))
 
     def _write(self) -> None:
-        work = self.path.with_suffix(f".{os.getpid()}.tmp")
+        text = json.dumps(self.ledger.to_dict(), indent=1) + "\n"
         try:
-            work.parent.mkdir(parents=True, exist_ok=True)
-            work.write_text(json.dumps(self.ledger.to_dict(), indent=1) + "\n")
-            os.replace(work, self.path)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self.path, text)
         except OSError as error:
             raise StoreError(f"{self.path} could not be written: {error}") from error
 
@@ -163,3 +192,11 @@ def _json(path: Path) -> dict[str, Any]:
             "the test examples were used"
         ) from error
     return kept
+
+
+def shown_names(root: Path | None) -> frozenset[str]:
+    """Names of the examples of a project, by its folder, whose answers `rung reveal` has shown."""
+    path = None if root is None else root / LEDGER_FILE
+    if path is None or not path.exists():
+        return frozenset()
+    return AlphaLedger.from_dict(_json(path)).shown()

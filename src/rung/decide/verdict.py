@@ -29,12 +29,14 @@ def decide(
     stopped: Stopped | None = None,
     go_on: str = "",
     unused: int = 0,
+    claim: str | None = None,
 ) -> Verdict:
     """Name the cheapest candidate that passed; say insufficient or undecided where none did.
 
     Of a climb that was `stopped`, `go_on` says how it goes on. One whose budget ran out may have
     found a candidate that suffices; one that was interrupted has saved none. `unused` test rows
-    were left out by a setting: they come before any that would have to be labelled.
+    were left out by a setting: they come before any that would have to be labelled. `claim` says
+    what a certified bound holds for; the target's confidence when left out.
     """
     rows = [r for r in results if r.state != "probe"]
     passed = [r for r in rows if r.state == "pass" and keeps_limits(r, target)]
@@ -44,7 +46,7 @@ def decide(
         return Verdict(
             status="sufficient",
             choice=choice.key,
-            reasons=_why_chosen(choice, rows, target),
+            reasons=_why_chosen(choice, rows, target, claim or f"confidence {target.confidence:g}"),
             next_step=Reason(kind="serve"),
             comparisons=tuple(comparisons),
             stopped=stopped,
@@ -121,7 +123,7 @@ def _figures(measured: Measured | None) -> dict[str, Any]:
 
 
 def _why_chosen(
-    choice: CandidateResult, rows: Sequence[CandidateResult], target: Target
+    choice: CandidateResult, rows: Sequence[CandidateResult], target: Target, claim: str
 ) -> tuple[Reason, ...]:
     reasons = [
         Reason(
@@ -129,7 +131,7 @@ def _why_chosen(
             candidate=choice.key,
             figures=_figures(choice.test)
             | {"technique": choice.technique, "metric": target.metric}
-            | {"target": target.score, "confidence": target.confidence},
+            | {"target": target.score, "claim": claim},
         )
     ]
     fallback, test = choice.candidate.fallback, choice.test

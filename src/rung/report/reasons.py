@@ -62,7 +62,7 @@ def _left(key: str, what: str, figures: Figures) -> str:
 def _reaches(key: str, f: Figures) -> str:
     return (
         f"{key} ({f['technique']}) reaches {f['metric']} {_score(f)} "
-        f"(target {f['target']:g}, confidence {f['confidence']:g})."
+        f"(target {f['target']:g}, {f['claim']})."
     )
 
 
