@@ -209,7 +209,8 @@ def sweep(folder: Path) -> None:
     """Remove what killed writers left in a folder: work without a living writer."""
     for left in (*folder.glob(".*-*"), *folder.glob(f".*-*/{ALIVE}")):
         work = left.parent if left.name == ALIVE else left
-        if not work.name.endswith(BEFORE.format("")[1:]) and _left_behind(work):
+        place = place_of(work)
+        if place.exists() if place != work else _left_behind(work):
             _remove(work)
 
 

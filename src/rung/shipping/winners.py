@@ -177,7 +177,7 @@ class Winners:
         path = self.project.swap
         if path.exists():
             swap = read_model(path, Swap, f"delete it, and look whether {self.winner} is right")
-            if not self.winner.exists() and swap.was is not None:
+            if not (self.project.folder / "winner").exists() and swap.was is not None:
                 self._point(self.place(swap.was))
             if self.winner.exists() and digest_of(self.winner) == swap.now:
                 self._say(swap)
