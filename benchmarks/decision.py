@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from decision_parts import b1, b2, b3, b4, b11, cheapest, gate
+from decision_parts import b1, b2, b3, b4, b11, cheapest, gate, ordinary
 from decision_parts.report import Report
 
 
@@ -27,7 +27,7 @@ def main() -> int:
         "--replicates", type=int, default=2000, help="of B1 (B2 runs five times as many)"
     )
     parser.add_argument(
-        "--only", default="B1,B2,B3,B4,B11,gate,cheapest", help="comma-separated names"
+        "--only", default="B1,B2,B3,B4,B11,gate,cheapest,ordinary", help="comma-separated names"
     )
     parser.add_argument(
         "--no-agentopt", action="store_true", help="leave AgentOpt's own environment alone"
@@ -42,6 +42,7 @@ def main() -> int:
         "B11": b11.run,
         "gate": lambda: gate.run(size),
         "cheapest": lambda: cheapest.run(size),
+        "ordinary": lambda: ordinary.run(size),
     }
     names = [name.strip() for name in arguments.only.split(",") if name.strip()]
     unknown = [name for name in names if name not in parts]

@@ -43,17 +43,29 @@ class ProviderError(RungError):
         status: int | None = None,
         retry_after_s: float | None = None,
         outage: bool = False,
+        set_up: bool = False,
+        example: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after_s = retry_after_s
         self.outage = outage
         """True where every further call would fail too (no connection, bad key)."""
+        self.set_up = set_up
+        """True where every example asked this way would be refused (a role, a format): it says
+        nothing of an example, and is no score."""
+        self.example = example
+        """True where it is known that this example is refused, and others are not."""
 
     @property
     def final(self) -> bool:
         """The request itself cannot be served: asking again changes nothing."""
-        return self.status in FINAL_STATUS
+        return self.example or (self.status in FINAL_STATUS and not self.asks_nothing_more)
+
+    @property
+    def asks_nothing_more(self) -> bool:
+        """Whether whoever asks many examples stops asking."""
+        return self.outage or self.set_up
 
 
 class BudgetExceeded(RungError):

@@ -225,6 +225,14 @@ def test_questions_that_stand_in_documents_are_told() -> None:
     assert "leakage-documents" not in flags("leakage", task)
 
 
+def test_test_examples_in_the_instruction_block() -> None:
+    task = text_task()
+    pasted = f"Answer as here: {str(task.test[3].input).upper()} -> so and so."
+    found = flags("leakage", task.model_copy(update={"instruction": pasted}))["leakage-prompts"]
+    assert found.examples == (task.test[3].id,) and found.severity == "block"
+    assert "leakage-prompts" not in flags("leakage", task)
+
+
 def test_labels_without_examples_are_named() -> None:
     task = label_task(output=LabelsOutput(labels=(*LABELS, "fraud")))
     flag = flags("label-members", task)["small-classes"]

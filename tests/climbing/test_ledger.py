@@ -194,7 +194,11 @@ def test_a_cluster_is_one_unit(tmp_path: Path) -> None:
     row = result.candidates[0]
     assert row.test and row.test.n == 60
     assert [len(unit) for unit in in_order(task)] == [4] * 60
-    alone = task.model_copy(update={"cluster": None})
+    found = task.model_copy(update={"cluster": None})  # nobody declared it
+    again = climb(found, tmp_path / "found", knows, only=("prompting",), everything=True)
+    assert again.candidates[0].test == row.test
+    assert any("60 groups by meta.talk, which nobody declared" in note for note in again.notes)
+    alone = task.model_copy(update={"cluster": "id"})
     wide = climb(alone, tmp_path / "alone", knows, only=("prompting",), everything=True)
     single = wide.candidates[0].test
     assert single and single.n == 240 and single.value == row.test.value

@@ -20,6 +20,7 @@ from rung.errors import ProviderError
 from rung.models.base import ChatRequest, Message
 from rung.models.fetch import model_folder
 from rung.models.openai_compatible import OpenAICompatible
+from rung.task.endpoints import EndpointSettings
 
 pytestmark = pytest.mark.slow
 LOCAL = "local/smollm2-135m-instruct"
@@ -76,7 +77,9 @@ def ask(text: str, **fields: object) -> ChatRequest:
 
 
 async def test_answers_usage_and_choices(server: Server) -> None:
-    model = OpenAICompatible(f"{server.url}#{server.folder}", max_concurrency=2, timeout_s=200)
+    model = OpenAICompatible(
+        f"{server.url}#{server.folder}", settings=EndpointSettings(in_flight=2, timeout_s=200)
+    )
     short, long = (
         ask("What is the capital of France?", max_tokens=16),
         ask("Hello " * 60, max_tokens=4),

@@ -10,10 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from report.synthetic import make_diagnosis, make_run, make_task, write_run
 from report.test_html import hostile_run
+from rung.cli.app import app
 from rung.climbing.explaining import PROBES
+from rung.climbing.ledger import TestLedger
 from rung.errors import StoreError, UserError
 from rung.report import index_writing
 from rung.report.example_index import INDEX_FILE, ExampleIndex, StaleIndex, open_index
@@ -22,7 +25,7 @@ from rung.report.index_writing import keep_index, write_index
 from rung.report.reading import SOURCES, read_run
 from rung.task.load import load_task
 from rung.task.types import Task
-from ui.conftest import write_task
+from ui.conftest import show_test, write_task
 
 
 @pytest.fixture
@@ -30,6 +33,7 @@ def folder(tmp_path: Path) -> Path:
     """A project with a run, a diagnosis, and an answer that only the diagnosis asked for."""
     task = make_task()
     write_task(tmp_path, task)
+    show_test(tmp_path)
     result, attempts = make_run(task)
     diagnosis = make_diagnosis(task, result)
     added = next(a for a in attempts if a.candidate == diagnosis.candidate and a.split == "dev")
@@ -290,3 +294,22 @@ def test_hostile_texts_come_back_as_they_are(tmp_path: Path) -> None:
         assert len(found.matching(Filter(text="RIGHT-to-left \u202e"))) >= 1
         assert len(found.matching(Filter(text="half \ud83d of"))) == 1
         assert found.matching(Filter(text="' OR 1=1 --")) == []
+
+
+def test_test_examples_are_in_the_table_once_they_were_revealed(tmp_path: Path) -> None:
+    task = make_task()
+    write_task(tmp_path, task)
+    result, attempts = make_run(task)
+    write_run(run_of(tmp_path), result, attempts)
+    assert {line.split for line in whole(tmp_path)} == {"dev"}
+    unseen = written(tmp_path)
+    assert unseen.total == len(task.dev)
+    unseen.close()
+    told = CliRunner().invoke(app, ["reveal", str(tmp_path)])
+    assert told.exit_code == 0 and "spend them" in told.output and index(tmp_path) is not None
+    told = CliRunner().invoke(app, ["reveal", str(tmp_path), "--yes"])
+    assert told.exit_code == 0, told.output
+    assert {line.split for line in whole(tmp_path)} == {"dev", "test"}
+    ledger = TestLedger(tmp_path / ".rung", load_task(tmp_path), ())
+    with pytest.raises(UserError, match="is used up"):
+        ledger.offer("a new candidate", 1.0)

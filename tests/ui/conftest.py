@@ -16,7 +16,9 @@ from starlette.testclient import TestClient
 
 from report.synthetic import make_diagnosis, make_run, make_task, write_run
 from report.test_html import hostile_run
+from rung.climbing.ledger import TestLedger
 from rung.records import Answer, Passage
+from rung.task.load import load_task
 from rung.task.types import Task, TextOutput
 from rung.traffic import Feedback, TrafficRecord, open_store
 from rung.ui.app import create_app, listen
@@ -55,12 +57,18 @@ def write_task(folder: Path, task: Task, config: str = CONFIG) -> None:
         (folder / f"{split}.jsonl").write_text(text, encoding="utf-8")
 
 
+def show_test(folder: Path) -> None:
+    """As `rung reveal` does: pages show the test examples too."""
+    TestLedger(folder / ".rung", load_task(folder), ()).show()
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three projects: one with two runs, one never climbed, one whose every text is hostile."""
     root = tmp_path_factory.mktemp("home")
     task = make_task()
     write_task(root / "tickets", task)
+    show_test(root / "tickets")
     for name, seed, age in (("old", 7, 100), ("new", 0, 0)):
         result, attempts = make_run(task, seed)
         changed = result.model_copy(

@@ -17,7 +17,7 @@ from rung.candidate import Candidate
 from rung.report.verdict_view import BADGES
 from rung.ui import app
 
-from .conftest import RUN, client_of, write_task
+from .conftest import RUN, client_of, show_test, write_task
 
 PAGES = {
     "/": "/index.json",
@@ -202,6 +202,7 @@ def test_an_answer_says_which_of_several_models_gave_it(tmp_path: Path) -> None:
     result, attempts = make_run(task, shapes=[(two, "pass", 0.9)])
     said = {"model": "local/large", "fallback": "refused"}
     write_task(tmp_path / "p", task)
+    show_test(tmp_path / "p")
     write_run(tmp_path / "p/.rung/runs/r", result, [
         a.model_copy(update={"answer": a.answer and a.answer.model_copy(update=said)})
         for a in attempts])  # fmt: skip

@@ -57,15 +57,18 @@ class Material:
         windows: Mapping[str, Window] | None = None,
         witnesses: Sequence[Witness] = (),
         hosted: tuple[str, ...] = (),
+        prompts: Sequence[str] = (),
     ) -> None:
         """`witnesses`: the candidates of a finished run of this very task.
 
+        `prompts`: instructions of candidates beside the task's own.
         `hosted`: models to try, to tune and to judge with that read texts on another machine.
         """
         self.task = task
         self.windows = dict(windows or {})
         self.witnesses = tuple(witnesses)
         self.hosted = hosted
+        self.prompts = tuple(prompts)
         self.vectors: Vectors | None = None
         """Of the rows in `embedded`, in that order; None where there is no embedder."""
         self.unembedded = "no embedder was given"

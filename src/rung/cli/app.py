@@ -19,6 +19,7 @@ from rung.cli.export import export
 from rung.cli.harvest import harvest
 from rung.cli.jobs import jobs
 from rung.cli.judge import judge
+from rung.cli.reveal import reveal
 from rung.cli.serve import keys_app, serve
 from rung.cli.ship import promote, reindex, rollback
 from rung.cli.ui import review, ui
@@ -215,7 +216,8 @@ def _known(option: str, value: str, known: Sequence[str]) -> str:
 
 
 COMMANDS: tuple[Callable[..., None], ...] = (
-    *(init, plan, audit, climb, judge, explain, report, ui, cost, advise, serve, review),
+    *(init, plan, audit, climb, judge, explain, report, reveal),
+    *(ui, cost, advise, serve, review),
     *(harvest, watch, promote, rollback, reindex, export, jobs),
 )
 """As `--help` lists them: in the order in which a newcomer needs them."""

@@ -32,6 +32,9 @@ async def material_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Materi
         task,
         windows={name: window for name in names if (window := _window(tools, name)) is not None},
         witnesses=witnesses,
+        prompts=tuple(
+            c.prompt.instruction for c in tools.options.candidates if c.prompt.instruction
+        ),
         hosted=tuple(
             name
             for name in dict.fromkeys((*names, *task.models.tune, *judges))

@@ -7,9 +7,11 @@ would favour easy examples. The schedule is fixed before the first call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import NamedTuple
 
+from rung.audit.units import units_of
+from rung.climbing.ledger import row_name
 from rung.climbing.summary import unit_of, value_of
 from rung.errors import BudgetExceeded
 from rung.evidence import Decision, Design, cluster_means, fixed_order, sequential
@@ -36,18 +38,30 @@ def batch_size(units: int) -> int:
     return 25 if units >= 200 else max(10, units // 4)
 
 
-def in_order(task: Task) -> list[list[Example]]:
-    """The test examples as units, in the one seeded order that all candidates share."""
+def in_order(task: Task, rows: Collection[str] | None = None) -> list[list[Example]]:
+    """The test examples as units, in the one seeded order that all candidates share.
+
+    Repeats are left out, and all but `rows` (names in the ledger) where these are given.
+    """
+    repeats = units_of(task).repeats
     units: dict[str, list[Example]] = {}
     for example in task.test:
+        if example.id in repeats or (rows is not None and row_name(example) not in rows):
+            continue
         units.setdefault(str(unit_of(task, example)), []).append(example)
     return [units[name] for name in fixed_order(units, task.climb.seed)]
 
 
-def plan_design(task: Task, alpha: float, graded: bool, mode: str = "traffic") -> Design:
-    """The looks of one candidate. Clusters and repeats make means: graded path."""
-    units = len(in_order(task))
-    graded = graded or task.cluster is not None or task.climb.repeats > 1
+def is_graded(task: Task, graded: bool) -> bool:
+    """Whether the units' scores are graded: clusters and repeated answers make means."""
+    return graded or units_of(task).clustered or task.climb.repeats > 1
+
+
+def plan_design(
+    task: Task, units: int, alpha: float, graded: bool, mode: str = "traffic"
+) -> Design:
+    """The looks of one candidate on so many units."""
+    graded = is_graded(task, graded)
     return sequential(
         target=task.target.score,
         alpha=alpha,
@@ -59,14 +73,19 @@ def plan_design(task: Task, alpha: float, graded: bool, mode: str = "traffic") -
 
 
 async def certify(
-    task: Task, design: Design, ask: Ask, *, everything: bool = False, ahead: bool = False
+    task: Task,
+    design: Design,
+    units: Sequence[list[Example]],
+    ask: Ask,
+    *,
+    everything: bool = False,
+    ahead: bool = False,
 ) -> Outcome:
-    """Ask batch after batch until the design decides; `everything` asks the whole split.
+    """Ask batch after batch of `units` until the design decides; `everything` asks all at once.
 
     `ahead` starts the next batch while the last answers of this one are awaited, so that a slow
     answer does not idle the rest: for endpoints, where answers take unequal times.
     """
-    units = in_order(task)
     step = len(units) if everything else design.batch
     batches = [units[i : i + step] for i in range(0, len(units), step)]
     examples: list[Example] = []

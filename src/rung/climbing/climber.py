@@ -10,17 +10,19 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from rung.candidate import Candidate, Context
+from rung.audit.units import sentences
+from rung.candidate import NO_LLM, Candidate, Context
 from rung.climbing.auditing import audit_of, refuse
-from rung.climbing.certify import certify, in_order, plan_design
+from rung.climbing.certify import certify, in_order, is_graded, plan_design
 from rung.climbing.gate import Gate
+from rung.climbing.handshakes import shake_hands
 from rung.climbing.latency import ASKED, p95_alone
 from rung.climbing.learning import learning_of, sentence
 from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
 from rung.climbing.retrieval import choose_context
 from rung.climbing.rows import Ladder
-from rung.climbing.summary import measured, unit_scores, upper_bound
+from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.decide.ladder import Planned, candidates, plan
 from rung.decide.results import CandidateResult, RunResult
@@ -36,8 +38,9 @@ from rung.task.load import load_task
 from rung.task.types import Example, Task, digest
 from rung.tuning.hosted import provider_of
 
-LOCAL_SLOTS, ENDPOINT_SLOTS = 64, 8
-"""Requests in flight: the local engine sorts many into batches, an endpoint bounds itself."""
+SLOTS = 64
+"""Examples at once: the local engine sorts many into batches, an endpoint bounds itself by what it
+is set to and has shown to bear."""
 
 
 class Climber:
@@ -59,6 +62,8 @@ class Climber:
             till=self.tools.till,
         )
         self._solvers: dict[str, Solver] = {}
+        self._unasked: dict[str, str] = {}
+        """Models that cannot be asked, and why."""
 
     async def candidates(self) -> list[Candidate]:
         """Everything that is to be tried, unordered. Makes no call."""
@@ -75,6 +80,19 @@ class Climber:
                 f"{', '.join(offered)}"
             )
         return kept
+
+    def _names(self) -> list[str]:
+        """Every model that may be asked."""
+        models, named = self.task.models, [m for c in self.options.candidates for m in c.models]
+        tried = named or models.to_try
+        asked = [name for name in tried if not name.startswith(NO_LLM)]
+        return [*asked, *([models.judge] if models.judge else [])]
+
+    def _heard(self) -> list[str]:
+        """What the endpoints will not have, a note each."""
+        known = {name: self.tools.handshakes.of(self.tools.raw(name)) for name in self._names()}
+        said = {name: one.said() for name, one in known.items() if one is not None}
+        return [f"{name} is asked so: {how}." for name, how in said.items() if how]
 
     async def plan(self) -> list[Planned]:
         """The ladder, cheapest first. Makes no call."""
@@ -100,7 +118,12 @@ class Climber:
         grave = [flag.id for flag in audited.flags if flag.severity != "info"]
         if grave:
             self.observer.note(f"red flags: {', '.join(grave)} (`rung audit` says more)")
+        self._unasked = await shake_hands(self.tools, self._names(), self.observer.note)
         rungs = await self.plan()
+        if all(any(m in self._unasked for m in r.candidate.models) for r in rungs):
+            raise UserError(f"nothing could be asked: {'; '.join(self._unasked.values())}")
+        for name, why in self._unasked.items():
+            self.observer.note(f"{name} could not be asked: {why}")
         self.observer.planned(rungs)
         keys = [r.candidate.key for r in rungs]
         judged = [self.scorer.name, self.scorer.version]
@@ -111,6 +134,7 @@ class Climber:
         try:
             ladder = Ladder(self.task, self.tools, name, rungs, store)
             ladder.flags = audited.flags
+            ladder.notes += self._heard()
             return await self._run(rungs, ladder)
         finally:
             store.close()
@@ -132,14 +156,21 @@ class Climber:
         return result
 
     async def _climb(self, rungs: Sequence[Planned], ladder: Ladder) -> None:
-        slots = LOCAL_SLOTS
-        if not any(self.tools.raw(m).trains for m in self.task.models.to_try):
-            slots = ENDPOINT_SLOTS
+        slots = max([SLOTS, *(s.in_flight for s in self.task.models.settings.values())])
         runner = Runner(self.task, self.scorer, ladder.store, self.tools.price, slots)
         tested = [r.candidate.key for r in rungs if not r.candidate.is_probe]
         ledger = TestLedger(self.tools.project.folder, self.task, tested)
+        ladder.notes += [*sentences(self.task), *ledger.sentences()]
+        ladder.test_rows = ledger.rows
+        if not is_graded(self.task, self.scorer.graded):
+            ladder.mode = self.options.mode
+        elif self.options.mode != "traffic":
+            ladder.notes.append(
+                f"--mode {self.options.mode} is for right and wrong: these scores are graded, and "
+                "what is certified speaks of traffic."
+            )
         gate = Gate(self.task, self.scorer, ladder, self.workshop, self.observer)
-        down: dict[str, str] = {}
+        down = dict(self._unasked)
         # Probes first: they cost little and say what the rungs above can hope for.
         for rung in sorted(rungs, key=lambda r: not r.candidate.is_probe):
             row = await self._one(_Rung(self, rung, ladder, runner, ledger), gate, down)
@@ -277,20 +308,27 @@ class _Rung:
 
     async def _certify(self, solver: Solver) -> CandidateResult:
         try:
-            alpha = self.ledger.alpha(self.key, self._weight())
+            alpha = self.ledger.offer(self.key, self._weight())
         except UserError as error:  # the split is used up: nothing more can be told on it
             return self.ladder.update(self.key, state="undecided", reason=str(error))
         options = self.climber.options
-        design = plan_design(self.task, alpha, self.climber.scorer.graded, options.mode)
-        self.observer.phase(self.key, "test", sum(len(u) for u in in_order(self.task)))
+        units = in_order(self.task, self.ledger.rows)
+        design = plan_design(self.task, len(units), alpha, self.climber.scorer.graded, options.mode)
+        self.observer.phase(self.key, "test", sum(map(len, units)))
 
         async def ask(rows: Sequence[Example], decided: asyncio.Event) -> list[Attempt]:
-            return await self.runner.attempts(solver, rows, "test", self.observer.attempt, decided)
+            return await self.runner.attempts(solver, rows, "test", seen, decided)
+
+        def seen(attempt: Attempt) -> None:
+            if value_of(attempt) is not None:  # the first one spends the error; none, none
+                self.ledger.grant(self.key, alpha)
+            self.observer.attempt(attempt)
 
         chat = solver.parts.chat
         outcome = await certify(
             self.task,
             design,
+            units,
             ask,
             everything=options.everything,
             ahead=chat is not None and not chat.trains,

@@ -59,12 +59,16 @@ class TestLedger:
         """
         self.path = (task.root or folder) / LEDGER_FILE
         self._earlier = folder / EARLIER_FILE
-        self.rows = frozenset(map(row_name, task.test if examples is None else examples))
         self.confidence = task.target.confidence
         self._salt = task.fingerprint()[:12]
         """What a candidate is certified for: another task on the same test is another question."""
         self._planned = [self._name(key) for key in planned]
+        named = frozenset(map(row_name, task.test if examples is None else examples))
+        self.rows = named
+        """Names of the examples that are tested on."""
         self.ledger = self._read()
+        self.rows = named if examples is not None else self._chosen(named)
+        self.left_out = len(named - self.rows)
         self.unused = not self.ledger.touching(self.rows)
         """Nothing was ever measured on any of these examples."""
 
@@ -80,7 +84,7 @@ class TestLedger:
             raise UserError(
                 f"These test examples have been used by {len(self.uses)} candidates, and the error "
                 f"of {self.total:.2g} that a confidence of {self.confidence:g} leaves is used up; "
-                f"add fresh test examples for {key!r}."
+                f"add fresh test examples for {key!r}, and give these up with `rung reveal`."
             )
         return alpha
 
@@ -116,6 +120,20 @@ class TestLedger:
         """What a new test would be granted; None where the examples are used up."""
         return max(weight * self.left, SMALLEST_ALPHA) if self.left >= SMALLEST_ALPHA else None
 
+    def show(self) -> None:
+        """Write down that the examples' answers were shown."""
+        self.ledger = self._read().show(self.rows)
+        self._write()
+
+    def sentences(self) -> tuple[str, ...]:
+        """What is left out of the test, for the run's notes."""
+        if not self.left_out:
+            return ()
+        return (
+            f"{self.left_out} test examples were shown (`rung reveal`) and are left out: "
+            f"{len(self.rows)} others certify.",
+        )
+
     def summary(self) -> str:
         """One sentence for the report."""
         return summary(self.uses, self.left)
@@ -127,6 +145,18 @@ class TestLedger:
         granted = sum(self.ledger.find(name, self.rows) is not None for name in self._planned)
         planned = max(len(self._planned), 1)
         return equal_weight(planned, min(granted, planned - 1))
+
+    def _chosen(self, named: frozenset[str]) -> frozenset[str]:
+        """The rows that this very task was tested on before, else those that were not shown.
+
+        Rows that are merely used up stay: a split without them would be another promise, which is
+        for people to begin, by giving up the old rows.
+        """
+        own = f"{self._salt}/"
+        for use in self.ledger.touching(named):
+            if use.key.startswith(own) and use.rows <= named:
+                return use.rows
+        return (named - self.ledger.shown()) or named
 
     def _read(self) -> AlphaLedger:
         if self.path.exists():
@@ -149,3 +179,11 @@ class TestLedger:
     def _write(self) -> None:
         text = json.dumps(self.ledger.to_dict(), indent=1) + "\n"
         write_whole(self.path, text, durable=True)
+
+
+def shown_names(root: Path | None) -> frozenset[str]:
+    """Names of the examples of a project, by its folder, whose answers `rung reveal` has shown."""
+    path = None if root is None else root / LEDGER_FILE
+    if path is None or not path.exists():
+        return frozenset()
+    return AlphaLedger.from_dict(read_object(path, CURE)).shown()

@@ -10,10 +10,12 @@ from importlib.metadata import version
 from typing import Any
 
 from rung import __version__
+from rung.audit.units import units_of
 from rung.climbing.certify import Outcome, in_order
 from rung.climbing.economics import economics_of, priced_attempts, usage_of
 from rung.climbing.summary import mean_usage, measured, value_of
 from rung.climbing.tools import Tools
+from rung.decide.claims import said_of
 from rung.decide.ladder import Planned
 from rung.decide.results import (
     Calls,
@@ -55,6 +57,10 @@ class Ladder:
         self.probe_answers = 0
         """Answers that deciding what to skip took."""
         self.notes: list[str] = list(task.notes)
+        self.mode = "traffic"
+        """What a PASS speaks of (`rung.evidence.sequential`)."""
+        self.test_rows: frozenset[str] | None = None
+        """Names of the test examples that certify; all when None."""
         self.challenges = False
         """What is chosen waits beside a winner that is served."""
         self.flags: tuple[Flag, ...] = ()
@@ -142,6 +148,8 @@ class Ladder:
     def result(self, *, finished: bool) -> RunResult:
         """The run as it stands."""
         stopped = self.stopped if finished else "interrupted"
+        mode, unit = self.mode, units_of(self.task).field
+        plain = mode != "suite" and unit is None
         for key in self.rows:  # a stop comes between answers and their price
             self.price(key)
         verdict = decide(
@@ -149,6 +157,7 @@ class Ladder:
             self.task.target,
             stopped=stopped,
             go_on=self._go_on(stopped),
+            claim=None if plain else said_of(mode, unit, self.task.target.confidence, 0),
         )
         if verdict.choice is not None:
             compared = tuple(self._comparisons(verdict.choice))
@@ -162,6 +171,8 @@ class Ladder:
             metric=self.scorer_name,
             target=self.task.target.score,
             confidence=self.task.target.confidence,
+            mode=mode,
+            unit=unit,
             verdict=verdict,
             candidates=tuple(self.rows.values()),
             calls=self._calls(),
@@ -169,7 +180,7 @@ class Ladder:
             spent_usd=float(self.tools.budget.spent),
             seconds=time.perf_counter() - self._clock,
             seed=self.task.climb.seed,
-            notes=tuple(self.notes),
+            notes=(*self.notes, *self._refusals()),
             flags=self.flags,
             ledger=self.ledger_summary,
             workload=self.task.workload.model_dump(),
@@ -188,6 +199,19 @@ class Ladder:
         result = self.result(finished=finished)
         self.store.write(RUN_FILE, result.model_dump_json(indent=1) + "\n")
         return result
+
+    def _refusals(self) -> list[str]:
+        """What was refused for its content, a note a candidate, in the server's own words."""
+        said = []
+        for row in self.rows.values():
+            if row.score is None or not row.score.refused:
+                continue
+            words = "; ".join(f"{text} ({n})" for text, n in row.score.refusals.items())
+            said.append(
+                f"{row.key}: {row.score.refused} of {row.score.n} examples were refused for what "
+                f"stands in them, and count as not answered: {words}"
+            )
+        return said
 
     def _go_on(self, stopped: Stopped | None) -> str:
         if stopped != "budget":
@@ -216,7 +240,7 @@ class Ladder:
         counter = self.tools.counter
         asked = [k for k, r in self.rows.items() if r.technique != "no-llm"]
         pilot = min(len(self.task.dev), self.task.climb.dev_size)
-        tested = sum(len(unit) for unit in in_order(self.task))
+        tested = sum(len(unit) for unit in in_order(self.task, self.test_rows))
         exhaustive = sum(pilot + (0 if self.rows[k].candidate.is_probe else tested) for k in asked)
         used, tokens, forecast = self.probe_answers, 0, 0
         for key in asked:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from statistics import fmean, pstdev
 
+from rung.audit.units import units_of
 from rung.decide.hindered import hindered
 from rung.decide.results import Measured
 from rung.evidence import binomial_interval, cluster_means, interval
@@ -21,12 +23,8 @@ def value_of(attempt: Attempt) -> float | None:
 
 
 def unit_of(task: Task, example: Example) -> Hashable:
-    """The statistical unit of an example: itself, or its cluster."""
-    if task.cluster is None:
-        return example.id
-    if task.cluster == "context_ids":
-        return example.context_ids or (example.id,)
-    return str(example.meta.get(task.cluster, example.id))
+    """The statistical unit of an example: itself, or its cluster, declared or found."""
+    return units_of(task).of(example)
 
 
 def unit_scores(
@@ -41,7 +39,21 @@ def unit_scores(
     if not pairs:
         return []
     values, units = zip(*pairs, strict=True)
-    return cluster_means(values, units) if task.cluster else list(values)
+    return cluster_means(values, units) if units_of(task).clustered else list(values)
+
+
+MOST_REFUSALS = 5
+"""Different words of refusals that are kept."""
+
+
+def _refusal(attempt: Attempt) -> str | None:
+    """Why an example was refused for what stands in it; None where it was not."""
+    if attempt.error_is_final:
+        return attempt.error
+    answer = attempt.answer
+    if answer is None or answer.finish != "refused" or attempt.score != 0.0:
+        return None
+    return answer.problem or "the model refused to answer"
 
 
 def measured(
@@ -49,9 +61,10 @@ def measured(
 ) -> Measured:
     """Summarise one candidate's attempts on one split; `value` is None where nothing counts."""
     scores = unit_scores(task, examples, attempts)
-    errors = sum(a.state == "errored" for a in attempts)
+    errors = sum(a.state == "errored" and not a.error_is_final for a in attempts)
     unscored = sum(a.state == "unscored" for a in attempts)
-    wrong = sum(a.score == 0.0 for a in attempts)
+    said = Counter(words for a in attempts if (words := _refusal(a)) is not None)
+    wrong = sum(a.score == 0.0 and _refusal(a) is None for a in attempts)
     if not scores:
         return Measured(split=split, errors=errors, unscored=unscored)
     if all(s in (0.0, 1.0) for s in scores):
@@ -65,6 +78,8 @@ def measured(
         high=found.high,
         n=len(scores),
         wrong=wrong,
+        refused=said.total(),
+        refusals=dict(said.most_common(MOST_REFUSALS)),
         hindered=hindered(attempts),
         errors=errors,
         unscored=unscored,
@@ -92,6 +107,9 @@ def _details(
     scored = [(e, a) for e, a in zip(examples, attempts, strict=True) if a.state == "scored"]
     names = sorted({name for _, a in scored for name in a.details})
     means = {n: fmean(a.details[n] for _, a in scored if n in a.details) for n in names}
+    values = [v for a in attempts if (v := value_of(a)) is not None]
+    if values and units_of(task).clustered:  # the other reading: every example weighs the same
+        means["per_example"] = fmean(values)
     if isinstance(task.output, LabelsOutput) and scored:
         pairs = [(str(e.expected), str(a.answer.value if a.answer else "")) for e, a in scored]
         summary = macro_f1(pairs)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from rung.candidate import Candidate, Technique
+from rung.climbing.handshakes import Handshakes
 from rung.climbing.till import ClimbTill
 from rung.decide.usage import READ_PER_S
 from rung.economics.pricing import PriceBook
@@ -79,6 +80,10 @@ class Tools:
         self.task, self.options = task, options
         self.project = ProjectFolder(task.root or Path(), options.folder)
         self.cache = Cache(self.project.cache)
+        beside = (task.root,) if task.root is not None else ()
+        self.handshakes = Handshakes(
+            self.project.folder, *(ProjectFolder(root).folder for root in beside)
+        )
         self.counter = Counter()
         limit = options.budget_usd if options.budget_usd is not None else task.climb.budget_usd
         self.budget = Budget(None if limit is None else Decimal(str(limit)))
@@ -106,7 +111,9 @@ class Tools:
         """The model itself."""
         if name not in self._raw:
             given = self.options.models.get(name)
-            self._raw[name] = given or open_model(name, self.task.root)
+            settings = self.task.models.settings
+            self._raw[name] = given or open_model(name, self.task.root, settings)
+            self.handshakes.adopt(self._raw[name])
         return self._raw[name]
 
     def chat(self, name: str) -> MeteredModel:
@@ -141,5 +148,6 @@ class Tools:
     async def aclose(self) -> None:
         """Close what was opened."""
         for model in self._raw.values():
+            self.handshakes.keep_dialect(model)
             await model.aclose()
         self.cache.close()

@@ -52,8 +52,14 @@ class Measured(Frozen):
     """Scores in `value`: answers scored, and calls that can never succeed, counted as 0."""
     wrong: int = 0
     """Scored answers without any credit."""
+    refused: int = 0
+    """Examples that the model or its server will not answer for what stands in them (a filter, too
+    long), or that were given up: part of `n`, counted as 0."""
+    refusals: dict[str, int] = Field(default_factory=dict)
+    """How many, by the words of the refusal."""
     hindered: Hindered = Hindered()
     errors: int = 0
+    """Calls that got no answer yet; in no score."""
     unscored: int = 0
     method: str = ""
     certified: float | None = None
@@ -176,6 +182,10 @@ class RunResult(Frozen):
     metric: str
     target: float
     confidence: float
+    mode: str = "traffic"
+    """What a PASS speaks of: `suite` of exactly these examples, every other mode of traffic."""
+    unit: str | None = None
+    """What the test examples are grouped by, where the mean of groups is certified."""
     verdict: Verdict
     candidates: tuple[CandidateResult, ...]
     calls: Calls

@@ -24,11 +24,13 @@ def decide(
     comparisons: Sequence[Comparison] = (),
     stopped: Stopped | None = None,
     go_on: str = "",
+    claim: str | None = None,
 ) -> Verdict:
     """Name the cheapest candidate that passed; say insufficient or undecided where none did.
 
     Of a climb that was `stopped`, `go_on` says how it goes on. One whose budget ran out may have
-    found a candidate that suffices; one that was interrupted has saved none.
+    found a candidate that suffices; one that was interrupted has saved none. `claim` says what a
+    certified bound holds for; the target's confidence when left out.
     """
     rows = [r for r in results if r.state != "probe"]
     passed = [r for r in rows if r.state == "pass" and within_limits(r, target) is None]
@@ -38,7 +40,7 @@ def decide(
         return Verdict(
             status="sufficient",
             choice=choice.key,
-            reasons=_why_chosen(choice, rows, target),
+            reasons=_why_chosen(choice, rows, target, claim or f"confidence {target.confidence:g}"),
             next_step="Serve it from .rung/winner, or raise the target and climb on.",
             comparisons=tuple(comparisons),
             stopped=stopped,
@@ -86,11 +88,11 @@ def certified_text(measured: Measured | None) -> str:
 
 
 def _why_chosen(
-    choice: CandidateResult, rows: Sequence[CandidateResult], target: Target
+    choice: CandidateResult, rows: Sequence[CandidateResult], target: Target, claim: str
 ) -> tuple[str, ...]:
     reasons = [
         f"{choice.key} ({choice.technique}) reaches {target.metric} {certified_text(choice.test)} "
-        f"(target {target.score:g}, confidence {target.confidence:g})."
+        f"(target {target.score:g}, {claim})."
     ]
     fallback, test = choice.candidate.fallback, choice.test
     if fallback is not None and test is not None and "fell_back" in test.details:

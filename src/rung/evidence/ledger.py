@@ -22,6 +22,10 @@ PLANNED_SHARE = 0.8
 
 ROUNDING = 1e-9
 
+SHOWN = "shown"
+SHOWN_ALPHA, SHOWN_CONFIDENCE = 0.5, 1.0 - 1e-12
+"""More than any confidence above 0.5 leaves, at every confidence."""
+
 
 @dataclass(frozen=True)
 class Use:
@@ -70,6 +74,17 @@ class AlphaLedger:
         lower = {use.confidence for use in self.uses if use.confidence < confidence - ROUNDING}
         room = [1.0 - level - self.spent(rows, level) for level in (confidence, *lower)]
         return max(0.0, min(room))
+
+    def show(self, rows: Collection[str]) -> AlphaLedger:
+        """The ledger after the rows' answers were shown: nothing is left for any later test."""
+        if self.find(SHOWN, rows) is not None:
+            return self
+        use = Use(SHOWN, SHOWN_ALPHA, SHOWN_CONFIDENCE, frozenset(rows))
+        return AlphaLedger((*self.uses, use))
+
+    def shown(self) -> frozenset[str]:
+        """Rows whose answers were shown."""
+        return frozenset().union(*(use.rows for use in self.uses if use.key == SHOWN))
 
     def find(self, key: str, rows: Collection[str]) -> Use | None:
         """The same test of the same rows, if it was made."""
@@ -163,7 +178,10 @@ def equal_weight(planned: int, granted: int) -> float:
 
 def summary(uses: Iterable[Use], left: float) -> str:
     """One sentence for the report on the rows of a test split."""
-    number = len({use.key for use in uses})
+    keys = {use.key for use in uses}
+    number = len(keys - {SHOWN})
+    if SHOWN in keys:
+        return "the answers of test examples were shown; add examples for further candidates"
     used = f"this test split has been used by {number} candidate{'' if number == 1 else 's'}"
     if left < SMALLEST_ALPHA:
         return f"{used}; no error is left for further ones: add examples"

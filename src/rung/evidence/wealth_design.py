@@ -113,7 +113,9 @@ class WealthDesign(Design):
         passed = _ever(wealth, looks) >= -math.log(alpha)
         if values.shape[-1] >= self.planned:
             rows = values[..., : self.planned].reshape(-1, self.planned)
-            open_rows = np.flatnonzero(~passed.reshape(len(rows), -1).any(axis=-1))
+            # No test is worth its milliseconds within one standard error of the mean bet against.
+            far = (rows.mean(axis=-1) - mean) * math.sqrt(self.planned) > rows.std(axis=-1)
+            open_rows = np.flatnonzero(far & ~passed.reshape(len(rows), -1).any(axis=-1))
             certified = np.zeros(len(rows), dtype=bool)
             certified[open_rows] = [p_value(rows[i], mean) <= self.last_alpha for i in open_rows]
             passed |= (looks == self.planned) & certified.reshape(values.shape[:-1])[..., None]

@@ -70,8 +70,8 @@ class MeteredModel:
         """`seconds_per_token` is the pace that a budget reckons with until a call shows a slower
         one: without it the first calls of a model priced by its time would all seem free."""
         self.inner = inner
-        self.name, self.identity = inner.name, inner.identity
-        self.context_window = inner.context_window
+        self.name = inner.name
+        self.refresh()
         self.constrains, self.trains = inner.constrains, inner.trains
         self._cache, self._budget, self._price, self._counter = cache, budget, price, counter
         self._in_flight: dict[str, asyncio.Future[ChatReply]] = {}
@@ -79,8 +79,17 @@ class MeteredModel:
         self.fresh = False
         """While set, every call is made anew, within the budget: for timing."""
 
+    def refresh(self) -> None:
+        """Take over what an endpoint has shown meanwhile."""
+        self.identity, self.context_window = self.inner.identity, self.inner.context_window
+
     async def reply(self, request: ChatRequest) -> ChatReply:
-        """The cached reply, or a new one that is cached before it is returned."""
+        """The cached reply, or a new one that is cached before it is returned.
+
+        An answer is kept under what the endpoint is known to be when it is there: what was asked
+        in another dialect is another answer.
+        """
+        self.refresh()
         if self.fresh:
             return await self._ask(request)
         key = request.cache_key(self.identity)
@@ -94,7 +103,8 @@ class MeteredModel:
         self._in_flight[key] = future
         try:
             reply = await self._ask(request)
-            self._cache.put(key, self.name, reply)
+            self.refresh()
+            self._cache.put(request.cache_key(self.identity), self.name, reply)
         except BaseException as error:
             if not isinstance(error, Exception):
                 future.cancel()

@@ -21,6 +21,9 @@ from rung.solver import Solver
 from rung.task.expected import answer_texts
 from rung.task.types import Example, SplitName, Task
 
+GIVEN_UP_AFTER = 3
+"""Runs in which an example got no answer, and others did."""
+
 
 class Runner:
     """Measures solvers on the examples of one task."""
@@ -82,8 +85,7 @@ class Runner:
                 if stop.is_set():
                     raise asyncio.CancelledError
                 attempt = await self._first(solver, example, split)
-            if attempt.state != "errored" or attempt.error_is_final:
-                self.store.add(attempt)
+            attempt = self._kept(attempt)
         if on_attempt is not None:
             on_attempt(attempt)
         return attempt
@@ -106,9 +108,23 @@ class Runner:
             async with self._slots:
                 base = Attempt(candidate=name, split="dev", example_id=example.id)
                 attempt = await self._ask(base, solver, example, given, [seed])
-            if attempt.state != "errored" or attempt.error_is_final:
-                self.store.add(attempt)
+            attempt = self._kept(attempt)
         return attempt
+
+    def _kept(self, attempt: Attempt) -> Attempt:
+        """The attempt, written down. One without an answer is asked again in the next run.
+
+        Where it got none in run after run although others were answered, it is given up: it counts
+        as an example that this candidate cannot answer, and is asked again all the same.
+        """
+        if attempt.state != "errored" or attempt.error_is_final:
+            self.store.add(attempt)
+            return attempt
+        runs = self.store.note_failure(attempt)
+        if runs < GIVEN_UP_AFTER or not self.store.has_answered(attempt.candidate):
+            return attempt
+        said = f"given up after {runs} runs: {attempt.error}"
+        return attempt.model_copy(update={"error": said, "error_is_final": True})
 
     async def _first(self, solver: Solver, example: Example, split: SplitName) -> Attempt:
         base = Attempt(candidate=solver.candidate.key, split=split, example_id=example.id)
@@ -127,7 +143,7 @@ class Runner:
         try:
             answers = [await solver.answer(example.input, given, seed) for seed in seeds]
         except ProviderError as error:
-            if error.outage:
+            if error.asks_nothing_more:
                 raise
             return base.model_copy(update={"error": str(error), "error_is_final": error.final})
         return await self._score(base, example, answers, solver)

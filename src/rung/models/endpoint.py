@@ -99,7 +99,8 @@ def read_endpoint(
         if parts.query or "@" in parts.netloc:
             raise UserError(
                 f"the model name {_bare(address)!r} may carry neither credentials nor a query, "
-                "because it is written to run files: put the key into RUNG_API_KEY"
+                "because it is written to run files: put the key into RUNG_API_KEY, and a query or "
+                f'headers into [models.settings."{_bare(address)}#{named}"]'
             )
         vendor, place = SERVED_YOURSELF, Place(address, named)
     else:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from rung.errors import ProviderError
 from rung.models.endpoint import NO_KEY, Endpoint
+from rung.task.types import JsonValue
 
 if TYPE_CHECKING:
     import openai
@@ -17,35 +18,119 @@ if TYPE_CHECKING:
 MOST_SAID = 200
 """Characters of a server's own words that are passed on."""
 
-_UNKNOWN = re.compile(
-    r"unsupported|not support|unexpected|unrecogni|unknown|not permitted|not allowed|not enabled|"
-    r"deprecated|extra input|no longer",
-    re.IGNORECASE,
-)
-_TOO_LONG = re.compile(
-    r"context.?(length|window|size)|too (long|large|many)|maximum", re.IGNORECASE
-)
-
 ACCOUNT_PROBLEMS = {
     401: "does not accept the key",
     402: "wants the account to be paid up",
 }
-_OUTAGES = ACCOUNT_PROBLEMS | {
+_SET_UP = {
     403: "does not allow this key to use the model",
     404: "knows no such model or address",
 }
+_OVERLOADED = 529
+"""Anthropic's own. https://platform.claude.com/docs/en/api/errors"""
+_HASTE = re.compile(r"rate.?limit|too many|overload|capacity|throttl|resource.?exhausted", re.I)
+_QUOTA = re.compile(
+    r"insufficient.{0,12}(quota|balance|credit|fund)|(credit|balance).{0,16}(too low|exhaust)|"
+    r"exceeded your current quota|billing.?hard.?limit|out of credit",
+    re.IGNORECASE,
+)
+_SOON = re.compile(
+    r"(?:in|after) (?:(\d+)m(?!s))? ?(\d+(?:\.\d+)?) ?(ms|milliseconds?|s|sec|seconds?)\b", re.I
+)
+_PER_MINUTE = re.compile(r"requests? per min\w*.{0,40}?limit:? ?(\d+)", re.IGNORECASE)
+_LOADING = re.compile(r"load|warm|starting|start.?up|initiali|not ready|booting", re.IGNORECASE)
+_TOO_LONG = re.compile(
+    r"context.?(length|window|size)|too (long|large|many tokens)|maximum.{0,30}(length|tokens)|"
+    r"exceed.{0,40}(token|length|context|size)",
+    re.IGNORECASE,
+)
 
 
-def translated(
-    error: Exception, endpoint: Endpoint, key: str, timeout_s: float, attempts: int
+class Refusal(Exception):
+    """A server's answer that is no completion: its status and its own words."""
+
+    def __init__(
+        self, status: int, body: JsonValue, headers: Mapping[str, str], code: str = ""
+    ) -> None:
+        self.status, self.body = status, body
+        self.said = words(body)
+        self.code = code or _code(body)
+        self.clue = f"{self.said} {self.code} {_param(body)}"
+        """Its words and the parameter that it names beside them."""
+        super().__init__(f"{status}: {self.said[:MOST_SAID]}")
+        self.retry_after_s = _told_to_wait(headers, self.said)
+
+    @property
+    def quota(self) -> bool:
+        """The account has run out. "Current quota" is also said of a minute's (Gemini)."""
+        if "quota" in self.code and self.code.startswith("insufficient"):
+            return True
+        return self.retry_after_s is None and _QUOTA.search(self.said) is not None
+
+    @property
+    def hasty(self) -> bool:
+        """Too much was asked at once."""
+        return self.status in (429, _OVERLOADED) and not self.quota
+
+    @property
+    def loading(self) -> bool:
+        """The server is there, and not ready yet."""
+        return self.status in (425, 503) and _LOADING.search(self.said) is not None
+
+    @property
+    def passing(self) -> bool:
+        """Another try may fare better."""
+        return self.status in (408, 409) or (self.status >= 500 and not self.hasty)
+
+    @property
+    def limit_per_minute(self) -> float | None:
+        """Requests a minute, where the server names them."""
+        found = _PER_MINUTE.search(self.said)
+        return float(found.group(1)) if found and self.hasty else None
+
+    @property
+    def too_long(self) -> bool:
+        """Whether it speaks of the length of what was sent."""
+        return self.status == 413 or _TOO_LONG.search(self.said) is not None
+
+
+def of_status(error: openai.APIStatusError) -> Refusal:
+    """The refusal that the SDK raised."""
+    return Refusal(error.status_code, error.body, error.response.headers, str(error.code or ""))
+
+
+def inside_200(error: JsonValue, headers: Mapping[str, str] | None = None) -> Refusal:
+    """The refusal that a router passed on as an answer: its `code` is the status behind it."""
+    code = error.get("code", error.get("status")) if isinstance(error, dict) else None
+    try:
+        status = int(str(code))
+    except ValueError:
+        status = 0
+    if not 400 <= status <= 599:
+        status = 429 if _HASTE.search(f"{code} {words(error)}") else 502
+    return Refusal(status, {"error": error}, headers or {}, str(code or ""))
+
+
+def unreached(
+    error: Exception, endpoint: Endpoint, timeout_s: float, attempts: int
 ) -> ProviderError | None:
-    """The `ProviderError` for an error of the SDK; None for one that is not the endpoint's."""
+    """The error for one of the SDK that came before any answer; None for one that is not ours."""
+    import httpx2
     import openai
 
     if isinstance(error, openai.APIConnectionError):
-        return _unreached(error, endpoint, timeout_s, attempts)
-    if isinstance(error, openai.APIStatusError):
-        return _refused(error, endpoint, key, attempts)
+        if isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout)):
+            return ProviderError(
+                f"{endpoint.place} cannot be reached: check the address and that the server runs",
+                outage=True,
+            )
+        tries = f"{attempts} attempts" if attempts > 1 else "1 attempt"
+        if isinstance(error, openai.APITimeoutError):
+            return ProviderError(
+                f"{endpoint.place} did not answer within {timeout_s:g} s ({tries}): run again "
+                f"later, or allow more: [models.settings] timeout_s"
+            )
+        return ProviderError(f"{endpoint.place} broke the connection ({tries}): run again later")
     if isinstance(error, UnicodeEncodeError):
         return ProviderError("the request holds half characters (lone surrogates): mend the input")
     if isinstance(error, (openai.OpenAIError, ValueError)):
@@ -53,75 +138,117 @@ def translated(
     return None
 
 
-def refused_parameter(error: openai.APIStatusError, sent: Sequence[str]) -> str | None:
-    """Which of the optional parameters the server will not have, if that is its complaint."""
-    said = words(error.body)
-    top = str(error.param or "").split(".")[0]
-    named = [name for name in sent if name == top or re.search(rf"\b{name}\b", said, re.IGNORECASE)]
-    if "response_format" in sent and ("response_format" in named or "json_schema" in said):
-        return "response_format"
-    # "max_tokens is too large" is about this prompt; "max_tokens is not supported" is for good.
-    unknown = error.code == "unsupported_parameter" or _UNKNOWN.search(said)
-    for_good = unknown and not _TOO_LONG.search(said)
-    return named[0] if named and for_good else None
-
-
-def _unreached(
-    error: openai.APIConnectionError, endpoint: Endpoint, timeout_s: float, attempts: int
-) -> ProviderError:
-    import httpx2
-    import openai
-
-    if isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout)):
+def failed(refusal: Refusal, endpoint: Endpoint, key: str, attempts: int) -> ProviderError:
+    """The error for a refusal that is about the account or the server's health."""
+    place, status, wait = endpoint.place, refusal.status, refusal.retry_after_s
+    if status in ACCOUNT_PROBLEMS or refusal.quota:
+        what = ACCOUNT_PROBLEMS.get(status, "says that the quota is used up")
+        look = f"the key in {endpoint.key_env}" if status == 401 else "the account"
         return ProviderError(
-            f"{endpoint.place} cannot be reached: check the address and that the server runs",
+            f"{place} {what} ({status}, model {endpoint.model!r}): check {look}"
+            f"{_quoted(refusal, key)}",
+            status=status,
+            outage=True,
+        )
+    later = f"in {wait:.0f} s" if wait is not None else "later"
+    if refusal.hasty:
+        return ProviderError(
+            f"{place} asks for fewer requests ({status}): run again {later}{_quoted(refusal, key)}",
+            status=status,
+            retry_after_s=wait,
             outage=True,
         )
     tries = f"{attempts} attempts" if attempts > 1 else "1 attempt"
-    if isinstance(error, openai.APITimeoutError):
-        return ProviderError(
-            f"{endpoint.place} did not answer within {timeout_s:g} s ({tries}): run again later, "
-            "or allow more time"
-        )
-    return ProviderError(f"{endpoint.place} broke the connection ({tries}): run again later")
+    return ProviderError(
+        f"{place} failed ({status}, {tries}): run again {later}{_quoted(refusal, key)}",
+        status=status,
+        retry_after_s=wait,
+    )
 
 
-def _refused(
-    error: openai.APIStatusError, endpoint: Endpoint, key: str, attempts: int
-) -> ProviderError:
-    status, place = error.status_code, endpoint.place
-    wait = seconds_to_wait(error.response.headers.get("retry-after"))
-    if status in _OUTAGES or error.code == "insufficient_quota":
-        what = _OUTAGES.get(status, "says that the quota is used up")
-        look = {401: f"the key in {endpoint.key_env}", 404: "the model's name and the address"}
+def set_up(refusal: Refusal, endpoint: Endpoint, key: str) -> ProviderError:
+    """The error for a refusal that every request of this form meets, whatever the example."""
+    what = _SET_UP.get(refusal.status)
+    if what is not None:
+        look = "the model's name and the address" if refusal.status == 404 else "the account"
         return ProviderError(
-            f"{place} {what} ({status}, model {endpoint.model!r}): check "
-            f"{look.get(status, 'the account')}",
-            status=status,
+            f"{endpoint.place} {what} ({refusal.status}, model {endpoint.model!r}): check {look}"
+            f"{_quoted(refusal, key)}",
+            status=refusal.status,
             outage=True,
         )
-    if status == 429 or status >= 500:
-        what = "asks for fewer requests" if status == 429 else "failed"
-        later = f"in {wait:.0f} s" if wait is not None else "later"
-        return ProviderError(
-            f"{place} {what} ({status}, {attempts} attempts): run again {later}",
-            status=status,
-            retry_after_s=wait,
-        )
-    said = words(error.body) if key == NO_KEY else words(error.body).replace(key, "***")
     return ProviderError(
-        f"{place} refused the request ({status}): {said[:MOST_SAID]}", status=status
+        f"{endpoint.place} could not be asked ({refusal.status}, model {endpoint.model!r}), "
+        f"whatever was left out{_quoted(refusal, key)}",
+        status=refusal.status,
+        set_up=True,
     )
+
+
+def of_example(refusal: Refusal, endpoint: Endpoint, key: str) -> ProviderError:
+    """The error for a request that is refused for what stands in it."""
+    what = "says that it is too long" if refusal.too_long else "refused the request"
+    return ProviderError(
+        f"{endpoint.place} {what} ({refusal.status}): {_shown(refusal, key)}",
+        status=refusal.status,
+        example=True,
+    )
+
+
+def _quoted(refusal: Refusal, key: str) -> str:
+    return f'; it says "{_shown(refusal, key)}"' if refusal.said != NOTHING_SAID else ""
+
+
+def _shown(refusal: Refusal, key: str) -> str:
+    """The server's words without the key, nor a part of it that a server shows."""
+    said = refusal.said
+    if key != NO_KEY:
+        said = said.replace(key, "***")
+        said = re.sub(rf"{re.escape(key[:6])}[\w*.…-]*", "***", said)
+    return said[:MOST_SAID]
+
+
+NOTHING_SAID = "no reason given"
 
 
 def words(body: object) -> str:
     """A server's words on one line: OpenAI's `message`, FastAPI's `detail`, else its body."""
-    while isinstance(body, dict):
+    while isinstance(body, (dict, list)):
+        if isinstance(body, list):
+            if len(body) != 1 or not isinstance(body[0], dict) or "error" not in body[0]:
+                break
+            body = body[0]
         inner = body.get("message") or body.get("detail") or body.get("error")
         if not inner:
             break
         body = inner
-    return " ".join(str(body or "no reason given").split())
+    return " ".join(str(body or NOTHING_SAID).split())
+
+
+def _code(body: object) -> str:
+    """The word for its kind that a server adds: `code`, else `type`."""
+    inner = body.get("error", body) if isinstance(body, dict) else {}
+    found = (inner.get("code") or inner.get("type")) if isinstance(inner, dict) else None
+    return str(found or "")
+
+
+def _param(body: object) -> str:
+    inner = body.get("error", body) if isinstance(body, dict) else {}
+    return str(inner.get("param") or "") if isinstance(inner, dict) else ""
+
+
+def _told_to_wait(headers: Mapping[str, str], said: str) -> float | None:
+    """Seconds that a server asks to wait: `retry-after-ms`, `Retry-After`, or in its words."""
+    try:
+        return max(0.0, float(headers["retry-after-ms"]) / 1000)
+    except (KeyError, ValueError):
+        pass
+    wait = seconds_to_wait(headers.get("retry-after"))
+    found = _SOON.search(said) if wait is None else None
+    if found is None:
+        return wait
+    unit = 0.001 if found.group(3).startswith("m") else 1.0
+    return 60.0 * int(found.group(1) or 0) + unit * float(found.group(2))
 
 
 def seconds_to_wait(retry_after: str | None) -> float | None:

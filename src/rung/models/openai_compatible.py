@@ -1,9 +1,14 @@
 """Chat models behind any OpenAI-compatible endpoint, through the `openai` SDK.
 
 OpenAI, Anthropic's and Gemini's compatible endpoints, Ollama, vLLM, llama.cpp, a LiteLLM proxy.
-The SDK repeats a call after 408, 409, 429, 5xx, timeouts and lost connections, with exponential
-back-off and jitter up to 8 s, and waits as long as `Retry-After` says up to 120 s; beyond that
-it gives up at once. Nothing is streamed, no tool is offered, no adapter can be sent.
+A call is repeated after 408, 409, 5xx, timeouts and lost connections, with exponential back-off
+and jitter up to 8 s; a server that wants fewer requests is waited for (`rung.models.pace`).
+No tool is offered, no adapter can be sent.
+
+A server that refuses a request is asked what it takes (`rung.models.settling`): the same form with
+nothing in it. Where that is let through, the refusal is about the example. Where it is not, what
+the server will not have is left out from then on, or put another way; and where nothing helps, the
+set-up is at fault, which is no score.
 
 `choices` and `json_schema` are asked for as `response_format`, which some servers refuse and
 some ignore in silence. Therefore `constrains` is False: an answer is validated by whoever asked.
@@ -15,34 +20,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from rung.errors import ProviderError
 from rung.models.base import ChatReply, ChatRequest, Message
+from rung.models.dialect import Dialect, remedies
 from rung.models.endpoint import Endpoint, read_endpoint
-from rung.models.endpoint_errors import refused_parameter, translated
+from rung.models.endpoint_errors import Refusal, failed, of_example, set_up
 from rung.models.replies import estimated, read_reply
-from rung.models.response_format import response_format
-from rung.models.token_probabilities import MOST_LIKELY
-from rung.task.types import JsonValue
+from rung.models.settling import harmless, settled
+from rung.task.endpoints import EndpointSettings
+from rung.task.types import JsonValue, digest
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
+    from rung.models.asking import Session
 
-WRAPPING_TOKENS = 16
-"""Added to the limit where a choice comes wrapped in JSON."""
-
-LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
-SURENESS_FIELDS = ("logprobs", "top_logprobs")
-OPTIONAL_FIELDS = (*SURENESS_FIELDS, "response_format", "temperature", "seed", *LIMIT_FIELDS)
-
-
-class _Session(NamedTuple):
-    """What belongs to one event loop: connections and the limit on calls at once."""
-
-    loop: asyncio.AbstractEventLoop
-    client: AsyncOpenAI
-    gate: asyncio.Semaphore
+MOST_ONE_OFFS = 2
+"""Changes that a request is asked again with, where only its own content met a refusal."""
 
 
 class OpenAICompatible:
@@ -50,12 +45,9 @@ class OpenAICompatible:
 
     Names: `openai/…`, `anthropic/…`, `gemini/…`, `vertex/…`, `ollama/…`, `http(s)://host/v1#model`;
     with `base_url` any. The key comes from `api_key_env`, else from the vendor's usual variable
-    (Vertex: from Google's credentials), else `RUNG_API_KEY`. `context_window` is what genai-prices
-    knows or a careful guess; set the attribute where you know better.
-
-    A parameter that the server refuses by name (400 or 422) is left out from then on, see
-    `left_out`: the `logprobs`, `response_format`, `temperature`, `seed`; the token limit is renamed
-    instead.
+    (Vertex: from Google's credentials), else `RUNG_API_KEY`. `settings` are `rung.toml`'s.
+    `context_window` is what they say, else what the server said, genai-prices knows, or a careful
+    guess.
     """
 
     def __init__(
@@ -64,23 +56,38 @@ class OpenAICompatible:
         base_url: str | None = None,
         api_key_env: str | None = None,
         model: str | None = None,
-        max_concurrency: int = 8,
-        timeout_s: float = 60.0,
+        settings: EndpointSettings | None = None,
         max_attempts: int = 4,
     ) -> None:
         self.endpoint: Endpoint = read_endpoint(name, base_url, api_key_env, model)
         self.name = name
-        self.identity = f"openai-compatible:{self.endpoint.place}#{self.endpoint.model}"
-        self.context_window = self.endpoint.context_window()
+        self.settings = settings or EndpointSettings()
+        self.context_window = self.settings.context_window or self.endpoint.context_window()
         self.constrains = False
         self.trains = False
-        self.left_out = set(self.endpoint.vendor.refuses)
-        """Parameters that the server refused."""
-        self.max_concurrency = max_concurrency
-        """Calls at once; read when the first call of an event loop is made."""
-        self._timeout_s = timeout_s
+        vendor = self.endpoint.vendor
+        self._first = Dialect(limit_field=vendor.limit_field).without(*vendor.refuses)
+        self.speak(self._first)
+        self.note: Callable[[str], None] = lambda text: None
+        """Hears of what takes long, such as a server that loads."""
         self._max_attempts = max_attempts
-        self._session: _Session | None = None
+        self._session: Session | None = None
+        self._settling = asyncio.Lock()
+        self._passed: dict[str, float] = {}
+        """When a request of a form was last answered, by the form."""
+        self._failed: dict[str, float] = {}
+        """When nothing that was tried got a request of a form through."""
+
+    def speak(self, dialect: Dialect) -> None:
+        """Ask in this dialect from now on: what the server takes, as far as it has shown."""
+        self.dialect = dialect
+        place = f"openai-compatible:{self.endpoint.place}#{self.endpoint.model}"
+        self.identity = place + (dialect.mark() if dialect != self._first else "")
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Parameters that the server refused."""
+        return self.dialect.left_out
 
     def __repr__(self) -> str:
         return f"OpenAICompatible({self.endpoint.model!r} at {self.endpoint.place})"
@@ -89,28 +96,20 @@ class OpenAICompatible:
         """Ask once. An empty answer is an answer (text ""); see `finish` for why it ended.
 
         Raises `ProviderError`: `outage` where the endpoint cannot be reached, the key or the
-        model is not accepted or the account has run out; otherwise with `status` and, if the
-        server said so, `retry_after_s`. No message holds the key or anything of the address but
-        host and path. Usage is what the server reports; where it reports none, characters / 4.
+        model is not accepted or the account has run out; `set_up` where no request of this form is
+        taken; `example` where this one is refused for what stands in it; otherwise with `status`
+        and, if the server said so, `retry_after_s`. No message holds the key or anything of the
+        address but host and path. Usage is what the server reports; where it reports none, it is
+        estimated by characters.
         """
         if request.adapter is not None:
             raise ProviderError(f"{self!r} cannot load adapters", outage=True)
         started = time.perf_counter()
-        key = self.endpoint.key()
-        session = self._opened(key)
-        async with session.gate:
-            try:
-                completion = await self._ask(session.client, request)
-            except Exception as error:
-                failure = translated(error, self.endpoint, key, self._timeout_s, self._max_attempts)
-                if failure is None:
-                    raise
-                # The chain is cut because the SDK's errors hold the request and with it the key.
-                raise failure from None
+        completion = await self._completion(request)
         return read_reply(completion, request, self.endpoint.place, time.perf_counter() - started)
 
     def count_tokens(self, messages: tuple[Message, ...]) -> int:
-        """An estimate: characters / 4, rounded up."""
+        """An estimate by characters."""
         return estimated(messages)
 
     async def aclose(self) -> None:
@@ -124,69 +123,91 @@ class OpenAICompatible:
 
         Raises `ProviderError` where the key is missing.
         """
-        self._opened(self.endpoint.key())
+        self.opened(self.endpoint.key())
 
-    def _opened(self, key: str) -> _Session:
-        """Connections and gate of the running loop: neither survives a change of loop."""
-        loop = asyncio.get_running_loop()
-        if self._session is None or self._session.loop is not loop:
-            from openai import AsyncOpenAI, Timeout
+    def opened(self, key: str) -> Session:
+        """Connections and pace of the running loop: neither survives a change of loop."""
+        from rung.models.asking import opened
 
-            client = AsyncOpenAI(
-                api_key=key,
-                base_url=self.endpoint.base_url,
-                default_query=dict(self.endpoint.query),
-                timeout=Timeout(self._timeout_s, connect=min(10.0, self._timeout_s)),
-                max_retries=self._max_attempts - 1,
-            )
-            if self.endpoint.vendor.name != "openai":
-                client.organization = client.project = None  # read from OPENAI_* for OpenAI only
-            self._session = _Session(loop, client, asyncio.Semaphore(self.max_concurrency))
+        if self._session is None or self._session.loop is not asyncio.get_running_loop():
+            self._session = opened(self.endpoint, key, self.settings)
+            self._settling = asyncio.Lock()
         self._session.client.api_key = key  # Google's lives for an hour
         return self._session
 
-    async def _ask(self, client: AsyncOpenAI, request: ChatRequest) -> JsonValue:
-        """Ask, leaving out what the server refuses by name, from the first time on.
-
-        Through the SDK's plain `post`: retries and errors are the same, but it neither walks the
-        request nor builds its models of the answer, which takes half of its time (0.8 ms of 1.5).
-        """
-        from openai import BadRequestError, PermissionDeniedError, UnprocessableEntityError
-
+    async def _completion(self, request: ChatRequest) -> JsonValue:
+        """The server's answer, in a dialect that it takes."""
+        form, attempts = _form(request), self._max_attempts
         while True:
-            body = self._body(request)
+            dialect, started = self.dialect, time.monotonic()
             try:
-                return await client.post(
-                    "/chat/completions",
-                    body=body,
-                    cast_to=object,
-                    options={"headers": self.endpoint.headers(client.api_key)},
-                )
-            except (BadRequestError, PermissionDeniedError, UnprocessableEntityError) as error:
-                refused = refused_parameter(error, [f for f in OPTIONAL_FIELDS if f in body])
-                if refused is None or self._last_limit(refused):
-                    raise
-                self.left_out |= set(SURENESS_FIELDS if refused in SURENESS_FIELDS else (refused,))
+                answer = await self._ask(request, dialect, attempts)
+            except Refusal as refusal:
+                if refusal.passing and form in self._passed:
+                    raise failed(refusal, self.endpoint, self.endpoint.key(), attempts) from None
+                async with self._settling:
+                    if self.dialect != dialect:
+                        continue  # another request has found what is taken
+                    if self._failed.get(form, 0.0) > started:
+                        raise self._given_up(refusal) from None
+                    if self._passed.get(form, 0.0) < started:
+                        await self._settle(request, form, refusal)
+                    if self.dialect != dialect:
+                        continue
+                return await self._one_off(request, dialect, refusal)
+            self._passed[form] = time.monotonic()
+            return answer
 
-    def _last_limit(self, field: str) -> bool:
-        """A call without any limit on its answer is never made."""
-        return field in LIMIT_FIELDS and any(f in self.left_out for f in LIMIT_FIELDS if f != field)
+    def _given_up(self, refusal: Refusal) -> ProviderError:
+        """The error where no request of the form is let through."""
+        key = self.endpoint.key()
+        if refusal.passing or refusal.hasty:
+            return failed(refusal, self.endpoint, key, self._max_attempts)
+        return set_up(refusal, self.endpoint, key)
 
-    def _body(self, request: ChatRequest) -> dict[str, JsonValue]:
-        wrapped = request.choices is not None
-        limit = self.endpoint.vendor.limit_field
-        if limit in self.left_out:
-            limit = next(field for field in LIMIT_FIELDS if field != limit)
-        body: dict[str, JsonValue] = {
-            "model": self.endpoint.model,
-            "messages": [message.model_dump() for message in request.messages],
-            "temperature": request.temperature,
-            "seed": request.seed,
-            limit: request.max_tokens + (WRAPPING_TOKENS if wrapped else 0),
-        }
-        if wrapped:
-            body |= {"logprobs": True, "top_logprobs": MOST_LIKELY}
-        wanted = response_format(request.choices, request.json_schema)
-        if wanted is not None:
-            body["response_format"] = wanted
-        return {field: value for field, value in body.items() if field not in self.left_out}
+    async def _settle(self, request: ChatRequest, form: str, refusal: Refusal) -> None:
+        """Find what is taken of such requests, unless this one's content alone was at fault."""
+        plain = harmless(request)
+
+        async def ask(dialect: Dialect) -> None:
+            await self._ask(plain, dialect, 1)
+
+        try:
+            try:
+                await ask(self.dialect)
+            except Refusal as other:
+                self.speak(await settled(ask, self.dialect, plain, other))
+        except Refusal:
+            self._failed[form] = time.monotonic()
+            raise self._given_up(refusal) from None
+        self._passed[form] = time.monotonic()
+
+    async def _one_off(self, request: ChatRequest, dialect: Dialect, refusal: Refusal) -> JsonValue:
+        """Others of its form are answered: this one is tried once more as its refusal says."""
+        named = [r.dialect for r in remedies(dialect, request, refusal.clue) if r.named]
+        for other in () if refusal.too_long else named[:MOST_ONE_OFFS]:
+            try:
+                return await self._ask(request, other, 1)
+            except Refusal:
+                continue
+        key = self.endpoint.key()
+        if refusal.passing:
+            raise failed(refusal, self.endpoint, key, self._max_attempts) from None
+        raise of_example(refusal, self.endpoint, key) from None
+
+    async def _ask(self, request: ChatRequest, dialect: Dialect, attempts: int) -> JsonValue:
+        from rung.models.asking import Caller
+
+        key = self.endpoint.key()
+        body = dialect.body(request, self.endpoint.model)
+        tokens = estimated(request.messages) + dialect.answer_tokens(request)
+        caller = Caller(self.endpoint, self.settings, attempts, self.note)
+        return await caller.ask(self.opened(key), key, body, float(tokens))
+
+
+def _form(request: ChatRequest) -> str:
+    """What requests have in common that a server takes or refuses alike."""
+    shape: dict[str, Any] = request.model_dump(
+        mode="json", include={"max_tokens", "temperature", "choices", "json_schema"}
+    )
+    return digest([shape, [m.role for m in harmless(request).messages]])

@@ -7,13 +7,15 @@ file beside this one, one line in `PROVIDERS`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from rung.errors import UserError
 from rung.models.base import ChatModel, Embedder
 from rung.models.vendors import VENDORS
+from rung.task.config import read_config
+from rung.task.endpoints import EndpointSettings
 
 
 class Provider(NamedTuple):
@@ -21,19 +23,19 @@ class Provider(NamedTuple):
 
     prefix: str
     form: str
-    open: Callable[[str], ChatModel]
+    open: Callable[[str, EndpointSettings | None], ChatModel]
 
 
-def _local(name: str) -> ChatModel:
+def _local(name: str, settings: EndpointSettings | None = None) -> ChatModel:
     from rung.models.local import open_local
 
     return open_local(name)
 
 
-def _endpoint(name: str) -> ChatModel:
+def _endpoint(name: str, settings: EndpointSettings | None) -> ChatModel:
     from rung.models.openai_compatible import OpenAICompatible
 
-    return OpenAICompatible(name)
+    return OpenAICompatible(name, settings=settings)
 
 
 PROVIDERS = (
@@ -45,15 +47,21 @@ PROVIDERS = (
 """The shelf's list. Folders and .gguf files are local too and need no prefix."""
 
 
-def open_model(name: str, root: Path | None = None) -> ChatModel:
+def open_model(
+    name: str,
+    root: Path | None = None,
+    settings: Mapping[str, EndpointSettings] | None = None,
+) -> ChatModel:
     """The chat model of that name, without touching the network or loading weights yet.
 
     A path to a model folder or .gguf file may be relative to `root` (the folder of `rung.toml`).
+    `settings` are those of `[models.settings]`, read from `root` where they are left out.
     Raises `UserError` for a name that no provider knows.
     """
     for provider in PROVIDERS:
         if name.startswith(provider.prefix):
-            return provider.open(name)
+            own = _settings(root) if settings is None else settings
+            return provider.open(name, own.get(name))
     return _local(str(_path(name, root)))
 
 
@@ -70,6 +78,12 @@ def open_embedder(name: str, root: Path | None = None) -> Embedder:
             "folder"
         )
     return open_local_embedder(str(path))
+
+
+def _settings(root: Path | None) -> Mapping[str, EndpointSettings]:
+    """What `rung.toml` says of endpoints; nothing where there is no such file."""
+    file = None if root is None else root / "rung.toml"
+    return read_config(file).models.settings if file is not None and file.is_file() else {}
 
 
 def known_forms() -> tuple[str, ...]:

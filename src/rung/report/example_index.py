@@ -21,6 +21,7 @@ from typing import Self
 from pydantic import ValidationError
 
 from rung.climbing.explaining import DIAGNOSIS_FILE
+from rung.climbing.ledger import shown_names
 from rung.errors import UserError
 from rung.project import RUN_FILE
 from rung.records import Attempt
@@ -78,12 +79,13 @@ def _task_mark(folder: Path, *, known: bool) -> str:
         config = read_config(config_file)
     except UserError:
         return repr(stamp([config_file]))
+    shown = sorted(shown_names(folder))  # only these test examples are in the table
     said = config.model_dump_json(exclude={"target"} if known else None)
     # Without the folder: a project that was moved keeps its index.
     files = [
         (Path(p).name, t, n) for p, t, n in stamp(data_files(folder, config, documents=not known))
     ]
-    return hashlib.sha256(f"{known} {said} {files}".encode()).hexdigest()
+    return hashlib.sha256(f"{known} {said} {files} {shown}".encode()).hexdigest()
 
 
 class ExampleIndex:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rung.climbing.ledger import row_name, shown_names
 from rung.records import Answer, Attempt
 from rung.report.diagnosis import cause_name
 from rung.report.reading import FinishedRun
@@ -97,12 +98,17 @@ def all_asked(
 ) -> tuple[list[tuple[str, str]], Answers, Mapping[tuple[str, str], Example]]:
     """Splits and ids of the examples asked, in their order; answers to each; what is known of it.
 
-    Test first, in the order of the files; then what the files no longer hold.
+    Test first, in the order of the files; then what the files no longer hold. Test examples only
+    where `rung reveal` has shown them: whoever reads their answers tunes on them.
     """
+    shown = shown_names(task.root if task else None)
+    known = _examples(task)
     asked: dict[tuple[str, str], dict[str, Attempt]] = {}
     for one in (*run.probed, *run.attempts):
+        example = known.get((one.split, one.example_id))
+        if one.split == "test" and (example is None or row_name(example) not in shown):
+            continue
         asked.setdefault((one.split, one.example_id), {})[one.candidate] = one
-    known = _examples(task)
     order = [place for place in known if place in asked]
     order += [place for place in asked if place not in known]
     order.sort(key=lambda place: place[0] != "test")

@@ -65,7 +65,7 @@ class Failures:
 
 
 def failures(run: FinishedRun, task: Task | None) -> Failures:
-    """Read the failures off the attempts."""
+    """Read the failures off the dev attempts: what test answers look like stays unseen."""
     by: dict[tuple[str, str], list[Attempt]] = {}
     for one in run.attempts:
         by.setdefault((one.candidate, one.split), []).append(one)
@@ -73,12 +73,11 @@ def failures(run: FinishedRun, task: Task | None) -> Failures:
     named = places(run.result)
     signs = []
     for row in run.result.candidates:
-        split: SplitName = "test" if by.get((row.key, "test")) else "dev"
-        made = by.get((row.key, split), [])
+        made = by.get((row.key, "dev"), [])
         if made:
-            signs.append(_signs(row, f"{named[row.key]}: {run.label(row)}", split, made, examples))
+            signs.append(_signs(row, f"{named[row.key]}: {run.label(row)}", "dev", made, examples))
     watched = run.row(run.result.verdict.choice) or _best(run)
-    mixed = _confusions(by.get((watched.key, "test"), []), examples, task) if watched else ()
+    mixed = _confusions(by.get((watched.key, "dev"), []), examples, task) if watched else ()
     nobody, everybody, common = _agreement(run)
     return Failures(
         signs=tuple(signs),
@@ -160,11 +159,11 @@ def _confusions(
 
 
 def _agreement(run: FinishedRun) -> tuple[int, int, int]:
-    """Of the test examples that every tested candidate was asked: none right, all right, all."""
+    """Of the dev examples that every tested candidate was asked: none right, all right, all."""
     tested = {r.key for r in run.result.candidates if r.test is not None}
     seen: dict[str, dict[str, bool]] = {}
     for one in run.attempts:
-        if one.split == "test" and one.candidate in tested:
+        if one.split == "dev" and one.candidate in tested:
             seen.setdefault(one.example_id, {})[one.candidate] = outcome(one) == "r"
     common = [found for found in seen.values() if len(found) == len(tested)]
     nobody = sum(not any(found.values()) for found in common)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from rung.decide.claims import holds_for
 from rung.decide.results import CandidateResult, RunResult
 from rung.report.red_flags import flag_lines
 from rung.report.terminal import calls_text
 from rung.report.texts import one_line
 from rung.report.words import (
+    COUNTS,
     STATES,
     bound,
     counts,
@@ -23,7 +25,7 @@ from rung.report.words import (
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~])")
 BADGES = {"sufficient": "✅", "insufficient": "❌", "undecided": "❔"}
-HEAD = ("", "candidate", "technique", "score", "on", "at least", "wrong", "errors", "unscored")
+HEAD = ("", "candidate", "technique", "score", "on", "at least", *COUNTS)
 MONEY = ("$/1k", "$/month", "p95", "verdict")
 
 
@@ -39,8 +41,7 @@ def markdown(result: RunResult, changes: Sequence[str] = ()) -> str:
         "",
         f"**{escape(headline(result))}**",
         "",
-        f"Target: {escape(result.metric)} ≥ {result.target:g} at {result.confidence:.0%} "
-        "confidence.",
+        f"Target: {escape(result.metric)} ≥ {result.target:g} {escape(holds_for(result, None))}.",
         "",
         *_table(result),
         "",
@@ -62,7 +63,7 @@ def markdown(result: RunResult, changes: Sequence[str] = ()) -> str:
 
 def _table(result: RunResult) -> list[str]:
     head = [*HEAD, *MONEY]
-    right = {"on", "at least", "wrong", "errors", "unscored", "$/1k", "$/month", "p95"}
+    right = {"on", "at least", *COUNTS, "$/1k", "$/month", "p95"}
     rule = ["--:" if name in right else ":--" for name in head]
     said = labels(result.candidates)
     rows = [_cells(row, said[row.key], result.verdict.choice) for row in result.candidates]

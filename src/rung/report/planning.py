@@ -9,11 +9,13 @@ from pathlib import Path
 
 from rung.candidate import NO_LLM
 from rung.climbing import Climber, ClimbOptions, Observer
-from rung.climbing.certify import in_order
+from rung.climbing.certify import in_order, is_graded
+from rung.climbing.ledger import TestLedger
 from rung.climbing.till import ClimbTill
 from rung.decide.ladder import Planned
 from rung.decide.usage import training_tokens
 from rung.evidence import must_see
+from rung.evidence.ledger import SMALLEST_ALPHA
 from rung.evidence.weights import LAST, MOST
 from rung.report.plan_data import Amount, Certification, Plan, PlannedRung
 from rung.report.words import describe_candidate
@@ -97,10 +99,11 @@ def _amount(rungs: Sequence[Planned], asked: dict[str, int], timed: set[str]) ->
 
 
 def _certification(task: Task, rungs: Sequence[Planned], climber: Climber) -> Certification:
-    units = len(in_order(task))
+    ledger = TestLedger(climber.options.folder or Path(), task, ())
+    units = len(in_order(task, ledger.rows))
     tested = sum(not r.candidate.is_probe for r in rungs)
-    alpha = (MOST if tested > 1 else LAST) * (1 - task.target.confidence)
-    graded = climber.scorer.graded or task.cluster is not None
+    alpha = (MOST if tested > 1 else LAST) * max(ledger.left, SMALLEST_ALPHA)
+    graded = is_graded(task, climber.scorer.graded)
     seen = None if graded or not units else must_see(units, task.target.score, alpha)
     return Certification(
         units=units, target=task.target.score, alpha=alpha, must_see=seen, graded=graded

@@ -7,12 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from rung.decide.claims import holds_for
 from rung.decide.results import CandidateResult, Measured, RunResult
 from rung.economics.pricing import PriceBook
 from rung.report.figures import Bar, Scale, Strip
 from rung.report.reading import FinishedRun
 from rung.report.spending import Cost
-from rung.report.words import STATES, assumed_text, bound, name_and_model, number, score_text, usd
+from rung.report.words import (
+    COUNTS,
+    STATES,
+    assumed_text,
+    bound,
+    name_and_model,
+    number,
+    score_text,
+    usd,
+)
 
 STRIP = Scale(0.0, 1.0, 6.0, 214.0)
 """Scores from 0 to 1, never cut: the same axis in every row."""
@@ -43,6 +53,7 @@ class Row:
     dev: Fact
     certified: Fact
     wrong: Fact
+    refused: Fact
     errors: Fact
     unscored: Fact
     calls: Fact
@@ -162,7 +173,7 @@ def _certified(row: CandidateResult, result: RunResult) -> Fact:
     return Fact(
         f"≥ {bound(found.certified)}",
         f"Highest target that {found.n} test scores certify{error} of "
-        f"{1 - result.confidence:.0%} for the whole ladder.",
+        f"{1 - result.confidence:.0%} for the whole ladder: {holds_for(result, found)}.",
     )
 
 
@@ -170,10 +181,15 @@ def _counts(row: CandidateResult) -> dict[str, Fact]:
     found = row.score
     if found is None:
         nothing = Fact(NONE, "Nothing was asked.")
-        return {"wrong": nothing, "errors": nothing, "unscored": nothing}
+        return dict.fromkeys(COUNTS, nothing)
     on = f"on {found.split}"
     return {
         "wrong": Fact(str(found.wrong), f"Scored answers without any credit, {on}."),
+        "refused": Fact(
+            str(found.refused),
+            f"Examples refused for what stands in them, {on}: counted as not answered. "
+            + "; ".join(f"{words} ({n})" for words, n in found.refusals.items()),
+        ),
         "errors": Fact(str(found.errors), f"Examples that got no answer, {on}: never 'wrong'."),
         "unscored": Fact(str(found.unscored), f"Answers that no scorer could judge, {on}."),
     }

@@ -12,6 +12,7 @@ from rich.text import Text
 from rung.decide.results import CandidateResult, RunResult
 from rung.report.red_flags import flag_lines
 from rung.report.words import (
+    COUNTS,
     STATES,
     TECHNIQUE_COLOURS,
     counts,
@@ -48,7 +49,7 @@ ALWAYS = 37
 """Mark, score with interval, verdict, and the space between columns."""
 TINY = ALWAYS + LEAST
 """Columns below which a score stands without its interval."""
-EXTRA = {"$/1k": 10, "on": 9, "strip": 22, "$/month": 10, "counts": 25, "technique": 13}
+EXTRA = {"$/1k": 10, "on": 9, "strip": 22, "$/month": 10, "counts": 33, "technique": 13}
 """What is shown where there is room, the most wanted first, and the columns that it takes."""
 
 
@@ -72,7 +73,7 @@ def ladder_table(
     if "on" in shown:
         table.add_column("on", justify="right", no_wrap=True)
     if "counts" in shown:
-        for name in ("wrong", "errors", "unscored"):
+        for name in COUNTS:
             table.add_column(name, justify="right")
     for name in ("$/1k", "$/month"):
         if name in shown:
@@ -88,7 +89,9 @@ def ladder_table(
 
 def _shown(rows: Sequence[CandidateResult], width: int, target: float | None) -> set[str]:
     """The columns there is room for. Answers that are in no score come before all else."""
-    missing = any(r.score is not None and r.score.errors + r.score.unscored for r in rows)
+    missing = any(
+        r.score is not None and r.score.errors + r.score.unscored + r.score.refused for r in rows
+    )
     order = sorted(EXTRA, key=lambda name: not (missing and name == "counts"))
     left = width - (TINY if width >= TINY else TINY - 14)
     shown = {"interval"} if width >= TINY else set()

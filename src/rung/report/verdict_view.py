@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rung.decide.claims import certificate, holds_for
 from rung.decide.results import CandidateResult, Comparison, RunResult
 from rung.decide.verdict import alike
 from rung.report.reading import FinishedRun
@@ -66,7 +67,7 @@ def _headline(result: RunResult, chosen: Row | None) -> str:
 
 def _lead(result: RunResult, chosen: Row | None, rows: Sequence[Row]) -> str:
     tried = sum(r.row.state not in ("planned", "skipped", "probe") for r in rows)
-    goal = f"{result.metric} {result.target:g} with {result.confidence:.0%} confidence"
+    goal = f"{result.metric} {result.target:g} {holds_for(result, None)}"
     if chosen is None:
         plural = "" if tried == 1 else "s"
         return f"{tried} candidate{plural} measured, none certified at {goal}."
@@ -77,8 +78,8 @@ def _lead(result: RunResult, chosen: Row | None, rows: Sequence[Row]) -> str:
         return f"{which} good enough: {goal}."
     return (
         f"{which} good enough: {result.metric} "
-        f"{number(test.value, 2)}, at least {bound(test.certified)} with "
-        f"{result.confidence:.0%} confidence, for {usd(chosen.row.monthly_usd)} a month."
+        f"{number(test.value, 2)}, {certificate(result, bound(test.certified), test)}, "
+        f"for {usd(chosen.row.monthly_usd)} a month."
     )
 
 
@@ -155,7 +156,7 @@ def _tiles(
     who = "" if row.chosen else f"best so far: {row.label}; "
     requests = result.workload.get("requests_per_month", 0)
     certified = row.certified if row.certified.text != "–" else nothing
-    sure = f"certified with {result.confidence:.0%} confidence; target {result.target:g}"
+    sure = f"certified {holds_for(result, row.row.test)}; target {result.target:g}"
     cost = costs.get(row.key)
     fast = "95 of 100 requests, asked alone, are answered within this"
     if row.row.latency_p95_s is None:

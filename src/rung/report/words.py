@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from rung.candidate import Candidate, Technique
+from rung.decide.claims import certificate
 from rung.decide.results import CandidateResult, Measured, RunResult
 from rung.economics.money import usd as usd
 from rung.knowledge.contexts import knowledge_of
@@ -84,11 +85,15 @@ def per_thousand(row: CandidateResult) -> str:
     return usd(None if cost is None else cost * 1000)
 
 
-def counts(measured: Measured | None) -> tuple[str, str, str]:
-    """Wrong, errors, unscored."""
+COUNTS = ("wrong", "refused", "errors", "unscored")
+"""Columns of what earned no credit or is in no score."""
+
+
+def counts(measured: Measured | None) -> tuple[str, ...]:
+    """Wrong, refused, errors, unscored."""
     if measured is None:
-        return "–", "–", "–"
-    return str(measured.wrong), str(measured.errors), str(measured.unscored)
+        return ("–",) * len(COUNTS)
+    return tuple(str(getattr(measured, name)) for name in COUNTS)
 
 
 def headline(result: RunResult) -> str:
@@ -97,7 +102,7 @@ def headline(result: RunResult) -> str:
     row = next((r for r in result.candidates if r.key == verdict.choice), None)
     if row is None or row.test is None:
         return f"{without_choice(result)}." if verdict.status != "sufficient" else "Good enough."
-    sure = f"at least {bound(row.test.certified, 2)} with {result.confidence:.0%} confidence"
+    sure = certificate(result, bound(row.test.certified, 2), row.test)
     return (
         f"{describe(row)}: {result.metric} {number(row.test.value, 2)} ({sure}), "
         f"{usd(row.monthly_usd)} a month all in{assumed_text(row.assumed_monthly_usd)}."

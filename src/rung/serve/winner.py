@@ -81,8 +81,9 @@ def open_served(settings: Settings, today: date | None = None) -> Served:
 
     def chat(name: str) -> ChatModel:
         model = open_model(name, root)
-        if isinstance(model, OpenAICompatible):
-            model.max_concurrency = settings.limits.most_at_once
+        if isinstance(model, OpenAICompatible) and not model.settings.in_flight_is_set:
+            most = {"in_flight": settings.limits.most_at_once}
+            model.settings = model.settings.model_copy(update=most)
         return model
 
     def embedder(name: str) -> MeteredEmbedder:

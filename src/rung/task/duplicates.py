@@ -26,18 +26,21 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def groups(texts: Sequence[str], *units: Sequence[Hashable | None]) -> list[int]:
+def groups(texts: Sequence[str], *units: Sequence[Hashable | None], near: bool = True) -> list[int]:
     """For each text the smallest index in its group of near-duplicates.
 
     Each of `units` joins too: texts with the same unit, other than None, are one group. Where
     likeness alone would join more than `TEMPLATE` of all texts, they share a template rather than
-    repeat each other, and only the equal ones among them stay together.
+    repeat each other, and only the equal ones among them stay together. Without `near` only equal
+    texts are grouped.
     """
     clean = [normalised(text) for text in texts]
     equal = _Links(len(texts))
     equal.join_equal(clean)
     for keys in units:
         equal.join_equal(keys)
+    if not near:
+        return [equal.root(index) for index in range(len(texts))]
     alike = _Links(len(texts), equal.parent)
     first: dict[str, int] = {}
     for index, text in enumerate(clean):

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from rung.task.endpoints import EndpointSettings
+
 JsonValue = Any
 """Text, number, bool, None, list or dict: whatever JSON can hold."""
 
@@ -236,6 +238,8 @@ class Models(Frozen):
     """Models that their own provider may tune, such as `together/<base model>`: this buys."""
     embedder: str = "local/all-minilm-l6-v2"
     judge: str | None = None
+    settings: dict[str, EndpointSettings] = Field(default_factory=dict, exclude=True)
+    """By a model's name: pace, patience, window, headers. May hold secrets: dumped nowhere."""
 
 
 class Facts(Frozen):

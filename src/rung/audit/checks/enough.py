@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rung.audit.base import Found
 from rung.audit.material import Material
+from rung.audit.units import units_of
 from rung.decide.rules.loader import by_id, documents, titles
 from rung.evidence import certifiable_mean, must_see
 from rung.records import Flag
@@ -50,7 +51,8 @@ def _to_certify(task: Task) -> Flag | None:
     n = units(task)
     if not n or not 0.0 < target < 1.0:
         return None
-    what = "test examples" if task.cluster is None else f"test clusters (by {task.cluster!r})"
+    field = units_of(task).field
+    what = "test examples" if field is None else f"test clusters (by {field!r})"
     if must_see(n, target, alpha) is None:
         return Flag(
             id="too-few-test-examples",
@@ -83,12 +85,9 @@ def _to_certify(task: Task) -> Flag | None:
 
 
 def units(task: Task) -> int:
-    """Test examples, or clusters of them."""
-    if task.cluster is None:
-        return len(task.test)
-    if task.cluster == "context_ids":
-        return len({e.context_ids or e.id for e in task.test})
-    return len({str(e.meta.get(task.cluster, e.id)) for e in task.test})
+    """Test examples without repeats, or clusters of them."""
+    found = units_of(task)
+    return len({found.of(e) for e in task.test if e.id not in found.repeats})
 
 
 def _fewest(target: float, alpha: float) -> int:

@@ -1,4 +1,4 @@
-"""Test examples that a candidate may have seen: in train, in dev, or in a document."""
+"""Test examples that a candidate may have seen: in train, dev, a document, or its own prompt."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ SOURCE = "our own: an example that was seen in training says nothing about new o
 WARNS = 0.01
 BLOCKS = 0.5
 """Share of the test examples from which the score would mostly say what was remembered."""
+_PASTED = 12
+"""Characters of an input from which it stands in an instruction by no chance."""
 Likeness = Literal["exact", "near", "template"]
 """template: nearly the same but for a number."""
 _ORDER = {"train": 0, "dev": 1, "test": 2}
@@ -30,8 +32,8 @@ class Leak(NamedTuple):
 
 
 def check(material: Material) -> Found:
-    """`leakage` between the files as given, `leakage-documents` into the documents."""
-    flags = (_between(material), _in_documents(material))
+    """`leakage` between the files as given, `leakage-documents`, `leakage-prompts`."""
+    flags = (_between(material), _in_documents(material), _in_prompts(material))
     return Found(tuple(flag for flag in flags if flag is not None))
 
 
@@ -134,6 +136,32 @@ def _in_documents(material: Material) -> Flag | None:
             "real users."
         ),
         advice="Where the documents were made from the examples, take those passages out.",
+        examples=material.most_suspicious(found),
+    )
+
+
+def _in_prompts(material: Material) -> Flag | None:
+    """Test inputs that stand in an instruction: a prompt that was tuned on them remembers them."""
+    prompts = "\n".join(bare(text) for text in (material.task.instruction, *material.prompts))
+    padded = f" {prompts} "
+    tests = [i for i, row in enumerate(material.rows) if _tested(material, row.example.id)]
+    asked = [(i, bare(material.inputs[i])) for i in tests]
+    found = [i for i, text in asked if len(text) >= _PASTED and f" {text} " in padded]
+    if not found:
+        return None
+    share = len(found) / len(tests)
+    return Flag(
+        id="leakage-prompts",
+        severity="block" if share >= WARNS else "warn",
+        figure=round(share, 4),
+        threshold=WARNS,
+        source=SOURCE,
+        text=(
+            f"{these(len(found), 'test example')} ({percent(share)}) {verb(len(found), 'stand')} "
+            "word for word in the instruction: it was written with them in sight, and what it "
+            "scores on test says little of other requests."
+        ),
+        advice="Take them out of the instruction; show train or dev examples instead.",
         examples=material.most_suspicious(found),
     )
 

@@ -22,6 +22,7 @@ from rung.audit.checks import (
     personal,
     shared_groups,
     ties,
+    units,
     windows,
 )
 
@@ -33,6 +34,7 @@ SHELF: dict[str, Check] = {
     "output-ceiling": output_ceiling.check,
     "contradictions": contradictions.check,
     "duplicates": duplicates.check,
+    "units": units.check,
     "leakage": leakage.check,
     "shared-groups": shared_groups.check,
     "label-members": members.check,

@@ -178,7 +178,7 @@
   for (const button of document.querySelectorAll("[data-show]")) {
     button.addEventListener("click", () => {
       form.elements.outcome.value = button.dataset.show;
-      form.elements.split.value = "test";
+      form.elements.split.value = "dev";
       filtered();
       document.getElementById("examples").scrollIntoView();
     });

@@ -1,0 +1,34 @@
+"""What a certified score is a statement about, in words: each mode has its own, everywhere.
+
+Traffic: the mean of future requests. Suite: the mean of exactly these examples, which says nothing
+of any other request. Clusters: the mean of clusters, in which a long one weighs no more than a
+short one.
+"""
+
+from __future__ import annotations
+
+from rung.decide.results import Measured, RunResult
+
+
+def certificate(result: RunResult, bound: str, measured: Measured | None) -> str:
+    """`at least 0.83 …`: a certified bound with what it holds for."""
+    return f"at least {bound} {holds_for(result, measured)}"
+
+
+def holds_for(result: RunResult, measured: Measured | None) -> str:
+    """What a bound of this run is said of, and how surely."""
+    return said_of(result.mode, result.unit, result.confidence, measured.n if measured else 0)
+
+
+def said_of(mode: str, unit: str | None, confidence: float, n: int) -> str:
+    """`with 95% confidence`, or what a suite or clusters make of it."""
+    if mode == "suite":
+        these = f"these {n}" if n else "these"
+        return (
+            f"on exactly {these} examples (error at most {1 - confidence:.0%}), which says nothing "
+            "of other requests"
+        )
+    sure = f"with {confidence:.0%} confidence"
+    return (
+        sure if unit is None else f"{sure} for the mean of groups by {unit}, each weighing as one"
+    )

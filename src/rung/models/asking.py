@@ -1,0 +1,151 @@
+"""One call of an endpoint until it is answered or refused: in its pace, and again where it passed.
+
+Through the SDK's plain `post`: it neither walks the request nor builds its models of the answer,
+which takes half of its time (0.8 ms of 1.5). Its own retries are off, since they would hide from
+the pace what it learns from, and do not see an error inside a 200.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, Omit, Timeout
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_exponential_jitter
+
+from rung.models.endpoint import Endpoint
+from rung.models.endpoint_errors import Refusal, failed, inside_200, of_status, unreached
+from rung.models.pace import Pace
+from rung.models.replies import error_object
+from rung.task.endpoints import EndpointSettings, from_environment
+from rung.task.types import JsonValue
+
+_BACK_OFF = wait_exponential_jitter(multiplier=0.5, max=8.0)
+CONNECT_S = 10.0
+
+
+class Session(NamedTuple):
+    """What belongs to one event loop: connections and the pace."""
+
+    loop: asyncio.AbstractEventLoop
+    client: AsyncOpenAI
+    pace: Pace
+
+
+def opened(endpoint: Endpoint, key: str, settings: EndpointSettings) -> Session:
+    """Connections of the running loop. Raises `UserError` where a header's variable is not set."""
+    where = '[models.settings]: the {} of "' + endpoint.model + '",'
+    client = AsyncOpenAI(
+        api_key=key,
+        base_url=endpoint.base_url,
+        default_query={
+            **dict(endpoint.query),
+            **from_environment(settings.query, where.format("query")),
+        },
+        default_headers=from_environment(settings.headers, where.format("header")),
+        timeout=Timeout(settings.timeout_s, connect=min(CONNECT_S, settings.timeout_s)),
+        max_retries=0,
+    )
+    if endpoint.vendor.name != "openai":
+        client.organization = client.project = None  # read from OPENAI_* for OpenAI only
+    return Session(asyncio.get_running_loop(), client, Pace(settings))
+
+
+class Caller:
+    """Asks one endpoint. `note` hears of what takes long."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        settings: EndpointSettings,
+        attempts: int,
+        note: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.endpoint, self.settings, self.attempts = endpoint, settings, attempts
+        self.note = note
+
+    async def ask(self, session: Session, key: str, body: JsonValue, tokens: float) -> JsonValue:
+        """The completion that answers `body`, as the server wrote it.
+
+        Raises `Refusal` where it is refused, and where it failed as often as it was to be tried;
+        `ProviderError` where the account, the address or the connection is at fault, or the server
+        gave no answer to anybody for as long as patience lasts.
+        """
+        attempts = self.attempts
+        try:
+            async for attempt in AsyncRetrying(
+                stop=stop_after_attempt(attempts),
+                wait=_wait,
+                retry=retry_if_exception(_passing),
+                reraise=True,
+            ):
+                with attempt:
+                    return await self._in_pace(session, key, body, tokens)
+        except Refusal as refusal:
+            if refusal.quota or refusal.status in (401, 402):
+                raise failed(refusal, self.endpoint, key, attempts) from None
+            raise
+        except Exception as error:
+            failure = unreached(error, self.endpoint, self.settings.timeout_s, attempts)
+            if failure is None:
+                raise
+            # The chain is cut because the SDK's errors hold the request and with it the key.
+            raise failure from None
+        raise AssertionError("tenacity returns or raises")
+
+    async def _in_pace(
+        self, session: Session, key: str, body: JsonValue, tokens: float
+    ) -> JsonValue:
+        """One answer or refusal; haste, and a server that loads, are waited out."""
+        pace, patience = session.pace, self.settings.patience_s
+        while True:
+            let_in = await pace.enter(tokens)
+            try:
+                answer = await _post(session.client, body, self.endpoint.headers(key))
+            except Refusal as refusal:
+                if not (refusal.hasty or refusal.loading):
+                    pace.answered(let_in)
+                    raise
+                wait = refusal.retry_after_s
+                pace.refused(let_in, wait, refusal.limit_per_minute)
+                if pace.waited > patience or (wait or 0.0) > patience:
+                    raise failed(refusal, self.endpoint, key, 1) from None
+                if refusal.loading:
+                    self.note(f"{self.endpoint.place} is loading ({refusal.said[:80]}): waiting")
+            except APITimeoutError:
+                pace.slow()
+                raise
+            else:
+                pace.answered(let_in)
+                return answer
+            finally:
+                pace.leave(let_in)
+
+
+async def _post(
+    client: AsyncOpenAI, body: JsonValue, headers: Mapping[str, str | Omit]
+) -> JsonValue:
+    try:
+        answer: JsonValue = await client.post(
+            "/chat/completions", body=body, cast_to=object, options={"headers": headers}
+        )
+    except APIStatusError as error:
+        raise of_status(error) from None
+    if (said := error_object(answer)) is not None:
+        raise inside_200(said)
+    return answer
+
+
+def _passing(error: BaseException) -> bool:
+    if isinstance(error, Refusal):
+        return error.passing
+    return isinstance(error, APIConnectionError)
+
+
+def _wait(state: RetryCallState) -> float:
+    """As long as the server says, else longer each time."""
+    error = state.outcome.exception() if state.outcome is not None else None
+    said = error.retry_after_s if isinstance(error, Refusal) else None
+    return float(_BACK_OFF(state)) if said is None else min(said, 120.0)

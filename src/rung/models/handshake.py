@@ -1,0 +1,116 @@
+"""The first words with an endpoint, before anything is spent on it: what it takes, what it is.
+
+One question in the form of a labels task asks for everything at once; what is refused is found by
+trying (`rung.models.settling`). A window is asked of servers of one's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from openai import OpenAIError
+
+from rung.errors import ProviderError
+from rung.models.base import ChatRequest, Message
+from rung.models.dialect import Dialect
+from rung.models.openai_compatible import OpenAICompatible
+from rung.models.replies import UnreadableReply
+from rung.records import Usage
+from rung.task.types import Frozen, JsonValue
+
+PROBE = ChatRequest(
+    messages=(
+        Message(role="system", content="Answer with one word."),
+        Message(role="user", content="Is water wet?"),
+    ),
+    max_tokens=64,
+    choices=("yes", "no"),
+)
+WINDOW_WAIT_S = 5.0
+
+
+class Handshake(Frozen):
+    """What one endpoint said."""
+
+    dialect: Dialect
+    window: int | None = None
+    """Tokens, where the server says it."""
+    thinks: bool = False
+    """It thought before it answered, aloud or hidden."""
+    seconds: float = 0.0
+    """That the answer took."""
+
+    def said(self) -> str:
+        """One phrase a reader should know; empty where the endpoint takes everything."""
+        found = [*self.dialect.said(), *(["it thinks before it answers"] if self.thinks else [])]
+        return "; ".join(found)
+
+
+async def shake(model: OpenAICompatible, temperature: float = 0.0) -> tuple[Handshake, Usage]:
+    """Ask an endpoint what it takes; `model` speaks so from then on. Also what the answer used.
+
+    Raises `ProviderError` with the server's own words, an `outage` where it can be asked nothing.
+    """
+    probe = PROBE.model_copy(update={"temperature": temperature})
+    try:
+        reply = await model.reply(probe)
+    except UnreadableReply as error:
+        raise ProviderError(str(error), outage=True) from None
+    found = Handshake(
+        dialect=model.dialect,
+        window=await asked_window(model),
+        thinks=reply.thought,
+        seconds=round(reply.latency_s, 3),
+    )
+    adopt(model, found)
+    return found, reply.usage
+
+
+def adopt(model: OpenAICompatible, known: Handshake) -> None:
+    """Speak to an endpoint as an earlier handshake found."""
+    model.speak(known.dialect)
+    model.context_window = model.settings.context_window or known.window or model.context_window
+
+
+async def asked_window(model: OpenAICompatible) -> int | None:
+    """Tokens that a server of one's own reads; None where it does not say, or a vendor's price
+    list knows.
+
+    vLLM, SGLang, LiteLLM, OpenRouter say it beside the model's name, llama.cpp under /props,
+    Ollama among the loaded models, LM Studio in its own list.
+    """
+    if model.settings.context_window or model.endpoint.vendor.prices is not None:
+        return None
+    root = model.endpoint.base_url.removesuffix("/v1")
+    pages = await asyncio.gather(
+        _page(model, f"{root}/props"),
+        _page(model, f"{root}/api/ps"),
+        _page(model, f"{root}/api/v0/models"),
+        _page(model, f"{model.endpoint.base_url}/models"),
+    )
+    props = pages[0].get("default_generation_settings")
+    sizes = [props.get("n_ctx")] if isinstance(props, dict) else []
+    keys = ("loaded_context_length", "max_model_len", "context_length", "context_window")
+    for page in pages[1:]:
+        ours = _ours(page.get("models") or page.get("data"), model.endpoint.model)
+        sizes += [ours.get(key) for key in keys]
+    return next((size for size in sizes if isinstance(size, int) and size > 0), None)
+
+
+def _ours(listed: JsonValue, name: str) -> dict[str, Any]:
+    """The entry of a model in a list of models; of the only one where none is called so."""
+    entries = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    named = [e for e in entries if name in (e.get("id"), e.get("name"), e.get("model"))]
+    return (named or (entries if len(entries) == 1 else [{}]))[0]
+
+
+async def _page(model: OpenAICompatible, address: str) -> dict[str, Any]:
+    """The JSON object at an address; empty where there is none."""
+    with suppress(OpenAIError, ProviderError, TimeoutError, ValueError):
+        async with asyncio.timeout(WINDOW_WAIT_S):
+            client = model.opened(model.endpoint.key()).client
+            found: JsonValue = await client.get(address, cast_to=object)
+            return found if isinstance(found, dict) else {}
+    return {}
