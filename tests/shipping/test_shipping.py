@@ -20,6 +20,7 @@ from rung.climbing.ledger import LEDGER_FILE
 from rung.errors import StoreError, UserError
 from rung.models.base import ChatRequest
 from rung.models.scripted import ScriptedEmbedder, ScriptedModel
+from rung.report.reasons import reason_text
 from rung.shipping import Winners, promote, reindex
 
 MODEL, EMBEDDER = "http://localhost:1/v1#m", "local/all-minilm-l6-v2"
@@ -134,7 +135,7 @@ def test_a_climb_leaves_a_winner_with_traffic_alone(folder: Path) -> None:
     (folder / ".rung/traffic.sqlite").touch()
     done = rung.climb(folder, options(shares(50, 90), SHOWN))
     assert (folder / ".rung/challenger").exists()
-    assert "`rung promote` tests it" in done.verdict.next_step
+    assert "`rung promote` tests it" in reason_text(done.verdict.next_step)
 
 
 def test_a_better_challenger_is_promoted_and_rolled_back(folder: Path) -> None:
