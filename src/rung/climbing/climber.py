@@ -255,8 +255,7 @@ class _Rung:
         """Once its pilot is asked."""
 
     async def climb(self) -> CandidateResult:
-        """The row when the candidate is done with; still "planned" where its pilot cost more than
-        a rung that waits is expected to: that one goes first."""
+        """The row when it is done with; "planned" where one that waits is likely to cost less."""
         solver = self._solver or await self._fitted()
         row = self.ladder.rows[self.key]
         if self._solver is None:
