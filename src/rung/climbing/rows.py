@@ -32,7 +32,6 @@ from rung.decide.verdict import decide, standing_of
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
 from rung.economics.money import dec, usd
-from rung.errors import StoreError
 from rung.evidence import (
     Design,
     chance_to_reach,
@@ -46,6 +45,7 @@ from rung.evidence.weights import MOST
 from rung.measure.store import RunStore
 from rung.project import RUN_FILE
 from rung.records import Attempt, Flag
+from rung.state import read_model
 from rung.task.types import Task
 
 PROMOTE = (
@@ -98,13 +98,8 @@ class Ladder:
         path = self.store.folder / RUN_FILE
         if not path.exists():
             return ()
-        try:
-            return RunResult.model_validate_json(path.read_text()).candidates
-        except ValueError as error:
-            raise StoreError(
-                f"{path} cannot be read ({str(error).splitlines()[0]}): delete it and run again; "
-                "attempts and answered calls are kept elsewhere"
-            ) from error
+        cure = "delete it and run again; attempts and answered calls are kept elsewhere"
+        return read_model(path, RunResult, cure).candidates
 
     def update(self, key: str, **changes: Any) -> CandidateResult:
         """Change a row."""
