@@ -70,12 +70,12 @@ def test_a_line_cut_by_a_kill_is_dropped_and_asked_of_the_cache(tmp_path: Path) 
     assert len(ids) == len(set(ids)) >= whole.count(b"\n") - 1
 
 
-def test_calls_that_can_never_succeed_count_zero_but_stand_under_errors(tmp_path: Path) -> None:
+def test_calls_that_can_never_succeed_count_zero_in_a_column_of_their_own(tmp_path: Path) -> None:
     task = label_task()
     refused = [int(e.id[1:]) for e in task.test[:10]]
     result = climb(task, tmp_path, failing(400, *refused), only=ONLY, everything=True)
     plain = by_technique(result, "prompting")[0]
-    assert plain.test and (plain.test.errors, plain.test.wrong, plain.test.unscored) == (10, 0, 0)
+    assert plain.test and (plain.test.refused, plain.test.wrong, plain.test.errors) == (10, 0, 0)
     assert plain.test.n == 100 and plain.test.value == pytest.approx(0.9)
     assert plain.state == "pass"
     chat = model()
@@ -109,7 +109,9 @@ def test_errors_on_dev_do_not_hide_a_good_candidate(tmp_path: Path) -> None:
         result = climb(task, tmp_path / folder, failing(status, *every[:2]), only=ONLY)
         assert result.verdict.status == "sufficient", status
         row = by_technique(result, "prompting")[0]
-        assert row.dev and row.dev.errors == 2 and row.latency_p95_s is not None
+        lost = row.dev and (row.dev.refused, row.dev.errors)
+        assert lost == ((2, 0) if folder == "final" else (0, 2))
+        assert row.latency_p95_s is not None
 
 
 def test_an_outage_leaves_the_verdict_undecided(tmp_path: Path) -> None:
@@ -162,7 +164,7 @@ class Slow(ScriptedModel):
 
 
 def test_the_budget_stops_before_the_money_is_spent_and_loses_nothing(tmp_path: Path) -> None:
-    task, chat = label_task(), Slow(knowing(), MODEL)
+    task, chat = label_task(max_output_tokens=12), Slow(knowing(), MODEL)
     stopped = climb(task, tmp_path, chat, only=ONLY, budget_usd=0.05)
     with sqlite3.connect(tmp_path / "cache.sqlite") as cache:
         replies = [json.loads(r) for (r,) in cache.execute("SELECT reply FROM calls")]
@@ -184,7 +186,7 @@ def test_the_budget_stops_before_the_money_is_spent_and_loses_nothing(tmp_path: 
 
 
 def test_timing_is_paid_out_of_the_budget_too(tmp_path: Path) -> None:
-    task = label_task()
+    task = label_task(max_output_tokens=12)
     whole = climb(task, tmp_path / "whole", model(), only=ONLY)
     part = climb(task, tmp_path / "part", model(), only=ONLY, budget_usd=whole.spent_usd * 0.9)
     assert part.verdict.choice == whole.verdict.choice and part.verdict.stopped == "budget"
@@ -193,7 +195,7 @@ def test_timing_is_paid_out_of_the_budget_too(tmp_path: Path) -> None:
 
 def test_a_limit_on_latency_holds_where_the_budget_left_no_timing(tmp_path: Path) -> None:
     target = Target(metric="accuracy", score=0.8, max_latency_p95_s=60.0)
-    task = label_task(target=target)
+    task = label_task(target=target, max_output_tokens=12)
     whole = climb(task, tmp_path / "whole", model(), only=ONLY)
     part = climb(task, tmp_path / "part", model(), only=ONLY, budget_usd=whole.spent_usd * 0.9)
     assert whole.verdict.status == "sufficient" and part.verdict.status == "undecided"
@@ -201,7 +203,7 @@ def test_a_limit_on_latency_holds_where_the_budget_left_no_timing(tmp_path: Path
 
 
 def test_what_suffices_is_named_though_the_budget_ran_out_behind_it(tmp_path: Path) -> None:
-    task = label_task()
+    task = label_task(max_output_tokens=12)
     whole = climb(task, tmp_path / "whole", model(), only=ONLY, everything=True)
     budget = whole.spent_usd * 0.6
     found = climb(task, tmp_path / "part", model(), only=ONLY, everything=True, budget_usd=budget)
@@ -210,13 +212,13 @@ def test_what_suffices_is_named_though_the_budget_ran_out_behind_it(tmp_path: Pa
 
 
 def test_a_cached_climb_needs_no_budget(tmp_path: Path) -> None:
-    task = label_task()
+    task = label_task(max_output_tokens=12)
     first = climb(task, tmp_path, model())
     assert climb(task, tmp_path, model(), budget_usd=0.0).verdict == first.verdict
 
 
 def test_a_changed_task_or_scorer_is_another_run(tmp_path: Path) -> None:
-    task = label_task()
+    task = label_task(max_output_tokens=12)
     climb(task, tmp_path, model())
     chat = model()
     climb(task.model_copy(update={"instruction": "Say which."}), tmp_path, chat)
@@ -224,7 +226,7 @@ def test_a_changed_task_or_scorer_is_another_run(tmp_path: Path) -> None:
 
 
 def test_a_broken_run_file_is_one_sentence(tmp_path: Path) -> None:
-    task = label_task()
+    task = label_task(max_output_tokens=12)
     climb(task, tmp_path, model())
     (run,) = (tmp_path / "runs").iterdir()
     (run / "run.json").write_text('{"run": ')

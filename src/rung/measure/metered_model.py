@@ -26,6 +26,19 @@ class Budget:
         self.limit = limit
         self.spent = spent
         self.reserved = Decimal(0)
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def set_aside(self, dearest: Decimal) -> None:
+        """As `reserve`, but where only calls in flight stand in the way, wait for what they leave:
+        most cost far less than they may."""
+        while (
+            self.limit is not None
+            and self.spent + dearest <= self.limit < self.spent + self.reserved + dearest
+        ):
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+        self.reserve(dearest)
 
     def reserve(self, dearest: Decimal) -> None:
         """Set money aside; raises `BudgetExceeded` when it would not be covered."""
@@ -41,6 +54,10 @@ class Budget:
         """Turn what was set aside into what it cost."""
         self.reserved -= reserved
         self.spent += cost
+        for turn in self._waiting:
+            if not turn.done():
+                turn.set_result(None)
+        self._waiting.clear()
 
 
 def _usd(value: Decimal) -> str:
@@ -120,7 +137,7 @@ class MeteredModel:
 
     async def _ask(self, request: ChatRequest) -> ChatReply:
         dearest = self._dearest(request)
-        self._budget.reserve(dearest)
+        await self._budget.set_aside(dearest)
         cost = Decimal(0)
         try:
             reply = await self.inner.reply(request)
