@@ -208,7 +208,7 @@ def shown(kept: Kept) -> str:
     return "\n".join([head, *filter(None, _facts(kept)), "", *table, ""])
 
 
-def _markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     lines = [header, tuple("---" for _ in header), *rows]
     return ["| " + " | ".join(line) + " |" for line in lines]
 
@@ -243,7 +243,7 @@ def overview(sets: list[Kept]) -> list[str]:
         "cheapest that suffices",
         "its cost to the dearest",
     )
-    return _markdown(header, rows)
+    return markdown(header, rows)
 
 
 def skipped(kept: Kept) -> list[str]:
@@ -304,13 +304,13 @@ def thrift(sets: list[Kept]) -> list[str]:
         "calls without skipping",
         "minutes, exhaustive",
     )
-    return _markdown(header, rows)
+    return markdown(header, rows)
 
 
 def section(kept: Kept) -> list[str]:
     """One set: its facts and every candidate."""
     facts = [f"- {fact}" for fact in _facts(kept) if fact]
-    return [f"### {kept['set']}", "", *facts, "", *_markdown(COLUMNS, cells(kept)), ""]
+    return [f"### {kept['set']}", "", *facts, "", *markdown(COLUMNS, cells(kept)), ""]
 
 
 def written(text: str, sets: list[Kept]) -> str:

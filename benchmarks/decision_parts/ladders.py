@@ -71,11 +71,17 @@ def cluster_scores(
 
 def paired_table(name: str) -> tuple[np.ndarray, list[str]] | None:
     """Right/wrong of two models, shape (2, items), cheap one first; None where absent."""
+    return paired_groups(name).get(name)
+
+
+def paired_groups(name: str) -> dict[str, tuple[np.ndarray, list[str]]]:
+    """As `paired_table`, by group of items; the table whole under its own name."""
     path = TABLES / f"{name}.csv"
     if not path.is_file():
-        return None
+        return {}
     with path.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.reader(lines))
-    models = rows[0][2:]
+    models, groups = rows[0][2:], np.array([row[1] for row in rows[1:]])
     table = np.array([[float(cell) for cell in row[2:]] for row in rows[1:]]).T
-    return table, models
+    parts = {str(group): (table[:, groups == group], models) for group in np.unique(groups)}
+    return {**parts, name: (table, models)}

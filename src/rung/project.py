@@ -1,9 +1,16 @@
-"""The project folder: what is kept beside a task's `rung.toml`, and how a file there is written."""
+"""The project folder: what is kept beside a task's `rung.toml`, and how it is written.
+
+Everything is made beside its place and renamed into it: whoever looks finds the old or the new,
+whole, also after the writer was killed between any two steps. What a killed writer left is swept
+by the next one.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +23,12 @@ from rung.errors import StoreError, UserError
 KEPT = ".rung"
 RUN_FILE, ATTEMPTS_FILE = "run.json", "attempts.jsonl"
 EVIDENCE_FILE, MANIFEST_FILE = "evidence.json", "manifest.json"
+BEFORE = ".{}-before"
+"""Where a folder stands while another takes its place."""
+ALIVE = ".alive"
+"""Locked in a work folder for as long as its writer lives."""
+LEFT_S = 3600.0
+"""Age from which work without a living writer was left behind."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +52,13 @@ class ProjectFolder:
 
     @property
     def winner(self) -> Path:
-        """The saved solver that is served."""
-        return self.folder / "winner"
+        """The saved solver that is served: a link to one of the kept, or a folder of its own."""
+        return standing(self.folder / "winner")
 
     @property
     def challenger(self) -> Path:
         """What a climb chose since, where the winner has answered requests."""
-        return self.folder / "challenger"
+        return standing(self.folder / "challenger")
 
     @property
     def winners(self) -> Path:
@@ -56,6 +69,11 @@ class ProjectFolder:
     def promotions(self) -> Path:
         """Every swap of the served winner, a line each."""
         return self.folder / "promotions.jsonl"
+
+    @property
+    def swap(self) -> Path:
+        """The swap that is under way, until it stands among the promotions."""
+        return self.folder / "swap.json"
 
     @property
     def traffic(self) -> Path:
@@ -121,6 +139,97 @@ def write_whole(
             "folder's permissions, and run again"
         ) from error
     return path
+
+
+@contextmanager
+def workspace(target: Path) -> Iterator[Path]:
+    """A new folder beside `target` to build it in; gone afterwards, also what killed ones left.
+
+    Whatever is built goes to a path below it and from there to `put_folder` or `os.replace`.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sweep(target.parent)
+    work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    alive = lock(work / ALIVE)
+    try:
+        yield work
+    finally:
+        if alive is not None:
+            alive.release()
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def put_folder(built: Path, target: Path) -> None:
+    """Let the folder `built` take the place of `target`, which may be a folder, a link or nothing.
+
+    No system renames one folder over another, so the old one steps aside first; `standing` finds
+    it there. Raises `OSError`.
+    """
+    before = target.with_name(BEFORE.format(target.name))
+    if os.path.lexists(target):
+        _remove(before)
+        os.replace(target, before)
+    os.replace(built, target)
+    _remove(before)
+
+
+def put_link(place: Path, target: Path) -> None:
+    """Make `target` a link to the folder `place`, in one step where it is a link already.
+
+    A copy of the folder where the file system has no links. Raises `OSError`.
+    """
+    with workspace(target) as work:
+        link = work / "link"
+        try:
+            link.symlink_to(os.path.relpath(place, target.parent), target_is_directory=True)
+        except (OSError, NotImplementedError):
+            shutil.copytree(place, work / "copy")
+            put_folder(work / "copy", target)
+            return
+        if target.is_symlink() or not target.exists():
+            os.replace(link, target)
+            _remove(target.with_name(BEFORE.format(target.name)))
+        else:
+            put_folder(link, target)
+
+
+def standing(target: Path) -> Path:
+    """`target`, or what it replaces where a writer was killed before the new one stood."""
+    before = target.with_name(BEFORE.format(target.name))
+    return before if before.exists() and not target.exists() else target
+
+
+def place_of(found: Path) -> Path:
+    """The place that `standing` found something for: where what replaces it is to be written."""
+    name, tail = found.name, BEFORE.format("")[1:]
+    return found.with_name(name[1 : -len(tail)]) if name.endswith(tail) else found
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left in a folder: work without a living writer."""
+    for left in (*folder.glob(".*-*"), *folder.glob(f".*-*/{ALIVE}")):
+        work = left.parent if left.name == ALIVE else left
+        place = place_of(work)
+        if place.exists() if place != work else _left_behind(work):
+            _remove(work)
+
+
+def _left_behind(path: Path) -> bool:
+    """Whether the writer of a work file or folder has died."""
+    alive = path / ALIVE
+    try:
+        age = time.time() - path.lstat().st_mtime
+        return age > 1.0 and not is_locked(alive) if alive.exists() else age > LEFT_S
+    except OSError:
+        return False
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def lock(path: Path, wait_s: float = 0.0) -> FileLock | None:

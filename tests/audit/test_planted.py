@@ -84,7 +84,7 @@ def test_wrong_labels_are_found_and_cap_the_score() -> None:
     first = flag.examples[:30]
     assert sum(ident.startswith("wrong-") for ident in first) >= 28
     assert found.ceiling is not None and found.ceiling.low <= 0.85 <= found.ceiling.high
-    assert by_id["ceiling-below-target"].severity == "block"
+    assert by_id["ceiling-below-target"].severity == "warn"
     clean = SHELF["label-noise"](material(label_task()))
     assert clean.flags == () and clean.ceiling is not None and clean.ceiling.high == 1.0
 

@@ -12,6 +12,7 @@ from rung.climbing import ClimbOptions, Observer
 from rung.decide.results import CandidateResult, RunResult
 from rung.models.base import ChatRequest
 from rung.models.scripted import ScriptedEmbedder, ScriptedModel
+from rung.report.reasons import reason_text
 from rung.task.types import (
     ClimbSettings,
     Document,
@@ -158,6 +159,16 @@ def climb(
 ) -> RunResult:
     """Climb with everything scripted."""
     return rung.climb(task, options(folder, chat, **how), observer)
+
+
+def why(result: RunResult) -> list[str]:
+    """The verdict's reasons in words, with candidates by their keys."""
+    return [reason_text(reason) for reason in result.verdict.reasons]
+
+
+def then(result: RunResult) -> str:
+    """The next step in words."""
+    return reason_text(result.verdict.next_step)
 
 
 def by_technique(result: RunResult, technique: str) -> list[CandidateResult]:

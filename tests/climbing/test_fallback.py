@@ -150,7 +150,7 @@ def test_chosen_it_says_how_many_requests_go_on_and_is_saved(tmp_path: Path) -> 
     row = pair(result)
     assert result.verdict.choice == row.key and row.test
     share = f"{row.test.details['fell_back']:.0%}"
-    assert result.verdict.reasons[1] == f"{share} of its test requests went on to scripted:large."
+    assert tasks.why(result)[1] == f"{share} of its test requests went on to scripted:large."
     spec = json.loads((tmp_path / "r" / "winner" / "solver.json").read_text())
     assert spec["candidate"]["fallback"] == LARGE and spec["unsure_below"] == 0.9
     (measured,) = result.economics["candidates"]

@@ -43,7 +43,8 @@ def outcome(task: Task, chat: ScriptedModel) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         found = comparable(climb(task, Path(folder), chat, candidates=TRIED))
     for row in found["candidates"]:
-        del row["latency_p95_s"], row["usage_sd"], row["usage"]
+        for timed in ("latency_p95_s", "latency_low_s", "latency_high_s", "usage_sd", "usage"):
+            del row[timed]
     return {k: found[k] for k in ("verdict", "candidates", "run", "ledger", "notes")}
 
 

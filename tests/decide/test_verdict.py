@@ -1,28 +1,208 @@
+"""Every sentence that a verdict can say: figures that make it true, and ones that make it false."""
+
 from __future__ import annotations
+
+import typing
+from typing import Any
 
 import pytest
 
 from rung.candidate import Candidate, Weights
-from rung.decide.results import CandidateResult, Forecast, Measured
-from rung.decide.verdict import decide
+from rung.decide.reasons import Kind, Reason
+from rung.decide.results import CandidateResult, Forecast, Measured, Verdict
+from rung.decide.verdict import decide, standing_of
+from rung.report.reasons import WORDS, reason_text
 from rung.task.types import Target
 
+TARGET = Target(metric="accuracy", score=0.8)
+TIMED = Target(metric="accuracy", score=0.8, max_latency_p95_s=1.0)
 
-@pytest.mark.parametrize(("value", "status"), [(0.962, "undecided"), (0.9, "insufficient")])
-def test_a_dropped_candidate_that_scores_the_target_lacks_examples(value, status) -> None:
-    candidate = Candidate(model="no-llm/linear")
-    row = CandidateResult(
-        key=candidate.key,
-        technique="no-llm",
-        model=candidate.model,
-        candidate=candidate,
-        state="drop",
-        test=Measured(split="test", value=value, low=0.85, high=0.988, n=132, certified=0.897),
-        forecast=Forecast(points=((264, 0.5),), ceiling=0.8),
+
+def score(split: Any = "test", value: float | None = 0.9, **how: Any) -> Measured:
+    plain = {"low": 0.85, "high": 0.95, "n": 100, "certified": 0.82 if split == "test" else None}
+    return Measured(split=split, value=value, **{**plain, **how})
+
+
+def row(key: str, state: Any, **how: Any) -> CandidateResult:
+    plain: dict[str, Any] = {"candidate": Candidate(model=f"local/{key}"), "model": key}
+    return CandidateResult(key=key, technique="prompting", state=state, **{**plain, **how})
+
+
+def passed(key: str = "pick", **how: Any) -> CandidateResult:
+    plain = {"test": score(), "cost_per_request_usd": 0.01, "monthly_usd": 100.0}
+    return row(key, "pass", **{**plain, **how})
+
+
+def left(key: str = "left", state: Any = "drop", **how: Any) -> CandidateResult:
+    plain = {"test": score(value=0.78, low=0.7, high=0.86, certified=0.7), "chance": 0.3}
+    return row(key, state, **{**plain, **how})
+
+
+AHEAD = Forecast(points=((200, 0.4),), ceiling=0.73, must_see=88, alpha=0.01, more=80)
+FELL = {"dev_losses": [3.5, 0.4, 0.2, 0.15]}
+
+
+def kinds(verdict: Verdict) -> list[str]:
+    return [r.kind for r in (*verdict.reasons, verdict.next_step)]
+
+
+def lora(key: str, **how: Any) -> CandidateResult:
+    return left(key, candidate=Candidate(model="local/x", weights=Weights(kind="lora")), **how)
+
+
+CASES: dict[str, tuple[Any, Any]] = {
+    "reaches": ([passed()], [left()]),
+    "fell-back": (
+        [
+            passed(
+                candidate=Candidate(model="local/a", fallback="local/b"),
+                test=score(details={"fell_back": 0.25}),
+            )
+        ],
+        [passed()],
+    ),
+    "times-dearer": (
+        [passed(), left(cost_per_request_usd=0.05)],
+        [passed(), left(cost_per_request_usd=0.005)],
+    ),
+    "not-tried": ([passed(), row("later", "planned")], [passed(), left("later")]),
+    "passes-too": ([passed(), passed("dear", monthly_usd=200.0)], [passed(), left("dear")]),
+    "below": (
+        [left(test=score(value=0.6, high=0.79))],
+        [left(test=score(value=0.6, high=0.81), chance=0.01)],
+    ),
+    "open": ([left(chance=0.1)], [left(chance=0.09)]),
+    "unlikely": ([left(chance=0.09)], [left(chance=0.1)]),
+    "may-suffice": (
+        [passed(), left(monthly_usd=20.0)],
+        [passed(), left(monthly_usd=120.0)],
+    ),
+    "unsettled": ([row("off", "skipped", reason="no key")], [left()]),
+    "nothing-tried": ([], [left()]),
+    "serve": ([passed()], [left()]),
+    "unanswered": ([row("off", "incomplete")], [left()]),
+    "mend": ([row("off", "skipped")], [left(chance=0.01)]),
+    "nothing-tested": ([row("used-up", "undecided")], [left(forecast=AHEAD)]),
+    "more-examples": ([left(forecast=AHEAD)], [left(chance=0.01, forecast=AHEAD)]),
+    "beyond": ([left(chance=0.01)], [left(chance=0.5)]),
+    "no-scores": (
+        [row("off", "skipped"), row("mute", "drop")],
+        [row("off", "skipped"), left(chance=0.01)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_every_sentence_is_said_where_it_is_true_and_nowhere_else(kind: str) -> None:
+    true, false = CASES[kind]
+    assert kind in kinds(decide(true, TARGET))
+    assert kind not in kinds(decide(false, TARGET))
+
+
+def test_every_sentence_has_its_case_and_its_words() -> None:
+    assert set(typing.get_args(Kind)) == set(WORDS)
+    assert set(WORDS) - set(CASES) == {"time-again", "said"}  # both have tests of their own
+
+
+def says(kind: str, rows: list[CandidateResult], target: Target = TARGET, **how: Any) -> str:
+    verdict = decide(rows, target, **how)
+    reasons = (*verdict.reasons, verdict.next_step)
+    return reason_text(next(r for r in reasons if r.kind == kind))
+
+
+def test_three_sentences_of_who_was_left_are_never_mixed() -> None:
+    """Below only where the interval ends below; open where it may suffice; else not worth it."""
+    near = left(test=score(value=0.88, low=0.8, high=0.93), chance=0.7)
+    assert standing_of(near, 0.86) == "open"
+    few = left(state="drop", test=score(value=0.714, n=21, low=0.48, high=0.89), chance=0.05)
+    assert standing_of(few, 0.85) == "unlikely"
+    assert standing_of(left(test=score(value=0.5, high=0.6)), 0.85) == "below"
+    target = Target(metric="accuracy", score=0.85)
+    assert "not worth more calls, 0.714 on 21 test" in says("unlikely", [few], target)
+    assert "interval 0.480 to 0.890; chance 5% that it is good" in says("unlikely", [few], target)
+    verdict = decide([near], Target(metric="accuracy", score=0.86))
+    assert verdict.status == "undecided"
+    said = says("open", [near.model_copy(update={"forecast": AHEAD})])
+    assert "chance 73% that it is good enough, and 80 more examples would probably tell" in said
+    assert "no number of examples up to 100,000" in says("open", [near])
+
+
+@pytest.mark.parametrize("state", ["drop", "hopeless", "undecided"])
+def test_a_standing_follows_from_the_scores_whatever_the_state(state) -> None:
+    assert standing_of(left(state=state, test=score(value=0.5, high=0.6)), 0.8) == "below"
+    assert standing_of(left(state=state, chance=0.5), 0.8) == "open"
+    assert standing_of(left(state=state, chance=0.02), 0.8) == "unlikely"
+    assert standing_of(row("none", state), 0.8) is None
+    assert standing_of(passed(), 0.8) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "known"),
+    [
+        ([left(test=score(value=0.6, high=0.7))], "Everything tried is shown to be below 0.8"),
+        ([left(chance=0.02)], "Nothing tried is likely to reach 0.8"),
+        (
+            [left(test=score(value=0.6, high=0.7)), left("b", chance=0.02)],
+            "Nothing tried is likely to reach 0.8",
+        ),
+    ],
+)
+def test_nothing_tried_reaches_it_is_said_only_where_all_is_shown(rows, known) -> None:
+    verdict = decide(rows, TARGET)
+    assert verdict.status == "insufficient"
+    assert reason_text(verdict.next_step).startswith(known)
+
+
+def test_a_cheaper_one_that_may_suffice_is_said_with_its_money() -> None:
+    cheap = left("rag", monthly_usd=20.0, forecast=AHEAD)
+    rows = [passed(monthly_usd=330.0), cheap]
+    assert says("may-suffice", rows) == (
+        "rag may be enough too (chance 73%): 80 more examples would tell, and save $310 a month."
     )
-    verdict = decide([row], Target(metric="accuracy", score=0.95))
+    assert kinds(decide(rows, TARGET)).count("open") == 0  # once is enough
+    never = [rows[0], cheap.model_copy(update={"forecast": None})]
+    assert "no number of examples up to 100,000 is likely to tell" in says("may-suffice", never)
+    for state in ({"monthly_usd": None}, {"chance": 0.01, "forecast": None}):
+        shut = [rows[0], cheap.model_copy(update=state)]
+        assert "may-suffice" not in kinds(decide(shut, TARGET))
+
+
+def test_unused_rows_come_before_more_labelling() -> None:
+    rows = [left(forecast=AHEAD)]
+    assert "40 test examples lie unused: raise or leave out [climb] test_size" in says(
+        "more-examples", rows, unused=40
+    )
+    said = says("more-examples", rows)
+    assert "with 100 test examples 88 right certify 0.8" in said and "unused" not in said
+    assert "Add labelled test examples" in said
+    spent = [left(forecast=Forecast(points=(), ceiling=0.5, alpha=0.0))]
+    assert "used up the error of these examples. Chance" not in says("more-examples", spent)
+    assert "Add fresh test examples" in says("more-examples", spent)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "status"),
+    [
+        (0.3, 0.9, "sufficient"),
+        (0.3, 1.2, "undecided"),
+        (0.3, None, "undecided"),
+        (1.1, 2.0, "insufficient"),
+        (None, None, "sufficient"),
+    ],
+)
+def test_a_limit_on_latency_is_kept_broken_or_cannot_be_told(low, high, status) -> None:
+    """No interval at all is a run of an earlier version, which compared the estimate."""
+    one = passed(latency_p95_s=0.8, latency_low_s=low, latency_high_s=high)
+    if status == "insufficient":
+        one = one.model_copy(update={"latency_p95_s": 1.5})
+    verdict = decide([one], TIMED)
     assert verdict.status == status
-    assert ("132 test examples can never certify 0.95" in verdict.next_step) == (value > 0.95)
+    assert ("time-again" in kinds(verdict)) == (status == "undecided")
+    if status == "undecided":
+        assert "whether it keeps 1 s cannot be told" in reason_text(verdict.reasons[0])
+        assert "climb again when the machine is idle" in reason_text(verdict.next_step)
+    if status == "insufficient":
+        assert "passes too, but takes 1.50 s (p95)" in reason_text(verdict.reasons[0])
 
 
 @pytest.mark.parametrize(("dearer", "said"), [
@@ -32,16 +212,9 @@ def test_a_dropped_candidate_that_scores_the_target_lacks_examples(value, status
 def test_the_lower_of_two_rungs_that_cost_the_same_wins_and_the_other_is_not_called_dearer(
     dearer, said
 ) -> None:
-    rows = [
-        CandidateResult(
-            key=name, technique="prompting", model=name, candidate=Candidate(model=f"local/{name}"),
-            state="pass", cost_per_request_usd=cost, monthly_usd=100 * cost,
-            test=Measured(split="test", value=0.9, low=0.8, high=1.0, n=99, certified=0.8),
-        )
-        for name, cost in (("low", 1.0), ("high", dearer))
-    ]  # fmt: skip
-    verdict = decide(rows, Target(metric="accuracy", score=0.8))
-    assert verdict.choice == "low" and f"high: {said}" in verdict.reasons
+    rows = [passed("low", monthly_usd=100.0), passed("high", monthly_usd=100.0 * dearer)]
+    assert decide(rows, TARGET).choice == "low"
+    assert says("passes-too", rows) == f"high: {said}"
 
 
 @pytest.mark.parametrize(
@@ -55,32 +228,30 @@ def test_the_lower_of_two_rungs_that_cost_the_same_wins_and_the_other_is_not_cal
     ],
 )
 def test_too_little_training_does_not_read_like_a_technique_that_fails(losses, said) -> None:
-    candidate = Candidate(model="local/x", weights=Weights(kind="lora"))
-    row = CandidateResult(
-        key=candidate.key,
-        technique="fine-tuning",
-        model=candidate.model,
-        candidate=candidate,
-        state="hopeless",
-        dev=Measured(split="dev", value=0.3, low=0.2, high=0.4, n=40),
-        training={"dev_losses": losses},
-    )
-    verdict = decide([row], Target(metric="accuracy", score=0.9))
-    assert said is None or said in verdict.reasons[0]
-    assert ("still fell" in verdict.reasons[0]) == (said is not None)
-    assert ("more [climb] epochs" in verdict.next_step) == (said is not None)
+    tuned = lora("tuned", test=score(value=0.3, high=0.4), training={"dev_losses": losses})
+    verdict = decide([tuned], TARGET)
+    assert said is None or said in reason_text(verdict.reasons[0])
+    assert ("still fell" in reason_text(verdict.reasons[0])) == (said is not None)
+    assert ("more [climb] epochs" in reason_text(verdict.next_step)) == (said is not None)
 
 
-def test_a_ladder_that_could_not_be_run_asks_for_no_examples() -> None:
-    candidate = Candidate(model="http://localhost:8000/v1#m")
-    row = CandidateResult(
-        key=candidate.key,
-        technique="prompting",
-        model=candidate.model,
-        candidate=candidate,
-        state="skipped",
-        reason="the model has no known price",
-    )
-    verdict = decide([row], Target(metric="accuracy", score=0.9))
-    assert verdict.status == "undecided"
-    assert verdict.next_step == "Nothing could be run: mend what is said above, then climb again."
+def test_a_stopped_climb_says_how_it_goes_on_and_an_old_run_its_own_words() -> None:
+    verdict = decide([left()], TARGET, stopped="budget", go_on="Raise the budget.")
+    assert reason_text(verdict.next_step) == "Raise the budget."
+    old = Verdict.model_validate({"status": "undecided", "reasons": ["As it was."]})
+    assert [reason_text(r) for r in old.reasons] == ["As it was."]
+    assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+    assert old.next_step == Reason(kind="said", figures={"text": ""})
+
+
+@pytest.mark.parametrize("kind", ["reaches", "open", "unlikely", "below"])
+def test_a_certified_bound_is_rounded_down_and_none_is_said_where_there_is_none(kind) -> None:
+    rows, _ = CASES[kind]
+    sure = [
+        r.model_copy(update={"test": r.test.model_copy(update={"certified": 0.7999})}) for r in rows
+    ]
+    assert "at least 0.799 certified" in says(kind, sure)
+    none = [
+        r.model_copy(update={"test": r.test.model_copy(update={"certified": 0.0})}) for r in rows
+    ]
+    assert "certified" not in says(kind, none)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rung.candidate import Candidate
+from rung.decide.reasons import Reason
 from rung.decide.results import Calls, RunResult, Verdict
 from rung.errors import StoreError
 from rung.project import ProjectFolder
@@ -256,9 +257,16 @@ def hostile_run() -> tuple[RunResult, list[Attempt], Task]:
         for i, a in enumerate(attempts)
     ]  # fmt: skip
     verdict = result.verdict.model_copy(
-        update={"reasons": HOSTILE[:6], "next_step": HOSTILE[1] + HOSTILE[5]}
+        update={
+            "reasons": tuple(map(said, HOSTILE[:6])),
+            "next_step": said(HOSTILE[1] + HOSTILE[5]),
+        }
     )
     return result.model_copy(update={"notes": HOSTILE[:6], "verdict": verdict}), changed, task
+
+
+def said(text: str) -> Reason:
+    return Reason(kind="said", figures={"text": text})
 
 
 def embedded(page: str) -> dict[str, list[list[object]]]:

@@ -26,7 +26,7 @@ from rung.decide.results import CandidateResult
 from rung.evidence import interval
 from rung.records import Attempt
 from rung.report.terminal import ladder_table
-from rung.report.words import PHASES, STATES, describe, score_text, usd
+from rung.report.words import PHASES, describe, score_text, state_text, usd
 
 REFRESH_PER_S = 4
 
@@ -117,7 +117,7 @@ class LiveLadder(Observer):
         """Put what is known into the ladder."""
         self.rows[row.key] = row
         reason = f" · {row.reason}" if row.reason else ""
-        self._line(f"  {STATES[row.state]}: {score_text(row.score)}{reason}")
+        self._line(f"  {state_text(row)}: {score_text(row.score)}{reason}")
 
     def note(self, text: str) -> None:
         """Print a line above the ladder."""

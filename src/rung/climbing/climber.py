@@ -16,7 +16,7 @@ from rung.climbing.auditing import audit_of, refuse
 from rung.climbing.certify import certify, in_order, is_graded, plan_design
 from rung.climbing.gate import Gate
 from rung.climbing.handshakes import shake_hands
-from rung.climbing.latency import ASKED, p95_alone
+from rung.climbing.latency import ASKED, ASKED_FOR_LIMIT, p95_alone
 from rung.climbing.learning import learning_of, sentence
 from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
@@ -26,7 +26,7 @@ from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.decide.ladder import Planned, candidates, plan
 from rung.decide.results import CandidateResult, RunResult
-from rung.decide.verdict import within_limits
+from rung.decide.verdict import keeps_limits, within_limits
 from rung.errors import BudgetExceeded, ProviderError, UserError
 from rung.evidence import dev_weight
 from rung.measure.runner import Runner
@@ -172,13 +172,21 @@ class Climber:
         gate = Gate(self.task, self.scorer, ladder, self.workshop, self.observer)
         down = dict(self._unasked)
         # Probes first: they cost little and say what the rungs above can hope for.
-        for rung in sorted(rungs, key=lambda r: not r.candidate.is_probe):
-            row = await self._one(_Rung(self, rung, ladder, runner, ledger), gate, down)
+        first = sorted(rungs, key=lambda r: not r.candidate.is_probe)
+        waiting = [_Rung(self, r, ladder, runner, ledger) for r in first]
+        while waiting:
+            rung = waiting.pop(0)
+            row = await self._one(rung, gate, down)
+            if row.state == "planned" and not ladder.stopped:  # a cheaper one goes first
+                waiting.append(rung)
+                waiting.sort(key=lambda r: (not r.candidate.is_probe, ladder.likely_usd(r.key)))
+                continue
             self.observer.result(row)
             ladder.ledger_summary = ledger.summary()
-            enough = row.state == "pass" and within_limits(row, self.task.target) is None
+            enough = row.state == "pass" and keeps_limits(row, self.task.target)
             if ladder.stopped or (enough and not self.options.everything):
                 break
+        ladder.look_ahead(ledger.left)
 
     async def _one(self, rung: _Rung, gate: Gate, down: dict[str, str]) -> CandidateResult:
         """What became of one candidate.
@@ -243,17 +251,19 @@ class _Rung:
         self.climber, self.candidate, self.key = climber, rung.candidate, rung.candidate.key
         self.ladder, self.runner, self.ledger = ladder, runner, ledger
         self.task, self.observer = climber.task, climber.observer
+        self._solver: Solver | None = None
+        """Once its pilot is asked."""
 
     async def climb(self) -> CandidateResult:
-        """The row when the candidate is done with."""
-        self.observer.phase(self.key, "fit", 0)
-        solver = await fit(self.candidate, self.task, self.climber.workshop)
-        self.climber.remember(solver)
-        tuned = self.climber.workshop.tuned.get(self.key)
-        if tuned is not None:
-            took = tuned.model_dump(exclude={"adapter"}, exclude_none=True)
-            self.ladder.update(self.key, training=took)
-        row = await self._pilot(solver)
+        """The row when the candidate is done with; still "planned" where its pilot cost more than
+        a rung that waits is expected to: that one goes first."""
+        solver = self._solver or await self._fitted()
+        row = self.ladder.rows[self.key]
+        if self._solver is None:
+            self._solver = solver
+            row = await self._pilot(solver)
+            if row.state == "planned" and self.ladder.cheaper_waits(self.key):
+                return row
         if row.state == "probe":
             return row
         if row.state != "hopeless":
@@ -263,6 +273,16 @@ class _Rung:
         if self.climber.options.learning_curve and row.state != "incomplete":
             return await self._learn(solver)
         return row
+
+    async def _fitted(self) -> Solver:
+        self.observer.phase(self.key, "fit", 0)
+        solver = await fit(self.candidate, self.task, self.climber.workshop)
+        self.climber.remember(solver)
+        tuned = self.climber.workshop.tuned.get(self.key)
+        if tuned is not None:
+            took = tuned.model_dump(exclude={"adapter"}, exclude_none=True)
+            self.ladder.update(self.key, training=took)
+        return solver
 
     async def _learn(self, solver: Solver) -> CandidateResult:
         """What more training examples would do, where the candidate is tuned."""
@@ -276,7 +296,7 @@ class _Rung:
         return self.ladder.update(self.key, learning=curve, reason=reason)
 
     async def _pilot(self, solver: Solver) -> CandidateResult:
-        pilot = self.task.dev[: self.task.climb.dev_size]
+        pilot = self.task.dev if self._free else self.task.dev[: self.task.climb.dev_size]
         self.observer.phase(self.key, "dev", len(pilot))
         attempts = await self.runner.attempts(solver, pilot, "dev", self.observer.attempt)
         self.ladder.price(self.key)
@@ -284,18 +304,20 @@ class _Rung:
         row = self.ladder.update(self.key, dev=found)
         if self.candidate.is_probe:
             return self.ladder.update(self.key, state="probe", reason="gold passages, dev only")
-        most = upper_bound(unit_scores(self.task, pilot, attempts))
+        scores = unit_scores(self.task, pilot, attempts)
+        most = upper_bound(scores)
         if most < self.task.target.score and not self.climber.options.everything:
-            return self.ladder.update(
+            self.ladder.update(
                 self.key, state="hopeless", reason=f"at most {most:.2f} with 99% confidence"
             )
+            return self.ladder.leave(self.key, scores)
         return row
 
     def _weight(self) -> float | None:
         """Share of the error left that its dev answers earn it; an equal one where all are asked,
         or where no dev answer is scored."""
         answered = {a.example_id: a for a in self.ladder.attempts(self.key) if a.split == "dev"}
-        pilot = [e for e in self.task.dev[: self.task.climb.dev_size] if e.id in answered]
+        pilot = [e for e in self.task.dev if e.id in answered]
         scores = unit_scores(self.task, pilot, [answered[e.id] for e in pilot])
         if not scores or self.climber.options.everything:
             return None
@@ -305,6 +327,11 @@ class _Rung:
             waiting=self.ladder.waiting(self.key),
             left=self.ledger.left / self.ledger.total,
         )
+
+    @property
+    def _free(self) -> bool:
+        """It asks no language model, so nothing is saved by stopping early."""
+        return all(model.startswith(NO_LLM) for model in self.candidate.models)
 
     async def _certify(self, solver: Solver) -> CandidateResult:
         try:
@@ -325,22 +352,31 @@ class _Rung:
             self.observer.attempt(attempt)
 
         chat = solver.parts.chat
+        whole = options.everything or self._free
         outcome = await certify(
             self.task,
             design,
             units,
             ask,
-            everything=options.everything,
+            everything=whole,
             ahead=chat is not None and not chat.trains,
         )
-        return self.ladder.tested(self.key, outcome, alpha)
+        return self.ladder.tested(self.key, outcome, design, whole=whole or options.mode == "suite")
 
     async def _time(self, solver: Solver) -> CandidateResult:
         row = self.ladder.rows[self.key]
         if row.latency_p95_s is None:
-            self.observer.phase(self.key, "latency", ASKED)
-            seconds = await p95_alone(solver, self.task.dev, self.climber.tools)
-            row = self.ladder.update(self.key, latency_p95_s=seconds)
+            limit = self.task.target.max_latency_p95_s
+            asked = ASKED if limit is None else ASKED_FOR_LIMIT
+            self.observer.phase(self.key, "latency", asked)
+            took = await p95_alone(solver, self.task.dev, self.climber.tools, asked)
+            if took is not None:
+                row = self.ladder.update(
+                    self.key,
+                    latency_p95_s=took.value,
+                    latency_low_s=took.low,
+                    latency_high_s=took.high,
+                )
             self.ladder.write(finished=False)  # a kill from here on does not time it again
         broken = within_limits(row, self.task.target)
         return self.ladder.update(self.key, reason=broken) if broken else row

@@ -8,6 +8,7 @@ documents will supply it (`rung.diagnose.causes.mendable`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from scipy.stats import betabinom
 
@@ -23,7 +24,7 @@ from rung.measure.store import RunStore
 from rung.records import Attempt
 from rung.scorers import Scorer
 from rung.solver import Solver, Workshop
-from rung.task.types import Example, Task
+from rung.task.types import Example, Task, digest
 
 WORTH = 0.2
 """Chance of ruling a rung out below which no further failure is probed."""
@@ -56,8 +57,7 @@ class Gate:
 
         Raises `ProviderError` on an outage and `BudgetExceeded`.
         """
-        lacks = candidate.uses_llm and not candidate.context.traits.reads
-        if not lacks or self._failed is None or not self.task.documents:
+        if self._may_know(candidate) or self._failed is None or not self.task.documents:
             return None
         if self._found is None:
             self._found = await self._diagnose(self._failed, candidate)
@@ -65,6 +65,25 @@ class Gate:
             list(self._found.examples.values()), self._found.n, [candidate], self._target
         )
         return bound[0].text if bound and bound[0].high < self._target else None
+
+    def _may_know(self, candidate: Candidate) -> bool:
+        """Whether an answer may come out of passages, or out of training examples.
+
+        Nearest examples are never ruled out: where questions recur, as in an FAQ, they hold the
+        answer that the closed-book prompt lacked, in other words perhaps. Fixed examples and tuned
+        weights are, unless answers recur.
+        """
+        if not candidate.uses_llm or candidate.first is not None:
+            return True
+        if candidate.context.traits.reads or candidate.prompt.shots.chosen_by_input:
+            return True
+        return candidate.learns and self._answers_recur
+
+    @cached_property
+    def _answers_recur(self) -> bool:
+        """Whether an expected answer on dev stands among those of the training examples."""
+        seen = {digest(example.expected) for example in self.task.train}
+        return any(digest(example.expected) in seen for example in self.task.dev)
 
     @property
     def _target(self) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from rung.evidence.judging import FEWEST, agreement, rogan_gladen
 from rung.project import ProjectFolder, write_whole
 from rung.records import Answer
 from rung.scorers import Judge, scorer_for
+from rung.state import read_model
 from rung.task.config import read_config
 from rung.task.rows import Row, read_rows
 from rung.task.types import Example, Frozen, Rubric, Task
@@ -99,10 +99,10 @@ def _mark(row: Row, rubric: Rubric | None) -> float:
 
 def read_calibration(folder: Path, version: str | None = None) -> Calibration | None:
     """What was kept below a project folder; None where nothing was, or of another judge."""
-    try:
-        found = Calibration.model_validate(json.loads((folder / FILE).read_text("utf-8")))
-    except (OSError, ValueError):
+    if not (folder / FILE).exists():
         return None
+    cure = "delete it, and mark answers again with `rung judge`: how far it agrees is lost"
+    found = read_model(folder / FILE, Calibration, cure)
     return found if version in (None, found.version) and found.human else None
 
 

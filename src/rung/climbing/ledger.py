@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rung.errors import StoreError, UserError
 from rung.evidence.ledger import SMALLEST_ALPHA, AlphaLedger, Use, equal_weight, summary
 from rung.project import write_whole
+from rung.state import read_object
 from rung.task.duplicates import normalised
 from rung.task.types import Example, Task, digest
 
@@ -20,6 +20,11 @@ EARLIER_FILE = "ledger.json"
 """In the project folder, where the count was kept a split at a time."""
 
 NAME_CHARS = 16
+
+CURE = (
+    "restore it from a copy, or delete it and give fresh test examples; it keeps count of how "
+    "often the test examples were used"
+)
 
 
 def row_name(example: Example) -> str:
@@ -155,43 +160,25 @@ class TestLedger:
 
     def _read(self) -> AlphaLedger:
         if self.path.exists():
-            return AlphaLedger.from_dict(_json(self.path))
+            return AlphaLedger.from_dict(read_object(self.path, CURE))
         return self._taken_over() if self._earlier.exists() else AlphaLedger()
 
     def _taken_over(self) -> AlphaLedger:
         """What was kept split by split does not name its rows: these examples bear all of it."""
-        kept = _json(self._earlier)
+        kept = read_object(self._earlier, CURE)
         try:
             uses = [
                 Use(str(key), float(share), 1.0 - float(split["alpha"]), self.rows)
                 for split in kept.values()
                 for key, share in split["granted"].items()
             ]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise StoreError(
-                f"{self._earlier} cannot be read ({error!r}): restore it from a copy; it keeps "
-                "count of how often the test examples were used"
-            ) from error
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise StoreError(f"{self._earlier} cannot be read ({error!r}): {CURE}") from error
         return AlphaLedger(tuple(uses))
 
     def _write(self) -> None:
         text = json.dumps(self.ledger.to_dict(), indent=1) + "\n"
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self.path, text)
-        except OSError as error:
-            raise StoreError(f"{self.path} could not be written: {error}") from error
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        kept: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"{path} cannot be read ({error}): restore it from a copy; it keeps count of how often "
-            "the test examples were used"
-        ) from error
-    return kept
+        write_whole(self.path, text, durable=True)
 
 
 def shown_names(root: Path | None) -> frozenset[str]:
@@ -199,4 +186,4 @@ def shown_names(root: Path | None) -> frozenset[str]:
     path = None if root is None else root / LEDGER_FILE
     if path is None or not path.exists():
         return frozenset()
-    return AlphaLedger.from_dict(_json(path)).shown()
+    return AlphaLedger.from_dict(read_object(path, CURE)).shown()

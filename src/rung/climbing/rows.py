@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
+from statistics import fmean
 from typing import Any
 
 from rung import __version__
@@ -17,6 +19,7 @@ from rung.climbing.summary import mean_usage, measured, value_of
 from rung.climbing.tools import Tools
 from rung.decide.claims import said_of
 from rung.decide.ladder import Planned
+from rung.decide.reasons import Reason
 from rung.decide.results import (
     Calls,
     CandidateResult,
@@ -25,21 +28,33 @@ from rung.decide.results import (
     RunResult,
     Stopped,
 )
-from rung.decide.verdict import decide, out_of_examples
+from rung.decide.verdict import decide, standing_of
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
 from rung.economics.money import dec, usd
-from rung.errors import StoreError
-from rung.evidence import forecast, must_see, paired_comparison
+from rung.evidence import (
+    Design,
+    chance_to_reach,
+    forecast,
+    must_see,
+    paired_comparison,
+    stopped_interval,
+)
+from rung.evidence.ledger import SMALLEST_ALPHA
+from rung.evidence.weights import MOST
 from rung.measure.store import RunStore
 from rung.project import RUN_FILE
 from rung.records import Attempt, Flag
+from rung.state import read_model
 from rung.task.types import Task
 
 PROMOTE = (
     "The winner that is served stays, and the choice waits in .rung/challenger: `rung promote` "
     "tests it against that one."
 )
+CLEARLY = 1.25
+"""A rung whose pilot costs this much more than one that waits is expected to gives way to it. Our
+own threshold: expectations are seldom closer, and each change of order asks a pilot more."""
 RECORDED = ("numpy", "scipy", "torch", "transformers", "peft", "openai", "genai-prices")
 
 
@@ -52,6 +67,10 @@ class Ladder:
         self.task, self.tools, self.name, self.store = task, tools, name, store
         self.planned = {r.candidate.key: r for r in rungs}
         self.rows = {r.candidate.key: unmeasured(r) for r in rungs}
+        self._scores: dict[str, Sequence[float]] = {}
+        """On test, one a unit, of those whose answers all came."""
+        self.unused = 0
+        """Test examples that `[climb] test_size` leaves out."""
         self.scorer_name = task.target.metric if task.scorer is None else "function"
         self.ledger_summary = ""
         self.probe_answers = 0
@@ -71,20 +90,16 @@ class Ladder:
         self._clock = time.perf_counter()
         for row in self._earlier():  # timing is not asked twice
             if row.key in self.rows:
-                self.update(row.key, latency_p95_s=row.latency_p95_s)
+                kept = ("latency_p95_s", "latency_low_s", "latency_high_s")
+                self.update(row.key, **{name: getattr(row, name) for name in kept})
 
     def _earlier(self) -> Sequence[CandidateResult]:
         """The rows of the same run when it was last written."""
         path = self.store.folder / RUN_FILE
         if not path.exists():
             return ()
-        try:
-            return RunResult.model_validate_json(path.read_text()).candidates
-        except ValueError as error:
-            raise StoreError(
-                f"{path} cannot be read ({str(error).splitlines()[0]}): delete it and run again; "
-                "attempts and answered calls are kept elsewhere"
-            ) from error
+        cure = "delete it and run again; attempts and answered calls are kept elsewhere"
+        return read_model(path, RunResult, cure).candidates
 
     def update(self, key: str, **changes: Any) -> CandidateResult:
         """Change a row."""
@@ -105,6 +120,25 @@ class Ladder:
         said = "the budget ran out" if why == "budget" else "interrupted"
         reason = f"{said}; {kept} answers are kept" if kept else said
         return self.update(row.key, state="incomplete", reason=reason)
+
+    def likely_usd(self, key: str) -> float:
+        """USD a month as measured; before that as expected, times what the same models' pilots
+        cost beside what was expected of them."""
+        row, expected = self.rows[key], self.planned[key]
+        if row.monthly_usd is not None:
+            return row.monthly_usd
+        seen = [
+            r.cost_per_request_usd / r.expected_cost_per_request_usd
+            for r in self.rows.values()
+            if r.cost_per_request_usd and r.expected_cost_per_request_usd and r.model == row.model
+        ]
+        more = float(expected.usd_per_request) * (fmean(seen) - 1.0) if seen else 0.0
+        return float(expected.usd_per_month) + more * self.task.workload.requests_per_month
+
+    def cheaper_waits(self, key: str) -> bool:
+        """Whether a rung that was not reached is likely to cost clearly less than this one does."""
+        likely = [self.likely_usd(k) for k, r in self.rows.items() if r.state == "planned"]
+        return self.likely_usd(key) > CLEARLY * min(likely, default=math.inf)
 
     def waiting(self, key: str) -> int:
         """Other candidates that were not reached yet."""
@@ -134,21 +168,39 @@ class Ladder:
             monthly_usd=float(total(cost.monthly, {})),
         )
 
-    def tested(self, key: str, outcome: Outcome, alpha: float) -> CandidateResult:
-        """Put the outcome of the test phase into a row."""
+    def tested(self, key: str, outcome: Outcome, design: Design, *, whole: bool) -> CandidateResult:
+        """Put the outcome of the test phase into a row; `whole` where it could not stop early."""
+        alpha = design.alpha
         self.price(key)
         found = measured(self.task, "test", outcome.examples, outcome.attempts)
         if outcome.decision is None:
             reason = f"{found.errors + found.unscored} answers are missing: run again"
             return self.update(key, state="incomplete", test=found, alpha=alpha, reason=reason)
-        certified = outcome.decision.lower_bound
-        state = outcome.decision.state
-        row = self.update(
-            key, state=state, test=found.model_copy(update={"certified": certified}), alpha=alpha
-        )
-        if state == "undecided" or out_of_examples(row, self.task.target):
-            row = self.update(key, forecast=_forecast(outcome.scores, self.task, alpha))
-        return row
+        found = found.model_copy(update={"certified": outcome.decision.lower_bound})
+        if not whole:
+            low, high = stopped_interval(outcome.scores, design, self.task.target.confidence)
+            found = found.model_copy(update={"low": low, "high": high, "method": "sequential"})
+        self.update(key, state=outcome.decision.state, test=found, alpha=alpha)
+        self._scores[key] = outcome.scores
+        return self.leave(key, outcome.scores)
+
+    def leave(self, key: str, scores: Sequence[float]) -> CandidateResult:
+        """Put what is known of one that was left, by these scores, into its row."""
+        chance = chance_to_reach(scores, self.task.target.score) if scores else None
+        row = self.update(key, chance=chance)
+        return self.update(key, standing=standing_of(row, self.task.target.score))
+
+    def look_ahead(self, left: float) -> None:
+        """What more examples would do for those left open, at the error that would be there.
+
+        The next climb deals what is `left` as this one did: most of it to each in turn.
+        """
+        for key, scores in self._scores.items():
+            if self.rows[key].standing != "open":
+                continue
+            alpha = MOST * left
+            left -= alpha
+            self.update(key, forecast=_forecast(scores, self.task, self.rows[key].alpha, alpha))
 
     def result(self, *, finished: bool) -> RunResult:
         """The run as it stands."""
@@ -162,13 +214,16 @@ class Ladder:
             self.task.target,
             stopped=stopped,
             go_on=self._go_on(stopped),
+            unused=self.unused,
             claim=None if plain else said_of(mode, unit, self.task.target.confidence, 0),
         )
         if verdict.choice is not None:
             compared = tuple(self._comparisons(verdict.choice))
             verdict = verdict.model_copy(update={"comparisons": compared})
             if self.challenges:
-                verdict = verdict.model_copy(update={"next_step": PROMOTE})
+                verdict = verdict.model_copy(
+                    update={"next_step": Reason(kind="said", figures={"text": PROMOTE})}
+                )
         return RunResult(
             run=self.name,
             task=self.task.name,
@@ -310,14 +365,18 @@ def unmeasured(rung: Planned) -> CandidateResult:
     )
 
 
-def _forecast(scores: Sequence[float], task: Task, alpha: float) -> Forecast | None:
-    if not scores:
-        return None
-    ahead = forecast(scores, task.target.score, alpha)
+def _forecast(scores: Sequence[float], task: Task, alpha: float | None, later: float) -> Forecast:
+    """`alpha` is what this climb granted, `later` what the next one on more examples would."""
+    ahead = forecast(scores, task.target.score, max(later, SMALLEST_ALPHA))
+    must = must_see(len(scores), task.target.score, alpha) if alpha else None
+    if later < SMALLEST_ALPHA:
+        return Forecast(points=(), ceiling=ahead.ceiling, must_see=must, alpha=0.0)
     return Forecast(
         points=tuple((p.n, p.chance) for p in ahead.points),
         ceiling=ahead.ceiling,
-        must_see=must_see(len(scores), task.target.score, alpha),
+        must_see=must,
+        alpha=later,
+        more=None if ahead.n_to_tell is None else max(ahead.n_to_tell - len(scores), 1),
     )
 
 

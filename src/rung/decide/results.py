@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, computed_field
 
 from rung.candidate import Candidate, Technique
+from rung.decide.reasons import Reason
 from rung.records import Flag, Usage
 from rung.task.types import Frozen, SplitName
 
@@ -24,6 +25,11 @@ State = Literal[
 undecided: the test examples ran out. hopeless: left after the pilot on dev. incomplete: calls went
 unanswered, or the climb was stopped there: run again. skipped: cannot be run here. probe: an
 intervention, never shipped."""
+
+
+Standing = Literal["below", "open", "unlikely"]
+"""What is known of one that was left: shown to be below the target (its interval ends below it),
+cannot be told on these examples, or not worth more calls though not shown to be below."""
 
 
 class Hindered(Frozen):
@@ -47,7 +53,7 @@ class Measured(Frozen):
     """Mean score; None where nothing was scored (never 0)."""
     low: float | None = None
     high: float | None = None
-    """Two-sided interval at the target's confidence."""
+    """Two-sided interval at the target's confidence; on test it holds after an early stop too."""
     n: int = 0
     """Scores in `value`: answers scored, and calls that can never succeed, counted as 0."""
     wrong: int = 0
@@ -77,6 +83,10 @@ class Forecast(Frozen):
     """Chance that the true mean reaches the target at all."""
     must_see: int | None = None
     """Right answers that the present examples would have had to show; None where none suffice."""
+    alpha: float | None = None
+    """Error that the next climb on these examples would grant; None in runs of earlier versions."""
+    more: int | None = None
+    """Examples to add for four fifths of `ceiling`; None where no number up to 100,000 gives it."""
 
 
 class CandidateResult(Frozen):
@@ -90,6 +100,10 @@ class CandidateResult(Frozen):
     candidate: Candidate
     state: State = "planned"
     reason: str = ""
+    standing: Standing | None = None
+    """Of one that was left or undecided, by its scores on test, else on dev."""
+    chance: float | None = None
+    """P(true mean >= target | those scores), by a Jeffreys prior, or Student's law where graded."""
     dev: Measured | None = None
     test: Measured | None = None
     alpha: float | None = None
@@ -113,6 +127,10 @@ class CandidateResult(Frozen):
     usage_sd: dict[str, float] = Field(default_factory=dict)
     latency_p95_s: float | None = None
     """Asked one at a time."""
+    latency_low_s: float | None = None
+    latency_high_s: float | None = None
+    """Where the 95th percentile lies, each end with 95 % confidence; None where the timed requests
+    are too few to bound it."""
     training: dict[str, Any] = Field(default_factory=dict)
     learning: dict[str, Any] = Field(default_factory=dict)
     """Scores on dev by training size, and what more examples would do (`LearningCurve`)."""
@@ -153,8 +171,8 @@ class Verdict(Frozen):
     status: Literal["sufficient", "insufficient", "undecided"]
     choice: str | None = None
     """A candidate's key."""
-    reasons: tuple[str, ...] = ()
-    next_step: str = ""
+    reasons: tuple[Reason, ...] = ()
+    next_step: Reason = Reason(kind="said", figures={"text": ""})
     comparisons: tuple[Comparison, ...] = ()
     stopped: Stopped | None = None
 

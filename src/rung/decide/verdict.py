@@ -1,13 +1,14 @@
-"""The verdict from the evidence. Pure: no calls, no clock."""
+"""The verdict from the evidence, its reasons as data. Pure: no calls, no clock, no wording."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from typing import Any
 
 from rung.candidate import short_name
 from rung.decide.hindered import room_was_measured, what_would_help, why_hindered
-from rung.decide.results import CandidateResult, Comparison, Measured, Stopped, Verdict
+from rung.decide.reasons import Reason
+from rung.decide.results import CandidateResult, Comparison, Measured, Standing, Stopped, Verdict
 from rung.task.types import Target
 
 ALIKE = 1.01
@@ -16,6 +17,9 @@ that; of those the lower rung is chosen."""
 STILL_FALLING = 0.05
 """A loss on dev that fell by this share in the last epoch says that training ended too soon. Our
 own threshold: the learning rate has come down to a tenth by then, so a loss at rest moves less."""
+LIKELY = 0.1
+"""Chance of being good enough from which one that was left is said to be open. Our own threshold:
+below it, nine of ten times, more examples would be labelled for nothing."""
 
 
 def decide(
@@ -24,16 +28,18 @@ def decide(
     comparisons: Sequence[Comparison] = (),
     stopped: Stopped | None = None,
     go_on: str = "",
+    unused: int = 0,
     claim: str | None = None,
 ) -> Verdict:
     """Name the cheapest candidate that passed; say insufficient or undecided where none did.
 
     Of a climb that was `stopped`, `go_on` says how it goes on. One whose budget ran out may have
-    found a candidate that suffices; one that was interrupted has saved none. `claim` says what a
-    certified bound holds for; the target's confidence when left out.
+    found a candidate that suffices; one that was interrupted has saved none. `unused` test rows
+    were left out by a setting: they come before any that would have to be labelled. `claim` says
+    what a certified bound holds for; the target's confidence when left out.
     """
     rows = [r for r in results if r.state != "probe"]
-    passed = [r for r in rows if r.state == "pass" and within_limits(r, target) is None]
+    passed = [r for r in rows if r.state == "pass" and keeps_limits(r, target)]
     if passed and stopped != "interrupted":
         least = min(r.monthly_usd or 0.0 for r in passed)
         choice = next(r for r in passed if (r.monthly_usd or 0.0) <= ALIKE * least)
@@ -41,25 +47,41 @@ def decide(
             status="sufficient",
             choice=choice.key,
             reasons=_why_chosen(choice, rows, target, claim or f"confidence {target.confidence:g}"),
-            next_step="Serve it from .rung/winner, or raise the target and climb on.",
+            next_step=Reason(kind="serve"),
             comparisons=tuple(comparisons),
             stopped=stopped,
         )
-    unsettled = ("undecided", "incomplete", "planned")
-    open_ends = [r for r in rows if r.state in unsettled or out_of_examples(r, target)]
-    reasons = tuple(_why_not(r, target) for r in rows) or ("No candidate could be tried.",)
+    reasons = tuple(_why_not(r, target) for r in rows) or (Reason(kind="nothing-tried"),)
     if stopped is not None:
-        return Verdict(status="undecided", reasons=reasons, next_step=go_on, stopped=stopped)
+        then = Reason(kind="said", figures={"text": go_on})
+        return Verdict(status="undecided", reasons=reasons, next_step=then, stopped=stopped)
+    open_ends = [r for r in rows if _is_open(r, target)]
     if open_ends or not rows or all(r.state == "skipped" for r in rows):
-        return Verdict(status="undecided", reasons=reasons, next_step=_more(open_ends, target))
+        then = _more(open_ends, target, unused)
+        return Verdict(status="undecided", reasons=reasons, next_step=then)
     status = "undecided" if any(map(room_was_measured, rows)) else "insufficient"
     return Verdict(status=status, reasons=reasons, next_step=_beyond(rows, target))
 
 
-def out_of_examples(row: CandidateResult, target: Target) -> bool:
-    """Left because these test examples can no longer certify it, though it scores the target."""
-    value = row.test.value if row.test else None
-    return row.state == "drop" and value is not None and value >= target.score
+def standing_of(row: CandidateResult, target: float) -> Standing | None:
+    """What is known of one that was left, or whose examples ran out; None of any other."""
+    score = row.score
+    if row.state not in ("drop", "hopeless", "undecided") or score is None or score.value is None:
+        return None
+    if score.high is not None and score.high < target:
+        return "below"
+    chance = row.chance if row.chance is not None else float(score.value >= target)
+    return "open" if chance >= LIKELY else "unlikely"
+
+
+def _is_open(row: CandidateResult, target: Target) -> bool:
+    if row.state == "pass":  # certified, and its speed cannot be told against the limit
+        return within_limits(row, target) is None
+    if row.state in ("incomplete", "planned"):
+        return True
+    return standing_of(row, target.score) == "open" or (
+        row.state == "undecided" and row.score is None
+    )
 
 
 def alike(row: CandidateResult, choice: CandidateResult) -> bool:
@@ -68,129 +90,170 @@ def alike(row: CandidateResult, choice: CandidateResult) -> bool:
 
 
 def within_limits(row: CandidateResult, target: Target) -> str | None:
-    """Why the candidate breaks a limit on cost or latency; None where it keeps them."""
+    """Why the candidate breaks a limit on cost or latency; None where it is not shown to."""
     most, cost = target.max_cost_per_request, row.cost_per_request_usd
     if most is not None and cost is not None and cost > most:
         return f"costs ${cost:.6f} a request, at most ${most} is allowed"
     slowest, latency = target.max_latency_p95_s, row.latency_p95_s
-    if slowest is not None and latency is not None and latency > slowest:
+    if slowest is not None and latency is not None and (row.latency_low_s or latency) > slowest:
         return f"takes {latency:.2f} s (p95), at most {slowest} s are allowed"
     return None
 
 
-def certified_text(measured: Measured | None) -> str:
-    """A score as prose: value, certified bound, examples."""
-    if measured is None or measured.value is None:
-        return "nothing scored"
-    down = math.floor((measured.certified or 0.0) * 1000) / 1000  # a bound is never rounded up
-    bound = f", at least {down:.3f} certified" if down else ""
-    return f"{measured.value:.3f} on {measured.n} {measured.split} examples{bound}"
+def keeps_limits(row: CandidateResult, target: Target) -> bool:
+    """Whether it breaks no limit and is shown to be fast enough, where that is asked."""
+    return within_limits(row, target) is None and not unsure_speed(row, target)
+
+
+def unsure_speed(row: CandidateResult, target: Target) -> bool:
+    """Whether the limit on latency lies within what the timed requests leave open."""
+    slowest, latency = target.max_latency_p95_s, row.latency_p95_s
+    if slowest is None or latency is None or (row.latency_low_s or latency) > slowest:
+        return False
+    if row.latency_low_s is None:  # timed by an earlier version, without an interval
+        return False
+    return row.latency_high_s is None or row.latency_high_s > slowest
+
+
+def _figures(measured: Measured | None) -> dict[str, Any]:
+    if measured is None:
+        return {"n": 0}
+    kept = {"value", "low", "high", "n", "split", "certified"}
+    return measured.model_dump(include=kept)
 
 
 def _why_chosen(
     choice: CandidateResult, rows: Sequence[CandidateResult], target: Target, claim: str
-) -> tuple[str, ...]:
+) -> tuple[Reason, ...]:
     reasons = [
-        f"{choice.key} ({choice.technique}) reaches {target.metric} {certified_text(choice.test)} "
-        f"(target {target.score:g}, {claim})."
+        Reason(
+            kind="reaches",
+            candidate=choice.key,
+            figures=_figures(choice.test)
+            | {"technique": choice.technique, "metric": target.metric}
+            | {"target": target.score, "claim": claim},
+        )
     ]
     fallback, test = choice.candidate.fallback, choice.test
     if fallback is not None and test is not None and "fell_back" in test.details:
-        share = f"{test.details['fell_back']:.0%}"
-        reasons.append(f"{share} of its test requests went on to {short_name(fallback)}.")
+        share = {"share": test.details["fell_back"], "to": short_name(fallback)}
+        reasons.append(Reason(kind="fell-back", candidate=choice.key, figures=share))
     tried = [r for r in rows if r is not choice and r.state != "planned"]
-    reasons += [_why_not(r, target, choice) for r in tried]
+    may = [r for r in tried if _may_suffice(r, choice, target)]
+    reasons += [_may_be_enough(r, choice) for r in may]
+    reasons += [_why_not(r, target, choice) for r in tried if r not in may]
     dearest = max(
         (r for r in rows if r.cost_per_request_usd is not None),
         key=lambda r: r.cost_per_request_usd or 0.0,
     )
     if dearest is not choice and choice.cost_per_request_usd:
         times = (dearest.cost_per_request_usd or 0.0) / choice.cost_per_request_usd
-        reasons.append(f"A request to {dearest.key} costs {times:.1f} times as much.")
+        dear = Reason(kind="times-dearer", candidate=dearest.key, figures={"times": times})
+        reasons.append(dear)
     unreached = [r.key for r in rows if r.state == "planned"]
     if unreached:
-        reasons.append(f"Not tried, expected to cost more: {'; '.join(unreached)}.")
+        reasons.append(Reason(kind="not-tried", figures={"keys": unreached}))
     return tuple(reasons)
 
 
-def _why_not(row: CandidateResult, target: Target, choice: CandidateResult | None = None) -> str:
-    broken = within_limits(row, target)
+def _may_suffice(row: CandidateResult, choice: CandidateResult, target: Target) -> bool:
+    """Whether a cheaper one was left open."""
+    cheaper = row.monthly_usd is not None and row.monthly_usd * ALIKE < (choice.monthly_usd or 0.0)
+    return cheaper and standing_of(row, target.score) == "open"
+
+
+def _may_be_enough(row: CandidateResult, choice: CandidateResult) -> Reason:
+    ahead = row.forecast
+    return Reason(
+        kind="may-suffice",
+        candidate=row.key,
+        figures=_figures(row.score)
+        | {"chance": ahead.ceiling if ahead else row.chance, "more": ahead.more if ahead else None}
+        | {"saves_usd": (choice.monthly_usd or 0.0) - (row.monthly_usd or 0.0)},
+    )
+
+
+def _why_not(row: CandidateResult, target: Target, choice: CandidateResult | None = None) -> Reason:
     if row.state == "pass":
-        dear = "at a higher cost"
-        if choice is not None and alike(row, choice):
-            dear = "at the same cost within 1%, on a higher rung"
-        return f"{row.key}: passes too, " + (f"but {broken}." if broken else f"{dear}.")
-    words = {
-        "drop": "left on test",
-        "hopeless": "left after the pilot on dev",
-        "undecided": "undecided",
-        "incomplete": "incomplete",
-        "skipped": "skipped",
-        "planned": "not reached",
-    }
-    said = f"{row.key}: {words.get(row.state, row.state)}"
-    if row.score is not None:
-        said += f", {certified_text(row.score)}"
-    remarks = [r for r in (row.reason, why_hindered(row), _undertrained(row)) if r]
-    return said + (f" ({'; '.join(remarks)})." if remarks else ".")
+        how = "alike" if choice is not None and alike(row, choice) else "dearer"
+        broken = within_limits(row, target)
+        if broken is None and unsure_speed(row, target):
+            how = "unsure-speed"
+        speed = {"p95": row.latency_p95_s, "low": row.latency_low_s, "high": row.latency_high_s}
+        figures: dict[str, Any] = {"how": "limit" if broken else how, "limit": broken or ""}
+        figures |= speed | {"slowest": target.max_latency_p95_s}
+        return Reason(kind="passes-too", candidate=row.key, figures=figures)
+    remarks = [remark for remark in (row.reason, why_hindered(row)) if remark]
+    figures = {**_figures(row.score), "target": target.score, "why": "; ".join(remarks)}
+    figures |= _undertrained(row)
+    standing = standing_of(row, target.score)
+    if standing is None:
+        return Reason(kind="unsettled", candidate=row.key, figures=figures | {"state": row.state})
+    ahead = row.forecast
+    figures |= {"chance": ahead.ceiling if ahead else row.chance}
+    if standing == "open":
+        figures["more"] = ahead.more if ahead else None
+    return Reason(kind=standing, candidate=row.key, figures=figures)
 
 
-def _undertrained(row: CandidateResult) -> str:
+def _undertrained(row: CandidateResult) -> dict[str, Any]:
     """That the last epoch still lowered the loss on dev; empty where it did not, or none is known.
 
     Without it a technique that was given too little training reads like one that does not work.
     """
     epochs, losses = row.candidate.weights.epochs, row.training.get("dev_losses", ())
     if len(losses) != epochs + 1 or losses[-1] > (1 - STILL_FALLING) * min(losses[:-1]):
-        return ""
-    fell = 1 - losses[-1] / losses[-2]
-    return (
-        f"its loss on dev still fell by {fell:.0%} in the last epoch: more than [climb] epochs = "
-        f"{epochs} may lift it"
-    )
+        return {}
+    return {"loss_fell": 1 - losses[-1] / losses[-2], "epochs": epochs}
 
 
-def _more(rows: Sequence[CandidateResult], target: Target) -> str:
+def _more(rows: Sequence[CandidateResult], target: Target, unused: int) -> Reason:
     """What would settle an undecided climb."""
     if any(r.state == "incomplete" for r in rows):
-        return (
-            "Some calls went unanswered: see why above, then run the same command again; nothing "
-            "is paid twice."
-        )
-    tested = [r for r in rows if r.test is not None and r.forecast is not None]
+        return Reason(kind="unanswered")
     if not rows:
-        return "Nothing could be run: mend what is said above, then climb again."
+        return Reason(kind="mend")
+    if all(r.state == "pass" for r in rows):
+        return Reason(kind="time-again", figures={"slowest": target.max_latency_p95_s})
+    tested = [r for r in rows if r.test is not None and r.forecast is not None]
     if not tested:
-        return "Nothing was measured on test: add examples, or give the climb a larger budget."
+        return Reason(kind="nothing-tested")
     closest = max(tested, key=_value)
-    ahead, n = closest.forecast, closest.test.n if closest.test else 0
+    ahead = closest.forecast
     assert ahead is not None
-    chances = ", ".join(f"{chance:.0%} with {size}" for size, chance in ahead.points)
-    must = (
-        f"with {n} test examples {ahead.must_see} right certify {target.score:g}"
-        if ahead.must_see
-        else f"{n} test examples can never certify {target.score:g}"
-    )
-    return (
-        f"Cannot tell on {n} test examples ({must}). Chance that {closest.key} is certified with "
-        f"more: {chances}; chance that it is good enough at all: {ahead.ceiling:.0%}. Add labelled "
-        "test examples, or lower the target."
+    return Reason(
+        kind="more-examples",
+        candidate=closest.key,
+        figures={
+            "n": closest.test.n if closest.test else 0,
+            "must_see": ahead.must_see,
+            "target": target.score,
+            "points": [list(point) for point in ahead.points],
+            "ceiling": ahead.ceiling,
+            "more": ahead.more,
+            "unused": unused,
+        },
     )
 
 
-def _beyond(rows: Sequence[CandidateResult], target: Target) -> str:
+def _beyond(rows: Sequence[CandidateResult], target: Target) -> Reason:
     best = max((r for r in rows if r.score and r.score.value is not None), key=_value, default=None)
     if best is None:
-        return "No candidate was scored: look at the errors first."
-    said = (
-        f"Nothing here reaches {target.score:g}; the best was {best.key} with {_value(best):.3f}. "
-    )
+        return Reason(kind="no-scores")
+    left = [standing_of(r, target.score) for r in rows if r.state not in ("skipped", "pass")]
     stuck = next((r for r in (best, *filter(room_was_measured, rows)) if why_hindered(r)), None)
-    if stuck is not None:
-        return f"{said}Of {stuck.key}, {why_hindered(stuck)}. {what_would_help(stuck)}"
-    first = "more [climb] epochs, " if any(map(_undertrained, rows)) else ""
-    return (
-        f"{said}Try {first}a stronger model in [models], more training examples, or a lower target."
+    return Reason(
+        kind="beyond",
+        candidate=best.key,
+        figures={
+            "target": target.score,
+            "value": _value(best),
+            "all_below": all(standing == "below" for standing in left),
+            "epochs": any(map(_undertrained, rows)),
+            "stuck": "" if stuck is None else stuck.key,
+            "hindered": "" if stuck is None else why_hindered(stuck),
+            "help": "" if stuck is None else what_would_help(stuck),
+        },
     )
 
 

@@ -8,12 +8,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from rung.economics.pricing import PriceBook
 from rung.economics.scenario import Scenario, Volume, of_run
 from rung.economics.spec import CandidateUsage
 from rung.errors import UserError
+from rung.state import RUN_CURE
 
 
 def scenario_of_run(
@@ -31,8 +32,11 @@ def scenario_of_run(
         kept = plain.get("prices") or whole.get("prices")
         prices = PriceBook.model_validate(kept) if kept else None
         on = date.fromisoformat(plain["prices_of"]) if plain.get("prices_of") else None
-    except (AttributeError, ValueError, KeyError, TypeError, ValidationError) as error:
-        raise UserError(f"{name} is not a run that costs can be read from: {error}") from error
+    except (RecursionError, AttributeError, ValueError, KeyError, TypeError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"{name} is not a run that costs can be read from ({said}): {RUN_CURE}"
+        ) from error
     costs = with_prices(plain.get("costs") or {}, price)
     if price or day is not None:
         before = prices or PriceBook(on=on or date.today())

@@ -22,6 +22,8 @@ from rung.evidence.intervals import (
 )
 from rung.evidence.learning import LearningCurve, LearningPoint, learning_curve
 from rung.evidence.ledger import AlphaLedger
+from rung.evidence.quantiles import Quantile, quantile_bounds
+from rung.evidence.stopped import stopped_interval
 from rung.evidence.units import cluster_means, fixed_order
 from rung.evidence.wealth_design import NonInferiorityDesign
 from rung.evidence.weights import dev_weight
@@ -37,6 +39,7 @@ __all__ = [
     "LearningPoint",
     "NonInferiorityDesign",
     "PairedComparison",
+    "Quantile",
     "binomial_interval",
     "certifiable_mean",
     "chance_to_reach",
@@ -52,5 +55,7 @@ __all__ = [
     "must_see",
     "non_inferiority",
     "paired_comparison",
+    "quantile_bounds",
     "sequential",
+    "stopped_interval",
 ]

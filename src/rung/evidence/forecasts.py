@@ -47,6 +47,8 @@ class Forecast:
     n_for_50: int | None
     """Examples in all for an even chance; None where no number up to 100,000 gives it."""
     n_for_80: int | None
+    n_to_tell: int | None
+    """Examples in all for four fifths of `ceiling`: most of the chance that there is."""
     ceiling: float
     """Chance that the true mean reaches the target: no number of examples can do better."""
 
@@ -191,6 +193,7 @@ def _curve(
         tuple(points),
         _size_for(predictor, 0.5),
         _size_for(predictor, 0.8),
+        _size_for(predictor, 0.8 * predictor.ceiling()),
         predictor.ceiling(),
     )
 

@@ -150,7 +150,7 @@ class AlphaLedger:
                 Use(str(u["key"]), float(u["alpha"]), float(u["confidence"]), sets[u["rows"]])
                 for u in data["uses"]
             ]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UserError(
                 f"A stored alpha ledger cannot be read ({error!r}); restore it from a copy, "
                 "or start with fresh test examples."

@@ -13,7 +13,7 @@ from pathlib import Path
 from rung.candidate import Candidate, Prompt, Weights
 from rung.decide.results import RunResult
 from rung.decide.room import answer_tokens
-from rung.errors import StoreError, UserError
+from rung.errors import UserError
 from rung.measure.cache import Cache, CachedEmbedder
 from rung.models.base import ChatModel
 from rung.models.metered import Metered
@@ -21,6 +21,7 @@ from rung.models.registry import open_embedder, open_model
 from rung.project import ProjectFolder
 from rung.solver import Solver, Workshop, fit, load
 from rung.solver.fit import lessons
+from rung.state import RUN_CURE, read_model
 from rung.task.load import load_task
 from rung.task.types import SplitName, Task
 from rung.task.wording import did_you_mean
@@ -165,10 +166,5 @@ class Source:
         return Solver(solver.spec.model_copy(update={"candidate": named}), solver.parts)
 
     def _runs(self) -> Sequence[RunResult]:
-        found = []
-        for path in ProjectFolder(self.root).run_files():
-            try:
-                found.append(RunResult.model_validate_json(path.read_text(encoding="utf-8")))
-            except (OSError, ValueError) as error:
-                raise StoreError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-        return found
+        files = ProjectFolder(self.root).run_files()
+        return [read_model(path, RunResult, RUN_CURE) for path in files]

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
 from rung.errors import StoreError
 from rung.harvest.build import RANDOM
@@ -23,6 +22,7 @@ from rung.models.base import Embedder, Vectors
 from rung.project import ProjectFolder
 from rung.records import Answer
 from rung.solver import Solver
+from rung.state import read_lines
 from rung.task.contract import render
 from rung.task.duplicates import groups, normalised
 from rung.task.types import Frozen, JsonValue, Task, render_input
@@ -44,6 +44,13 @@ FAR_SHARE = 0.05
 """Of the examples: farther from the next example than all but this share of them is far."""
 RANDOM_SHARE = 0.2
 """Of the queue, at least: drawn at random."""
+
+
+class Queued(Frozen):
+    """A line of the file."""
+
+    request: str
+    reasons: tuple[str, ...]
 
 
 class Wanted(Frozen):
@@ -260,10 +267,5 @@ def queued(root: Path) -> dict[str, tuple[str, ...]]:
     path = ProjectFolder(root).folder / QUEUE_FILE
     if not path.exists():
         return {}
-    try:
-        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-        return {str(row["request"]): tuple(row["reasons"]) for row in rows}
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-        raise StoreError(
-            f"{path} cannot be read ({error}): delete it, then nothing counts as drawn at random"
-        ) from error
+    cure = "delete it, then nothing counts as drawn at random"
+    return {row.request: row.reasons for row in read_lines(path, Queued, cure)}

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from rung.candidate import NO_LLM, Candidate
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.decide.results import RunResult
-from rung.errors import StoreError, UserError
+from rung.errors import UserError
 from rung.harvest.queue import Measures, Queue, keep_reasons, queue
 from rung.measure.store import RunStore
 from rung.project import EVIDENCE_FILE, MANIFEST_FILE, ProjectFolder
 from rung.solver import Solver, Workshop, fit
+from rung.state import EVIDENCE_CURE, RUN_CURE, read_model, read_object
 from rung.task.load import load_task
 from rung.task.types import LabelsOutput, MultiLabelOutput, Task
 from rung.task.wording import did_you_mean
@@ -88,7 +88,7 @@ async def _others(task: Task, tools: Tools, root: Path, against: Sequence[str]) 
 
 def _served(root: Path) -> str | None:
     path = ProjectFolder(root).winner / MANIFEST_FILE
-    return str(json.loads(path.read_text())["candidate"]) if path.exists() else None
+    return str(read_object(path, EVIDENCE_CURE).get("candidate")) if path.exists() else None
 
 
 def _confidences(root: Path) -> list[float]:
@@ -96,7 +96,7 @@ def _confidences(root: Path) -> list[float]:
     place, key = ProjectFolder(root).winner / EVIDENCE_FILE, _served(root)
     if key is None or not place.exists():
         return []
-    run = json.loads(place.read_text()).get("run")
+    run = read_object(place, EVIDENCE_CURE).get("run")
     folder = ProjectFolder(root).runs / str(run)
     if not run or not folder.is_dir():
         return []
@@ -107,10 +107,4 @@ def _confidences(root: Path) -> list[float]:
 
 
 def _runs(root: Path) -> list[RunResult]:
-    found = []
-    for path in ProjectFolder(root).run_files():
-        try:
-            found.append(RunResult.model_validate_json(path.read_text("utf-8")))
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-    return found
+    return [read_model(path, RunResult, RUN_CURE) for path in ProjectFolder(root).run_files()]

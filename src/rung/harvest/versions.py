@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import get_args
 
 import tomlkit
-from pydantic import Field, ValidationError
+from pydantic import Field
 from tomlkit.items import Table
 
 from rung.errors import StoreError, UserError
 from rung.project import write_whole
+from rung.state import read_lines, read_model
 from rung.task.types import Example, Frozen, JsonValue, SplitName, digest
 
+CURE = "make a new version with `rung harvest`: this one is lost unless a copy is restored"
 FOLDER = "data"
 ABOUT = "version.json"
 HASH_CHARS = 16
@@ -145,19 +147,8 @@ def write_version(
 
 def read_version(folder: Path) -> tuple[Version, dict[SplitName, list[Example]]]:
     """A version and its examples. `StoreError` where it holds other data than its name says."""
-    try:
-        version = Version.model_validate_json((folder / ABOUT).read_text("utf-8"))
-        splits = {
-            s: [
-                Example.model_validate_json(line)
-                for line in (folder / f"{s}.jsonl").read_text("utf-8").splitlines()
-            ]
-            for s in SPLITS
-        }
-    except (OSError, ValidationError) as error:
-        raise StoreError(
-            f"{folder} is no readable version of the data ({str(error).splitlines()[0]})"
-        ) from error
+    version = read_model(folder / ABOUT, Version, CURE)
+    splits = {s: read_lines(folder / f"{s}.jsonl", Example, CURE) for s in SPLITS}
     found = hash_of(splits)
     if not found.startswith(folder.name) or found != version.hash:
         raise StoreError(

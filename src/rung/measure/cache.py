@@ -17,6 +17,7 @@ import numpy as np
 from rung.errors import StoreError
 from rung.models.base import ChatReply, Vectors
 from rung.models.metered import Metered
+from rung.state import model_of
 
 T = TypeVar("T")
 
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS vectors (
 ) WITHOUT ROWID;
 """
 _WAIT_S = 30.0
+CURE = "move the file away, then what it holds is asked and paid for again"
 
 
 class Cache:
@@ -56,7 +58,8 @@ class Cache:
         )
         if row is None:
             return None
-        return ChatReply.model_validate_json(row[0]).model_copy(update={"cached": True})
+        reply = model_of(row[0], ChatReply, f"a reply in the call cache {self.path}", CURE)
+        return reply.model_copy(update={"cached": True})
 
     def put(self, key: str, model: str, reply: ChatReply) -> None:
         """Keep a reply; the first answer to a call stays."""
@@ -76,10 +79,20 @@ class Cache:
                     (embedder, text),
                 ).fetchone()
                 if row is not None:
-                    found[text] = (np.frombuffer(row[0], dtype=np.float32), float(row[1]))
+                    found[text] = self._vector(*row)
             return found
 
         return self._run("read", read)
+
+    def _vector(self, data: bytes, seconds: float) -> tuple[Vectors, float]:
+        try:
+            return np.frombuffer(data, dtype=np.float32), float(seconds)
+        except (TypeError, ValueError) as error:
+            raise self.damaged(str(error)) from None
+
+    def damaged(self, why: str) -> StoreError:
+        """The error for a vector of another form."""
+        return StoreError(f"a vector in the call cache {self.path} cannot be read ({why}): {CURE}")
 
     def put_vectors(self, embedder: str, rows: list[tuple[str, Vectors, float]]) -> None:
         """Keep vectors with the seconds each took."""
@@ -142,4 +155,7 @@ class CachedEmbedder(Metered):
             known.update({t: (v, s) for t, v, s in rows})
         if not texts:
             return np.zeros((0, 0), dtype=np.float32), []
+        sizes = {known[t][0].shape for t in texts}
+        if len(sizes) > 1:
+            raise self._cache.damaged(f"{len(sizes)} lengths of one embedder's vectors")
         return np.stack([known[t][0] for t in texts]), [known[t][1] for t in texts]

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 
 from rung.decide.claims import holds_for
 from rung.decide.results import CandidateResult, RunResult
+from rung.report.reasons import next_text, reason_texts
 from rung.report.red_flags import flag_lines
 from rung.report.terminal import calls_text
 from rung.report.texts import one_line
 from rung.report.words import (
     COUNTS,
-    STATES,
     bound,
     counts,
     headline,
-    in_words,
     labels,
     per_thousand,
     score_text,
+    state_text,
     usd,
 )
 
@@ -45,14 +45,14 @@ def markdown(result: RunResult, changes: Sequence[str] = ()) -> str:
         "",
         *_table(result),
         "",
-        *(f"- {escape(in_words(r, result.candidates))}" for r in result.verdict.reasons),
+        *(f"- {escape(r)}" for r in reason_texts(result)),
         "",
         *(
             ["**What would change it**", "", *(f"- {escape(c)}" for c in changes), ""]
             if changes
             else []
         ),
-        f"**Next:** {escape(in_words(result.verdict.next_step, result.candidates))}",
+        f"**Next:** {escape(next_text(result))}",
         "",
         *(f"> {escape(note)}" for note in result.notes),
         *(f"> Red flag: {escape(line)}" for line in flag_lines(result.flags)),
@@ -85,5 +85,5 @@ def _cells(row: CandidateResult, label: str, choice: str | None) -> list[str]:
         per_thousand(row),
         usd(row.monthly_usd),
         late,
-        STATES[row.state] + (f" ({escape(row.reason, 120)})" if row.reason else ""),
+        state_text(row) + (f" ({escape(row.reason, 120)})" if row.reason else ""),
     ]

@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from rung.climbing.explaining import DIAGNOSIS_FILE, PROBES
 from rung.decide.results import CandidateResult, RunResult
 from rung.diagnose import Diagnosis
-from rung.errors import StoreError
 from rung.project import ATTEMPTS_FILE, RUN_FILE
 from rung.records import Attempt
 from rung.report import words
 from rung.report.diagnosis import read_diagnosis
+from rung.state import RUN_CURE, model_of, read_bytes
 
 SOURCES = (ATTEMPTS_FILE, f"{PROBES}/{ATTEMPTS_FILE}")
 """Files of a run that attempts stand in: the climb's, and those of its diagnosis."""
@@ -96,17 +96,9 @@ def run_schema() -> dict[str, Any]:
 
 def read_result(folder: Path) -> tuple[RunResult, bytes]:
     """What `run.json` says, and its bytes. Raises `StoreError` where it is missing or broken."""
-    try:
-        plain = (folder / RUN_FILE).read_bytes()
-        return RunResult.model_validate_json(plain), plain
-    except OSError as error:
-        raise StoreError(f"{folder / RUN_FILE} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        problem = str(error).splitlines()[0]
-        raise StoreError(
-            f"{folder / RUN_FILE} is not a run ({problem}): run `rung climb` again, which writes "
-            "it anew without asking a model"
-        ) from error
+    path = folder / RUN_FILE
+    plain = read_bytes(path, RUN_CURE)
+    return model_of(plain, RunResult, str(path), RUN_CURE), plain
 
 
 def read_run(folder: Path) -> FinishedRun:

@@ -15,12 +15,12 @@ from rung.report.reading import FinishedRun
 from rung.report.spending import Cost
 from rung.report.words import (
     COUNTS,
-    STATES,
     assumed_text,
     bound,
     name_and_model,
     number,
     score_text,
+    state_text,
     usd,
 )
 
@@ -104,7 +104,7 @@ def ladder_rows(run: FinishedRun, costs: Mapping[str, Cost]) -> list[Row]:
             label=run.label(row),
             model=name_and_model(row.candidate)[1],
             chosen=row.key == result.verdict.choice,
-            state=STATES[row.state],
+            state=state_text(row),
             strip=strip(row, run.label(row), result),
             **_scores(row, result),
             **_counts(row),
@@ -261,9 +261,16 @@ def _money(
 def _latency(row: CandidateResult) -> Fact:
     if row.latency_p95_s is None:
         return Fact(NONE, "Timed only for candidates that are good enough.")
+    if row.latency_low_s is None:
+        ends = "No interval: too few requests."
+    elif row.latency_high_s is None:
+        ends = f"At least {seconds(row.latency_low_s)} (95% confidence), no upper end from so few."
+    else:
+        low, high = seconds(row.latency_low_s), seconds(row.latency_high_s)
+        ends = f"Between {low} and {high}, each end with 95% confidence."
     return Fact(
         seconds(row.latency_p95_s),
-        "95th percentile, requests asked one at a time, nothing from the cache.",
+        f"95th percentile, requests asked one at a time, nothing from the cache. {ends}",
     )
 
 

@@ -10,20 +10,20 @@ from rich.table import Table
 from rich.text import Text
 
 from rung.decide.results import CandidateResult, RunResult
+from rung.report.reasons import next_text, reason_texts
 from rung.report.red_flags import flag_lines
 from rung.report.words import (
     COUNTS,
-    STATES,
     TECHNIQUE_COLOURS,
     counts,
     headline,
-    in_words,
     labels,
     models,
     number,
     per_thousand,
     score_text,
     signed,
+    state_text,
     usd,
 )
 
@@ -43,6 +43,7 @@ STYLES = {
     "incomplete": "yellow",
 }
 CELLS = 20
+OPEN = "?"
 LEAST = 30
 """Characters that a candidate's words keep; other columns come as long as they leave so many."""
 ALWAYS = 37
@@ -51,6 +52,17 @@ TINY = ALWAYS + LEAST
 """Columns below which a score stands without its interval."""
 EXTRA = {"$/1k": 10, "on": 9, "strip": 22, "$/month": 10, "counts": 33, "technique": 13}
 """What is shown where there is room, the most wanted first, and the columns that it takes."""
+
+
+def mark(row: CandidateResult) -> str:
+    """One sign for what is known: ✗ is for what was shown to be below, and nothing else."""
+    signs = {"below": "✗", "open": OPEN, "unlikely": "–"}
+    return signs[row.standing] if row.standing else MARKS.get(row.state, " ")
+
+
+def style(row: CandidateResult) -> str:
+    """Who may still be good enough is not dimmed."""
+    return STYLES["undecided"] if row.standing == "open" else STYLES.get(row.state, "")
 
 
 def ladder_table(
@@ -83,7 +95,7 @@ def ladder_table(
         cells = _cells(row, said[row.key], row.key == choice, shown)
         if "strip" in shown and target is not None:
             cells.insert(2 + ("technique" in shown), strip(row, target))
-        table.add_row(*cells, style=STYLES.get(row.state, ""))
+        table.add_row(*cells, style=style(row))
     return table
 
 
@@ -125,7 +137,7 @@ def _cell(value: float) -> int:
 def _cells(row: CandidateResult, label: str, chosen: bool, shown: set[str]) -> list[RenderableType]:
     score = row.score
     colour = TECHNIQUE_COLOURS[row.technique]
-    cells: list[RenderableType] = [Text("▶" if chosen else MARKS.get(row.state, " "))]
+    cells: list[RenderableType] = [Text("▶" if chosen else mark(row))]
     named = "technique" in shown
     cells += [Text(row.technique, style=colour)] if named else []
     cells.append(Text(label, style="" if named else colour))
@@ -135,7 +147,7 @@ def _cells(row: CandidateResult, label: str, chosen: bool, shown: set[str]) -> l
     cells += [Text(c) for c in counts(score)] if "counts" in shown else []
     cells += [Text(per_thousand(row))] if "$/1k" in shown else []
     cells += [Text(usd(row.monthly_usd))] if "$/month" in shown else []
-    cells.append(Text(STATES[row.state]))
+    cells.append(Text(state_text(row)))
     return cells
 
 
@@ -146,15 +158,15 @@ def verdict_text(result: RunResult) -> RenderableType:
     head.append(f"{result.verdict.status.upper()}  ", style=colours[result.verdict.status])
     head.append(headline(result), style="bold")
     why, then, said = Table.grid(), Table.grid(), labels(result.candidates)
-    for reason in result.verdict.reasons:
-        why.add_row("  · ", Text(in_words(reason, result.candidates)))
+    for reason in reason_texts(result):
+        why.add_row("  · ", Text(reason))
     for compared in result.verdict.comparisons:
         why.add_row("  · ", Text(
             f"against {said.get(compared.other, compared.other)}: {signed(compared.difference)} "
             f"[{signed(compared.low)}, {signed(compared.high)}] on {compared.n} common examples "
             f"({compared.method})"
         ))  # fmt: skip
-    then.add_row("  next: ", Text(in_words(result.verdict.next_step, result.candidates)))
+    then.add_row("  next: ", Text(next_text(result)))
     return Group(head, why, then, Text())
 
 

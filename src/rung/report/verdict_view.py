@@ -9,11 +9,11 @@ from rung.decide.claims import certificate, holds_for
 from rung.decide.results import CandidateResult, Comparison, RunResult
 from rung.decide.verdict import alike
 from rung.report.reading import FinishedRun
+from rung.report.reasons import next_text, reason_texts
 from rung.report.rows import Fact, Row
 from rung.report.spending import Cost, crossing
 from rung.report.words import (
     bound,
-    in_words,
     name_and_model,
     number,
     signed,
@@ -54,8 +54,8 @@ def hero(run: FinishedRun, rows: Sequence[Row], costs: Mapping[str, Cost]) -> He
         rival=_rival(run, chosen),
         tiles=_tiles(result, chosen or _best(rows), costs),
         changes=tuple(what_would_change(run, costs)),
-        next_step=in_words(result.verdict.next_step, result.candidates),
-        reasons=tuple(in_words(r, result.candidates) for r in result.verdict.reasons),
+        next_step=next_text(result),
+        reasons=reason_texts(result),
     )
 
 
@@ -271,7 +271,7 @@ def _quality(run: FinishedRun, choice: CandidateResult) -> list[str]:
     cheaper = [
         (r.score.value, r)
         for r in run.result.candidates
-        if r.state in ("drop", "hopeless")
+        if r.standing in ("below", "unlikely")
         and r.score is not None
         and r.score.value is not None
         and (r.monthly_usd or 0.0) < (choice.monthly_usd or 0.0)
@@ -280,7 +280,7 @@ def _quality(run: FinishedRun, choice: CandidateResult) -> list[str]:
         return []
     value, row = max(cheaper, key=lambda pair: (pair[0], pair[1].key))
     return [
-        f"Quality: of the cheaper candidates that are not enough, {run.label(row)} comes closest, "
+        f"Quality: of the cheaper candidates that were left, {run.label(row)} comes closest, "
         f"with {value:.3f} on {row.score.split if row.score else ''} for "
         f"{usd(row.monthly_usd)} a month."
     ]
@@ -291,7 +291,7 @@ def _open_ends(run: FinishedRun, choice: CandidateResult) -> list[str]:
     said = []
     for row in run.result.candidates:
         cheaper = (row.monthly_usd or 0.0) < (choice.monthly_usd or 0.0)
-        if row.state == "undecided" and cheaper:
+        if row.standing == "open" and cheaper:
             chance = _chance(row)
             said.append(
                 f"More test examples: {run.label(row)} costs less and could not be decided{chance}."
@@ -326,7 +326,7 @@ def _without_choice(run: FinishedRun) -> list[str]:
             f"{run.label(best)}."
         )
     for row in result.candidates:
-        if row.state == "undecided":
+        if row.standing == "open":
             said.append(f"More test examples: {run.label(row)} could not be decided{_chance(row)}.")
         if row.state in ("incomplete", "skipped"):
             said.append(f"{run.label(row)} was not settled: {row.reason or row.state}.")

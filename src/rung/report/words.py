@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rung.candidate import Candidate, Technique
 from rung.decide.claims import certificate
-from rung.decide.results import CandidateResult, Measured, RunResult
+from rung.decide.results import CandidateResult, Measured, RunResult, Standing
 from rung.economics.money import usd as usd
 from rung.knowledge.contexts import knowledge_of
 from rung.records import Answer, FallbackReason
@@ -26,13 +26,19 @@ can tell apart (https://jfly.uni-koeln.de/color/)."""
 STATES = {
     "planned": "not tried",
     "pass": "good enough",
-    "drop": "not enough",
-    "hopeless": "not enough",
+    "drop": "unlikely",
+    "hopeless": "below target",
     "undecided": "cannot tell",
     "incomplete": "incomplete",
     "skipped": "skipped",
     "probe": "probe",
 }
+STANDINGS: dict[Standing, str] = {
+    "below": "below target",
+    "open": "cannot tell",
+    "unlikely": "unlikely",
+}
+"""Of one that was left, in place of its state: shown to be below, or not worth more calls."""
 PHASES = {
     "fit": "preparing",
     "dev": "pilot on dev",
@@ -41,6 +47,11 @@ PHASES = {
     "latency": "timing, one request at a time",
 }
 """What a climb is busy with, by the name that it tells its observers."""
+
+
+def state_text(row: CandidateResult) -> str:
+    """What is known of a candidate, in two words."""
+    return STANDINGS[row.standing] if row.standing else STATES[row.state]
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -113,7 +124,10 @@ def without_choice(result: RunResult) -> str:
     """What is known where nothing is named: only a ladder that was climbed blames the data."""
     goal = f"{result.metric} {result.target:g}"
     if result.verdict.status == "insufficient":
-        return f"Nothing tried reaches {goal}"
+        left = [r for r in result.candidates if r.standing is not None]
+        if all(r.standing == "below" for r in left):
+            return f"Nothing tried reaches {goal}"
+        return f"Nothing tried is likely to reach {goal}"
     if result.verdict.stopped == "budget":
         return f"The budget ran out before anything was shown to reach {goal}"
     if result.verdict.stopped == "interrupted":

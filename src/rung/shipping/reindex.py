@@ -7,7 +7,6 @@ prompt and the model stay. The result waits as challenger: newer facts, but an u
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from rung.records import Passage
 from rung.shipping.winners import Winners
 from rung.solver import Solver, load, save
 from rung.solver.shots import choose_shots
+from rung.state import EVIDENCE_CURE, read_object
 from rung.task.load import load_task
 from rung.task.types import Document, Frozen, JsonValue, Task
 
@@ -90,8 +90,7 @@ def reindex(folder: str | Path, options: ClimbOptions | None = None) -> Reindexe
 
 def _evidence(winners: Winners) -> dict[str, JsonValue]:
     path = winners.winner / EVIDENCE_FILE
-    plain: dict[str, JsonValue] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    return plain
+    return read_object(path, EVIDENCE_CURE) if path.exists() else {}
 
 
 async def _again(solver: Solver, task: Task, tools: Tools, winners: Winners) -> Reindexed:

@@ -1,11 +1,14 @@
 """Winners on disk: every one that was ever served, by its hash, and which followed which.
 
-    .rung/winner/            the one that is served
+    .rung/winner             the one that is served: a link to one of those kept
     .rung/challenger/        what a climb chose since, where the winner has answered requests
     .rung/winners/HASH/      all that were served
     .rung/promotions.jsonl   every swap, with the test that allowed it
+    .rung/swap.json          the swap that is under way
 
-A swap is a rename: whoever opens the winner finds the old one or the new one, whole.
+A swap is written down, then the link is renamed, then the log is written: whoever opens the winner
+finds the old one or the new one, whole, and what a killed swap left open the next start finishes.
+A winner that is a folder of its own (saved by a climb, or by an earlier version) is taken over.
 """
 
 from __future__ import annotations
@@ -13,19 +16,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
 from rung.errors import StoreError, UserError
-from rung.project import ProjectFolder
+from rung.project import ProjectFolder, lock, put_link, sweep, workspace, write_whole
 from rung.solver.store import digest_of, read_spec
+from rung.state import read_lines, read_model
 from rung.task.types import Frozen, JsonValue
 
 NAME_CHARS = 16
+WAIT_S = 30.0
+"""For another swap to end."""
 Kind = Literal["first", "promoted", "rolled back"]
 
 
@@ -61,21 +66,30 @@ class Winners:
     def present(self) -> str | None:
         """Hash of the served winner, its files checked; None where there is none.
 
-        A swap that was killed between its two renames is undone: the winner before is kept.
+        A swap that was killed is finished, or undone, first.
         """
-        if not self.winner.exists():
-            kept = [self.place(swap.now) for swap in self.log()[-1:]]
-            if not kept or not kept[0].exists():
-                return None
-            self._copy(kept[0], self.winner)
-        return self._hash(self.winner)
+        held = lock(self._lock)
+        if held is not None:  # else: that swap is not killed
+            try:
+                self._recover()
+            finally:
+                held.release()
+        return self._present()
 
     def keep(self, folder: Path) -> str:
         """Put a copy of a saved solver among those kept; returns its hash. Never overwrites."""
         found = self._hash(folder)
         place = self.place(found)
         if not place.exists():
-            self._copy(folder, place)
+            try:
+                with workspace(place) as work:
+                    shutil.copytree(folder, work / "kept")
+                    os.replace(work / "kept", place)
+            except OSError as error:
+                raise StoreError(
+                    f"{place} could not be written ({error.strerror or error}): free space, run "
+                    "again"
+                ) from error
         return found
 
     def place(self, found: str) -> Path:
@@ -93,21 +107,18 @@ class Winners:
 
     def serve(self, place: Path, kind: Kind, why: JsonValue) -> Swap:
         """Make a kept winner the served one, and say so in the log."""
-        now = self._hash(place)
-        was = self.keep(self.winner) if self.present() is not None else None
-        swap = Swap(
-            at=datetime.now(UTC).isoformat(timespec="seconds"), kind=kind, was=was, now=now, why=why
-        )
-        if was != now:
-            self._copy(place, self.winner)
-        self._say(swap)
-        return swap
+        with self._alone():
+            self._recover()
+            return self._serve(place, kind, why)
 
     def rollback(self, to: str | None = None) -> Swap:
         """Serve the winner before the present one again, or the one named by `to`."""
         if to is not None:
             return self.serve(self.named(to), "rolled back", {"asked for": to})
-        present = self.present()
+        try:
+            present = self.present()
+        except StoreError:  # damaged: the log says which it was
+            present = self._logged()
         for swap in reversed(self.log()):
             if swap.now == present and swap.was is not None:
                 return self.serve(self.named(swap.was), "rolled back", {"undoes": swap.at})
@@ -117,43 +128,84 @@ class Winners:
 
     def log(self) -> list[Swap]:
         """Every swap, oldest first."""
-        path = self.project.promotions
-        if not path.exists():
-            return []
+        cure = "restore it from a copy, or delete it: which winner followed which is lost then, "
+        return read_lines(self.project.promotions, Swap, f"{cure}the winners are kept beside it")
+
+    @property
+    def _lock(self) -> Path:
+        return self.project.folder / "swap.lock"
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        held = lock(self._lock, WAIT_S)
+        if held is None:
+            raise UserError("another process swaps the winner: run again when it is done")
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-            return [Swap.model_validate_json(line) for line in lines if line.strip()]
-        except (OSError, ValidationError) as error:
+            yield
+        finally:
+            held.release()
+
+    def _present(self) -> str | None:
+        return self._hash(self.winner) if self.winner.exists() else None
+
+    def _serve(self, place: Path, kind: Kind, why: JsonValue) -> Swap:
+        now = self._hash(place)
+        was = self._leaving(kind)
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        swap = Swap(at=at, kind=kind, was=was, now=now, why=why)
+        write_whole(self.project.swap, swap.model_dump_json() + "\n", durable=True)
+        self._point(place)
+        self._say(swap)
+        return swap
+
+    def _leaving(self, kind: Kind) -> str | None:
+        """Hash of the winner that goes, kept; a damaged one may be rolled back from."""
+        try:
+            return self.keep(self.winner) if self.winner.exists() else None
+        except StoreError:
+            if kind != "rolled back":
+                raise
+            return self._logged()
+
+    def _logged(self) -> str | None:
+        return next((swap.now for swap in reversed(self.log())), None)
+
+    def _recover(self) -> None:
+        """Finish what a killed swap left: its line where the winner was swapped, else nothing."""
+        for folder in (self.project.folder, self.project.winners):
+            sweep(folder)
+        path = self.project.swap
+        if path.exists():
+            swap = read_model(path, Swap, f"delete it, and look whether {self.winner} is right")
+            if not (self.project.folder / "winner").exists() and swap.was is not None:
+                self._point(self.place(swap.was))
+            if self.winner.exists() and digest_of(self.winner) == swap.now:
+                self._say(swap)
+            path.unlink(missing_ok=True)
+        elif not self.winner.exists():
+            for last in self.log()[-1:]:  # removed by hand, or killed in an earlier version
+                if self.place(last.now).exists():
+                    self._point(self.place(last.now))
+
+    def _point(self, place: Path) -> None:
+        """The one step in which another winner is served."""
+        target = self.project.folder / "winner"
+        try:
+            put_link(place, target)
+        except OSError as error:
             raise StoreError(
-                f"{path} cannot be read ({str(error).splitlines()[0]}): restore it from a copy, or "
-                "delete it; winners are kept beside it"
+                f"{target} could not be written ({error.strerror or error}): free space, run again"
             ) from error
 
     def _say(self, swap: Swap) -> None:
-        try:
-            with (self.project.promotions).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(swap.model_dump(mode="json")) + "\n")
-        except OSError as error:
-            raise StoreError(f"{self.project.promotions} could not be written: {error}") from error
+        """The line of the log, once; with it the swap is over."""
+        log = self.log()
+        if swap not in log[-1:]:
+            lines = (json.dumps(each.model_dump(mode="json")) + "\n" for each in [*log, swap])
+            write_whole(self.project.promotions, "".join(lines), durable=True)
+        self.project.swap.unlink(missing_ok=True)
 
     def _hash(self, folder: Path) -> str:
         """The hash of a saved solver whose files are all as they were saved."""
         read_spec(folder)
         return digest_of(folder)
-
-    def _copy(self, source: Path, target: Path) -> None:
-        """Beside the target first, then renamed into its place."""
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-            try:
-                shutil.copytree(source, work / "new")
-                if target.exists():
-                    os.replace(target, work / "old")
-                os.replace(work / "new", target)
-            finally:
-                shutil.rmtree(work, ignore_errors=True)
-        except OSError as error:
-            raise StoreError(
-                f"{target} could not be written ({error.strerror or error}): free space, run again"
-            ) from error

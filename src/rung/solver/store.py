@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,31 +26,37 @@ from rung.knowledge.contexts import knowledge_of
 from rung.models.base import Adapter, ChatModel
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import load_label_model
-from rung.project import EVIDENCE_FILE, MANIFEST_FILE
+from rung.project import EVIDENCE_FILE, MANIFEST_FILE, place_of, put_folder, workspace
 from rung.solver.solver import Parts, Solver, SolverSpec
+from rung.state import read_model, read_object
 from rung.task.types import JsonValue
+
+FORMAT = 1
+CURE = "climb again, or serve one of the kept (`rung rollback`)"
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, RecursionError)
+"""What the readers of arrays and indexes raise at files of another form."""
 
 
 def save(solver: Solver, folder: Path, evidence: JsonValue = None) -> str:
     """Write the solver to `folder` (replacing what is there, atomically); returns its digest."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    folder = place_of(folder)
     try:
-        _write(solver, work)
-        if evidence is not None:
-            (work / EVIDENCE_FILE).write_text(json.dumps(evidence, indent=1) + "\n")
-        manifest = {
-            "format": 1,
-            "candidate": solver.candidate.key,
-            "adapter": solver.parts.adapter.digest if solver.parts.adapter else None,
-            "files": {str(p.relative_to(work)): _sha256(p) for p in _files(work)},
-        }
-        (work / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1) + "\n")
-        _swap(work, folder)
+        with workspace(folder) as work:
+            made = work / "solver"
+            made.mkdir()
+            _write(solver, made)
+            if evidence is not None:
+                (made / EVIDENCE_FILE).write_text(json.dumps(evidence, indent=1) + "\n")
+            manifest = {
+                "format": FORMAT,
+                "candidate": solver.candidate.key,
+                "adapter": solver.parts.adapter.digest if solver.parts.adapter else None,
+                "files": {str(p.relative_to(made)): _sha256(p) for p in _files(made)},
+            }
+            (made / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1) + "\n")
+            put_folder(made, folder)
     except OSError as error:
         raise StoreError(f"the solver could not be saved to {folder}: {error}") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return _sha256(folder / MANIFEST_FILE)
 
 
@@ -60,6 +64,7 @@ def load(
     folder: Path, chat: Callable[[str], ChatModel], embedder: Callable[[str], MeteredEmbedder]
 ) -> Solver:
     """Open what `save` wrote; raises `StoreError` if any file is missing or was changed."""
+    folder = folder.resolve()  # what the link names may change while the files are read
     manifest = _checked(folder)
     spec = _spec(folder)
     candidate = spec.candidate
@@ -81,15 +86,15 @@ def load(
             adapter=adapter,
             fallback=chat(candidate.fallback) if candidate.fallback else None,
         )
-    except (ValueError, KeyError) as error:  # also a pickle, which is never loaded
-        raise StoreError(
-            f"the solver in {folder} cannot be opened ({error}): climb again"
-        ) from error
+    except _DAMAGE as error:  # also a pickle, which is never loaded
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise StoreError(f"the solver in {folder} cannot be opened ({said}): {CURE}") from error
     return Solver(spec, parts)
 
 
 def read_spec(folder: Path) -> SolverSpec:
     """What a saved solver is, without opening models; raises `StoreError` as `load` does."""
+    folder = folder.resolve()
     _checked(folder)
     return _spec(folder)
 
@@ -108,7 +113,7 @@ def digest_of(folder: Path) -> str:
 
 
 def _spec(folder: Path) -> SolverSpec:
-    return SolverSpec.model_validate_json((folder / "solver.json").read_text())
+    return read_model(folder / "solver.json", SolverSpec, CURE)
 
 
 def _write(solver: Solver, work: Path) -> None:
@@ -126,8 +131,10 @@ def _write(solver: Solver, work: Path) -> None:
 def _checked(folder: Path) -> dict[str, object]:
     """The manifest, once every file it names has the hash it says."""
     try:
-        manifest: dict[str, object] = json.loads((folder / MANIFEST_FILE).read_text())
-        files = manifest["files"]
+        if not (folder / MANIFEST_FILE).exists():
+            raise _missing(folder)
+        manifest = read_object(folder / MANIFEST_FILE, CURE, newest=FORMAT)
+        files, _ = manifest["files"], manifest["adapter"]
         assert isinstance(files, dict)
         for name, expected in files.items():
             if _sha256(folder / name) != expected:
@@ -136,8 +143,6 @@ def _checked(folder: Path) -> dict[str, object]:
             {str(p.relative_to(folder)) for p in _files(folder)} - set(files) - {MANIFEST_FILE}
         )
     except FileNotFoundError as error:
-        if error.filename == str(folder / MANIFEST_FILE):
-            raise _missing(folder) from None
         raise StoreError(f"{error.filename} was removed after it was saved: climb again") from None
     except OSError as error:
         raise StoreError(
@@ -146,8 +151,7 @@ def _checked(folder: Path) -> dict[str, object]:
         ) from error
     except (ValueError, KeyError, TypeError, AssertionError):
         raise StoreError(
-            f"{folder / MANIFEST_FILE} is no manifest of a saved solver: it was changed; "
-            "climb again"
+            f"{folder / MANIFEST_FILE} is no manifest of a saved solver, it was changed: {CURE}"
         ) from None
     if unknown:
         raise StoreError(
@@ -169,12 +173,3 @@ def _files(folder: Path) -> list[Path]:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _swap(work: Path, folder: Path) -> None:
-    """Put `work` in the place of `folder`; the old one is gone only when the new one stands."""
-    old = folder.with_name(f".{folder.name}-old-{os.getpid()}")
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(work, folder)
-    shutil.rmtree(old, ignore_errors=True)

@@ -23,6 +23,7 @@ from rung.errors import StoreError, UserError
 from rung.traffic.records import Feedback, Judged, Query, TrafficRecord
 from rung.traffic.redaction import Redactor, storable
 from rung.traffic.tables import (
+    CURE,
     FORMAT,
     about,
     feedback,
@@ -263,6 +264,11 @@ class TrafficStore:
             if "foreign" in str(error.orig).lower():
                 raise _Unknown from None
             raise StoreError(f"the log at {self.place} holds that id already") from None
+        except (TypeError, ValueError) as error:  # of a column: JSON, a number, a time
+            said_of = type(error).__name__
+            raise StoreError(
+                f"the log at {self.place} holds a row that cannot be read ({said_of}): {CURE}"
+            ) from None
         except (SQLAlchemyError, OSError) as error:
             said = str(getattr(error, "orig", None) or error).strip().splitlines()
             raise StoreError(

@@ -6,9 +6,12 @@ Scalars that people filter by are columns, the rest is JSON. Times are microseco
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -25,11 +28,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import RowMapping
 
+from rung.errors import StoreError
 from rung.records import Answer
+from rung.state import refused
 from rung.traffic.records import Feedback, TrafficRecord
 
 FORMAT = 1
 """Raised whenever a table changes; a log of another format is refused, never guessed at."""
+CURE = "delete that row, which is lost, or name another log with --log"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 metadata = MetaData()
@@ -103,11 +109,12 @@ def request_row(record: TrafficRecord) -> dict[str, Any]:
 def request_of(row: RowMapping) -> TrafficRecord:
     """A row as a record."""
     plain = {name: row[name] for name in TrafficRecord.model_fields}
-    plain["at"] = moment(row["at"])
-    plain["messages"] = tuple(row["messages"] or ())
-    plain["redacted"] = row["redacted"] or {}
-    plain["answer"] = Answer.model_validate(row["answer"]) if row["answer"] else None
-    return TrafficRecord.model_validate(plain)
+    with _readable("request", row):
+        plain["at"] = moment(row["at"])
+        plain["messages"] = tuple(row["messages"] or ())
+        plain["redacted"] = row["redacted"] or {}
+        plain["answer"] = Answer.model_validate(row["answer"]) if row["answer"] else None
+        return TrafficRecord.model_validate(plain)
 
 
 def feedback_row(given: Feedback) -> dict[str, Any]:
@@ -118,4 +125,18 @@ def feedback_row(given: Feedback) -> dict[str, Any]:
 def feedback_of(row: RowMapping) -> Feedback:
     """A row as feedback."""
     plain = {name: row[name] for name in Feedback.model_fields}
-    return Feedback.model_validate({**plain, "at": moment(row["at"])})
+    with _readable("feedback", row):
+        return Feedback.model_validate({**plain, "at": moment(row["at"])})
+
+
+@contextmanager
+def _readable(kind: str, row: RowMapping) -> Iterator[None]:
+    """`StoreError` for a row of another form, without what it holds."""
+    what = f"the {kind} {str(row['id'])[:80]!r} in the log"
+    try:
+        yield
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        raise refused(found, what, CURE) from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise StoreError(f"{what} cannot be read ({type(error).__name__}): {CURE}") from None

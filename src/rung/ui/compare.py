@@ -14,7 +14,7 @@ from rung.report.figures import Bar, Strip
 from rung.report.reading import FinishedRun
 from rung.report.rows import STRIP, seconds
 from rung.report.sections import strip_ticks
-from rung.report.words import STATES, describe, score_text, signed, usd
+from rung.report.words import describe, score_text, signed, state_text, usd
 from rung.ui.pages import Page
 from rung.ui.projects import NotFound, Project
 from rung.ui.site import Site
@@ -137,7 +137,7 @@ def _pair(
 
 
 def _state(row: CandidateResult | None) -> str:
-    return STATES[row.state] if row else "not in this run"
+    return state_text(row) if row else "not in this run"
 
 
 def _late(row: CandidateResult | None) -> str:

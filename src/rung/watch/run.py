@@ -8,11 +8,10 @@ input are taken out of the check of the inputs.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rung.evidence.drift import per_test
 from rung.harvest.build import RANDOM
@@ -28,6 +27,7 @@ from rung.scorers import scorer_for
 from rung.shipping.reindex import document_changes
 from rung.solver import load
 from rung.solver.store import digest_of
+from rung.state import EVIDENCE_CURE, read_object
 from rung.task.duplicates import normalised
 from rung.task.load import load_task
 from rung.task.types import Example, Frozen, Task, render_input
@@ -217,8 +217,9 @@ async def _scores(task: Task, root: Path, judged: Sequence[Judged]) -> list[floa
 def _evidence(winner: Path, root: Path) -> _Evidence:
     """The attempts behind the winner and its measured cost; none for one that was re-indexed."""
     path = winner / EVIDENCE_FILE
-    plain: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    row = plain.get("candidate") or {}
+    plain = read_object(path, EVIDENCE_CURE) if path.exists() else {}
+    given = plain.get("candidate")
+    row = given if isinstance(given, dict) else {}
     folder = ProjectFolder(root).runs / str(plain.get("run"))
     if not plain.get("run") or not folder.is_dir():
         return _Evidence([], row.get("cost_per_request_usd"))

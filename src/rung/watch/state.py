@@ -7,10 +7,10 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime
 
-from rung.errors import StoreError
 from rung.project import ProjectFolder, write_whole
+from rung.state import read_model
 from rung.task.types import Document, Frozen, digest
 
 STATE = "watch.json"
@@ -94,15 +94,9 @@ def rates(history: History) -> tuple[Change, Change]:
 def read_history(root: Path) -> History:
     """Earlier looks; none where there is no file."""
     path = ProjectFolder(root).folder / STATE
-    try:
-        return History.model_validate_json(path.read_text("utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return History()
-    except (OSError, ValidationError) as error:
-        raise StoreError(
-            f"{path} cannot be read ({str(error).splitlines()[0]}): delete it, and rates of change "
-            "are counted anew"
-        ) from error
+    return read_model(path, History, "delete it, and rates of change are counted anew")
 
 
 def remember(root: Path, history: History, look: Snapshot) -> History:

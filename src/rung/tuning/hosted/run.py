@@ -17,10 +17,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import ValidationError
-
 from rung.errors import ProviderError, StoreError, UserError
 from rung.project import alone, write_whole
+from rung.state import read_model
 from rung.task.types import Frozen, digest
 from rung.tuning.hosted.base import ENDED, Files, HostedJob, HostedTuner, Order, Till
 from rung.tuning.hosted.formats import check_job, to_jsonl
@@ -239,15 +238,13 @@ def bought(folder: Path) -> list[JobFile]:
 def read_job(place: Path) -> JobFile | None:
     """The state of an order; None where there is none. `StoreError` for one that is broken."""
     path = place / STATE_FILE
-    try:
-        return JobFile.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValidationError) as error:
-        raise StoreError(
-            f"{path} cannot be read ({str(error).splitlines()[0]}): a job may have been paid for; "
-            "restore the file, or delete it and run again to have the provider asked for the job"
-        ) from error
+    cure = (
+        "a job may have been paid for; restore the file, or delete it and run again to have the "
+        "provider asked for the job"
+    )
+    return read_model(path, JobFile, cure)
 
 
 def _write(place: Path, file: JobFile) -> None:
