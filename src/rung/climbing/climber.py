@@ -69,7 +69,7 @@ class Climber:
         """Everything that is to be tried, unordered. Makes no call."""
         found = list(self.options.candidates)
         if not found:
-            context = await choose_context(self.task) if self.task.documents else Context()
+            context = await choose_context(self.tools) if self.task.documents else Context()
             found = candidates(self.task, self.tools.chat, context)
         only = self.options.only
         kept = [c for c in found if not only or c.technique in only]
