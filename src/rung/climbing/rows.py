@@ -15,7 +15,7 @@ from rung import __version__
 from rung.audit.units import units_of
 from rung.climbing.certify import Outcome, in_order
 from rung.climbing.economics import economics_of, priced_attempts, usage_of
-from rung.climbing.summary import mean_usage, measured, value_of
+from rung.climbing.summary import left_out_of_test, mean_usage, measured, value_of
 from rung.climbing.tools import Tools
 from rung.decide.claims import said_of
 from rung.decide.ladder import Planned
@@ -69,7 +69,7 @@ class Ladder:
         self.rows = {r.candidate.key: unmeasured(r) for r in rungs}
         self._scores: dict[str, Sequence[float]] = {}
         """On test, one a unit, of those whose answers all came."""
-        self.unused = 0
+        self.unused = left_out_of_test(task)
         """Test examples that `[climb] test_size` leaves out."""
         self.scorer_name = task.target.metric if task.scorer is None else "function"
         self.ledger_summary = ""
