@@ -68,9 +68,9 @@ LEARNING: dict[str, Any] = {
     "target": 0.85,
     "points": (
         {"factor": 2.0, "n": 400, "chance": 0.91, "low": 0.86, "median": 0.925, "high": 0.97,
-         "outlook": "would probably reach"},
+         "outlook": "may, if the curve goes on as it went, reach"},
         {"factor": 4.0, "n": 800, "chance": 0.94, "low": 0.87, "median": 0.94, "high": 0.99,
-         "outlook": "would probably reach"},
+         "outlook": "may, if the curve goes on as it went, reach"},
     ),
     "reason": "",
 }  # fmt: skip

@@ -160,7 +160,7 @@ def test_a_learning_curve_shows_measured_and_forecast_with_intervals(run: Finish
     assert [s.forecast for s in found.sizes] == [False] * 5 + [True] * 2
     assert all(s.low <= s.score <= s.high and s.low < s.high for s in found.sizes)
     assert all(p.ys[0] != p.ys[1] for p in found.plot.points)
-    assert "would probably reach the target (91%)" in found.sizes[5].says
+    assert "may, if the curve goes on as it went, reach the target (91%)" in found.sizes[5].says
     plain = next(r for r in run.result.candidates if not r.learning)
     assert learning(run, plain, "1") is None
     page = render(run, make_task())

@@ -1,6 +1,8 @@
 """Would more training data reach the target? A gate, not a proof.
 
-Acts only on clear answers: below 0.05 or above 0.8. Calibrated on simulated power laws only (see
+Acts only on clear answers: below 0.05 or above 0.95, and promises nothing even then: a curve that
+levels off below its target looks like a power law until it does, so the most that is said is that
+the score may get there if it goes on as it went. Calibrated on simulated power laws (see
 docs/statistics.md); Lin et al. 2024 (arXiv 2402.02314) report a flat "pre-power" phase on real
 language models, so real curves are worse. No forecast before the first size beats the base.
 """
@@ -18,10 +20,12 @@ from numpy.typing import NDArray
 from rung.errors import UserError
 
 Floats = NDArray[np.float64]
-Outlook = Literal["would probably reach", "could not plausibly reach", "cannot tell"]
+Outlook = Literal[
+    "may, if the curve goes on as it went, reach", "could not plausibly reach", "cannot tell"
+]
 
-CEILINGS = np.linspace(0.5, 1.0, 51)
-"""c: what infinite data would score."""
+CEILINGS = np.linspace(0.02, 1.0, 99)
+"""c: what infinite data would score; a grid that leaves low ones out does not cover them."""
 
 EXPONENTS = np.linspace(0.1, 1.0, 19)
 """g: how fast the gap closes."""
@@ -32,7 +36,7 @@ GAPS = np.linspace(0.0, 0.7, 41)
 TRAINING_NOISE = 0.01
 """Standard deviation between two trainings on equally many examples."""
 
-HOPELESS, PROMISING = 0.05, 0.8
+HOPELESS, PROMISING = 0.05, 0.95
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def _point(factor: float, n: int, reached: Floats, weight: Floats, target: float
     if chance < HOPELESS:
         outlook = "could not plausibly reach"
     elif chance > PROMISING:
-        outlook = "would probably reach"
+        outlook = "may, if the curve goes on as it went, reach"
     return LearningPoint(factor, n, chance, low, median, high, outlook)
 
 
