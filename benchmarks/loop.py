@@ -36,6 +36,7 @@ from rung.harvest import build
 from rung.harvest.queue import queued
 from rung.harvest.run import harvest
 from rung.harvest.versions import use_version
+from rung.report.reasons import reason_text
 from rung.scorers.words import words
 from rung.shipping import Promotion, promote, reindex
 from rung.solver import Workshop, fit, save
@@ -256,7 +257,7 @@ def again(root: Path, args: argparse.Namespace) -> dict[str, Any]:
         "verdict": result.verdict.status,
         "choice": result.verdict.choice,
         "scores": {r.key: score_of(r.model_dump()) for r in result.candidates},
-        "next": result.verdict.next_step,
+        "next": reason_text(result.verdict.next_step),
     }
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/truth.py [--seeds 20] [--sizes 50,100,200] [--json] [--write docs/truth.md]
     python benchmarks/truth.py --full [--sets a,b]      # measure every set first: hours
-    python benchmarks/truth.py --collect a,b [--only no-llm]
+    python benchmarks/truth.py --collect a,path/to/task [--only no-llm] [--kept tables]
 
 A task is a table: every candidate on all test rows. Its means are the truth. For targets between
 the scores, several sizes and seeds, rows are drawn from the table and a plain climb is replayed
@@ -27,7 +27,7 @@ from rung.errors import RungError
 from truth_parts import elimination, words
 from truth_parts.advisers import ADVISERS
 from truth_parts.replay import Draw, Said, climbed, draw
-from truth_parts.tables import Table, collect, paired, recorded
+from truth_parts.tables import KEPT, Table, collect, paired, recorded
 from truth_parts.tally import BAD, Tally, outcome, rows, targets
 from truth_parts.written import written
 
@@ -116,12 +116,12 @@ def _report(kind: str, tallies: Tallies, sizes: dict[str, Any]) -> Report:
     return report
 
 
-def measure(names: Sequence[str], only: Sequence[str]) -> None:
+def measure(names: Sequence[str], only: Sequence[str], kept: Path) -> None:
     """Measure sets one after the other; one that cannot be is skipped with its reason."""
     for name in names:
         began = time.perf_counter()
         try:
-            table = collect(name, tuple(only))  # type: ignore[arg-type]
+            table = collect(name, tuple(only), kept)  # type: ignore[arg-type]
         except RungError as problem:
             print(f"{name}: skipped: {problem}", file=sys.stderr)
             continue
@@ -141,23 +141,29 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--write", type=Path, help="a Markdown file whose tables are made anew")
     parser.add_argument("--no-agentopt", action="store_true", help="leave its environment alone")
+    parser.add_argument("--words", action="store_true", help="ask the local model in words too")
     parser.add_argument("--full", action="store_true", help="measure every set first: hours")
-    parser.add_argument("--collect", default="", help="only measure these sets")
+    parser.add_argument("--collect", default="", help="only measure these sets or task folders")
+    parser.add_argument("--kept", type=Path, default=KEPT, help="folder of measured tables")
     parser.add_argument("--sets", default=",".join(ORDER), help="sets of --full")
     parser.add_argument("--only", default="", help="techniques that --collect measures")
     options = parser.parse_args()
     only = [name for name in options.only.split(",") if name]
     if options.collect:
-        measure(options.collect.split(","), only)
+        measure(options.collect.split(","), only, options.kept)
         return 0
     if options.full:
-        measure(options.sets.split(","), only)
+        measure(options.sets.split(","), only, options.kept)
     wanted = tuple(options.tables.split(","))
-    tables = [t for t in (*paired(), *recorded()) if t.name.startswith(wanted)]
+    tables = [t for t in (*paired(), *recorded(options.kept)) if t.name.startswith(wanted)]
     sizes = [int(size) for size in options.sizes.split(",")]
     began = time.perf_counter()
     reports = run(
-        tables, sizes, options.seeds, agentopt=not options.no_agentopt, asked=options.full
+        tables,
+        sizes,
+        options.seeds,
+        agentopt=not options.no_agentopt,
+        asked=options.full or options.words,
     )
     reports[0].seconds = time.perf_counter() - began
     if options.json:

@@ -23,7 +23,7 @@ import truth  # noqa: E402
 from truth_parts import elimination, words  # noqa: E402
 from truth_parts.advisers import ADVISERS, FEW, passes  # noqa: E402
 from truth_parts.replay import PILOT, Draw, InMemory, Said, climbed, draw  # noqa: E402
-from truth_parts.tables import Table, recorded  # noqa: E402
+from truth_parts.tables import Table, collect, recorded  # noqa: E402
 from truth_parts.tally import OUTCOMES, Tally, could_tell, outcome, rows, targets  # noqa: E402
 from truth_parts.written import BEGIN, END, written  # noqa: E402
 
@@ -259,3 +259,29 @@ def test_every_kept_table_is_whole():
         assert kept.scores.shape[0] == len(kept.candidates) == len(kept.monthly_usd) > 0
         assert np.isfinite(kept.scores).all() and kept.scores.min() >= 0 <= 1 - kept.scores.max()
         assert len({c.key for c in kept.candidates}) == len(kept.candidates)
+
+
+@pytest.mark.slow
+def test_any_task_can_be_collected(tmp_path: Path):
+    words = {"bill": "an invoice that was charged twice", "late": "a parcel that never arrived"}
+    rows = [
+        {
+            "id": f"r{k}",
+            "input": f"Case {k}: {words[label]} in week {k * 7919 % 997}",
+            "expected": label,
+        }
+        for k, label in enumerate(["bill", "late"] * 60)
+    ]
+    home = tmp_path / "desk"
+    home.mkdir()
+    (home / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (home / "rung.toml").write_text(
+        '[task]\nname = "desk"\ninstruction = "Name the queue."\nexamples = "examples.jsonl"\n'
+        '[output]\nlabels = ["bill", "late"]\n[target]\nmetric = "accuracy"\nscore = 0.8\n'
+        "[climb]\ntest_size = 10\n"
+    )
+    made = collect(str(home), ("no-llm",), tmp_path / "kept")
+    assert {c.technique for c in made.candidates} == {"no-llm"} and made.scores.shape[1] > 10
+    (again,) = recorded(tmp_path / "kept")
+    assert again.name == "desk" and np.array_equal(again.scores, made.scores)
+    assert not (home / "rung.ledger.json").exists()

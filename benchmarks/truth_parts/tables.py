@@ -112,14 +112,16 @@ def recorded(folder: Path = KEPT) -> list[Table]:
 
 
 def collect(name: str, only: Sequence[Technique] = (), folder: Path = KEPT) -> Table:
-    """Ask every candidate of a set every test row, and keep the table. Goes on where it stopped.
+    """Ask every candidate of a task every test row, and keep the table. Goes on where it stopped.
 
-    All rows of its files are used, whatever `[climb]` leaves out. Raises `RungError`.
+    `name` is a set's, a shipped task's, or the folder of any rung.toml. All rows of its files are
+    used, whatever `[climb]` leaves out. Raises `RungError`.
     """
     cut(name)
+    place = Path(name).resolve() if (Path(name) / "rung.toml").exists() else home(name)
     # Without a root the count of used test rows stays beside the measurement, not the rung.toml.
-    task = load_task(home(name), whole=True).model_copy(update={"root": None})
-    work = home(name) / ".rung" / "truth"
+    task = load_task(place, whole=True).model_copy(update={"root": None})
+    work = place / ".rung" / "truth"
     options = ClimbOptions(everything=True, anyway=True, only=tuple(only), folder=work)
     result = climb(task, options)
     store = RunStore(work / "runs" / result.run)
@@ -134,8 +136,8 @@ def collect(name: str, only: Sequence[Technique] = (), folder: Path = KEPT) -> T
     }
     whole = [row for row in rows if values[row.key] and None not in values[row.key]]
     table = Table(
-        name=name,
-        source="set" if name in _sets() else "shipped",
+        name=task.name,
+        source="measured",
         candidates=tuple(row.candidate for row in whole),
         monthly_usd=tuple(float(row.monthly_usd or 0.0) for row in whole),
         scores=np.array([values[row.key] for row in whole], dtype=float),
@@ -146,11 +148,7 @@ def collect(name: str, only: Sequence[Technique] = (), folder: Path = KEPT) -> T
             "left out": ", ".join(row.key for row in rows if row not in whole),
         },
     )
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(table.to_dict(), separators=(",", ":"))
-    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    (folder / f"{task.name}.json").write_text(text + "\n", encoding="utf-8")
     return table
-
-
-def _sets() -> set[str]:
-    return {path.parent.name for path in (KEPT.parent / "sets").glob("*/rung.toml")}

@@ -23,6 +23,7 @@ from rung.scorers.contains import Contains
 from rung.scorers.field_f1 import FieldF1
 from rung.scorers.rouge_l import RougeL
 from rung.scorers.rules import Rules
+from rung.scorers.sample_f1 import SampleF1
 from rung.scorers.token_f1 import TokenF1
 from rung.task.types import Example
 
@@ -82,6 +83,15 @@ def test_fields_of_json_are_bound_as_bags_are() -> None:
         bound = repeats.best_single(range(3), "bag", lambda a, b, g=group: judge(g[a], g[b]))
         said = {k: draw.randrange(3) for k in draw.sample("abcd", 3)}
         for answer in (said, *group):
+            assert fmean(judge(answer, one) for one in group) <= bound + 1e-9
+
+
+def test_sets_of_labels_are_bound_as_bags_are() -> None:
+    judge, draw = by(SampleF1()), random.Random(4)
+    for _ in range(300):
+        group = [draw.sample("abcd", draw.randrange(4)) for _ in range(3)]
+        bound = repeats.best_single(range(3), "bag", lambda a, b, g=group: judge(g[a], g[b]))
+        for answer in (draw.sample("abcd", draw.randrange(4)), *group):
             assert fmean(judge(answer, one) for one in group) <= bound + 1e-9
 
 

@@ -200,6 +200,9 @@ def test_a_filter_refuses(reason: str) -> None:
 
 def test_what_a_host_refused_to_pass_on() -> None:
     error = {"code": "json_validate_failed", "failed_generation": '{"a": 1}'}
-    assert failed_generation({"error": error}) == failed_generation(error) == '{"a": 1}'
+    assert failed_generation({"error": error}) == failed_generation(error)
+    assert read(failed_generation(error)).text == '{"a": 1}'
+    error["message"] = "max completion tokens reached before generating a valid document"
+    assert read(failed_generation(error)).finish == "length"
     assert failed_generation({"error": {"message": "no"}}) is None
     assert failed_generation("html") is None

@@ -73,6 +73,8 @@ class Material:
         """Of the rows in `embedded`, in that order; None where there is no embedder."""
         self.unembedded = "no embedder was given"
         """Why there are no vectors."""
+        self.unread = 0.0
+        """Share of the letters of documents and inputs that the embedder cannot read."""
 
     @cached_property
     def parts(self) -> dict[str, tuple[Example, ...]]:

@@ -19,6 +19,7 @@ from rung.scorers.exact_match import ExactMatch
 from rung.scorers.execution import Execution
 from rung.scorers.field_f1 import FieldF1
 from rung.scorers.rouge_l import RougeL
+from rung.scorers.sample_f1 import SampleF1
 from rung.scorers.token_f1 import TokenF1
 from rung.task.types import SqlOutput
 
@@ -28,6 +29,7 @@ METRICS: dict[type, repeats.Metric] = {
     Execution: "same",
     TokenF1: "bag",
     FieldF1: "bag",
+    SampleF1: "bag",
     RougeL: "sequence",
     Chrf: "other",
 }

@@ -25,7 +25,7 @@ def show(plan: Plan, console: Console) -> None:
     console.print()
     console.print(_table(plan, wide=console.width >= 100))
     console.print()
-    for line in (*_forecast(plan), certification_text(plan)):
+    for line in (*_forecast(plan), certification_text(plan), *plan.notes):
         console.print(Text(line))
     console.print(Text(f"Prices of {plan.prices_of}. No model was asked.", style="dim"))
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rung.audit import Audit, Material, Window, audit
+from rung.climbing.languages import unread_share
 from rung.climbing.tools import Tools
 from rung.diagnose.witnesses import Witness
 from rung.errors import UserError
@@ -41,6 +42,7 @@ async def material_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Materi
             if leaves_this_machine(name) and name not in tools.options.models
         ),
     )
+    material.unread = unread_share(tools)
     embedder = task.models.embedder
     try:
         opened = tools.options.embedders.get(embedder) or open_embedder(embedder, task.root)

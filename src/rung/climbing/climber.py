@@ -69,7 +69,7 @@ class Climber:
         """Everything that is to be tried, unordered. Makes no call."""
         found = list(self.options.candidates)
         if not found:
-            context = await choose_context(self.task) if self.task.documents else Context()
+            context = await choose_context(self.tools) if self.task.documents else Context()
             found = candidates(self.task, self.tools.chat, context)
         only = self.options.only
         kept = [c for c in found if not only or c.technique in only]
@@ -88,10 +88,9 @@ class Climber:
         asked = [name for name in tried if not name.startswith(NO_LLM)]
         return [*asked, *([models.judge] if models.judge else [])]
 
-    def _heard(self) -> list[str]:
-        """What the endpoints will not have, a note each."""
-        known = {name: self.tools.handshakes.of(self.tools.raw(name)) for name in self._names()}
-        said = {name: one.said() for name, one in known.items() if one is not None}
+    def heard(self) -> list[str]:
+        """What models will not have as far as is known, a note each."""
+        said = {name: self.tools.handshakes.said(self.tools.raw(name)) for name in self._names()}
         return [f"{name} is asked so: {how}." for name, how in said.items() if how]
 
     async def plan(self) -> list[Planned]:
@@ -134,7 +133,7 @@ class Climber:
         try:
             ladder = Ladder(self.task, self.tools, name, rungs, store)
             ladder.flags = audited.flags
-            ladder.notes += self._heard()
+            ladder.notes += self.heard()
             return await self._run(rungs, ladder)
         finally:
             store.close()
@@ -255,8 +254,7 @@ class _Rung:
         """Once its pilot is asked."""
 
     async def climb(self) -> CandidateResult:
-        """The row when the candidate is done with; still "planned" where its pilot cost more than
-        a rung that waits is expected to: that one goes first."""
+        """The row when it is done with; "planned" where one that waits is likely to cost less."""
         solver = self._solver or await self._fitted()
         row = self.ladder.rows[self.key]
         if self._solver is None:

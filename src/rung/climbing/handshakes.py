@@ -38,6 +38,15 @@ class Handshakes:
         """What is known of a model's endpoint."""
         return self._known.get(_key(model)) if isinstance(model, OpenAICompatible) else None
 
+    def said(self, model: ChatModel) -> str:
+        """How a model is asked, where that is not as others are; a local one knows itself."""
+        known = self.of(model)
+        if known is not None:
+            return known.said()
+        from rung.models.local.engine import LocalModel
+
+        return model.said() if isinstance(model, LocalModel) else ""
+
     def adopt(self, model: ChatModel) -> None:
         """Have a model speak as it is known to be understood."""
         known = self.of(model)

@@ -15,7 +15,8 @@ from rung import __version__
 from rung.audit.units import units_of
 from rung.climbing.certify import Outcome, in_order
 from rung.climbing.economics import economics_of, priced_attempts, usage_of
-from rung.climbing.summary import mean_usage, measured, value_of
+from rung.climbing.found_notes import found_notes
+from rung.climbing.summary import left_out_of_test, mean_usage, measured, value_of
 from rung.climbing.tools import Tools
 from rung.decide.claims import said_of
 from rung.decide.ladder import Planned
@@ -69,7 +70,7 @@ class Ladder:
         self.rows = {r.candidate.key: unmeasured(r) for r in rungs}
         self._scores: dict[str, Sequence[float]] = {}
         """On test, one a unit, of those whose answers all came."""
-        self.unused = 0
+        self.unused = left_out_of_test(task)
         """Test examples that `[climb] test_size` leaves out."""
         self.scorer_name = task.target.metric if task.scorer is None else "function"
         self.ledger_summary = ""
@@ -240,7 +241,7 @@ class Ladder:
             spent_usd=float(self.tools.budget.spent),
             seconds=time.perf_counter() - self._clock,
             seed=self.task.climb.seed,
-            notes=(*self.notes, *self._refusals()),
+            notes=(*self.notes, *found_notes(list(self.rows.values()), self.attempts)),
             flags=self.flags,
             ledger=self.ledger_summary,
             workload=self.task.workload.model_dump(),
@@ -259,19 +260,6 @@ class Ladder:
         result = self.result(finished=finished)
         self.store.write(RUN_FILE, result.model_dump_json(indent=1) + "\n")
         return result
-
-    def _refusals(self) -> list[str]:
-        """What was refused for its content, a note a candidate, in the server's own words."""
-        said = []
-        for row in self.rows.values():
-            if row.score is None or not row.score.refused:
-                continue
-            words = "; ".join(f"{text} ({n})" for text, n in row.score.refusals.items())
-            said.append(
-                f"{row.key}: {row.score.refused} of {row.score.n} examples were refused for what "
-                f"stands in them, and count as not answered: {words}"
-            )
-        return said
 
     def _go_on(self, stopped: Stopped | None) -> str:
         if stopped != "budget":

@@ -12,6 +12,7 @@ from rung.decide.results import Measured
 from rung.evidence import binomial_interval, cluster_means, interval
 from rung.records import Attempt, Usage
 from rung.scorers import macro_f1, micro_f1
+from rung.task.load import load_task
 from rung.task.types import Example, LabelsOutput, MultiLabelOutput, SplitName, Task
 
 
@@ -25,6 +26,13 @@ def value_of(attempt: Attempt) -> float | None:
 def unit_of(task: Task, example: Example) -> Hashable:
     """The statistical unit of an example: itself, or its cluster, declared or found."""
     return units_of(task).of(example)
+
+
+def left_out_of_test(task: Task) -> int:
+    """Test examples that `[climb] test_size` leaves unasked."""
+    if task.climb.test_size is None or task.root is None:
+        return 0
+    return len(load_task(task.root, whole=True).test) - len(task.test)
 
 
 def unit_scores(

@@ -97,7 +97,7 @@ class Tools:
             names.add(task.models.judge)
         if not priced:
             names = set()
-        free = names & set(options.models)
+        free = set(options.models)  # handed in from code: nobody bills them
         here = {name for name in names - free if is_path(name, task.root)}
         try:
             self.prices = PriceBook.of(names - free, task.costs, today, machines=here, free=free)

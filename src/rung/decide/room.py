@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from rung.models.base import ChatModel, Message
+from rung.models.base import ChatModel, Message, thinks
 from rung.models.token_estimate import estimated_tokens
+from rung.solver.room import FOR_THOUGHTS
 from rung.task.contract import render
 from rung.task.types import Task, TextOutput
 
@@ -19,6 +20,7 @@ def answer_tokens(task: Task, model: ChatModel) -> int:
     """`[output] max_tokens`, else half as much again as the longest expected answer, and 8 more.
 
     The longest by its tokens: digits and other scripts take several times those of English prose.
+    A model that is known to think has room for its thoughts too.
     """
     if task.max_output_tokens is not None:
         return min(task.max_output_tokens, model.context_window - 1)
@@ -30,6 +32,8 @@ def answer_tokens(task: Task, model: ChatModel) -> int:
         room = max(room, TOKENS_A_WORD * (task.output.max_words or 0), task.output.max_chars or 0)
     if not model.constrains:
         room = max(room, LEAST)
+    if thinks(model):
+        room += FOR_THOUGHTS[0]
     return min(room, model.context_window // 2)
 
 

@@ -1,18 +1,32 @@
 """Word search: BM25 in SQLite's full-text index (FTS5), in memory, with Porter stems.
 
-FTS5 fixes k1 = 1.2 and b = 0.75 and bounds the inverse document frequency from below
-(https://www.sqlite.org/fts5.html#the_bm25_function; Robertson & Zaragoza 2009, "The
-Probabilistic Relevance Framework").
+Porter's stems are English. Writing without blanks is searched by characters and pairs of them (Luk
+and Kwok 2002 for Chinese; Lucene's CJKAnalyzer takes the pairs), other writing outside Latin by
+words and their parts of four letters, which find a word under other endings and prefixes as often
+as a stemmer of its language does (McNamee and Mayfield 2004). FTS5 fixes k1 = 1.2 and b = 0.75 and
+bounds the inverse document frequency from below (https://www.sqlite.org/fts5.html#the_bm25_function;
+Robertson & Zaragoza 2009, "The Probabilistic Relevance Framework").
 """
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import threading
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
-_TERM = re.compile(r"[^\W_]+")
+import regex
+
+from rung.task.scripts import UNSPACED
+
+_ONE = regex.compile(UNSPACED)
+_TERM = regex.compile(
+    rf"(?P<run>(?:{UNSPACED})+)|(?:(?!{UNSPACED})(?:[^\W_]|\p{{M}}))+",
+)
+_OUTSIDE_LATIN = regex.compile(r"(?!\p{Latin})\p{L}")
+PARTS = 4
+"""Letters of a part of a word."""
 
 MAX_TERMS = 512
 """Distinct query terms that are searched for; a longer query counts by its first ones."""
@@ -29,9 +43,11 @@ class LexicalIndex:
         self._db = sqlite3.connect(":memory:", check_same_thread=False)
         self._lock = threading.Lock()
         self._db.execute(
-            "CREATE VIRTUAL TABLE passages USING fts5(body, tokenize='porter unicode61')"
+            "CREATE VIRTUAL TABLE passages USING fts5(body, "
+            "tokenize=\"porter unicode61 categories 'L* M* N* Co'\")"
         )
-        self._db.executemany("INSERT INTO passages(rowid, body) VALUES (?, ?)", enumerate(texts))
+        rows = enumerate(map(written, texts))
+        self._db.executemany("INSERT INTO passages(rowid, body) VALUES (?, ?)", rows)
 
     def search(self, query: str, k: int) -> Ranking:
         """At most `k` texts that share a term with the query, by descending BM25 (above 0)."""
@@ -51,10 +67,28 @@ class LexicalIndex:
         self._db.close()
 
 
+def written(text: str) -> str:
+    """The text as it is indexed: itself, or its terms between blanks where they are no words."""
+    return text if text.isascii() else " ".join(_terms(text))
+
+
 def match_expression(query: str) -> str:
     """The query as an FTS5 expression: every distinct term quoted, joined by OR.
 
     Only letters and digits reach it, so no operator, column filter or quote of the query does.
     """
-    terms = dict.fromkeys(term.casefold() for term in _TERM.findall(query))
+    terms = dict.fromkeys(_terms(query))
     return " OR ".join(f'"{term}"' for term in list(terms)[:MAX_TERMS])
+
+
+def _terms(text: str) -> Iterator[str]:
+    for found in _TERM.finditer(unicodedata.normalize("NFKC", text).casefold()):
+        word = found.group()
+        if found["run"]:
+            characters = _ONE.findall(word)
+            yield from characters
+            yield from map("".join, pairwise(characters))
+        else:
+            yield word
+            if len(word) > PARTS and _OUTSIDE_LATIN.search(word):
+                yield from (word[i : i + PARTS] for i in range(len(word) - PARTS + 1))

@@ -23,7 +23,9 @@ from rung.models.metered import Metered
 from rung.records import Passage
 from rung.task.types import Document
 
-FORMAT = 1
+FORMAT = 2
+"""Raised where the same files would be searched otherwise: until 2, words were not folded and
+writing outside Latin was not cut into parts."""
 FILES = ("passages.jsonl", "vectors.npy")
 FUSED_DEPTH = 100
 """How far down each ranking the fusion looks (never less than `k`)."""
@@ -134,7 +136,8 @@ class Retriever:
         """Read what `save` wrote; searches as the saved one did.
 
         Raises `StoreError` when a file is missing or changed, and `UserError` when `embedder`
-        is not the one that the vectors were made with.
+        is not the one that the vectors were made with, or when this version's word search finds
+        other passages than the one that was measured.
         """
         manifest, files = _read(folder)
         try:
@@ -144,6 +147,13 @@ class Retriever:
             vectors = _vectors(files.get("vectors.npy"))
         except (ValueError, KeyError) as error:
             raise StoreError(f"the index in {folder} cannot be read: {error}") from error
+        words = context.search != "dense" and not all(searched_text(p).isascii() for p in passages)
+        if manifest.get("format") != FORMAT and words:
+            raise UserError(
+                f"the index in {folder} is of format {manifest.get('format')!r}, and word search "
+                f"of its documents finds other passages since format {FORMAT}: climb again (what "
+                "was answered is not asked again), or serve it with the version that saved it"
+            )
         if vectors is None:
             return cls(passages, context, None, None)
         embedder = _needed(embedder, context)

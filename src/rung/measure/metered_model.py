@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from rung.errors import BudgetExceeded
 from rung.measure.cache import Cache
-from rung.models.base import ChatModel, ChatReply, ChatRequest, Message
+from rung.models.base import ChatModel, ChatReply, ChatRequest, Message, thinks
 from rung.models.replies import UnreadableReply
 from rung.records import Usage
 
@@ -99,6 +99,7 @@ class MeteredModel:
     def refresh(self) -> None:
         """Take over what an endpoint has shown meanwhile."""
         self.identity, self.context_window = self.inner.identity, self.inner.context_window
+        self.thinks = thinks(self.inner)
 
     async def reply(self, request: ChatRequest) -> ChatReply:
         """The cached reply, or a new one that is cached before it is returned.

@@ -18,7 +18,7 @@ from tenacity.wait import wait_exponential_jitter
 from rung.models.endpoint import Endpoint
 from rung.models.endpoint_errors import Refusal, failed, inside_200, of_status, unreached
 from rung.models.pace import Pace
-from rung.models.replies import error_object
+from rung.models.replies import error_object, failed_generation
 from rung.task.endpoints import EndpointSettings, from_environment
 from rung.task.types import JsonValue
 
@@ -132,10 +132,14 @@ async def _post(
             "/chat/completions", body=body, cast_to=object, options={"headers": headers}
         )
     except APIStatusError as error:
-        raise of_status(error) from None
-    if (said := error_object(answer)) is not None:
-        raise inside_200(said)
-    return answer
+        refusal = of_status(error)
+    else:
+        if (said := error_object(answer)) is None:
+            return answer
+        refusal = inside_200(said)
+    if (own := failed_generation(refusal.body)) is not None:
+        return own
+    raise refusal
 
 
 def _passing(error: BaseException) -> bool:

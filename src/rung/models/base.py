@@ -90,6 +90,11 @@ class ChatModel(Protocol):
         ...
 
 
+def thinks(model: ChatModel) -> bool:
+    """Whether a model is known to think before it answers: an endpoint's handshake says so."""
+    return bool(getattr(model, "thinks", False))
+
+
 @runtime_checkable
 class Embedder(Protocol):
     """Turns texts into unit vectors."""

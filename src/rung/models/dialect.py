@@ -15,6 +15,7 @@ from rung.models.response_format import response_format
 from rung.models.token_probabilities import MOST_LIKELY
 from rung.task.types import Frozen, JsonValue
 
+FOLDED = "system text inside the user turn"
 WRAPPING_TOKENS = 16
 """Added to the limit where a choice comes wrapped in JSON."""
 LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
@@ -72,7 +73,7 @@ class Dialect(Frozen):
         found = [f"without {', '.join(sorted(self.left_out))}"] if self.left_out else []
         if self.top_logprobs != MOST_LIKELY and "logprobs" not in self.left_out:
             found.append(f"with {self.top_logprobs} logprobs")
-        found += ["system text inside the user turn"] if self.folded else []
+        found += [FOLDED] if self.folded else []
         found += [f"room for {self.least_tokens:,} answer tokens"] if self.least_tokens else []
         return (*found, *(["answers streamed"] if self.streamed else []))
 
@@ -84,15 +85,19 @@ class Dialect(Frozen):
 
 
 def folded(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """System text at the beginning of the first user turn, as a chat template without it does."""
-    system = "\n\n".join(m.content for m in messages if m.role == "system")
-    rest = [m for m in messages if m.role != "system"]
-    if not system:
-        return tuple(rest)
-    if not rest or rest[0].role != "user":
-        return (Message(role="user", content=system), *rest)
-    first = rest[0].model_copy(update={"content": f"{system}\n\n{rest[0].content}"})
-    return (first, *rest[1:])
+    """Every system text at the head of the user turn that follows it."""
+    made: list[Message] = []
+    waiting: list[str] = []
+    for message in messages:
+        if message.role == "system":
+            waiting.append(message.content)
+        elif message.role == "user" and waiting:
+            text = "\n\n".join([*waiting, message.content])
+            made.append(message.model_copy(update={"content": text}))
+            waiting = []
+        else:
+            made.append(message)
+    return (*made, Message(role="user", content="\n\n".join(waiting))) if waiting else tuple(made)
 
 
 class Remedy(NamedTuple):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import regex
 
 from rung.errors import MissingExtraError, UserError
 from rung.models.base import Vectors
@@ -23,6 +24,13 @@ ROWS = 32
 """Texts computed together."""
 MOST_TOKENS = 256
 """Longer texts are cut, where the folder does not say otherwise."""
+_HAN = regex.compile(r"\p{Han}+")
+_OUTSIDE_LATIN = regex.compile(r"(?:(?![\p{Latin}\p{Han}])\p{L}\p{M}*){2,}")
+READ_LETTERS = 1.3
+"""Letters a token from which a vocabulary holds words of a language. An English one reads Russian,
+Greek, Arabic and Hebrew by 1.0 to 1.1 and German by 2.4; those made of a language put a word into
+about two (Rust et al. 2021, "How Good is Your Tokenizer?"). Chinese is read by character even by
+those that know it, so there an unknown character tells."""
 
 
 def open_embedder(name: str | Path) -> MiniLM:
@@ -68,6 +76,35 @@ class MiniLM:
         """As `embed`, with the seconds of the machine that it took; waiting is left out."""
         return await asyncio.to_thread(self._embed, texts)
 
+    def unread(self, texts: Sequence[str]) -> float:
+        """Share of the letters, outside Latin, that its vocabulary lacks or knows no words of.
+
+        See `READ_LETTERS`. 0 where there are no letters. Loads the tokenizer and no weights.
+        """
+        letters = sum(c.isalpha() for text in texts for c in text)
+        _, _, lacking = self._pieces(_HAN, texts)
+        other, pieces, unknown = self._pieces(_OUTSIDE_LATIN, texts)
+        lacking += other if other < READ_LETTERS * pieces else unknown
+        return lacking / letters if letters else 0.0
+
+    def _pieces(self, pattern: regex.Pattern[str], texts: Sequence[str]) -> tuple[int, int, int]:
+        """Letters of what the pattern finds, tokens they make, letters in unknown ones."""
+        words = [word for text in texts for word in pattern.findall(text)]
+        if not words:
+            return 0, 0, 0
+        tokenizer = _tokenizer(self._folder)
+        tokenizer.no_truncation()
+        unknown = {tokenizer.token_to_id(name) for name in ("[UNK]", "<unk>")}
+        read = tokenizer.encode_batch(words, add_special_tokens=False)
+        lacking = sum(
+            c.isalpha()
+            for word, one in zip(words, read, strict=True)
+            for ident, (start, end) in zip(one.ids, one.offsets, strict=True)
+            if ident in unknown
+            for c in word[start:end]
+        )
+        return sum(c.isalpha() for w in words for c in w), sum(len(r.ids) for r in read), lacking
+
     def _embed(self, texts: list[str]) -> tuple[Vectors, float]:
         with self._lock:
             if self._encoder is None:
@@ -82,7 +119,6 @@ class _Encoder:
         quiet_waiting()
         try:
             import torch
-            from tokenizers import Tokenizer
             from transformers import AutoModel
             from transformers.utils.logging import disable_progress_bar
         except ImportError as error:
@@ -92,11 +128,9 @@ class _Encoder:
             self._model = AutoModel.from_pretrained(
                 str(folder), dtype=torch.float32, local_files_only=True
             ).eval()
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"transformers cannot load {str(folder)!r}: {error}") from error
-        except Exception as error:  # tokenizers raises plain exceptions
-            raise UserError(f"no usable tokenizer in {str(folder)!r}: {error}") from error
+        self._tokenizer = _tokenizer(folder)
         most = _json(folder / "sentence_bert_config.json").get("max_seq_length") or MOST_TOKENS
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(int(most))
@@ -135,6 +169,17 @@ class _Encoder:
                 weights = mask[:, :, None].to(hidden.dtype)
                 pooled = (hidden * weights).sum(1) / weights.sum(1)
             return torch.nn.functional.normalize(pooled, dim=1).numpy()
+
+
+def _tokenizer(folder: Path) -> Any:
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise MissingExtraError("embedding texts on this machine", "local") from error
+    try:
+        return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # tokenizers raises plain exceptions
+        raise UserError(f"no usable tokenizer in {str(folder)!r}: {error}") from error
 
 
 def _json(path: Path) -> dict[str, Any]:

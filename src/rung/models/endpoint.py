@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from rung.errors import ProviderError, UserError
-from rung.models.vendors import SERVED_YOURSELF, VENDORS, Place, Vendor, vendor_of
+from rung.models.vendors import OWN_KEY, SERVED_YOURSELF, VENDORS, Place, Vendor, vendor_of
 
 if TYPE_CHECKING:
     from openai import Omit
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 NO_KEY = "none"
 """Sent where a server needs no key; the protocol wants one."""
 
+OPERATION = "/chat/completions"
+"""Stands at the end of addresses that are copied from a vendor's page; the SDK adds it."""
 UNKNOWN_WINDOW = {True: 128_000, False: 8192}
 """Tokens assumed where nobody tells: a vendor's model, a server of one's own (those are often
 started with little, and cut longer prompts in silence)."""
@@ -97,11 +99,7 @@ def read_endpoint(
         address, _, named = name.partition("#")
         parts = urlsplit(address)
         if parts.query or "@" in parts.netloc:
-            raise UserError(
-                f"the model name {_bare(address)!r} may carry neither credentials nor a query, "
-                "because it is written to run files: put the key into RUNG_API_KEY, and a query or "
-                f'headers into [models.settings."{_bare(address)}#{named}"]'
-            )
+            raise UserError(_kept_out(address, named))
         vendor, place = SERVED_YOURSELF, Place(address, named)
     else:
         vendor, named = vendor_of(name) or (SERVED_YOURSELF, name.partition("/")[2])
@@ -118,14 +116,37 @@ def read_endpoint(
             "http://host:port/v1#<model>"
         )
     query = urlsplit(address).query
+    bare = urlunsplit(urlsplit(address)._replace(query="", fragment="")).rstrip("/")
     return Endpoint(
-        base_url=urlunsplit(urlsplit(address)._replace(query="", fragment="")).rstrip("/"),
+        base_url=bare.removesuffix(OPERATION),
         model=model,
         key_env=api_key_env or vendor.key_env,
         key_needed=not vendor.here and vendor is not SERVED_YOURSELF and base_url is None,
         vendor=vendor,
         query=(*parse_qsl(query), *place.query),
     )
+
+
+def _kept_out(address: str, model: str) -> str:
+    """Where what stands in an address besides it belongs: values are not shown, they may be keys.
+
+    An address of Azure's ends in the operation, which is ours to add.
+    """
+    place = _bare(address).removesuffix("/").removesuffix(OPERATION)
+    name = f"{place}#{model or '<model>'}"
+    given = [f'"{field}" = "…"' for field, _ in parse_qsl(urlsplit(address).query)]
+    query = f"query = {{ {', '.join(given)} }}" if given else "a query"
+    said = (
+        f"the model name {_bare(address)!r} may carry neither credentials nor a query, because it "
+        f"is written to run files: name the model {name}, put the key into {OWN_KEY}, and {query} "
+        f'or other headers under [models.settings."{name}"]'
+    )
+    if "azure" in (urlsplit(address).hostname or ""):
+        said += (
+            "; or write azure/<deployment> with AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and "
+            "OPENAI_API_VERSION in the environment"
+        )
+    return said
 
 
 def _bare(address: str) -> str:

@@ -28,17 +28,28 @@ _SET_UP = {
 }
 _OVERLOADED = 529
 """Anthropic's own. https://platform.claude.com/docs/en/api/errors"""
-_HASTE = re.compile(r"rate.?limit|too many|overload|capacity|throttl|resource.?exhausted", re.I)
+_HASTE = re.compile(
+    r"rate.?limit|too many(?! tokens(?! per))|overload|capacity|throttl|resource.?exhausted", re.I
+)
+_THROTTLED = re.compile(r"rate.?limit.?exceeded|throttl|too many requests", re.IGNORECASE)
 _QUOTA = re.compile(
     r"insufficient.{0,12}(quota|balance|credit|fund)|(credit|balance).{0,16}(too low|exhaust)|"
     r"exceeded your current quota|billing.?hard.?limit|out of credit",
     re.IGNORECASE,
 )
+_KINDS = (
+    (429, re.compile(f"{_QUOTA.pattern}|{_HASTE.pattern}", re.IGNORECASE)),
+    (401, re.compile(r"invalid.{0,8}api.?key|authentication|unauthori[sz]ed", re.IGNORECASE)),
+    (400, re.compile(r"invalid.?request|bad.?request|context.?length|content.?filter", re.I)),
+)
+"""Statuses by what a refusal without one says."""
 _SOON = re.compile(
     r"(?:in|after) (?:(\d+)m(?!s))? ?(\d+(?:\.\d+)?) ?(ms|milliseconds?|s|sec|seconds?)\b", re.I
 )
 _PER_MINUTE = re.compile(r"requests? per min\w*.{0,40}?limit:? ?(\d+)", re.IGNORECASE)
-_LOADING = re.compile(r"load|warm|starting|start.?up|initiali|not ready|booting", re.IGNORECASE)
+_LOADING = re.compile(
+    r"(?<!over)load|warm|starting|start.?up|initiali|not ready|booting", re.IGNORECASE
+)
 _TOO_LONG = re.compile(
     r"context.?(length|window|size)|too (long|large|many tokens)|maximum.{0,30}(length|tokens)|"
     r"exceed.{0,40}(token|length|context|size)",
@@ -69,8 +80,14 @@ class Refusal(Exception):
 
     @property
     def hasty(self) -> bool:
-        """Too much was asked at once."""
-        return self.status in (429, _OVERLOADED) and not self.quota
+        """Too much was asked at once, whatever the status that says so."""
+        if self.quota:
+            return False
+        said = f"{self.said} {self.code}"
+        if self.status in (400, 403):
+            return _THROTTLED.search(said) is not None
+        busy = self.status == 503 and _HASTE.search(said) is not None
+        return busy or self.status in (429, _OVERLOADED)
 
     @property
     def loading(self) -> bool:
@@ -100,15 +117,19 @@ def of_status(error: openai.APIStatusError) -> Refusal:
 
 
 def inside_200(error: JsonValue, headers: Mapping[str, str] | None = None) -> Refusal:
-    """The refusal that a router passed on as an answer: its `code` is the status behind it."""
-    code = error.get("code", error.get("status")) if isinstance(error, dict) else None
-    try:
-        status = int(str(code))
-    except ValueError:
-        status = 0
-    if not 400 <= status <= 599:
-        status = 429 if _HASTE.search(f"{code} {words(error)}") else 502
-    return Refusal(status, {"error": error}, headers or {}, str(code or ""))
+    """The refusal that a router passed on as an answer: its `code` is the status behind it.
+
+    Where no number says it, the words for its kind do; 502 where nothing does.
+    """
+    told = error if isinstance(error, dict) else {}
+    kinds = [told[name] for name in ("code", "status", "status_code", "type") if told.get(name)]
+    numbers = [int(str(kind)) for kind in kinds if str(kind).isdecimal()]
+    status = next((number for number in numbers if 400 <= number <= 599), None)
+    if status is None:
+        clue = f"{' '.join(map(str, kinds))} {words(error)}"
+        status = next((number for number, said in _KINDS if said.search(clue)), 502)
+    code = next((str(kind) for kind in kinds if not str(kind).isdecimal()), "")
+    return Refusal(status, {"error": error}, headers or {}, code)
 
 
 def unreached(

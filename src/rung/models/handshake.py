@@ -61,7 +61,8 @@ async def shake(model: OpenAICompatible, temperature: float = 0.0) -> tuple[Hand
     found = Handshake(
         dialect=model.dialect,
         window=await asked_window(model),
-        thinks=reply.thought,
+        # Cut before the first word of an answer of one word: hidden thoughts took the room.
+        thinks=reply.thought or (reply.finish == "length" and not reply.text.strip()),
         seconds=round(reply.latency_s, 3),
     )
     adopt(model, found)
@@ -71,6 +72,7 @@ async def shake(model: OpenAICompatible, temperature: float = 0.0) -> tuple[Hand
 def adopt(model: OpenAICompatible, known: Handshake) -> None:
     """Speak to an endpoint as an earlier handshake found."""
     model.speak(known.dialect)
+    model.thinks = known.thinks
     model.context_window = model.settings.context_window or known.window or model.context_window
 
 

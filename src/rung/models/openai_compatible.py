@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rung.errors import ProviderError
 from rung.models.base import ChatReply, ChatRequest, Message
@@ -29,6 +29,7 @@ from rung.models.dialect import Dialect, remedies
 from rung.models.endpoint import Endpoint, read_endpoint
 from rung.models.endpoint_errors import Refusal, failed, of_example, set_up
 from rung.models.replies import estimated, read_reply
+from rung.models.response_format import response_format
 from rung.models.settling import harmless, settled
 from rung.task.endpoints import EndpointSettings
 from rung.task.types import JsonValue, digest
@@ -65,6 +66,7 @@ class OpenAICompatible:
         self.context_window = self.settings.context_window or self.endpoint.context_window()
         self.constrains = False
         self.trains = False
+        self.thinks = False
         vendor = self.endpoint.vendor
         self._first = Dialect(limit_field=vendor.limit_field).without(*vendor.refuses)
         self.speak(self._first)
@@ -207,7 +209,7 @@ class OpenAICompatible:
 
 def _form(request: ChatRequest) -> str:
     """What requests have in common that a server takes or refuses alike."""
-    shape: dict[str, Any] = request.model_dump(
-        mode="json", include={"max_tokens", "temperature", "choices", "json_schema"}
-    )
-    return digest([shape, [m.role for m in harmless(request).messages]])
+    form = response_format(request.choices, request.json_schema)
+    roles = [message.role for message in harmless(request).messages]
+    asked = [request.max_tokens, request.temperature, request.choices is not None]
+    return digest([form, asked, roles])

@@ -7,6 +7,7 @@ stream that nobody asked for, a refusal. What cannot be read is named with what 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ _REFUSED = {
     "prohibited_content",
     "spii",
 }
+_OUT_OF_ROOM = re.compile(r"max\w*.{0,24}tokens?.{0,12}(reached|exceeded)", re.IGNORECASE)
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thoughts")
 _THINKING_PARTS = {"thinking", "reasoning", "redacted_thinking", "thought"}
 
@@ -125,14 +127,19 @@ def error_object(completion: JsonValue) -> JsonValue:
     return completion.get("error") or completion.get("errors") or None
 
 
-def failed_generation(body: JsonValue) -> str | None:
-    """The answer that a host (Groq) refused itself because it misses the schema; None else.
+def failed_generation(body: JsonValue) -> JsonValue | None:
+    """The completion that a host (Groq) refused itself because it misses the schema; None else.
 
+    It is what the model said: whoever asked validates it as any other.
     https://console.groq.com/docs/structured-outputs#error-handling
     """
     error = body.get("error", body) if isinstance(body, dict) else None
-    text = error.get("failed_generation") if isinstance(error, dict) else None
-    return text if isinstance(text, str) and text.strip() else None
+    said = error.get("failed_generation") if isinstance(error, dict) else None
+    if not (isinstance(error, dict) and said and _flat(said).strip()):
+        return None
+    cut = _OUT_OF_ROOM.search(_flat(error.get("message"))) is not None
+    turn = {"role": "assistant", "content": _flat(said)}
+    return {"choices": [{"message": turn, "finish_reason": "length" if cut else "stop"}]}
 
 
 def unwrapped(text: str, choices: tuple[str, ...] = ()) -> str:

@@ -13,6 +13,7 @@ from rung.report.terminal import calls_text
 from rung.report.texts import one_line
 from rung.report.words import (
     COUNTS,
+    about,
     bound,
     counts,
     headline,
@@ -83,7 +84,7 @@ def _cells(row: CandidateResult, label: str, choice: str | None) -> list[str]:
         bound(certified),
         *counts(score),
         per_thousand(row),
-        usd(row.monthly_usd),
+        about(row) + usd(row.monthly_usd),
         late,
         state_text(row) + (f" ({escape(row.reason, 120)})" if row.reason else ""),
     ]

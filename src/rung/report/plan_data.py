@@ -70,3 +70,5 @@ class Plan(Frozen):
     cascades that pass on more than assumed."""
     certification: Certification
     prices_of: str
+    notes: tuple[str, ...] = ()
+    """How models are asked that do not take everything, as far as is known before the climb."""

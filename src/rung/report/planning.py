@@ -34,9 +34,10 @@ async def make_plan(task: Task, options: ClimbOptions) -> Plan:
         try:
             await grade_gold(task, climber.scorer)
             rungs = await climber.plan()
+            notes = climber.heard()
         finally:
             await climber.tools.aclose()
-    return _plan(task, rungs, climber)
+    return _plan(task, rungs, climber).model_copy(update={"notes": tuple(notes)})
 
 
 def _plan(task: Task, rungs: Sequence[Planned], climber: Climber) -> Plan:

@@ -15,10 +15,12 @@ from rung.report.reading import FinishedRun
 from rung.report.spending import Cost
 from rung.report.words import (
     COUNTS,
+    about,
     assumed_text,
     bound,
     name_and_model,
     number,
+    per_thousand,
     score_text,
     state_text,
     usd,
@@ -225,7 +227,7 @@ def _money(
 ) -> dict[str, Fact]:
     if row.state == "probe" and row.cost_per_request_usd is not None:
         return {
-            "per_thousand": Fact(usd(row.cost_per_request_usd * 1000), "Mean of its answers."),
+            "per_thousand": Fact(per_thousand(row), "Mean of its answers."),
             "monthly": Fact(NONE, "A probe is never shipped."),
         }
     if cost is None or row.cost_per_request_usd is None:
@@ -239,6 +241,7 @@ def _money(
         source = f" Price: {rates[0].source}."
     use = row.usage
     tokens = f"{use.input_tokens:,} tokens in, {use.output_tokens:,} out, {use.seconds:.3g} s"
+    tokens += ", partly estimated" if use.estimated else ""
     spread = f"{usd(cost.low * 1000)} to {usd(cost.high * 1000)}"
     requests = result.workload.get("requests_per_month", 0)
     months = result.workload.get("months", 1)
@@ -247,11 +250,11 @@ def _money(
     setup = (setup if row.setup_usd else "") + assumed_text(row.assumed_monthly_usd)
     return {
         "per_thousand": Fact(
-            usd(cost.each * 1000),
+            about(row) + usd(cost.each * 1000),
             f"Mean of {cost.n} answers ({tokens} each), 95% interval {spread}.{source}",
         ),
         "monthly": Fact(
-            usd(row.monthly_usd),
+            about(row) + usd(row.monthly_usd),
             f"All in at {requests:,} requests{setup}; with every measured input at the ends of "
             f"its 95% interval: {usd(low)} to {usd(high)}.",
         ),

@@ -15,6 +15,7 @@ from rung.report.red_flags import flag_lines
 from rung.report.words import (
     COUNTS,
     TECHNIQUE_COLOURS,
+    about,
     counts,
     headline,
     labels,
@@ -146,7 +147,7 @@ def _cells(row: CandidateResult, label: str, chosen: bool, shown: set[str]) -> l
     cells += [Text("–" if score is None else f"{score.n} {score.split}")] if "on" in shown else []
     cells += [Text(c) for c in counts(score)] if "counts" in shown else []
     cells += [Text(per_thousand(row))] if "$/1k" in shown else []
-    cells += [Text(usd(row.monthly_usd))] if "$/month" in shown else []
+    cells += [Text(about(row) + usd(row.monthly_usd))] if "$/month" in shown else []
     cells.append(Text(state_text(row)))
     return cells
 

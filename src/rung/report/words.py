@@ -90,10 +90,15 @@ def times(value: float) -> str:
     return f"{value:.2g}" if value < 100 else f"{float(f'{value:.2g}'):,.0f}"
 
 
+def about(row: CandidateResult) -> str:
+    """The sign before a cost that rests on token counts which no server gave."""
+    return "~" if row.usage.estimated and row.cost_per_request_usd is not None else ""
+
+
 def per_thousand(row: CandidateResult) -> str:
     """USD for a thousand requests, measured."""
     cost = row.cost_per_request_usd
-    return usd(None if cost is None else cost * 1000)
+    return about(row) + usd(None if cost is None else cost * 1000)
 
 
 COUNTS = ("wrong", "refused", "errors", "unscored")
@@ -116,7 +121,7 @@ def headline(result: RunResult) -> str:
     sure = certificate(result, bound(row.test.certified, 2), row.test)
     return (
         f"{describe(row)}: {result.metric} {number(row.test.value, 2)} ({sure}), "
-        f"{usd(row.monthly_usd)} a month all in{assumed_text(row.assumed_monthly_usd)}."
+        f"{about(row)}{usd(row.monthly_usd)} a month all in{assumed_text(row.assumed_monthly_usd)}."
     )
 
 

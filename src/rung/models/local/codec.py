@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import MissingExtraError, UserError
 from rung.models.base import Message
+from rung.models.dialect import folded
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -45,7 +46,7 @@ class Codec:
         Where the template has no system turn, its text stands at the head of the user's first.
         """
         if not self.takes_system:
-            messages = _folded(messages)
+            messages = folded(messages)
         return self._rendered(messages, answer_next=answer_next)
 
     def encode_prompt(self, messages: Sequence[Message]) -> list[int]:
@@ -204,22 +205,6 @@ class Codec:
             return {}
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return found
-
-
-def _folded(messages: Sequence[Message]) -> Sequence[Message]:
-    """Every system text at the head of the user turn that follows it."""
-    made: list[Message] = []
-    waiting: list[str] = []
-    for message in messages:
-        if message.role == "system":
-            waiting.append(message.content)
-        elif message.role == "user" and waiting:
-            text = "\n\n".join([*waiting, message.content])
-            made.append(message.model_copy(update={"content": text}))
-            waiting = []
-        else:
-            made.append(message)
-    return made if not waiting else [*made, Message(role="user", content="\n\n".join(waiting))]
 
 
 def _replaced(text: str, signs: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rung.errors import ProviderError, RungError
 from rung.models.base import ChatReply, ChatRequest, Message
+from rung.models.dialect import FOLDED
 from rung.models.local.batching import DEFAULT_LIMITS, Limits, Tokens, plan, shared_prefix
 from rung.models.local.card import ModelCard
 from rung.models.local.codec import Codec
@@ -89,6 +90,13 @@ class LocalModel:
                 self._thread.start()
             self._queue.put(job)
         return await asyncio.wrap_future(job.future)
+
+    def said(self) -> str:
+        """One phrase a reader should know of how it is asked; empty where nothing is changed.
+
+        Its identity needs no mark for it: that holds a hash of the template.
+        """
+        return "" if self.codec.takes_system else FOLDED
 
     def count_tokens(self, messages: tuple[Message, ...]) -> int:
         """Prompt tokens, exact, without loading the weights."""

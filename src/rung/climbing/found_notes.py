@@ -1,0 +1,46 @@
+"""Notes on a run that only its answers give, a sentence each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from rung.decide.results import CandidateResult
+from rung.records import Attempt
+
+
+def found_notes(
+    rows: Sequence[CandidateResult], attempts: Callable[[str], Sequence[Attempt]]
+) -> list[str]:
+    """What readers should know of the answers behind a run; `attempts` by a candidate's key."""
+    return [*_refusals(rows), *_estimates(rows, attempts)]
+
+
+def _refusals(rows: Sequence[CandidateResult]) -> Iterator[str]:
+    """What was refused for its content, a note a candidate, in the server's own words."""
+    for row in rows:
+        if row.score is None or not row.score.refused:
+            continue
+        words = "; ".join(f"{text} ({n})" for text, n in row.score.refusals.items())
+        yield (
+            f"{row.key}: {row.score.refused} of {row.score.n} examples were refused for what "
+            f"stands in them, and count as not answered: {words}"
+        )
+
+
+def _estimates(
+    rows: Sequence[CandidateResult], attempts: Callable[[str], Sequence[Attempt]]
+) -> Iterator[str]:
+    """Costs that rest on token counts which the server did not give, a note a model."""
+    answers = [
+        (row.model, a.answer.usage.estimated)
+        for row in rows
+        for a in attempts(row.key)
+        if a.answer is not None
+    ]
+    counted = Counter(model for model, _ in answers)
+    for model, n in Counter(model for model, estimated in answers if estimated).items():
+        yield (
+            f"{model}: costs with a ~ are estimated, since {n} of {counted[model]} answers came "
+            "without token counts, or with counts that do not add up: the dearer reading is taken."
+        )

@@ -1,0 +1,138 @@
+"""Climbs of difficult endpoints: what was learnt is kept and said, what cannot be asked costs
+nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rung.climbing import ClimbOptions, climb
+from rung.climbing.handshakes import ENDPOINTS_FILE
+from rung.decide.results import RunResult
+from rung.errors import UserError
+from rung.models.scripted_http import (
+    Behaviour,
+    Call,
+    Said,
+    ScriptedServer,
+    completion,
+    error,
+    no_system_role,
+    only_temperature,
+    out_of_quota,
+    refuses,
+    web_page,
+)
+from rung.report.markdown import markdown
+from rung.report.words import per_thousand
+from rung.task.load import load_task
+from rung.task.types import Task
+
+WORDS = {"billing": "invoice", "shipping": "parcel"}
+
+
+def queue(call: Call) -> str:
+    """The right answer to the last question."""
+    asked = str(call.body["messages"][-1]["content"]).rsplit("parcel or invoice", 1)[-1]
+    return "shipping" if asked.rfind("parcel") > asked.rfind("invoice") else "billing"
+
+
+def task_at(server: ScriptedServer, folder: Path, more: str = "") -> Task:
+    rows = [
+        {"input": f"my {WORDS[label]} number {n * 7919 % 9973} came", "expected": label}
+        for n in range(60)
+        for label in WORDS
+    ]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    price = "[costs]\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 2\n"
+    (folder / "rung.toml").write_text(
+        '[task]\ninstruction = "Name the queue."\nexamples = "rows.jsonl"\n'
+        '[output]\nlabels = ["billing", "shipping"]\n[target]\nscore = 0.7\n'
+        f'[models]\ntry = ["{server.model}"]\n{price}{more}'
+    )
+    return load_task(folder)
+
+
+def climbed(task: Task) -> RunResult:
+    return climb(task, ClimbOptions(only=("prompting",)))
+
+
+def test_what_is_learnt_is_kept_and_said(tmp_path: Path) -> None:
+    with ScriptedServer(queue, only_temperature(1), no_system_role()) as server:
+        task = task_at(server, tmp_path)
+        first = climbed(task)
+        asked = len(server.calls)
+        again = climbed(task)
+        assert len(server.calls) == asked, "nothing is asked or learnt twice"
+        refused = asked - server.answered
+        for kept in (tmp_path / ".rung").iterdir():
+            if kept.name != ENDPOINTS_FILE:
+                shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
+        climbed(task)
+        assert len(server.calls) - server.answered == refused, "no refusal is met again"
+    assert first.verdict.status == again.verdict.status == "sufficient"
+    said = "without temperature; system text inside the user turn"
+    assert any(said in note for note in first.notes) and said in markdown(first)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        web_page(),
+        out_of_quota(),
+        refuses(lambda c: True, error("Incorrect API key provided", 401)),
+        refuses(lambda c: True, error("no such page", 404)),
+        refuses(lambda c: True, error("Deployment is off", 403)),
+    ],
+)
+def test_what_cannot_be_asked_spends_nothing(behaviour: Behaviour, tmp_path: Path) -> None:
+    with ScriptedServer(queue, behaviour) as server:
+        task = task_at(server, tmp_path)
+        with pytest.raises(UserError, match="nothing could be asked"):
+            climbed(task)
+        asked = len(server.calls)
+        server.behaviours.clear()
+        found = climbed(task)
+    assert asked < 15 and found.verdict.status == "sufficient"
+    assert "used by 1 candidate;" in found.ledger, "no error was spent on what was not asked"
+
+
+def test_estimated_costs_are_marked(tmp_path: Path) -> None:
+    def silent(call: Call) -> Said | None:
+        """Every third answer comes without token counts."""
+        said = completion(queue(call), call)
+        return Said({**said.body, "usage": None}) if call.number % 3 == 0 else None
+
+    with ScriptedServer(queue, silent) as server:
+        result = climbed(task_at(server, tmp_path))
+    row = next(r for r in result.candidates if r.cost_per_request_usd)
+    assert per_thousand(row).startswith("~$") and "~$" in markdown(result)
+    assert any("answers came without token counts" in note for note in result.notes)
+
+
+def test_a_host_s_own_refusal_of_json_is_the_model_s_answer(tmp_path: Path) -> None:
+    def validates(call: Call) -> Said | None:
+        said = json.dumps({"queue": queue(call)})
+        more = {"code": "json_validate_failed", "failed_generation": said}
+        return error("Failed to validate JSON", **more) if call.number > 1 else None
+
+    with ScriptedServer(queue, validates) as server:
+        result = climbed(task_at(server, tmp_path))
+        assert all("response_format" in call.body for call in server.calls)
+    assert result.verdict.status == "sufficient"
+    assert any("estimated" in note for note in result.notes)
+
+
+def test_a_model_that_thinks_has_room_from_the_start(tmp_path: Path) -> None:
+    def thinks(call: Call) -> Said | None:
+        limit = int(call.body["max_tokens"])
+        return completion("", call, "length") if limit < 700 else None
+
+    with ScriptedServer(queue, thinks) as server:
+        result = climbed(task_at(server, tmp_path))
+        cut = len(server.calls) - server.answered
+    assert cut == 1 and result.verdict.status == "sufficient"
+    assert any("thinks before it answers" in note for note in result.notes)

@@ -1,0 +1,56 @@
+"""Documents in other writing are found by their words."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rung.candidate import Context
+from rung.errors import UserError
+from rung.knowledge.lexical import LexicalIndex
+from rung.knowledge.retriever import Retriever
+from rung.task.types import Document
+
+WORDS = Context(kind="retrieved", search="lexical")
+
+
+@pytest.mark.parametrize(
+    ("texts", "query"),
+    [
+        (["红色台灯的保修期为十二个月", "蓝色台灯的保修期为六个月"], "请问红色的台灯保修多久?"),
+        (["赤い上着の保証は二年です", "赤い時計の保証は一年です"], "上着の保証期間は?"),
+        (["โคมไฟสีแดงรับประกันหนึ่งปี", "นาฬิกาสีแดงรับประกันสองปี"], "โคมไฟรับประกันนานเท่าไร"),
+        (
+            ["램프는 보증이 12개월입니다", "의자는 보증이 6개월입니다"],
+            "램프의 보증은 얼마나 되나요",
+        ),
+        (["Гарантийный срок лампы: 2 года", "Гарантийный срок куртки: 1 год"], "срок на лампу"),
+        (["الضمان على المصباح سنتان", "الضمان على الكرسي سنة"], "كم ضمان مصباح"),
+        (["האחריות על מנורה היא שנה", "האחריות על כיסא היא שנתיים"], "מה האחריות של המנורה"),
+        (["दीपक की वारंटी एक वर्ष है", "कुर्सी की वारंटी दो वर्ष है"], "दीपक की वारंटी कितनी है"),
+        (["ΧΙ εγγύηση της λάμπας", "εγγύηση της καρέκλας"], "Η ΛΆΜΠΑ"),
+        (["die große Lampe", "die kleine Lampe"], "GROSSE"),
+        (["ＸＲ１の保証", "ＺＴ３の保証"], "XR1"),
+        (["café noir", "thé noir"], "cafe\u0301"),
+    ],
+)
+def test_the_text_meant_comes_first(texts: list[str], query: str) -> None:
+    assert LexicalIndex(texts).search(query, 2)[0][0] == 0
+    assert LexicalIndex(texts[::-1]).search(query, 2)[0][0] == 1
+
+
+def test_one_character_is_found_inside_a_run() -> None:
+    assert [i for i, _ in LexicalIndex(["我们喝水吧", "我们吃饭吧"]).search("水", 2)] == [0]
+
+
+async def test_an_index_that_was_searched_otherwise_is_not_served(tmp_path: Path) -> None:
+    for name, text, refused in (("zh", "红色台灯", True), ("en", "red lamp", False)):
+        folder = tmp_path / name
+        (await Retriever.build([Document(id="a", text=text)], WORDS, None)).save(folder)
+        manifest = json.loads((folder / "retriever.json").read_text())
+        (folder / "retriever.json").write_text(json.dumps({**manifest, "format": 1}))
+        if refused:
+            with pytest.raises(UserError, match="climb again"):
+                Retriever.load(folder, None)
+        else:
+            assert await Retriever.load(folder, None).search("lamp", 1)
