@@ -149,7 +149,15 @@ def test_a_traffic_row_of_another_form_is_one_sentence(tmp_path: Path, file: str
 
     store = TrafficStore(f"sqlite:///{tmp_path}/t.sqlite")
     record = TrafficRecord(
-        id="r", at=now(), candidate="c", solver="s", status=200, latency_s=0.1, share=1.0, input="i"
+        id="r",
+        at=now(),
+        candidate="c",
+        solver="s",
+        status=200,
+        latency_s=0.1,
+        share=1.0,
+        input="i",
+        error="e",
     )
     store.add([record])
     for value in ("{", '[{"x": 1}]', 1e300):

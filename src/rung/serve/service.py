@@ -81,7 +81,9 @@ class Service:
             return False
         try:
             # Not cancelled: what cannot be written in time is written when it can.
-            await asyncio.wait_for(asyncio.shield(self.writer.write(record)), LOG_WAIT_S)
+            left = max(0.05, self.settings.limits.timeout_s - record.latency_s)
+            writing = asyncio.shield(self.writer.write(record))
+            await asyncio.wait_for(writing, min(left, LOG_WAIT_S))
         except TimeoutError:
             self.log_works = False
             self.metrics.unlogged.inc()
