@@ -86,21 +86,19 @@ def no_document(gold: Sequence[str]) -> Callable[[Solver, random.Random], Solver
     """The index lacks the documents that hold the answers."""
 
     def change(solver: Solver, _: random.Random) -> Solver:
-        return _with_retriever(
-            solver, Blind(solver.parts.knowledge.retriever, frozenset(gold), None)
-        )
+        return _with_retriever(solver, Blind(solver.knowledge.retriever, frozenset(gold), None))
 
     return change
 
 
 def shuffled_index(solver: Solver, rng: random.Random) -> Solver:
     """Search returns passages at random."""
-    return _with_retriever(solver, Blind(solver.parts.knowledge.retriever, frozenset(), rng))
+    return _with_retriever(solver, Blind(solver.knowledge.retriever, frozenset(), rng))
 
 
 def drowned(solver: Solver, _: random.Random) -> Solver:
     """The right passage stands among seven others."""
-    return _with_retriever(solver, Drowning(solver.parts.knowledge.retriever))
+    return _with_retriever(solver, Drowning(solver.knowledge.retriever))
 
 
 def prompted(**changes: Any) -> Callable[[Solver, random.Random], Solver]:

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import rung
+from rung.report.reasons import next_text, reason_texts
 
 ROWS = Path(__file__).parent / "aarlund" / "ticket-routing" / "examples.jsonl"
 QUEUES = ("battery", "billing", "brakes-wheels", "returns")
@@ -39,7 +40,7 @@ def main(folder: Path = Path()) -> rung.RunResult:
     """Climb, print the verdict, ask the winner."""
     result = rung.climb(build(), rung.ClimbOptions(folder=folder / ".rung"))
     print(result.verdict.status, result.verdict.choice)
-    print(*result.verdict.reasons, result.verdict.next_step, sep="\n")
+    print(*reason_texts(result), next_text(result), sep="\n")
     if result.verdict.choice:
         answer = rung.open_winner(folder).ask("My battery does not charge past 40 percent.")
         print(answer.value, answer.confidence)

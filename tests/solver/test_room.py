@@ -146,6 +146,6 @@ def test_a_verdict_names_what_most_failures_have_in_common(tmp_path: Path) -> No
     score = run.candidates[0].score
     assert score is not None and score.hindered.cut == score.hindered.failed > 0
     assert run.verdict.status == "undecided"  # the limit was measured, not the model
-    assert "failures were cut at 8 tokens" in " ".join(run.verdict.reasons)
-    assert "[output] max_tokens above 8" in run.verdict.next_step
-    assert "stronger" not in run.verdict.next_step
+    assert "failures were cut at 8 tokens" in " ".join(tasks.why(run))
+    assert "[output] max_tokens above 8" in tasks.then(run)
+    assert "stronger" not in tasks.then(run)

@@ -109,13 +109,11 @@ async def certify(
             raise
         examples += rows
         attempts += answered
-        values = [value_of(a) for a in answered]
-        if any(v is None for v in values):
+        values = [v for v in map(value_of, answered) if v is not None]
+        if len(values) < len(answered):
             decision = None
             break
-        scores += cluster_means(
-            [v for v in values if v is not None], [str(unit_of(task, e)) for e in rows]
-        )
+        scores += cluster_means(values, [str(unit_of(task, e)) for e in rows])
         decision = design.look(scores)
         if decision.state != "continue":
             break

@@ -1,7 +1,6 @@
 """What is known of a candidate's cost before it is priced: usage, hosting, labour, as plain data.
 
-The same shape comes from a scenario file (figures that somebody states) and from a run (figures
-that were measured): `CandidateUsage` is what a run knows.
+The same shape comes from a scenario file and from a run: `CandidateUsage` is what a run knows.
 """
 
 from __future__ import annotations
@@ -34,8 +33,7 @@ class Score(Frozen):
     graded: bool = False
     """Some answers are partly right: "per correct answer" has no meaning then."""
     certified: Figure | None = None
-    """Highest target that a climb certified. Where it is known it says what is good enough, as it
-    does in the verdict: the interval holds for one candidate, looked at once."""
+    """Highest target that a climb certified: where it is known it says what is good enough."""
 
 
 class AlsoAsked(Frozen):

@@ -175,6 +175,6 @@ class Runner:
         if not solver.candidate.is_probe:
             return None
         expected = answer_texts(self.task.output, example)
-        passages = solver.parts.knowledge.passages
+        passages = solver.knowledge.passages
         found = gold_passages(example, self.task.documents, passages, expected)
         return found[: solver.candidate.context.k]

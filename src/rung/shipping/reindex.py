@@ -66,7 +66,7 @@ def document_changes(solver: Solver, documents: tuple[Document, ...]) -> dict[st
     context = solver.candidate.context
     if not context.traits.reads:
         return None
-    return changes(solver.parts.knowledge.passages, knowledge_of(context).cut(context, documents))
+    return changes(solver.knowledge.passages, knowledge_of(context).cut(context, documents))
 
 
 def reindex(folder: str | Path, options: ClimbOptions | None = None) -> Reindexed:

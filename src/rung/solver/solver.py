@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
 import numpy as np
 
-from rung.candidate import Candidate, Context
+from rung.candidate import Candidate
 from rung.errors import ProviderError
 from rung.knowledge.citations import cite
 from rung.knowledge.contexts import Knowledge
-from rung.knowledge.contexts.whole import Nothing
+from rung.knowledge.contexts.whole import AllDocuments
 from rung.models.base import Adapter, ChatModel, ChatReply, ChatRequest, Message, Vectors
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import LabelModel
@@ -76,7 +76,7 @@ class Parts:
     chat: ChatModel | None = None
     embedder: MeteredEmbedder | None = None
     shot_vectors: Vectors | None = None
-    knowledge: Knowledge = field(default_factory=lambda: Nothing(Context()))
+    knowledge: Knowledge | None = None
     label_model: LabelModel | None = None
     adapter: Adapter | None = None
     fallback: ChatModel | None = None
@@ -99,6 +99,10 @@ class Solver:
         self.spec = spec
         self.parts = parts
         self.contract = describe(spec.output)
+        context = spec.candidate.context
+        documents = spec.documents if context.traits.leads else ()
+        self.knowledge = parts.knowledge or AllDocuments(context, documents)
+        """What it is given to know; what the spec itself holds, where nothing was fitted."""
         self.room = spec.candidate.prompt.max_output_tokens
         """Tokens that an answer may take: more once answers were cut."""
 
@@ -275,7 +279,7 @@ class Solver:
 
         Waiting is not counted: many inputs wait for one machine at once.
         """
-        find = self.parts.knowledge.find
+        find = self.knowledge.find
         passages, searching = await find(text) if given is None else (given, 0.0)
         shots, choosing = await self._shots(text)
         messages = build_messages(

@@ -123,7 +123,7 @@ def _write(solver: Solver, work: Path) -> None:
         np.save(work / "shots.npy", parts.shot_vectors, allow_pickle=False)
     if parts.label_model is not None:
         parts.label_model.save(work / "labels.npz")
-    parts.knowledge.save(work)
+    solver.knowledge.save(work)
     if parts.adapter is not None:
         shutil.copytree(parts.adapter.path, work / "adapter")
 

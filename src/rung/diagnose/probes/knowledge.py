@@ -72,7 +72,7 @@ async def _cause(bench: Bench, case: Case, given: tuple[Passage, ...], mended: b
     if not given:
         return "missing_knowledge"
     if not case.held:
-        index = bench.subject.parts.knowledge.passages or given
+        index = bench.subject.knowledge.passages or given
         there = any(same_place(g, p) for g in case.gold for p in index)
         return "retrieval_miss" if there else "missing_knowledge"
     if not mended:
