@@ -263,11 +263,11 @@ def test_every_kept_table_is_whole():
 
 @pytest.mark.slow
 def test_any_task_can_be_collected(tmp_path: Path):
-    words = {"bill": "an invoice that was charged twice", "late": "a parcel that never arrived"}
+    words = {"bill": "charged twice", "late": "never arrived"}
     rows = [
         {
             "id": f"r{k}",
-            "input": f"Case {k}: {words[label]} in week {k * 7919 % 997}",
+            "input": f"{words[label]} {hashlib.sha256(label.encode() + bytes([k])).hexdigest()}",
             "expected": label,
         }
         for k, label in enumerate(["bill", "late"] * 60)

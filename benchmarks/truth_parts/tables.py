@@ -18,7 +18,9 @@ from rung.climbing import ClimbOptions, climb
 from rung.climbing.summary import value_of
 from rung.decide.rules.answers import answers_of
 from rung.decide.verdict import ALIKE
+from rung.errors import UserError
 from rung.measure.store import RunStore
+from rung.records import Attempt
 from rung.task.load import load_task
 
 KEPT = Path(__file__).resolve().parents[1] / "truth_tables"
@@ -127,14 +129,16 @@ def collect(name: str, only: Sequence[Technique] = (), folder: Path = KEPT) -> T
     store = RunStore(work / "runs" / result.run)
     store.close()
     rows = [row for row in result.candidates if row.state != "probe"]
-    tested = {
-        row.key: [store.get((row.key, "test", example.id)) for example in task.test] for row in rows
-    }
-    values = {
-        key: [None if attempt is None else value_of(attempt) for attempt in attempts]
-        for key, attempts in tested.items()
-    }
-    whole = [row for row in rows if values[row.key] and None not in values[row.key]]
+    got = {row.key: {e.id: store.get((row.key, "test", e.id)) for e in task.test} for row in rows}
+    # The climb leaves repeats out of the test: nobody answers those.
+    asked = [e.id for e in task.test if any(found[e.id] for found in got.values())]
+    values = {key: [_value(found[i]) for i in asked] for key, found in got.items()}
+    whole = [row for row in rows if asked and None not in values[row.key]]
+    if not whole:
+        raise UserError(
+            f"{task.name}: no candidate answered all of its {len(task.test)} test examples; "
+            "climb it with `--exhaustive` to see why"
+        )
     table = Table(
         name=task.name,
         source="measured",
@@ -152,3 +156,7 @@ def collect(name: str, only: Sequence[Technique] = (), folder: Path = KEPT) -> T
     text = json.dumps(table.to_dict(), separators=(",", ":"))
     (folder / f"{task.name}.json").write_text(text + "\n", encoding="utf-8")
     return table
+
+
+def _value(attempt: Attempt | None) -> float | None:
+    return None if attempt is None else value_of(attempt)
