@@ -99,6 +99,10 @@ labelled = "marks.jsonl"
     await tools.aclose()
     assert found.judge == (1.0,) * 20 and sum(found.human) == 10
     assert judging.read_calibration(tmp_path / ".rung") == found
+    assert "same mark to 50%" in (judging.against_people(tools) or "")
+    with monkeypatch.context() as other:
+        other.setattr(FixedJudge, "identity", "test/other")
+        assert judging.against_people(tools) == ""
     assert judging.read_calibration(tmp_path / ".rung", "another") is None
     sentence = judging.agreement_sentence(found)
     assert "same mark to 50% [27%, 73%], Cohen's kappa 0.00" in sentence and "+0.50" in sentence

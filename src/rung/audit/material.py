@@ -73,6 +73,9 @@ class Material:
         """Of the rows in `embedded`, in that order; None where there is no embedder."""
         self.unembedded = "no embedder was given"
         """Why there are no vectors."""
+        self.judge_against_people: str | None = None
+        """What is known of the judge's agreement with people; empty where nobody marked any answer,
+        None where no model judges."""
         self.unread = 0.0
         """Share of the letters of documents and inputs that the embedder cannot read."""
 

@@ -18,7 +18,7 @@ def judge(
     budget: Annotated[float | None, typer.Option(help="Most USD to spend.", min=0.0)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Compare the judge with people: it marks the answers of [judge] labelled as they did."""
+    """Compare the judge with people: it marks the answers of \\[judge] labelled as they did."""
     from rung.climbing.judging import agreement_sentence
     from rung.task.load import load_task
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rung.audit import Audit, Material, Window, audit
+from rung.climbing.judging import against_people
 from rung.climbing.languages import unread_share
 from rung.climbing.tools import Tools
 from rung.diagnose.witnesses import Witness
@@ -43,6 +44,7 @@ async def material_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Materi
         ),
     )
     material.unread = unread_share(tools)
+    material.judge_against_people = against_people(tools)
     embedder = task.models.embedder
     try:
         opened = tools.options.embedders.get(embedder) or open_embedder(embedder, task.root)

@@ -132,7 +132,7 @@ class Climber:
         store = RunStore(self.tools.project.runs / name)
         try:
             ladder = Ladder(self.task, self.tools, name, rungs, store)
-            ladder.flags = audited.flags
+            ladder.flags, ladder.scorer_version = audited.flags, self.scorer.version
             ladder.notes += self.heard()
             return await self._run(rungs, ladder)
         finally:

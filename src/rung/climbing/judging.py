@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from rung.climbing.tools import Tools
 from rung.errors import UserError
-from rung.evidence.judging import FEWEST, agreement, rogan_gladen
+from rung.evidence.judging import FEWEST, agreement, prediction_powered, rogan_gladen
 from rung.project import ProjectFolder, write_whole
 from rung.records import Answer
-from rung.scorers import Judge, scorer_for
+from rung.scorers import Judge, Scorer, scorer_for
 from rung.state import read_model
 from rung.task.config import read_config
 from rung.task.rows import Row, read_rows
@@ -39,6 +39,16 @@ class _Labelled(NamedTuple):
     mark: float
 
 
+def _judge(tools: Tools) -> Scorer:
+    """The scorer that asks the judge, whatever the task's metric is."""
+    task = tools.task
+    target = task.target.model_copy(update={"metric": Judge.name})
+    return scorer_for(
+        task.model_copy(update={"target": target, "scorer": None}),
+        tools.chat(task.models.judge or ""),
+    )
+
+
 async def calibrate(task: Task, tools: Tools) -> Calibration:
     """Ask the judge about every answer that people marked, and keep what it said.
 
@@ -52,12 +62,7 @@ async def calibrate(task: Task, tools: Tools) -> Calibration:
             "rung.toml: comparing a judge with people needs [models] judge, and [judge] labelled "
             "with a file of rows of 'input', 'answer' and the 'mark' that a person gave"
         )
-    scorer = scorer_for(
-        task.model_copy(
-            update={"target": task.target.model_copy(update={"metric": Judge.name}), "scorer": None}
-        ),
-        tools.chat(task.models.judge),
-    )
+    scorer = _judge(tools)
     rows = [_read(row, task.rubric) for row in read_rows(root / name, name)]
     scores = await asyncio.gather(*(scorer.score(one.example, one.answer) for one in rows))
     both = [(one.mark, s.value) for one, s in zip(rows, scores, strict=True) if s.value is not None]
@@ -106,6 +111,19 @@ def read_calibration(folder: Path, version: str | None = None) -> Calibration | 
     return found if version in (None, found.version) and found.human else None
 
 
+def against_people(tools: Tools) -> str | None:
+    """What is known of the judge's agreement with people, as `Material` wants it. Asks nothing."""
+    task = tools.task
+    if task.scorer is not None or task.target.metric != Judge.name:
+        return None
+    try:
+        version = _judge(tools).version
+    except UserError:  # who asks the judge says why it cannot be opened
+        return ""
+    found = read_calibration(tools.project.folder, version)
+    return "" if found is None else agreement_sentence(found)
+
+
 def agreement_sentence(found: Calibration) -> str:
     """How far the judge agrees with people, with intervals."""
     seen = agreement(found.human, found.judge)
@@ -129,13 +147,17 @@ def agreement_sentence(found: Calibration) -> str:
 
 def corrected_sentence(found: Calibration, name: str, scores: Sequence[float]) -> str | None:
     """A candidate's score as people would mark it; None where that cannot be said."""
-    if len(found.human) < FEWEST or not set((*found.judge, *scores)) <= {0.0, 1.0}:
+    if len(found.human) < FEWEST or len(scores) < 2:
         return None
-    value = rogan_gladen(found.human, found.judge, scores)
+    if set((*found.human, *found.judge, *scores)) <= {0.0, 1.0}:
+        value, how = rogan_gladen(found.human, found.judge, scores), "Rogan and Gladen"
+    else:
+        value = prediction_powered(found.human, found.judge, scores)
+        how = "prediction-powered, as if the marked answers were a random part of these"
     if value is None:
         return None
     return (
         f"{name}: {sum(scores) / len(scores):.3f} by the judge, {value.value:.3f} "
         f"[{value.low:.3f}, {value.high:.3f}] as people would mark it, going by the judge's errors "
-        "(Rogan and Gladen)."
+        f"({how})."
     )

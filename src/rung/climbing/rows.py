@@ -77,6 +77,7 @@ class Ladder:
         self.probe_answers = 0
         """Answers that deciding what to skip took."""
         self.notes: list[str] = list(task.notes)
+        self.scorer_version = ""
         self.mode = "traffic"
         """What a PASS speaks of (`rung.evidence.sequential`)."""
         self.test_rows: frozenset[str] | None = None
@@ -249,7 +250,7 @@ class Ladder:
                 list(self.rows.values()), self.attempts, self.task, self.tools.billed
             ),
             prices=self.tools.prices.model_dump(mode="json"),
-            versions=_versions(),
+            versions={**_versions(), "scorer": self.scorer_version},
             arguments=self.tools.options.arguments,
             started=self._started,
             finished=finished,

@@ -50,6 +50,7 @@ async def create_chat_completion(body: ChatCompletionRequest, request: Request) 
             param="model",
             code="model_not_found",
         )
+    service.refuse_unlogged()
     asked = read_request(body, served.solver.spec, service.settings.limits.refuse_ignored)
     request_id = new_request_id()
     with service.spans.chat(body.model, request.headers) as span:

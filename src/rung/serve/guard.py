@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 from starlette.responses import JSONResponse
@@ -24,6 +24,8 @@ from rung.serve.settings import LOOPBACK
 if TYPE_CHECKING:
     from rung.serve.service import Service
 
+MOST_MESSAGES = 2_000
+"""Of one request, the parts of their contents included."""
 OPEN = frozenset({"/health"})
 """Paths that need no key."""
 ALWAYS = frozenset({"/health", "/metrics"})
@@ -187,10 +189,24 @@ def _json(body: bytes) -> bytes:
     """The body, once it is JSON in UTF-8. Python's own reader also takes UTF-16, NaN and halves of
     surrogate pairs, which nobody behind it does."""
     try:
-        from_json(body, allow_inf_nan=False)
+        found = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise ApiError(400, f"The body is not JSON: {error}.", code="bad_json") from None
+    messages = found.get("messages") if isinstance(found, dict) else None
+    if isinstance(messages, list) and _pieces(messages) > MOST_MESSAGES:
+        # Counted before each is looked at, which takes seconds for very many.
+        raise ApiError(
+            400,
+            f"messages: there are more than {MOST_MESSAGES:,}, parts included: send the last ones.",
+            param="messages",
+        )
     return body
+
+
+def _pieces(messages: list[Any]) -> int:
+    """Messages and the parts of their contents."""
+    contents = (m.get("content") for m in messages if isinstance(m, dict))
+    return len(messages) + sum(len(c) for c in contents if isinstance(c, list))
 
 
 def _too_large(most_kb: int) -> ApiError:

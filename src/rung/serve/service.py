@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from rung.errors import StoreError
+from rung.serve.errors import ApiError
 from rung.serve.keys import KeyRing
 from rung.serve.limits import Gate, Rate
 from rung.serve.metrics import Metrics
@@ -24,6 +25,10 @@ from rung.traffic.writer import TrafficWriter
 
 CLEANING_S = 3600.0
 """How often what is too old is deleted from the log."""
+LOG_WAIT_S = 5.0
+"""For an answer to be logged while another process holds the log."""
+MOST_UNLOGGED = 1_000
+"""Answered requests that wait in memory for a log that another process holds."""
 WAIT_SHARE = 0.45
 """Of the time allowed, for one model of a winner with a fallback: both in turn fit into it."""
 
@@ -59,12 +64,36 @@ class Service:
         """Whether the log keeps this request: by its id, which is random."""
         return int(request_id[-8:], 16) < self.settings.limits.sample * 2**32
 
+    def refuse_unlogged(self) -> None:
+        """Raises `ApiError` (503) where so many wait for a held log that memory would fill."""
+        if self.writer is not None and self.writer.backlog >= MOST_UNLOGGED:
+            self.metrics.refused.labels("log").inc()
+            raise ApiError(
+                503,
+                "The traffic log is held by another process: try again later.",
+                code="log_unavailable",
+                retry_after_s=LOG_WAIT_S,
+            )
+
     async def keep(self, record: TrafficRecord) -> bool:
         """Log one request; False where it was not, which never costs the client its answer."""
         if self.writer is None or not self.samples(record.id):
             return False
         try:
-            await self.writer.write(record)
+            # Not cancelled: what cannot be written in time is written when it can.
+            left = max(0.05, self.settings.limits.timeout_s - record.latency_s)
+            writing = asyncio.shield(self.writer.write(record))
+            await asyncio.wait_for(writing, min(left, LOG_WAIT_S))
+        except TimeoutError:
+            self.log_works = False
+            self.metrics.unlogged.inc()
+            waiting = self.writer.backlog
+            log.error(
+                "%s is not logged yet: another process holds the log, %d wait for it",
+                record.id,
+                waiting,
+            )
+            return False
         except StoreError as error:
             self.log_works = False
             self.metrics.unlogged.inc()

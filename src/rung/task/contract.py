@@ -32,6 +32,17 @@ from rung.task.wording import listed, shown
 if TYPE_CHECKING:
     from sqlglot import exp
 
+_MOST_EXPANSIONS = 20_000
+"""Queries that SQLite plans in under a second."""
+_MOST_DEPTH = 60
+"""Nesting beyond which the parser of queries may try every reading; SQLite runs them unread."""
+_NESTING = re.compile(r"[()]|\b(?:case|end)\b", re.IGNORECASE)
+_SQL_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_COMMON_TABLE = re.compile(
+    r"(?:[\"`\[]([^\"`\]]+)[\"`\]]|\b(\w+))\s*(?:\([^()]*\)\s*)?\bAS\s*"
+    r"(?:(?:NOT\s+)?MATERIALIZED\s*)?\(\s*(?:SELECT|WITH|VALUES)\b",
+    re.IGNORECASE,
+)
 _QUERY_START = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(select|with)\b", re.I | re.DOTALL)
 _QUOTES = "\"'`“”‘’*"
 _MOST_VALUES = 8
@@ -197,6 +208,8 @@ def _parse_sql(text: str) -> Parsed:
         return _invalid("the answer is empty")
     if not _QUERY_START.match(query):
         return _invalid(f"{shown(query)} does not start with SELECT or WITH")
+    if _expansions(query) > _MOST_EXPANSIONS:
+        return _invalid("its WITH clauses unfold into too many queries to be planned")
     problem = _sqlite_syntax(query)
     if problem:
         return _invalid(f"not SQL: {problem}")
@@ -215,6 +228,8 @@ def parse_sql(query: str) -> list[exp.Expr] | None:
 
     None where sqlglot cannot read what SQLite may.
     """
+    if _depth(query) > _MOST_DEPTH:
+        return None
     import sqlglot
     from sqlglot.errors import SqlglotError
     from sqlglot.expressions import Semicolon
@@ -224,6 +239,29 @@ def parse_sql(query: str) -> list[exp.Expr] | None:
         return [tree for tree in trees if tree is not None and not isinstance(tree, Semicolon)]
     except (SqlglotError, RecursionError):
         return None
+
+
+def _depth(query: str) -> int:
+    """Brackets and CASEs that stand open at once, at most."""
+    deep = most = 0
+    for sign in _NESTING.findall(query):
+        deep += -1 if sign.lower() in (")", "end") else 1
+        most = max(most, deep)
+    return most
+
+
+def _expansions(query: str) -> int:
+    """How many queries SQLite unfolds a query into before it runs, at most.
+
+    A common table is copied wherever it is named, so ten that name each other twice are a
+    thousand; no limit of SQLite counts that, and planning cannot be interrupted.
+    """
+    plain = _SQL_COMMENT.sub(" ", query)
+    total = 1
+    for name in {(a or b).lower() for a, b in _COMMON_TABLE.findall(plain)}:
+        uses = rf"(?:\bFROM|\bJOIN|,)[\s(]*[\"`\[]?{re.escape(name)}(?!\w|[\"`\]]?\s*(?:\.|\())"
+        total *= max(1, len(re.findall(uses, plain, re.IGNORECASE)))
+    return total
 
 
 def _sqlite_syntax(query: str) -> str | None:

@@ -1,18 +1,19 @@
 """Reading the documents that hold the knowledge: a folder of files, or a JSONL file.
 
-HTML, PDF and DOCX go through markitdown (extra `docs`), offline. Not for cutting into passages.
+HTML, PDF and DOCX are converted in a process with limits (`converting`), offline. Not for cutting
+into passages.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from rung.errors import MissingExtraError, UserError
+from rung.errors import UserError
+from rung.task.converting import convert
 from rung.task.rows import Row, read_rows, read_text
 from rung.task.types import Document, Example, digest
 from rung.task.wording import did_you_mean, listed, shown
@@ -76,13 +77,14 @@ def check_context_ids(examples: tuple[Example, ...], documents: tuple[Document, 
 
 def _folder(path: Path, name: str) -> tuple[list[Document], list[str]]:
     found, left_out = [], []
-    for file in _files(path):
-        ident = file.relative_to(path).as_posix()
+    files = [(file, file.relative_to(path).as_posix()) for file in _files(path)]
+    converted = convert([each for each in files if each[0].suffix.lower() in CONVERTED])
+    for file, ident in files:
         kind = file.suffix.lower()
         if kind in PLAIN:
             text = read_text(file, f"{name.rstrip('/')}/{ident}")
         elif kind in CONVERTED:
-            text = _convert(file, ident)
+            text = converted[ident]
         else:
             left_out.append(ident)
             continue
@@ -105,34 +107,6 @@ def _files(path: Path) -> Iterator[Path]:
     for folder, names, files in os.walk(path):
         names[:] = sorted(n for n in names if not n.startswith("."))
         yield from (Path(folder) / f for f in sorted(files) if not f.startswith("."))
-
-
-def _convert(file: Path, ident: str) -> str:
-    """The file as Markdown, by the one converter of its kind: no guessing, no network."""
-    try:
-        from markitdown import MissingDependencyException, StreamInfo, converters
-    except ImportError:
-        raise MissingExtraError(f"reading {ident}", "docs") from None
-    kind = file.suffix.lower()
-    by_kind = {".pdf": converters.PdfConverter, ".docx": converters.DocxConverter}
-    converter = by_kind.get(kind, converters.HtmlConverter)()
-    try:
-        data = file.read_bytes()
-        info = StreamInfo(extension=kind, charset=_charset(data))
-        return str(converter.convert(io.BytesIO(data), info).markdown)
-    except MissingDependencyException:
-        raise MissingExtraError(f"reading {ident}", "docs") from None
-    except Exception as problem:  # its readers raise whatever their libraries raise
-        why = (str(problem) or type(problem).__name__).split("\n")[0]
-        raise UserError(
-            f"{ident}: cannot be read ({why}); repair the file or take it out of the folder"
-        ) from None
-
-
-def _charset(data: bytes) -> str:
-    """The encoding that an HTML page names in its head; UTF-8 where it names none."""
-    named = re.search(rb"charset=[\"']?([\w-]+)", data[:2048])
-    return named.group(1).decode() if named else "utf-8"
 
 
 def _from_row(row: Row) -> Document:

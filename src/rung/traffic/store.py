@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, create_engine, delete, event, func, insert, select
 from sqlalchemy import text as sql
 from sqlalchemy.engine import Engine, RowMapping, make_url
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from rung.errors import StoreError, UserError
 from rung.traffic.records import Feedback, Judged, Query, TrafficRecord
@@ -42,6 +42,10 @@ WAIT_S = 5.0
 """How long SQLite waits for another writer before it gives up."""
 LOCK = 0x52756E67
 """Number of the advisory lock under which PostgreSQL makes the tables."""
+
+
+class LockedError(StoreError):
+    """Another process holds the log: it may be written later."""
 
 
 class TrafficStore:
@@ -268,6 +272,13 @@ class TrafficStore:
             said_of = type(error).__name__
             raise StoreError(
                 f"the log at {self.place} holds a row that cannot be read ({said_of}): {CURE}"
+            ) from None
+        except OperationalError as error:
+            held = "locked" in str(error.orig) or "busy" in str(error.orig)
+            kind = LockedError if held else StoreError
+            raise kind(
+                f"the log at {self.place} could not be {what} ({error.orig}): "
+                "check the place, its permissions and free space"
             ) from None
         except (SQLAlchemyError, OSError) as error:
             said = str(getattr(error, "orig", None) or error).strip().splitlines()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from rung.errors import StoreError
 from rung.traffic.records import TrafficRecord
-from rung.traffic.store import TrafficStore
+from rung.traffic.store import LockedError, TrafficStore
 
 MOST = 256
 """Records of one transaction."""
@@ -34,6 +34,8 @@ class TrafficWriter:
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="rung traffic log", daemon=True)
         self._starting = threading.Lock()
+        self._closing = threading.Event()
+        self._held = 0
 
     async def write(self, record: TrafficRecord) -> None:
         """Keep one record. Raises `StoreError` where it could not be committed."""
@@ -44,9 +46,15 @@ class TrafficWriter:
         self._queue.put(entry)
         await asyncio.wrap_future(entry.done)
 
+    @property
+    def backlog(self) -> int:
+        """Records handed in and not committed yet."""
+        return self._queue.qsize() + self._held
+
     def close(self) -> None:
         """Wait until everything handed in is committed, then stop."""
         if self._thread.ident is not None:
+            self._closing.set()
             self._queue.put(None)
             self._thread.join()
 
@@ -62,23 +70,36 @@ class TrafficWriter:
                     last = True
                     break
                 group.append(following)
-            self._commit([each for each in group if each.done.set_running_or_notify_cancel()])
+            living = [each for each in group if each.done.set_running_or_notify_cancel()]
+            self._held = len(living)
+            while not self._commit(living):
+                pass
+            self._held = 0
             if last:
                 return
 
-    def _commit(self, group: list[_Entry]) -> None:
+    def _commit(self, group: list[_Entry]) -> bool:
+        """False where another process holds the log."""
         try:
             self.store.add([each.record for each in group])
+        except LockedError as error:
+            # Kept for as long as it takes: those who wait give up by themselves.
+            if not self._closing.is_set():
+                return False
+            for each in group:
+                each.done.set_exception(error)
         except Exception as error:
             if len(group) == 1:
                 group[0].done.set_exception(_as_store_error(error))
-                return
+                return True
             # One record that cannot be stored must not take the others with it.
             for each in group:
-                self._commit([each])
+                while not self._commit([each]):
+                    pass
         else:
             for each in group:
                 each.done.set_result(None)
+        return True
 
 
 def _as_store_error(error: Exception) -> StoreError:
