@@ -15,6 +15,7 @@ from rung.models.openai_compatible import OpenAICompatible
 from rung.models.scripted_http import (
     Behaviour,
     Call,
+    Said,
     ScriptedServer,
     at_once,
     each,
@@ -153,6 +154,92 @@ async def test_an_upstream_s_429_inside_a_200_is_waited_out() -> None:
         model = model_at(server)
         replies = [await model.reply(ask(str(i))) for i in range(5)]
     assert [r.text for r in replies] == ["yes"] * 5 and len(server.calls) == 7
+
+
+def first(said: Said) -> Behaviour:
+    """Only the first call is answered so."""
+    return refuses(lambda call: call.number == 0, said)
+
+
+def passed_on(problem: object) -> Said:
+    return Said({"choices": None, "error": problem})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        passed_on({"type": "overloaded_error", "message": "Overloaded"}),
+        passed_on({"type": "rate_limit_error", "message": "slow down"}),
+        passed_on({"code": None, "status": "RESOURCE_EXHAUSTED", "message": "try later"}),
+        passed_on({"status_code": 429, "message": "busy"}),
+        passed_on({"code": "529", "message": "busy"}),
+        passed_on("rate limit reached"),
+        error("The model is overloaded. Please try again later.", 503),
+        error("ThrottlingException: Too many requests", 400),
+        error("Rate limit exceeded", 403),
+        Said({"detail": "Overloaded"}, 529),
+    ],
+)
+async def test_haste_is_waited_out_whatever_says_it(said: Said) -> None:
+    heard: list[str] = []
+    with ScriptedServer(yes, first(said)) as server:
+        model = model_at(server)
+        model.note = heard.append
+        assert (await model.reply(ask())).text == "yes"
+    assert len(server.calls) == 2 and not heard and not model.dialect.said()
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [{"code": 502}, {"code": "server_error"}, {"type": "internal_error"}, {"message": "unknown"}],
+)
+async def test_a_passing_fault_inside_a_200_is_asked_again(problem: dict[str, object]) -> None:
+    with ScriptedServer(yes, first(passed_on({"message": "upstream", **problem}))) as server:
+        model = OpenAICompatible(server.model)
+        assert (await model.reply(ask())).text == "yes"
+    assert len(server.calls) == 2
+
+
+@pytest.mark.parametrize("code", ["insufficient_quota", "invalid_api_key", "authentication_error"])
+async def test_an_account_s_fault_inside_a_200_is_said_at_once(code: str) -> None:
+    said = passed_on({"code": code, "message": "no"})
+    with ScriptedServer(yes, refuses(lambda c: True, said)) as server:
+        found = await failure(OpenAICompatible(server.model))
+    assert found.outage and len(server.calls) == 1
+
+
+async def test_too_many_tokens_inside_a_200_are_no_haste() -> None:
+    long = passed_on({"message": "too many tokens: 9000 of 8192"})
+    with ScriptedServer(yes, refuses(lambda c: "xxx" in c.asked, long)) as server:
+        found = await failure(model_at(server), "xxx")
+    assert found.final and "too long" in str(found)
+
+
+@pytest.mark.parametrize("status", [400, 422, 500, 200])
+async def test_what_a_host_refused_itself_is_the_answer(status: int) -> None:
+    own = {"code": "json_validate_failed", "failed_generation": '{"reply": "yes"}'}
+    with ScriptedServer(yes, refuses(lambda c: True, error("no", status, **own))) as server:
+        reply = await model_at(server).reply(ask())
+    assert reply.text == "yes" and reply.usage.estimated and len(server.calls) == 1
+
+
+async def test_the_operation_at_the_end_of_an_address_is_not_said_twice() -> None:
+    with ScriptedServer(yes) as server:
+        model = OpenAICompatible(f"{server.url}/chat/completions#m")
+        await model.reply(ask())
+    assert server.calls[0].path == "/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    "place", ["https://r.openai.azure.com/openai/deployments/d", "http://h/v1"]
+)
+def test_an_address_with_a_query_names_the_setting(place: str) -> None:
+    name = f"{place}/chat/completions?api-version=2024-06-01&key=very-secret#d"
+    with pytest.raises(UserError) as caught:
+        OpenAICompatible(name)
+    said = str(caught.value)
+    assert f'[models.settings."{place}#d"]' in said and '"api-version" = "…"' in said
+    assert "very-secret" not in said and ("azure/<deployment>" in said) == ("azure" in place)
 
 
 async def test_requests_in_flight_are_learnt() -> None:

@@ -12,10 +12,11 @@ from climbing.tasks import MODEL, asked, label_of, label_task
 from rung.candidate import Candidate, Prompt
 from rung.decide.room import LEAST, answer_tokens
 from rung.errors import ProviderError
-from rung.models.base import ChatReply, ChatRequest
+from rung.models.base import ChatReply, ChatRequest, Message
 from rung.models.scripted import ScriptedModel
 from rung.records import Usage
 from rung.solver import Solver, SolverSpec
+from rung.solver.room import FOR_THOUGHTS
 from rung.solver.solver import Parts
 from rung.task.types import TextOutput
 
@@ -149,3 +150,17 @@ def test_a_verdict_names_what_most_failures_have_in_common(tmp_path: Path) -> No
     assert "failures were cut at 8 tokens" in " ".join(tasks.why(run))
     assert "[output] max_tokens above 8" in tasks.then(run)
     assert "stronger" not in tasks.then(run)
+
+
+def test_a_model_that_thinks_has_room_for_thoughts_and_a_strict_template_is_no_obstacle() -> None:
+    class Strict(ScriptedModel):
+        thinks = True
+
+        def count_tokens(self, messages: tuple[Message, ...]) -> int:
+            assert messages[0].role != "assistant", "turns must begin with the user's"
+            return super().count_tokens(messages)
+
+    plain, strict = ScriptedModel(label_of), Strict(label_of)
+    assert answer_tokens(label_task(), strict) == min(
+        answer_tokens(label_task(), plain) + FOR_THOUGHTS[0], strict.context_window // 2
+    )

@@ -38,4 +38,5 @@ def answer_tokens(task: Task, model: ChatModel) -> int:
 
 
 def _tokens(model: ChatModel, text: str) -> int:
-    return model.count_tokens((Message(role="assistant", content=text),))
+    # As a user's: some templates take no conversation that an answer begins.
+    return model.count_tokens((Message(role="user", content=text),))

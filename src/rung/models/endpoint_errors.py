@@ -40,7 +40,12 @@ _QUOTA = re.compile(
 _KINDS = (
     (429, re.compile(f"{_QUOTA.pattern}|{_HASTE.pattern}", re.IGNORECASE)),
     (401, re.compile(r"invalid.{0,8}api.?key|authentication|unauthori[sz]ed", re.IGNORECASE)),
-    (400, re.compile(r"invalid.?request|bad.?request|context.?length|content.?filter", re.I)),
+    (
+        400,
+        re.compile(
+            r"invalid.?request|bad.?request|context.?length|content.?filter|too (many|long)", re.I
+        ),
+    ),
 )
 """Statuses by what a refusal without one says."""
 _SOON = re.compile(
