@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rung.behaviour.trainers.lessons import TuningExample
+from rung.behaviour.trainers.lora import train_lora
 from rung.candidate import Weights
 from rung.diagnose.variants import with_prompt
 from rung.models.local import LocalModel
 from rung.solver import Solver, Workshop
 from rung.task.contract import render
 from rung.task.types import Example, Task, digest
-from rung.tuning.lessons import TuningExample
-from rung.tuning.lora import train_lora
 
 GARBLED = "Say in which language the text is written."
 EPOCHS, FOR_LOSS = 3, 20

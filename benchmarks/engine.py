@@ -25,13 +25,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rung.behaviour.trainers import TuningExample, TuningResult, train_lora
 from rung.candidate import Weights
 from rung.errors import UserError
 from rung.models.base import ChatReply, ChatRequest, Message
 from rung.models.fetch import require_model
 from rung.models.local import LocalModel, open_local
 from rung.models.local.machine import thread_count
-from rung.tuning import TuningExample, TuningResult, train_lora
 
 MODEL = "local/smollm2-135m-instruct"
 PROMPTS = 64

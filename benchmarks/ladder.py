@@ -29,8 +29,8 @@ from typing import Any
 from ladder_table import shown, written
 from rung.climbing import ClimbOptions, Observer, climb
 from rung.decide.ladder import Planned
-from rung.decide.results import CandidateResult, RunResult
 from rung.errors import RungError
+from rung.records.results import CandidateResult, RunResult
 from rung.task.load import load_task
 from rung.task.types import Task
 

@@ -32,18 +32,18 @@ from typing import Any
 from rung.candidate import Candidate, Context, Prompt, Shots, Weights
 from rung.climbing import ClimbOptions, climb
 from rung.climbing.tools import Tools
-from rung.harvest import build
-from rung.harvest.queue import queued
-from rung.harvest.run import harvest
-from rung.harvest.versions import use_version
+from rung.loop.harvest import build
+from rung.loop.harvest.queue import queued
+from rung.loop.harvest.run import harvest
+from rung.loop.harvest.versions import use_version
+from rung.loop.shipping import Promotion, promote, reindex
+from rung.loop.watch import watch
 from rung.report.reasons import reason_text
 from rung.scorers.words import words
-from rung.shipping import Promotion, promote, reindex
 from rung.solver import Workshop, fit, save
 from rung.task.duplicates import normalised
 from rung.task.load import load_task
 from rung.task.types import Task
-from rung.watch import watch
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parents[1] / "shared" / "data" / "wiki-docs-qa"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.personal import FORMS, Finder, card, iban, luhn, replaced
+from rung.privacy.forms import FORMS, Finder, card, iban, luhn, replaced
 
 FINDER = Finder(FORMS)
 

@@ -34,7 +34,7 @@ def room(*names: str):  # type: ignore[no-untyped-def]
     raise AssertionError(names)
 
 
-WINNERS = room("rung.loop.winners", "rung.loop.shipping.winners", "rung.shipping.winners")
+WINNERS = room("rung.loop.winners", "rung.loop.shipping.winners", "rung.loop.shipping.winners")
 READING = room("rung.report.reading")
 
 DEEP = "[" * 100_000

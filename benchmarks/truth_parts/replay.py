@@ -26,10 +26,10 @@ from rung.climbing.observer import Observer
 from rung.climbing.rows import Ladder
 from rung.climbing.tools import ClimbOptions
 from rung.decide.ladder import Planned
-from rung.decide.results import CandidateResult
 from rung.decide.verdict import decide, within_limits
 from rung.evidence.ledger import AlphaLedger
 from rung.records import Answer, Attempt, Usage
+from rung.records.results import CandidateResult
 from rung.task.types import ClimbSettings, Example, SplitName, Target, Task, TextOutput
 from truth_parts.tables import Table
 

@@ -12,8 +12,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from rung.candidate import Candidate, Context, Prompt, Shots, Weights
     from rung.climbing import ClimbOptions, Observer, climb, open_winner
-    from rung.decide.results import RunResult, Verdict
     from rung.errors import RungError, UserError
+    from rung.records.results import RunResult, Verdict
     from rung.task.load import load_task
     from rung.task.types import (
         ClimbSettings,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "rung.candidate": ("Candidate", "Context", "Prompt", "Shots", "Weights"),
     "rung.climbing": ("ClimbOptions", "Observer", "climb", "open_winner"),
-    "rung.decide.results": ("RunResult", "Verdict"),
+    "rung.records.results": ("RunResult", "Verdict"),
     "rung.errors": ("RungError", "UserError"),
     "rung.task.load": ("load_task",),
     "rung.task.types": (

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from rung.behaviour.trainers.hosted import JobFile
 from rung.cli.app import app
 from rung.errors import UserError
-from rung.tuning.hosted import JobFile
 
 
 def order(folder: Path, **parts: object) -> None:

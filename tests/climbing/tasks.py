@@ -9,9 +9,9 @@ from typing import Any
 
 import rung
 from rung.climbing import ClimbOptions, Observer
-from rung.decide.results import CandidateResult, RunResult
 from rung.models.base import ChatRequest
 from rung.models.scripted import ScriptedEmbedder, ScriptedModel
+from rung.records.results import CandidateResult, RunResult
 from rung.report.reasons import reason_text
 from rung.task.types import (
     ClimbSettings,

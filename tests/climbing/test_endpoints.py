@@ -11,7 +11,6 @@ import pytest
 
 from rung.climbing import ClimbOptions, climb
 from rung.climbing.handshakes import ENDPOINTS_FILE
-from rung.decide.results import RunResult
 from rung.errors import UserError
 from rung.models.scripted_http import (
     Behaviour,
@@ -26,6 +25,7 @@ from rung.models.scripted_http import (
     refuses,
     web_page,
 )
+from rung.records.results import RunResult
 from rung.report.markdown import markdown
 from rung.report.words import per_thousand
 from rung.task.load import load_task

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 from rung.climbing.explaining import Explained, Explainer
-from rung.decide.results import RunResult
 from rung.models.base import Message
+from rung.records.results import RunResult
 from rung.task.types import Task
 
 from .tasks import MODEL, climb, fact_task, options, reading

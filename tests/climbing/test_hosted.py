@@ -22,9 +22,11 @@ BASE = "together/base-model"
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     monkeypatch.setenv("RUNG_TEST_KEY", "secret-key")
-    monkeypatch.setattr("rung.tuning.hosted.run.POLL_S", 0.0)
+    monkeypatch.setattr("rung.behaviour.trainers.hosted.run.POLL_S", 0.0)
     provider = Fake()
-    monkeypatch.setattr("rung.tuning.hosted.open_tuner", lambda _: make("together", provider))
+    monkeypatch.setattr(
+        "rung.behaviour.trainers.hosted.open_tuner", lambda _: make("together", provider)
+    )
     return provider
 
 

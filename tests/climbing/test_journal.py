@@ -12,9 +12,9 @@ import pytest
 
 from rung.climbing import Observer, Several
 from rung.climbing.journal import LIVE_FILE, Journal, is_running, read_live
-from rung.decide.results import CandidateResult
 from rung.errors import UserError
 from rung.records import Attempt
+from rung.records.results import CandidateResult
 
 from .tasks import climb, label_task, model
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rung.behaviour.messages import REASONING, ROOM_TO_THINK
 from rung.models.base import ChatRequest
 from rung.models.scripted import ScriptedModel
-from rung.prompts.messages import REASONING, ROOM_TO_THINK
 from rung.report.words import name_and_model
 from rung.task.types import ClimbSettings, Models, Task
 

@@ -10,9 +10,9 @@ import pytest
 from rung.candidate import Context
 from rung.climbing import Observer
 from rung.decide.ladder import candidates, plan
-from rung.decide.results import CandidateResult
 from rung.economics.pricing import PriceBook
 from rung.errors import UserError
+from rung.records.results import CandidateResult
 from rung.task.types import ClimbSettings, Target
 
 from .tasks import (

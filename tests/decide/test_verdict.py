@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from rung.candidate import Candidate, Weights
-from rung.decide.reasons import Kind, Reason
-from rung.decide.results import CandidateResult, Forecast, Measured, Verdict
 from rung.decide.verdict import decide, standing_of
+from rung.records.reasons import Kind, Reason
+from rung.records.results import CandidateResult, Forecast, Measured, Verdict
 from rung.report.reasons import WORDS, reason_text
 from rung.task.types import Target
 

@@ -51,7 +51,7 @@ def climbed(
 ) -> Callable[..., Path]:
     """A folder whose winner is the candidate of that name, answered by a script."""
     monkeypatch.setattr(
-        "rung.exporting.source.open_embedder", lambda *_: ScriptedEmbedder(EMBEDDER)
+        "rung.exchange.exporting.source.open_embedder", lambda *_: ScriptedEmbedder(EMBEDDER)
     )
 
     def make(kind: str = "plain", output: str = "text = { max_words = 3 }", n: int = 70) -> Path:

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from rung.behaviour.trainers import TuningExample, train_lora
 from rung.candidate import Candidate, Prompt, Weights
 from rung.errors import UserError
-from rung.exporting import export
-from rung.exporting.bases import adapter_sizes
+from rung.exchange.exporting import export
+from rung.exchange.exporting.bases import adapter_sizes
 from rung.models.base import ChatRequest, Message
 from rung.models.fetch import model_folder
 from rung.models.local import open_local
 from rung.solver import Solver, SolverSpec, save
 from rung.solver.solver import Parts
 from rung.task.load import load_task
-from rung.tuning import TuningExample, train_lora
 
 from .conftest import put
 

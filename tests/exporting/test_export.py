@@ -15,14 +15,14 @@ import yaml
 from typer.testing import CliRunner
 
 import rung
+from rung.behaviour.trainers.hosted.fireworks import FIREWORKS_LIMITS
+from rung.behaviour.trainers.hosted.formats import Limits, to_jsonl
+from rung.behaviour.trainers.hosted.openai import OPENAI_LIMITS, OpenAITuner
+from rung.behaviour.trainers.hosted.vertex import VertexTuner, vertex_dev_rows
 from rung.cli.app import app
 from rung.errors import UserError
-from rung.exporting import FORMATS, export
-from rung.exporting.source import Source
-from rung.tuning.hosted.fireworks import FIREWORKS_LIMITS
-from rung.tuning.hosted.formats import Limits, to_jsonl
-from rung.tuning.hosted.openai import OPENAI_LIMITS, OpenAITuner
-from rung.tuning.hosted.vertex import VertexTuner, vertex_dev_rows
+from rung.exchange.exporting import FORMATS, export
+from rung.exchange.exporting.source import Source
 
 from .conftest import LARGE, MODEL, put, read, write_task
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import rung
 from rung.cli.app import app
 from rung.errors import UserError
-from rung.importing import from_promptfoo
+from rung.exchange.importing import from_promptfoo
 
 WORDS = ("billing", "shipping", "returns")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
+from rung.behaviour.trainers.lessons import TuningExample
+from rung.behaviour.trainers.lora import encode
 from rung.errors import UserError
 from rung.models.base import Message
 from rung.models.local.codec import Codec
-from rung.tuning.lessons import TuningExample
-from rung.tuning.lora import encode
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"

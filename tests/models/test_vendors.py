@@ -103,8 +103,8 @@ def test_names_that_stay_and_names_that_leave(name: str, leaves: bool) -> None:
 
 @pytest.mark.parametrize("name", [n for n, vendor in VENDORS.items() if vendor.tuner])
 def test_its_tuner_has_its_facts(name: str) -> None:
-    from rung.tuning.hosted import open_tuner
-    from rung.tuning.hosted.shelf import tuner_class
+    from rung.behaviour.trainers.hosted import open_tuner
+    from rung.behaviour.trainers.hosted.shelf import tuner_class
 
     tuner = open_tuner(f"{name}/base")
     assert tuner.name == name and tuner.limits.source
@@ -113,8 +113,8 @@ def test_its_tuner_has_its_facts(name: str) -> None:
 
 
 def test_lists_are_made_of_the_records() -> None:
-    from rung.exporting.shelf import FORMATS
-    from rung.tuning.hosted import PROVIDERS
+    from rung.behaviour.trainers.hosted import PROVIDERS
+    from rung.exchange.exporting.shelf import FORMATS
 
     tuned = {name for name, vendor in VENDORS.items() if vendor.tuner}
     assert set(PROVIDERS) == tuned == {"openai", "together", "fireworks", "vertex"}

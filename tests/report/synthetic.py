@@ -14,10 +14,10 @@ from rung.candidate import Candidate, Context, Prompt, Shots, Weights
 from rung.climbing.economics import economics_of
 from rung.climbing.explaining import DIAGNOSIS_FILE
 from rung.climbing.summary import mean_usage, measured
-from rung.decide.results import Calls, CandidateResult, Comparison, RunResult, State, Verdict
 from rung.diagnose import Bound, CauseShare, Diagnosis, Finding
 from rung.evidence import paired_comparison
 from rung.records import Answer, Attempt, Passage, Usage
+from rung.records.results import Calls, CandidateResult, Comparison, RunResult, State, Verdict
 from rung.task.types import Document, Example, LabelsOutput, SplitName, Target, Task, Workload
 
 SMALL = "local/smollm2-135m-instruct"

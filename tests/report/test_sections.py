@@ -10,8 +10,8 @@ import pytest
 
 from rung.climbing import ClimbOptions
 from rung.climbing.explaining import DIAGNOSIS_FILE
-from rung.decide.results import State
 from rung.records import Flag
+from rung.records.results import State
 from rung.report.about import prior
 from rung.report.diagnosis import cause_bars
 from rung.report.html import render

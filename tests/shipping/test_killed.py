@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from rung.candidate import Candidate
+from rung.loop.shipping.winners import Winners
 from rung.models.scripted import ScriptedModel
 from rung.project import ProjectFolder, put_folder, workspace
-from rung.shipping.winners import Winners
 from rung.solver import Solver, SolverSpec, save
 from rung.solver.solver import Parts
 from rung.solver.store import digest_of, read_spec

@@ -18,10 +18,10 @@ from rung.cli.app import app
 from rung.climbing import ClimbOptions
 from rung.climbing.ledger import LEDGER_FILE
 from rung.errors import StoreError, UserError
+from rung.loop.shipping import Winners, promote, reindex
 from rung.models.base import ChatRequest
 from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.report.reasons import reason_text
-from rung.shipping import Winners, promote, reindex
 
 MODEL, EMBEDDER = "http://localhost:1/v1#m", "local/all-minilm-l6-v2"
 TOML = """

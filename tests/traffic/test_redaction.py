@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rung.errors import UserError
-from rung.traffic.redaction import Redactor, storable
+from rung.privacy.redaction import Redactor, storable
 
 FOUND = {
     "write to Ann.O'Neil+tag@mail.example.co.uk please": "write to [email-1] please",

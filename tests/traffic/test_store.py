@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from rung.errors import StoreError, UserError
+from rung.privacy.redaction import Redactor
 from rung.traffic import Feedback, Query, TrafficRecord, log_url, open_store
-from rung.traffic.redaction import Redactor
 from rung.traffic.store import TrafficStore
 from rung.traffic.writer import TrafficWriter
 

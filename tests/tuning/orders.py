@@ -8,15 +8,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from rung.behaviour.trainers import TuningExample
+from rung.behaviour.trainers.hosted import Hooks, HostedResult, HostedTuner, Order, tune_hosted
+from rung.behaviour.trainers.hosted.fireworks import FireworksTuner
+from rung.behaviour.trainers.hosted.http import Http
+from rung.behaviour.trainers.hosted.openai import OpenAITuner
+from rung.behaviour.trainers.hosted.together import TogetherTuner
 from rung.candidate import Weights
 from rung.errors import BudgetExceeded
 from rung.models.base import Message
-from rung.tuning import TuningExample
-from rung.tuning.hosted import Hooks, HostedResult, HostedTuner, Order, tune_hosted
-from rung.tuning.hosted.fireworks import FireworksTuner
-from rung.tuning.hosted.http import Http
-from rung.tuning.hosted.openai import OpenAITuner
-from rung.tuning.hosted.together import TogetherTuner
 
 from .fake_providers import TOKENS, Fake
 

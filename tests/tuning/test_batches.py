@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.tuning.batches import Encoded, collate, epoch_order, in_order
+from rung.behaviour.trainers.batches import Encoded, collate, epoch_order, in_order
 
 example = st.builds(
     Encoded,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from rung.behaviour.trainers.hosted import Hooks, JobFile, bought, cancel_job, tune_hosted
 from rung.errors import ProviderError, UserError
-from rung.tuning.hosted import Hooks, JobFile, bought, cancel_job, tune_hosted
 
 from .fake_providers import STEPS, Fake
 from .orders import PAID, TillDouble, make, no_pause, order, run

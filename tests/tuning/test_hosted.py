@@ -12,11 +12,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from rung.behaviour.trainers.hosted import bought, open_tuner
+from rung.behaviour.trainers.hosted.http import Http
+from rung.behaviour.trainers.hosted.openai import OpenAITuner
 from rung.candidate import Weights
 from rung.errors import BudgetExceeded, ProviderError, UserError
-from rung.tuning.hosted import bought, open_tuner
-from rung.tuning.hosted.http import Http
-from rung.tuning.hosted.openai import OpenAITuner
 
 from .fake_providers import TOKENS, Fake, rows
 from .orders import NAMES, PAID, TillDouble, make, order, run
@@ -90,7 +90,7 @@ def test_killed_at_any_call_it_is_still_paid_once(
 def test_killed_between_the_answer_and_the_disk(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rung.tuning.hosted import run as module
+    from rung.behaviour.trainers.hosted import run as module
 
     write, fake = module._write, Fake()
 
@@ -263,7 +263,7 @@ def _dies_at(at: int, *, after: bool) -> Callable[[Http], None]:
 
 def _loses(path: str) -> Callable[[Http], None]:
     """The line breaks after that exact POST was done."""
-    from rung.tuning.hosted.http import Unanswered
+    from rung.behaviour.trainers.hosted.http import Unanswered
 
     def wrap(http: Http) -> None:
         send = http.send

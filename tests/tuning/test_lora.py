@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
+from rung.behaviour.trainers import TrainingStopped, TuningExample, train_lora
+from rung.behaviour.trainers.lora import encode, finished_result
 from rung.candidate import Weights
 from rung.errors import UserError
 from rung.models.base import ChatRequest, Message
 from rung.models.fetch import model_folder
 from rung.models.local import open_local
-from rung.tuning import TrainingStopped, TuningExample, train_lora
-from rung.tuning.lora import encode, finished_result
 
 NAME = "local/smollm2-135m-instruct"
 pytestmark = [
@@ -109,7 +109,7 @@ def test_a_kill_while_saving_leaves_no_folder_that_counts(model, tmp_path, monke
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rung.tuning.lora.os.rename", killed)
+    monkeypatch.setattr("rung.behaviour.trainers.lora.os.rename", killed)
     with pytest.raises(KeyboardInterrupt):
         train_lora(model, examples(TEMPLATES[:1]), [], Weights(epochs=1), tmp_path / "out")
     assert finished_result(tmp_path / "out") is None

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from rung.behaviour.trainers.hosted import Hooks, Order, bought, cancel_job, open_tuner, tune_hosted
+from rung.behaviour.trainers.hosted.http import Http
+from rung.behaviour.trainers.hosted.vertex import VertexTuner
 from rung.errors import BudgetExceeded, ProviderError, UserError
 from rung.models import google as credentials
 from rung.models.base import ChatRequest, Message
 from rung.models.openai_compatible import OpenAICompatible
-from rung.tuning.hosted import Hooks, Order, bought, cancel_job, open_tuner, tune_hosted
-from rung.tuning.hosted.http import Http
-from rung.tuning.hosted.vertex import VertexTuner
 
 from .fake_google import BUCKET, ENDPOINT, LOCATION, PROJECT, TOKENS, Google, google
 from .orders import TillDouble, no_pause, order, run

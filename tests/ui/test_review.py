@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from chromium import MARKS, Seen, launched, serious
 from rung.cli.app import app
-from rung.harvest import read_version
+from rung.loop.harvest import read_version
 from rung.records import Answer
 from rung.task.load import load_task
 from rung.task.types import LabelsOutput, Output

@@ -17,13 +17,13 @@ from rung.candidate import Candidate, Context, Prompt
 from rung.cli.app import app
 from rung.climbing import ClimbOptions
 from rung.errors import StoreError, UserError
+from rung.loop.watch import Look, watch
+from rung.loop.watch.state import Change, History, Snapshot, rates
 from rung.models.base import ChatRequest
 from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.records import Answer
 from rung.solver.store import digest_of
 from rung.traffic import Feedback, TrafficRecord, open_store
-from rung.watch import Look, watch
-from rung.watch.state import Change, History, Snapshot, rates
 
 MODEL, EMBEDDER = "http://localhost:1/v1#m", "local/all-minilm-l6-v2"
 TOML = f"""
@@ -66,7 +66,7 @@ def documents(version: int = 1) -> list[dict[str, Any]]:
 @pytest.fixture
 def folder(climbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A task with a winner that reads documents."""
-    monkeypatch.setattr("rung.watch.run.open_embedder", lambda *_: ScriptedEmbedder(EMBEDDER))
+    monkeypatch.setattr("rung.loop.watch.run.open_embedder", lambda *_: ScriptedEmbedder(EMBEDDER))
     return Path(shutil.copytree(climbed, tmp_path, dirs_exist_ok=True))
 
 

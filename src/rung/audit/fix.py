@@ -20,8 +20,8 @@ from rung.audit.checks import agreement, contradictions, duplicates, gold, leaka
 from rung.audit.checks.label_noise import suspects
 from rung.audit.facts import contradictions as fact_contradictions
 from rung.audit.material import Material
-from rung.audit.personal import Names
 from rung.errors import UserError
+from rung.privacy.names import Names
 from rung.project import KEPT
 from rung.task.expected import row_expected
 from rung.task.types import Example, JsonValue, TextOutput

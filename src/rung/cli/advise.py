@@ -90,7 +90,7 @@ def _take_over(folder: Path, origin: Path) -> None:
 
     Nothing is written where the task could not be loaded, but for what only a person can add.
     """
-    from rung.importing import from_path
+    from rung.exchange.importing import from_path
     from rung.task.load import load_task
 
     made = from_path(origin, folder.resolve().name)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from rung.climbing import ClimbOptions
-    from rung.decide.results import RunResult
+    from rung.records.results import RunResult
     from rung.task.types import Task
 
 app = typer.Typer(

@@ -75,7 +75,7 @@ def _refuse_idle(item: str, scenario: Scenario, without: Scenario) -> None:
 
 def names(what: list[str]) -> dict[str, str]:
     """Candidates of a run in words, by key; nothing where people named them."""
-    from rung.decide.results import RunResult
+    from rung.records.results import RunResult
     from rung.report.words import labels
 
     path = Path(what[0])

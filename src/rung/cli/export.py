@@ -35,7 +35,7 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Write training files, trainer configurations, the adapter, the prompt or an evaluation."""
-    from rung.exporting import export as make
+    from rung.exchange.exporting import export as make
     from rung.task.types import SplitName
 
     known = get_args(SplitName)

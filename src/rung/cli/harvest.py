@@ -10,7 +10,7 @@ import typer
 from rung.errors import UserError
 
 if TYPE_CHECKING:
-    from rung.harvest import Harvested, Queue
+    from rung.loop.harvest import Harvested, Queue
 
 SHOWN = 20
 Folder = Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")]
@@ -48,7 +48,7 @@ def harvest(  # noqa: PLR0913 (one parameter an option)
     if use or fresh_test:
         raise UserError("--use and --fresh-test go with --build")
     from rung.climbing import ClimbOptions
-    from rung.harvest.run import harvest as find
+    from rung.loop.harvest.run import harvest as find
 
     found = find(folder, log, ClimbOptions(budget_usd=budget), size=size, against=against or ())
     typer.echo(found.model_dump_json(indent=1) if as_json else _queue(found, folder))
@@ -57,9 +57,9 @@ def harvest(  # noqa: PLR0913 (one parameter an option)
 def _build(
     folder: Path, log: str | None, *, unreviewed: bool, fresh: bool, use: bool, as_json: bool
 ) -> None:
-    from rung.harvest import build
-    from rung.harvest.queue import queued
-    from rung.harvest.versions import use_version
+    from rung.loop.harvest import build
+    from rung.loop.harvest.queue import queued
+    from rung.loop.harvest.versions import use_version
     from rung.task.load import CONFIG_NAME
 
     root = folder.resolve()

@@ -12,7 +12,7 @@ import typer
 from rung.project import ProjectFolder
 
 if TYPE_CHECKING:
-    from rung.tuning.hosted import JobFile
+    from rung.behaviour.trainers.hosted import JobFile
 
 
 def jobs(
@@ -26,9 +26,9 @@ def jobs(
 
     What a provider charges for a job that was cancelled is up to the provider.
     """
+    from rung.behaviour.trainers.hosted import bought, cancel_job, open_tuner
     from rung.solver.fit import HOSTED
     from rung.task.files import project_folder
-    from rung.tuning.hosted import bought, cancel_job, open_tuner
 
     place = ProjectFolder(project_folder(folder)).folder / HOSTED
     found = bought(place)

@@ -22,9 +22,9 @@ from rich.progress import (
 from rung.climbing import Observer
 from rung.climbing.rows import unmeasured
 from rung.decide.ladder import Planned
-from rung.decide.results import CandidateResult
 from rung.evidence import interval
 from rung.records import Attempt
+from rung.records.results import CandidateResult
 from rung.report.terminal import ladder_table
 from rung.report.words import PHASES, describe, score_text, state_text, usd
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rung.shipping import Promotion, Reindexed
+    from rung.loop.shipping import Promotion, Reindexed
 
 Folder = Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -33,7 +33,7 @@ def promote(
     Exit code 0: swapped (or the same). 3: the challenger is worse. 4: the examples cannot tell.
     """
     from rung.climbing import ClimbOptions
-    from rung.shipping import promote as swap
+    from rung.loop.shipping import promote as swap
 
     done = swap(
         folder,
@@ -55,7 +55,7 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Serve the winner before the present one again."""
-    from rung.shipping import Winners
+    from rung.loop.shipping import Winners
     from rung.task.files import project_folder
 
     swap = Winners(project_folder(folder)).rollback(to)
@@ -68,7 +68,7 @@ def rollback(
 
 def reindex(folder: Folder, as_json: Json = False) -> None:
     """Index the documents anew for the served winner; only new passages are embedded."""
-    from rung.shipping import reindex as index
+    from rung.loop.shipping import reindex as index
 
     done = index(folder)
     typer.echo(done.model_dump_json(indent=1) if as_json else _reindexed(done))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rung.watch import Look
+    from rung.loop.watch import Look
 
 TOO_LITTLE, ALARM = 4, 5
 MARKS = {"quiet": "✓", "alarm": "!", "too little data": "·", "not tested": "·"}
@@ -26,8 +26,8 @@ def watch(
     Exit code 0: nothing changed that could be told. 4: too little data to tell anything.
     5: something changed; climb, re-index or harvest as it says.
     """
-    from rung.watch import watch as look
-    from rung.watch.state import moment
+    from rung.loop.watch import watch as look
+    from rung.loop.watch.state import moment
 
     found = look(folder, log, since=moment(since), alpha=alpha)
     typer.echo(found.model_dump_json(indent=1) if as_json else _text(found))

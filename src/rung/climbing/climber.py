@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rung.audit.units import sentences
+from rung.behaviour.trainers.hosted import provider_of
 from rung.candidate import NO_LLM, Candidate, Context
 from rung.climbing.auditing import audit_of, refuse
 from rung.climbing.certify import certify, in_order, is_graded, plan_design
@@ -25,18 +26,17 @@ from rung.climbing.rows import Ladder
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.decide.ladder import Planned, candidates, plan
-from rung.decide.results import CandidateResult, RunResult
 from rung.decide.verdict import keeps_limits, within_limits
 from rung.errors import BudgetExceeded, ProviderError, UserError
 from rung.evidence import dev_weight
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.records import Attempt
+from rung.records.results import CandidateResult, RunResult
 from rung.scorers import Scorer, grade_gold, scorer_for
 from rung.solver import Solver, Workshop, fit, save
 from rung.task.load import load_task
 from rung.task.types import Example, Task, digest
-from rung.tuning.hosted import provider_of
 
 SLOTS = 64
 """Examples at once: the local engine sorts many into batches, an endpoint bounds itself by what it

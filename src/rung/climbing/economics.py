@@ -8,10 +8,10 @@ from operator import add
 from statistics import pstdev
 from typing import Any
 
-from rung.decide.results import CandidateResult
 from rung.economics.setup import SETUP_USD
 from rung.economics.spec import AlsoAsked, CandidateUsage
 from rung.records import Answer, Attempt, Usage
+from rung.records.results import CandidateResult
 from rung.task.types import Task
 
 Billed = Callable[[str], str]

@@ -12,13 +12,13 @@ import numpy as np
 from rung.audit import noise
 from rung.candidate import NO_LLM, Weights
 from rung.climbing.tools import ClimbOptions, Tools
-from rung.decide.results import CandidateResult, RunResult
 from rung.diagnose import Bench, Diagnosis, Finding, diagnose
 from rung.errors import ProviderError, UserError
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.models.base import Message
 from rung.records import Attempt
+from rung.records.results import CandidateResult, RunResult
 from rung.scorers import scorer_for
 from rung.solver import Workshop, fit
 from rung.task.types import Example, LabelsOutput, Task

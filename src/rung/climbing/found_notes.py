@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from rung.decide.results import CandidateResult
 from rung.records import Attempt
+from rung.records.results import CandidateResult
 
 
 def found_notes(

@@ -21,11 +21,11 @@ from pydantic import Field, ValidationError
 from rung.climbing.observer import Observer
 from rung.climbing.rows import unmeasured
 from rung.decide.ladder import Planned
-from rung.decide.results import CandidateResult, RunResult
 from rung.errors import RungError, StoreError
 from rung.evidence import interval
 from rung.project import is_locked, lock, write_whole
 from rung.records import Attempt
+from rung.records.results import CandidateResult, RunResult
 from rung.task.types import Frozen, SplitName, Task
 
 LIVE_FILE, LOCK_FILE = "live.json", "live.lock"

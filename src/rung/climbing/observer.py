@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rung.decide.ladder import Planned
-from rung.decide.results import CandidateResult
 from rung.records import Attempt
+from rung.records.results import CandidateResult
 
 
 class Observer:

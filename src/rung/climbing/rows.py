@@ -20,15 +20,6 @@ from rung.climbing.summary import left_out_of_test, mean_usage, measured, value_
 from rung.climbing.tools import Tools
 from rung.decide.claims import said_of
 from rung.decide.ladder import Planned
-from rung.decide.reasons import Reason
-from rung.decide.results import (
-    Calls,
-    CandidateResult,
-    Comparison,
-    Forecast,
-    RunResult,
-    Stopped,
-)
 from rung.decide.verdict import decide, standing_of
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
@@ -46,6 +37,15 @@ from rung.evidence.weights import MOST
 from rung.measure.store import RunStore
 from rung.project import RUN_FILE
 from rung.records import Attempt, Flag
+from rung.records.reasons import Reason
+from rung.records.results import (
+    Calls,
+    CandidateResult,
+    Comparison,
+    Forecast,
+    RunResult,
+    Stopped,
+)
 from rung.state import read_model
 from rung.task.types import Task
 

@@ -8,9 +8,9 @@ from statistics import fmean, pstdev
 
 from rung.audit.units import units_of
 from rung.decide.hindered import hindered
-from rung.decide.results import Measured
 from rung.evidence import binomial_interval, cluster_means, interval
 from rung.records import Attempt, Usage
+from rung.records.results import Measured
 from rung.scorers import macro_f1, micro_f1
 from rung.task.load import load_task
 from rung.task.types import Example, LabelsOutput, MultiLabelOutput, SplitName, Task

@@ -7,7 +7,7 @@ short one.
 
 from __future__ import annotations
 
-from rung.decide.results import Measured, RunResult
+from rung.records.results import Measured, RunResult
 
 
 def certificate(result: RunResult, bound: str, measured: Measured | None) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rung.decide.results import CandidateResult, Hindered, Measured
 from rung.records import Attempt
+from rung.records.results import CandidateResult, Hindered, Measured
 
 FAILED = 0.5
 """A score below it is a failure here: less than half of the credit."""

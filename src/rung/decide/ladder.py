@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Literal
 
+from rung.behaviour.messages import ROOM_TO_THINK
 from rung.candidate import Candidate, Context, Prompt, Shots, Weights
 from rung.decide.room import answer_tokens
 from rung.decide.usage import ExpectedCall, expected_calls, expected_cost, expected_usage
@@ -20,7 +21,6 @@ from rung.economics.money import dec
 from rung.economics.pricing import PriceBook
 from rung.errors import UserError
 from rung.models.base import ChatModel
-from rung.prompts.messages import ROOM_TO_THINK
 from rung.records import Usage
 from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, Task
 

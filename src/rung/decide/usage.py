@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
+from rung.behaviour.messages import Shot, build_messages, user_turn
 from rung.candidate import NO_LLM, Candidate
 from rung.economics.pricing import PriceBook
 from rung.economics.setup import SETUP_USD
@@ -16,7 +17,6 @@ from rung.economics.spec import AlsoAsked, CandidateUsage
 from rung.economics.training import training_price
 from rung.knowledge.contexts import knowledge_of
 from rung.models.base import ChatModel, Message
-from rung.prompts.messages import Shot, build_messages, user_turn
 from rung.records import Passage, Usage
 from rung.task.contract import describe, render
 from rung.task.types import Example, Frozen, Task

@@ -7,8 +7,8 @@ from typing import Any
 
 from rung.candidate import short_name
 from rung.decide.hindered import room_was_measured, what_would_help, why_hindered
-from rung.decide.reasons import Reason
-from rung.decide.results import CandidateResult, Comparison, Measured, Standing, Stopped, Verdict
+from rung.records.reasons import Reason
+from rung.records.results import CandidateResult, Comparison, Measured, Standing, Stopped, Verdict
 from rung.task.types import Target
 
 ALIKE = 1.01

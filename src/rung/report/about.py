@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from rung.climbing.judging import agreement_sentence, corrected_sentence, read_calibration
-from rung.decide.results import CandidateResult
 from rung.economics.pricing import PriceBook, Rates
 from rung.errors import RungError
 from rung.project import ProjectFolder
+from rung.records.results import CandidateResult
 from rung.report.reading import FinishedRun
 from rung.report.rows import price_book
 from rung.report.words import usd

@@ -9,8 +9,8 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Protocol
 
-from rung.decide.results import CandidateResult, Comparison
 from rung.economics.breakeven import BreakEven
+from rung.records.results import CandidateResult, Comparison
 from rung.report.figures import (
     Axis,
     Bar,

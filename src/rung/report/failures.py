@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from rung.decide.results import CandidateResult
 from rung.records import Attempt
+from rung.records.results import CandidateResult
 from rung.report.examples_data import outcome
 from rung.report.reading import FinishedRun
 from rung.report.rows import places

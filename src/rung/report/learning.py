@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rung.decide.results import CandidateResult
 from rung.evidence.intervals import binomial_interval
+from rung.records.results import CandidateResult
 from rung.report.figures import Axis, Curve, Plot, Point, Scale, Tick, line_path, linear
 from rung.report.reading import FinishedRun
 from rung.report.words import number

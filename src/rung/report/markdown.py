@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from rung.decide.claims import holds_for
-from rung.decide.results import CandidateResult, RunResult
+from rung.records.results import CandidateResult, RunResult
 from rung.report.reasons import next_text, reason_texts
 from rung.report.red_flags import flag_lines
 from rung.report.terminal import calls_text

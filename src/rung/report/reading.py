@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from rung.climbing.explaining import DIAGNOSIS_FILE, PROBES
-from rung.decide.results import CandidateResult, RunResult
 from rung.diagnose import Diagnosis
 from rung.project import ATTEMPTS_FILE, RUN_FILE
 from rung.records import Attempt
+from rung.records.results import CandidateResult, RunResult
 from rung.report import words
 from rung.report.diagnosis import read_diagnosis
 from rung.state import RUN_CURE, model_of, read_bytes

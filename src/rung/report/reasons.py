@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from rung.decide.reasons import Kind, Reason
-from rung.decide.results import RunResult
+from rung.records.reasons import Kind, Reason
+from rung.records.results import RunResult
 from rung.report.words import in_words, usd
 
 Figures = dict[str, Any]

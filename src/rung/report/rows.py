@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from rung.decide.claims import holds_for
-from rung.decide.results import CandidateResult, Measured, RunResult
 from rung.economics.pricing import PriceBook
+from rung.records.results import CandidateResult, Measured, RunResult
 from rung.report.figures import Bar, Scale, Strip
 from rung.report.reading import FinishedRun
 from rung.report.spending import Cost

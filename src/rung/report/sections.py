@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from rung.decide.results import CandidateResult
+from rung.records.results import CandidateResult
 from rung.report import about, charts
 from rung.report.diagnosis import cause_bars
 from rung.report.failures import OUTCOMES, failures

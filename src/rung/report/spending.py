@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
-from rung.decide.results import CandidateResult
 from rung.economics.amounts import total
 from rung.economics.breakeven import BreakEven, break_even
 from rung.economics.model import CostModel, Workload, model_of_usage, ranged
@@ -17,6 +16,7 @@ from rung.economics.pricing import PriceBook
 from rung.economics.settings import CostSettings
 from rung.economics.spec import CandidateUsage
 from rung.errors import UserError
+from rung.records.results import CandidateResult
 from rung.report.reading import FinishedRun
 
 DRAWS = 200

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rung.decide.results import CandidateResult, RunResult
+from rung.records.results import CandidateResult, RunResult
 from rung.report.reasons import next_text, reason_texts
 from rung.report.red_flags import flag_lines
 from rung.report.words import (

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rung.decide.claims import certificate, holds_for
-from rung.decide.results import CandidateResult, Comparison, RunResult
 from rung.decide.verdict import alike
+from rung.records.results import CandidateResult, Comparison, RunResult
 from rung.report.reading import FinishedRun
 from rung.report.reasons import next_text, reason_texts
 from rung.report.rows import Fact, Row

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from rung.candidate import Candidate, Technique
 from rung.decide.claims import certificate
-from rung.decide.results import CandidateResult, Measured, RunResult, Standing
 from rung.economics.money import usd as usd
 from rung.knowledge.contexts import knowledge_of
 from rung.records import Answer, FallbackReason
+from rung.records.results import CandidateResult, Measured, RunResult, Standing
 
 TECHNIQUE_COLOURS: dict[Technique, str] = {
     "no-llm": "#999999",

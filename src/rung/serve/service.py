@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from rung.errors import StoreError
+from rung.privacy.redaction import Redactor
 from rung.serve.errors import ApiError
 from rung.serve.keys import KeyRing
 from rung.serve.limits import Gate, Rate
@@ -20,7 +21,6 @@ from rung.serve.winner import Served
 from rung.solver import CircuitBreaker
 from rung.traffic import TrafficRecord, open_store
 from rung.traffic.records import now
-from rung.traffic.redaction import Redactor
 from rung.traffic.writer import TrafficWriter
 
 CLEANING_S = 3600.0

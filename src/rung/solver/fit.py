@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rung.behaviour.shots import choose_shots
+from rung.behaviour.trainers.lessons import TuningExample
 from rung.candidate import NO_LLM, Candidate
 from rung.errors import BudgetExceeded, ProviderError, UserError
 from rung.knowledge.contexts import Knowledge, knowledge_of
@@ -23,14 +25,12 @@ from rung.models.no_llm import LabelModel, fit_label_model
 from rung.models.no_llm_sets import fit_set_model
 from rung.records import Answer
 from rung.solver.cascade import sure_from
-from rung.solver.shots import choose_shots
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
 from rung.task.contract import render
 from rung.task.types import FORMAT, Document, Example, MultiLabelOutput, Task, digest
-from rung.tuning.lessons import TuningExample
 
 if TYPE_CHECKING:
-    from rung.tuning.hosted import HostedTuner, Till
+    from rung.behaviour.trainers.hosted import HostedTuner, Till
 
 DEV_FOR_LOSS = 40
 """Dev examples whose loss is watched while tuning."""
@@ -242,8 +242,8 @@ def _fields(examples: Sequence[Example]) -> tuple[InputField, ...]:
 
 async def _tune(untuned: Solver, task: Task, workshop: Workshop) -> Adapter:
     """Train on exactly the messages that the solver will send, loss on the answer only."""
+    from rung.behaviour.trainers.lora import train_lora
     from rung.models.local import LocalModel
-    from rung.tuning.lora import train_lora
 
     candidate = untuned.candidate
     train, dev = await _both(untuned, task)
@@ -279,7 +279,7 @@ async def _both(untuned: Solver, task: Task) -> tuple[list[TuningExample], list[
 
 async def _have_tuned(untuned: Solver, task: Task, workshop: Workshop) -> str:
     """Have the provider of the model tune it; the name under which the tuned one answers."""
-    from rung.tuning.hosted import Hooks, Order, open_tuner, provider_of, tune_hosted
+    from rung.behaviour.trainers.hosted import Hooks, Order, open_tuner, provider_of, tune_hosted
 
     candidate, chat = untuned.candidate, untuned.parts.chat
     assert chat is not None

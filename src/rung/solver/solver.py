@@ -15,6 +15,7 @@ from operator import add
 
 import numpy as np
 
+from rung.behaviour.messages import Shot, build_messages, final_answer, repair_messages
 from rung.candidate import Candidate
 from rung.errors import ProviderError
 from rung.knowledge.citations import cite
@@ -23,7 +24,6 @@ from rung.knowledge.contexts.whole import AllDocuments
 from rung.models.base import Adapter, ChatModel, ChatReply, ChatRequest, Message, Vectors
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import LabelModel
-from rung.prompts.messages import Shot, build_messages, final_answer, repair_messages
 from rung.records import Answer, ModelUsage, Passage, Usage
 from rung.solver.breaker import CircuitBreaker
 from rung.solver.cascade import after, passed_on, resolved

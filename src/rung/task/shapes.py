@@ -2,7 +2,7 @@
 
 One table, `SHAPES`: the first whose fields the rows have is theirs. Rung's own shape, `input` and
 `expected`, comes before all of them. Files and folders that need more than their rows are
-`rung.importing`'s.
+`rung.exchange.importing`'s.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import MissingExtraError, UserError
+from rung.privacy.redaction import Redactor
 from rung.project import ProjectFolder
-from rung.traffic.redaction import Redactor
 
 if TYPE_CHECKING:
     from rung.traffic.store import TrafficStore

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import UserError
+from rung.privacy.redaction import Redactor
 from rung.task.config import ServeTable, read_config
 from rung.task.contract import parse, render
 from rung.task.load import CONFIG_NAME
@@ -18,7 +19,6 @@ from rung.task.types import JsonValue, Output, SchemaOutput
 from rung.task.wording import shown
 from rung.traffic.opening import log_url, open_store
 from rung.traffic.records import Feedback, Query
-from rung.traffic.redaction import Redactor
 
 if TYPE_CHECKING:
     from rung.traffic.store import TrafficStore

@@ -20,8 +20,8 @@ from sqlalchemy.engine import Engine, RowMapping, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from rung.errors import StoreError, UserError
+from rung.privacy.redaction import Redactor, storable
 from rung.traffic.records import Feedback, Judged, Query, TrafficRecord
-from rung.traffic.redaction import Redactor, storable
 from rung.traffic.tables import (
     CURE,
     FORMAT,

@@ -8,8 +8,8 @@ from pathlib import Path
 from starlette.requests import Request
 
 from rung.climbing.summary import value_of
-from rung.decide.results import CandidateResult, Measured, RunResult
 from rung.evidence import paired_comparison
+from rung.records.results import CandidateResult, Measured, RunResult
 from rung.report.figures import Bar, Strip
 from rung.report.reading import FinishedRun
 from rung.report.rows import STRIP, seconds

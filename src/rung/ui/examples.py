@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from rung.decide.results import RunResult
+from rung.records.results import RunResult
 from rung.report.example_index import ExampleIndex, StaleIndex
 from rung.report.example_lines import Filter, Line
 from rung.report.failures import OUTCOMES

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from rung.harvest.queue import QUEUE_FILE
+from rung.loop.harvest.queue import QUEUE_FILE
 from rung.report.texts import clean, cut
 from rung.traffic.review import MOST_ID
 from rung.ui.pages import Page, crumbs

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from rung.climbing.journal import LIVE_FILE, Live
-from rung.decide.results import Calls, CandidateResult, Measured, RunResult, Verdict
+from rung.records.results import Calls, CandidateResult, Measured, RunResult, Verdict
 from rung.report.reading import FinishedRun
 from rung.report.rows import Row, ladder_rows
 from rung.report.sections import strip_ticks

@@ -12,9 +12,9 @@ from typing import Generic, TypeVar
 
 from rung.climbing.explaining import DIAGNOSIS_FILE
 from rung.climbing.journal import Live, is_running, read_live
-from rung.decide.results import RunResult
 from rung.errors import StoreError, UserError
 from rung.project import ATTEMPTS_FILE, KEPT, RUN_FILE, ProjectFolder
+from rung.records.results import RunResult
 from rung.report.reading import FinishedRun, read_result, read_run, uncollected
 from rung.task.files import Stamp, stamp, task_files
 from rung.task.load import CONFIG_NAME, load_task

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 
 from rung.errors import UserError
-from rung.harvest.queue import queued
+from rung.loop.harvest.queue import queued
 from rung.report.texts import clean, cut
 from rung.solver import SolverSpec
 from rung.solver.store import read_spec

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from rung.decide.results import CandidateResult, RunResult
+from rung.records.results import CandidateResult, RunResult
 from rung.report.figures import Strip
 from rung.report.rows import strip
 from rung.report.verdict_view import BADGES

@@ -6,8 +6,8 @@ from collections import Counter
 
 from rung.audit.base import NOTHING, Found, these, verb
 from rung.audit.material import Material
-from rung.audit.personal import find
-from rung.personal import SECRET
+from rung.privacy.forms import SECRET
+from rung.privacy.names import find
 from rung.records import Flag
 from rung.task.types import render_expected
 

@@ -1,0 +1,28 @@
+"""Fine-tuning bought from a provider: upload, order once, wait, cancel. One file a provider."""
+
+from rung.behaviour.trainers.hosted.base import HostedJob, HostedTuner, Order, Till
+from rung.behaviour.trainers.hosted.run import (
+    Hooks,
+    HostedResult,
+    JobFile,
+    bought,
+    cancel_job,
+    tune_hosted,
+)
+from rung.behaviour.trainers.hosted.shelf import PROVIDERS, open_tuner, provider_of
+
+__all__ = [
+    "PROVIDERS",
+    "Hooks",
+    "HostedJob",
+    "HostedResult",
+    "HostedTuner",
+    "JobFile",
+    "Order",
+    "Till",
+    "bought",
+    "cancel_job",
+    "open_tuner",
+    "provider_of",
+    "tune_hosted",
+]

@@ -1,0 +1,157 @@
+"""The port of the shelf: what a hosted tuner does, and what is ordered from it.
+
+An order has a tag, made of its content. Whatever is created at a provider carries the tag, so that
+an order whose answer was lost is found there instead of being placed, and paid for, again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Literal, NamedTuple, Protocol
+
+from rung.behaviour.trainers.hosted.formats import Limits
+from rung.behaviour.trainers.lessons import TuningExample
+from rung.candidate import Weights
+from rung.models.base import Message
+from rung.task.types import FORMAT, Frozen, JsonValue, digest
+
+TAG_CHARS = 20
+JobState = Literal["waiting", "running", "cancelling", "done", "failed", "cancelled"]
+ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")
+
+
+class Order(Frozen):
+    """What is bought: a base model, a recipe, the conversations."""
+
+    model: str
+    """The provider's own name of the base model."""
+    weights: Weights
+    train: tuple[TuningExample, ...]
+    dev: tuple[TuningExample, ...] = ()
+    tokens: int = 0
+    """Estimate over all epochs, prompts and answers."""
+    longest: int = 0
+    """Estimated tokens of the longest conversation."""
+
+    @property
+    def tag(self) -> str:
+        """Equal model, recipe and conversations, equal tag: `rung-` and hex digits."""
+        # The conversations are given whole: how many train rows were asked for buys nothing more.
+        recipe = self.weights.model_copy(update={"train_size": None})
+        return "rung-" + digest([FORMAT, self.model, recipe, self.train, self.dev])[:TAG_CHARS]
+
+
+class HostedJob(Frozen):
+    """A job as the provider describes it."""
+
+    id: str
+    state: JobState
+    model: str | None = None
+    """The name under which the tuned model answers, once it is there."""
+    trained_tokens: int | None = None
+    usd: Decimal | None = None
+    """What the provider says that it costs."""
+    problem: str | None = None
+    """Why it failed, in the provider's words."""
+
+
+class Files(NamedTuple):
+    """Ids of what was uploaded."""
+
+    train: str
+    dev: str | None
+
+
+class HostedTuner(Protocol):
+    """A provider of fine-tuning."""
+
+    name: str
+    """As models' names begin: `together`, `fireworks`, `vertex`, `openai`."""
+    limits: Limits
+    """Of a job whose files go the way that `upload` sends them."""
+    published: Limits
+    """Of a file that goes any way the provider takes one."""
+
+    @staticmethod
+    def rows(examples: Sequence[TuningExample]) -> list[dict[str, JsonValue]]:
+        """Conversations in the provider's form."""
+        ...
+
+    @staticmethod
+    def dev_rows(train: int, dev: int) -> int:
+        """How many of so many dev rows may stand beside so many train rows."""
+        ...
+
+    async def upload(self, name: str, data: bytes, rows: int) -> str:
+        """The id of the file called `name`; a file uploaded earlier is found, not repeated."""
+        ...
+
+    async def quote(self, order: Order, files: Files) -> Decimal | None:
+        """USD that the provider itself expects; None where it says nothing before the order."""
+        ...
+
+    async def find(self, order: Order) -> HostedJob | None:
+        """The job that carries this order's tag and is not lost: failed and cancelled ones are."""
+        ...
+
+    async def start(self, order: Order, files: Files) -> HostedJob:
+        """Place the order. Raises `Unanswered` where it is not known whether it was taken."""
+        ...
+
+    async def look(self, job: str) -> HostedJob:
+        """The job as it stands."""
+        ...
+
+    async def cancel(self, job: str) -> HostedJob:
+        """Ask for an end, which may take its time; what was trained may still be charged."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        ...
+
+
+class Till(Protocol):
+    """What a training may cost: prices and the budget, which this room does not know."""
+
+    def price(self, model: str, tokens: int) -> Decimal | None:
+        """USD by a dated list price or the user's own; None where none is known."""
+        ...
+
+    def reserve(self, usd: Decimal | None) -> None:
+        """Before the order. Raises `BudgetExceeded`, or `UserError` where a budget is set and
+        the price is not known."""
+        ...
+
+    def settle(self, reserved: Decimal | None, usd: Decimal | None) -> None:
+        """After the end: what it cost."""
+        ...
+
+    def answers(self, tuned: str, base: str) -> None:
+        """A tuned model is there to answer, and needs a price for that."""
+        ...
+
+
+def all_dev_rows(train: int, dev: int) -> int:
+    """A provider that takes every dev row."""
+    return dev
+
+
+def chat_rows(
+    examples: Sequence[TuningExample], *, weights: bool = True
+) -> list[dict[str, JsonValue]]:
+    """OpenAI's `messages` rows. Earlier assistant turns (shots) have `weight` 0: only the answer
+    is learnt, as by the trainer of this machine."""
+    return [{"messages": chat_turns(e.messages, e.answer, weights=weights)} for e in examples]
+
+
+def chat_turns(messages: Sequence[Message], answer: str, *, weights: bool) -> list[JsonValue]:
+    """One conversation with its answer."""
+    turns: list[JsonValue] = []
+    for message in messages:
+        turn: dict[str, JsonValue] = {"role": message.role, "content": message.content}
+        if weights and message.role == "assistant":
+            turn["weight"] = 0
+        turns.append(turn)
+    return [*turns, {"role": "assistant", "content": answer}]

@@ -1,0 +1,1 @@
+"""Other tools' files: tasks that come in, and what leaves Rung."""

@@ -1,0 +1,84 @@
+"""The list of export formats, and the one way to make one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from rung.behaviour.trainers.hosted.shelf import PROVIDERS
+from rung.errors import UserError
+from rung.exchange.exporting.adapter import export_adapter
+from rung.exchange.exporting.chat import export_chat
+from rung.exchange.exporting.evaluations import export_inspect, export_promptfoo
+from rung.exchange.exporting.files import Files
+from rung.exchange.exporting.prompt import export_prompt
+from rung.exchange.exporting.source import Source
+from rung.exchange.exporting.trainers import CONFIGS, export_trainer
+from rung.task.types import Frozen, SplitName
+from rung.task.wording import did_you_mean
+
+Exporter = Callable[[Source], Awaitable[Files]]
+
+
+def _chat(name: str) -> Exporter:
+    return lambda source: export_chat(source, name)
+
+
+def _trainer(name: str) -> Exporter:
+    return lambda source: export_trainer(source, name)
+
+
+FORMATS: dict[str, Exporter] = {
+    **{name: _chat(name) for name in PROVIDERS},
+    **{name: _trainer(name) for name in CONFIGS},
+    "vllm": export_adapter,
+    "prompt": export_prompt,
+    "promptfoo": export_promptfoo,
+    "inspect": export_inspect,
+}
+"""By the name in `--to`."""
+
+
+class Export(Frozen):
+    """What was written."""
+
+    to: str
+    folder: str
+    files: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def export(
+    folder: str | Path,
+    to: str,
+    out: str | Path | None = None,
+    *,
+    candidate: str | None = None,
+    base: str | None = None,
+    split: SplitName = "dev",
+    harvested: bool = False,
+) -> Export:
+    """Export the task in `folder`; files go to `out`, or to `export/FORMAT` in it.
+
+    Raises `UserError` where the format does not fit the task; nothing is written then.
+    """
+    if to not in FORMATS:
+        raise UserError(f"unknown format {to!r} in --to; {did_you_mean(to, FORMATS)}")
+
+    async def make() -> tuple[Files, Path]:
+        source = Source(Path(folder), candidate, base, split, harvested)
+        try:
+            return await FORMATS[to](source), source.root
+        finally:
+            await source.aclose()
+
+    files, root = asyncio.run(make())
+    target = Path(out) if out is not None else root / "export" / to
+    files.write(target)
+    return Export(
+        to=to,
+        folder=str(target),
+        files=tuple(sorted(files.contents)),
+        notes=tuple(files.notes),
+    )

@@ -1,0 +1,170 @@
+"""What is exported: a task, and the solver whose messages are sent.
+
+Everything is told by one solver, so that a model trained or measured elsewhere reads exactly what
+it would read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rung.behaviour.trainers.lessons import TuningExample
+from rung.candidate import Candidate, Prompt, Weights
+from rung.decide.room import answer_tokens
+from rung.errors import UserError
+from rung.measure.cache import Cache, CachedEmbedder
+from rung.models.base import ChatModel
+from rung.models.metered import Metered
+from rung.models.registry import open_embedder, open_model
+from rung.project import ProjectFolder
+from rung.records.results import RunResult
+from rung.solver import Solver, Workshop, fit, load
+from rung.solver.fit import lessons
+from rung.state import RUN_CURE, read_model
+from rung.task.load import load_task
+from rung.task.types import SplitName, Task
+from rung.task.wording import did_you_mean
+
+HARVESTED = "harvest"
+"""In `meta` of examples that came from traffic: their provenance."""
+
+
+@dataclass
+class Source:
+    """A task's folder, opened for export. `aclose` when done."""
+
+    root: Path
+    key: str | None = None
+    """The candidate asked for; the winner, or the tuned rung, when None."""
+    base: str | None = None
+    """The base model to name to trainers and servers."""
+    split: SplitName = "dev"
+    """What is measured elsewhere."""
+    harvested: bool = False
+    """Teach only examples that came from judged traffic (`rung harvest --build`)."""
+    task: Task = field(init=False)
+    _models: dict[str, ChatModel] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.task = load_task(self.root)
+        self.root = self.task.root or self.root
+        self._cache = Cache(ProjectFolder(self.root).cache)
+
+    @property
+    def winner_folder(self) -> Path:
+        """Where a climb keeps its winner."""
+        return ProjectFolder(self.root).winner
+
+    async def asked(self) -> Solver:
+        """The solver that asks a model: the candidate named, else the winner."""
+        solver = await self._named() if self.key else self._winner()
+        if solver is None:
+            raise UserError(
+                f"{self.root / '.rung'} holds no winner to export: run `rung climb`, or name a "
+                "candidate of a run with --candidate"
+            )
+        if solver.candidate.technique == "no-llm":
+            raise UserError(
+                f"{solver.candidate.key} asks no model, so it has no prompt to export: name "
+                "another candidate of the run with --candidate"
+            )
+        return solver
+
+    async def taught(self) -> Solver:
+        """The solver whose messages a model is trained on.
+
+        The candidate named; else the winner where it is tuned; else the ladder's tuned rung: no
+        shots, the answer's form in the weights, the winner's passages where it retrieves.
+        """
+        if self.key:
+            return await self.asked()
+        winner = self._winner()
+        if winner is not None and winner.candidate.weights.tuned:
+            return winner
+        return await fit(self._tuned_rung(winner), self.task, self.workshop())
+
+    def _tuned_rung(self, winner: Solver | None) -> Candidate:
+        name = (*self.task.models.to_try, *self.task.models.tune)[0]
+        candidate = Candidate(
+            model=name,
+            prompt=Prompt(
+                contract=False,
+                max_output_tokens=answer_tokens(self.task, self.chat(name)),
+                temperature=self.task.climb.temperature,
+            ),
+        )
+        if winner is None or not winner.candidate.context.traits.searches:
+            return candidate
+        context = winner.candidate.context
+        searching = self.task.models.embedder if context.search != "lexical" else None
+        return candidate.model_copy(update={"context": context, "embedder": searching})
+
+    async def lessons(self, solver: Solver) -> tuple[list[TuningExample], list[TuningExample]]:
+        """Conversations and answers of train and dev."""
+        train = self.task.train
+        if self.harvested:
+            train = tuple(e for e in train if HARVESTED in e.meta)
+        if not train:
+            what = "came from judged traffic" if self.harvested else "are there"
+            raise UserError(f"no training examples to export {what}: `rung harvest` finds some")
+        return await lessons(solver, train), await lessons(solver, self.task.dev)
+
+    def recipe(self, solver: Solver) -> Weights:
+        """How it is trained: as the candidate says, else as the ladder would."""
+        weights = solver.candidate.weights
+        if weights.tuned:
+            return weights
+        return Weights(kind="lora", epochs=self.task.climb.epochs, seed=self.task.climb.seed)
+
+    def workshop(self) -> Workshop:
+        """For fitting without a budget: nothing here asks a chat model."""
+        return Workshop(self.chat, self.chat, self.embedder, ProjectFolder(self.root).adapters)
+
+    def chat(self, name: str) -> ChatModel:
+        """A model, opened once; loads nothing until it is asked."""
+        if name not in self._models:
+            self._models[name] = open_model(name, self.root)
+        return self._models[name]
+
+    def embedder(self, name: str) -> CachedEmbedder:
+        """The embedder behind the task's cache."""
+        return CachedEmbedder(Metered(open_embedder(name, self.root)), self._cache)
+
+    async def aclose(self) -> None:
+        """Close what was opened."""
+        for model in self._models.values():
+            await model.aclose()
+        self._cache.close()
+
+    def _winner(self) -> Solver | None:
+        if not self.winner_folder.exists():
+            return None
+        return load(self.winner_folder, self.chat, self.embedder)
+
+    async def _named(self) -> Solver:
+        """A candidate of some run, fitted without its trained weights: messages need none."""
+        winner = self._winner()
+        if winner is not None and winner.candidate.key == self.key:
+            return winner
+        known = {c.key: c for run in self._runs() for c in (r.candidate for r in run.candidates)}
+        if self.key not in known:
+            raise UserError(
+                f"no run has a candidate {self.key!r}; {did_you_mean(str(self.key), known)}"
+                if known
+                else f"there is no run to take {self.key!r} from: run `rung climb` first"
+            )
+        candidate = known[self.key]
+        if candidate.is_probe:
+            raise UserError(f"{self.key} is a probe, which only reads gold passages: name another")
+        untrained = candidate.weights.model_copy(update={"kind": "base"})
+        # Choosing when a fallback is asked would ask its model; the messages are the same without.
+        plain = {"weights": untrained, "fallback": None}
+        solver = await fit(candidate.model_copy(update=plain), self.task, self.workshop())
+        named = solver.candidate.model_copy(update={"fallback": candidate.fallback})
+        return Solver(solver.spec.model_copy(update={"candidate": named}), solver.parts)
+
+    def _runs(self) -> Sequence[RunResult]:
+        files = ProjectFolder(self.root).run_files()
+        return [read_model(path, RunResult, RUN_CURE) for path in files]

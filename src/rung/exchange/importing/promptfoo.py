@@ -1,0 +1,339 @@
+"""A promptfoo configuration as a task: its instruction, its examples, its models.
+
+What Rung cannot hold is left out and said: assertions that are code or a judge's rubric, further
+prompts, red-team settings. Nothing of the configuration is run and no address is fetched.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rung.errors import UserError
+from rung.exchange.importing.imported import Imported
+from rung.exchange.importing.promptfoo_tests import (
+    Test,
+    paths_of,
+    tests_of,
+    with_environment,
+    yaml_of,
+)
+from rung.exchange.importing.rungtoml import Draft, rung_toml
+from rung.models.vendors import VENDORS
+from rung.task.rows import read_text
+from rung.task.types import JsonValue
+from rung.task.wording import listed
+
+METRICS = {
+    "equals": "exact_match",
+    "iequals": "exact_match",
+    "contains": "contains",
+    "icontains": "contains",
+    "contains-any": "contains",
+    "icontains-any": "contains",
+    "similar": "token_f1",
+    "factuality": "token_f1",
+    "model-graded-factuality": "token_f1",
+}
+"""Assertions that name an expected answer, and the metric that judges alike."""
+MOST_LABELS = 30
+_PLACEHOLDER = re.compile(r"\{\{\s*([\w.\[\]'\"|() -]+?)\s*\}\}")
+_WHY = {
+    "javascript": "code, which is not run",
+    "python": "code, which is not run",
+    "webhook": "an address, which is not asked",
+    "llm-rubric": "a judge's rubric",
+    "g-eval": "a judge's rubric",
+    "model-graded-closedqa": "a judge's rubric",
+}
+"""Why an assertion cannot be taken, where its name does not say it."""
+_OWN = {"messages", "id", "expected"}
+"""Variables of Rung's own export."""
+_MODES = "chat|responses|completion|messages"
+_MODELS = tuple(
+    (
+        re.compile(rf"{vendor.promptfoo.partition(':')[0]}:(?:(?:{_MODES}):)?(?P<m>{form})$"),
+        f"{vendor.name}/",
+    )
+    for vendor in VENDORS.values()
+    if vendor.promptfoo is not None
+    # OpenAI's other modes, such as `openai:embedding:…`, are no chat models.
+    for form in (["[^:]+|ft:.+"] if vendor.name == "openai" else [".+"])
+)
+
+
+def from_promptfoo(path: Path, name: str) -> Imported:
+    """The task called `name` of a promptfoo configuration (YAML or JSON).
+
+    Raises `UserError` where it holds no prompt, no tests or no expected answers.
+    """
+    missing: set[str] = set()
+    config = with_environment(_mapping(path), missing)
+    notes: list[str] = []
+    if missing:
+        notes.append(f"{{{{env.…}}}} is left as it stands for {listed(sorted(missing))}")
+    tests = tests_of(config, path.parent, notes)
+    if all(test.variables.keys() == _OWN for test in tests):
+        system, user = _own(tests), ""
+        rows, metric = [_own_row(test) for test in tests], "exact_match"
+    else:
+        system, user = _prompt(config, path.parent, notes)
+        rows, metric = _examples(tests, user, notes)
+    models = _models(config.get("providers", config.get("targets", [])), notes)
+    for key in ("redteam", "scenarios", "derivedMetrics", "transform"):
+        if key in config:
+            notes.append(f"{key!r} is left out")
+    output = _output(rows, tests, metric)
+    text = rung_toml(
+        Draft(
+            name=name,
+            instruction=_instruction(system, user, notes),
+            output=output,
+            metric="accuracy" if "labels" in output else metric,
+            models=models,
+            climb=_climb(config.get("providers", config.get("targets", [])), notes),
+        )
+    )
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return Imported(files={"rung.toml": text, "examples.jsonl": lines}, notes=tuple(notes))
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; name the promptfooconfig.yaml")
+    config = yaml_of(read_text(path, path.name), path.name)
+    if not isinstance(config, dict) or "prompts" not in config:
+        raise UserError(
+            f"{path.name} is no promptfoo configuration: it has no 'prompts'; name the "
+            "promptfooconfig.yaml"
+        )
+    return config
+
+
+def _prompt(config: dict[str, Any], root: Path, notes: list[str]) -> tuple[str, str]:
+    """System text and user template of the first prompt."""
+    prompts = config["prompts"]
+    prompts = prompts if isinstance(prompts, list) else [prompts]
+    if not prompts:
+        raise UserError("promptfoo: 'prompts' is empty; at least one prompt is needed")
+    if len(prompts) > 1:
+        notes.append(f"{len(prompts) - 1} further prompts are left out: Rung writes its own")
+    first = prompts[0]
+    if isinstance(first, dict):
+        first = first.get("raw") or first.get("id") or first.get("label") or ""
+    text = str(first)
+    if text.startswith("file://"):
+        named = text.removeprefix("file://")
+        if not named.endswith((".txt", ".md", ".json", ".yaml", ".yml")):
+            raise UserError(
+                f"promptfoo: the prompt {text!r} is code, which is not run: write it out"
+            )
+        text = read_text(paths_of(text, root)[0], named)
+    apart = [part for part in re.split(r"(?m)^---\s*$", text) if part.strip()]
+    if len(apart) > 1:
+        notes.append(
+            f"{len(apart) - 1} further prompts behind '---' are left out: Rung writes its own"
+        )
+        text = apart[0].strip()
+    try:
+        turns = yaml_of(text, "the prompt")
+    except UserError:
+        turns = None
+    if not _is_chat(turns):
+        return "", text.strip()
+    said = {role: [str(t["content"]) for t in turns if t["role"] == role] for role in _roles(turns)}
+    if "assistant" in said:
+        notes.append("the prompt's own solved examples are left out: Rung chooses its shots")
+    return "\n".join(said.get("system", [])), said.get("user", [""])[-1]
+
+
+def _is_chat(turns: object) -> bool:
+    return isinstance(turns, list) and all(
+        isinstance(t, dict) and {"role", "content"} <= t.keys() for t in turns
+    )
+
+
+def _roles(turns: Sequence[dict[str, Any]]) -> set[str]:
+    return {str(t["role"]) for t in turns}
+
+
+def _examples(
+    tests: Sequence[Test], user: str, notes: list[str]
+) -> tuple[list[dict[str, JsonValue]], str]:
+    """Rows with input and expected; the metric that most of their assertions mean."""
+    rows: list[dict[str, JsonValue]] = []
+    metrics: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
+    unread: Counter[str] = Counter()
+    for test in tests:
+        found = next((a for a in test.asserts if a.get("type") in METRICS), None)
+        if found is None or not isinstance(found.get("value"), str | int | float | list):
+            left_out[str(test.asserts[0].get("type")) if test.asserts else "no assertion"] += 1
+            continue
+        if isinstance(found["value"], list) and len(found["value"]) == 1:
+            found = {**found, "value": found["value"][0]}
+        metrics[METRICS[found["type"]]] += 1
+        unread.update(str(a.get("type")) for a in test.asserts if a is not found and not _json(a))
+        expected: JsonValue = (
+            [_filled(str(one), test.variables) for one in found["value"]]
+            if isinstance(found["value"], list)
+            else _filled(str(found["value"]), test.variables)
+        )
+        used = {n for a in _PLACEHOLDER.findall(str(found["value"])) for n in [_variable(a)]}
+        asked = {k: v for k, v in test.variables.items() if k not in used or _uses(user, k)}
+        row: dict[str, JsonValue] = {"input": _input(asked), "expected": expected}
+        if test.description:
+            row["meta"] = {"description": test.description}
+        rows.append(row)
+    if left_out:
+        notes.append(
+            f"cannot be taken: {left_out.total()} tests that name no expected answer: "
+            f"{_counted(left_out)}"
+        )
+    if unread:
+        notes.append(
+            f"cannot be taken: {unread.total()} further assertions of the tests kept: "
+            f"{_counted(unread)}"
+        )
+    if not rows:
+        raise UserError(
+            "promptfoo: no test names an expected answer that Rung can hold (assertions "
+            f"{listed(METRICS)}); add them, or write examples.jsonl by hand"
+        )
+    return rows, metrics.most_common(1)[0][0]
+
+
+def _counted(kinds: Counter[str]) -> str:
+    """Kinds of assertions with their counts, and why each cannot be taken."""
+    parts = []
+    for kind, count in kinds.most_common():
+        why = _WHY.get(kind.removeprefix("not-"), "")
+        parts.append(f"{count} {kind!r}" + (f" ({why})" if why else ""))
+    return ", ".join(parts)
+
+
+def _own(tests: Sequence[Test]) -> str:
+    """The system text of Rung's own export."""
+    turns = _messages(tests[0])
+    return "\n".join(str(t["content"]) for t in turns if t["role"] == "system")
+
+
+def _own_row(test: Test) -> dict[str, JsonValue]:
+    asked = [str(turn["content"]) for turn in _messages(test) if turn["role"] == "user"]
+    values = test.variables
+    return {"id": str(values["id"]), "input": asked[-1], "expected": values["expected"]}
+
+
+def _messages(test: Test) -> list[dict[str, Any]]:
+    given = test.variables["messages"]
+    turns = json.loads(given) if isinstance(given, str) else given
+    return turns if _is_chat(turns) else []
+
+
+def _climb(providers: Any, notes: list[str]) -> dict[str, JsonValue]:
+    """What the providers' settings mean here; what they mean nowhere is said."""
+    configs: list[dict[str, Any]] = []
+    for one in providers if isinstance(providers, list) else [providers]:
+        settings: Any = None
+        if isinstance(one, dict):
+            inner = next(iter(one.values()), None)
+            settings = one.get("config") or (inner.get("config") if isinstance(inner, dict) else {})
+        configs += [settings] if isinstance(settings, dict) else []
+    tools = sum(bool(config.get("tools") or config.get("functions")) for config in configs)
+    if tools:
+        notes.append(f"cannot be taken: tools or functions of {tools} providers; answers are text")
+    warmth = {config["temperature"] for config in configs if "temperature" in config}
+    if len(warmth) > 1:
+        notes.append(f"the providers' temperatures differ ({listed(sorted(warmth, key=str))}): 0")
+    only = next(iter(warmth), None)
+    return {"temperature": only} if len(warmth) == 1 and isinstance(only, int | float) else {}
+
+
+def _uses(template: str, variable: str) -> bool:
+    return any(_variable(found) == variable for found in _PLACEHOLDER.findall(template))
+
+
+def _variable(placeholder: str) -> str:
+    return re.split(r"[|.\[ ]", placeholder.strip(), maxsplit=1)[0]
+
+
+def _filled(text: str, variables: dict[str, JsonValue]) -> str:
+    def value(found: re.Match[str]) -> str:
+        name = _variable(found[1])
+        return str(variables[name]) if name in variables else found[0]
+
+    return _PLACEHOLDER.sub(value, text)
+
+
+def _input(variables: dict[str, JsonValue]) -> JsonValue:
+    """One variable is the input itself; several are its fields."""
+    if len(variables) == 1:
+        (only,) = variables.values()
+        return only if isinstance(only, str | dict) else json.dumps(only, ensure_ascii=False)
+    return variables
+
+
+def _instruction(system: str, user: str, notes: list[str]) -> str:
+    """System text, and the words of the user's template around its placeholders."""
+    words = _PLACEHOLDER.sub(lambda m: f"<{_variable(m[1])}>", user).strip()
+    bare = re.sub(r"<\w+>\s*$", "", words).rstrip().removesuffix(":").strip()
+    kept = "\n".join(part for part in (system.strip(), bare) if part)
+    if "{%" in kept or re.search(r"<\w+>", bare):
+        notes.append(
+            "the prompt puts variables into its middle: look at the instruction, in which they "
+            "stand as <name>; Rung sends them after it"
+        )
+    return kept or "Answer."
+
+
+def _output(
+    rows: Sequence[dict[str, JsonValue]], tests: Sequence[Test], metric: str
+) -> dict[str, JsonValue]:
+    """Labels where few answers repeat, the schema that `is-json` gives, else text."""
+    for test in tests:
+        for one in test.asserts:
+            if _json(one):
+                return {"schema": one["value"]}
+    answers = Counter(str(row["expected"]) for row in rows)
+    if any(isinstance(row["expected"], list) for row in rows):
+        return {"text": {}}
+    repeated = len(answers) <= min(MOST_LABELS, len(rows) / 3)
+    if metric == "exact_match" and len(answers) > 1 and repeated:
+        return {"labels": sorted(answers)}
+    return {"text": {}}
+
+
+def _json(one: dict[str, Any]) -> bool:
+    """An assertion that gives the schema of the answer."""
+    return one.get("type") in ("is-json", "contains-json") and isinstance(one.get("value"), dict)
+
+
+def _models(providers: Any, notes: list[str]) -> list[str]:
+    given = providers if isinstance(providers, list) else [providers]
+    found: list[str] = []
+    unknown: list[str] = []
+    for one in given:
+        config: dict[str, Any] = {}
+        name = one
+        if isinstance(one, dict):
+            name = one.get("id") or next(iter(one), "")
+            config = one.get("config") or (one.get(name) or {}).get("config") or {}
+        model = _model(str(name), config)
+        (found if model else unknown).append(model or str(name))
+    if unknown:
+        notes.append(f"providers that Rung does not know are left out: {listed(unknown)}")
+    return list(dict.fromkeys(found))
+
+
+def _model(name: str, config: dict[str, Any]) -> str | None:
+    for pattern, prefix in _MODELS:
+        match = pattern.fullmatch(name)
+        if match is None:
+            continue
+        url = config.get("apiBaseUrl")
+        return f"{url}#{match['m']}" if url else f"{prefix}{match['m']}"
+    return None

@@ -1,0 +1,260 @@
+"""One look at the served winner: statistical checks on the traffic, plain ones on the documents.
+
+False alarms: in any `LOOKS` looks in a row, the chance that some statistical check alarms though
+nothing changed is at most alpha. Requests are taken as independent of one another; repeats of an
+input are taken out of the check of the inputs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from rung.evidence.drift import per_test
+from rung.loop.harvest.build import RANDOM
+from rung.loop.harvest.queue import queued
+from rung.loop.shipping.reindex import document_changes
+from rung.loop.watch.checks import CHECKS, Check, Seen
+from rung.loop.watch.state import Change, Snapshot, hashes, rates, read_history, remember
+from rung.measure.cache import Cache, CachedEmbedder
+from rung.measure.store import RunStore
+from rung.models.base import Embedder, Vectors
+from rung.models.metered import Metered
+from rung.models.registry import open_embedder, open_model
+from rung.project import EVIDENCE_FILE, ProjectFolder
+from rung.records import Attempt
+from rung.scorers import scorer_for
+from rung.solver import load
+from rung.solver.store import digest_of
+from rung.state import EVIDENCE_CURE, read_object
+from rung.task.duplicates import normalised
+from rung.task.load import load_task
+from rung.task.types import Example, Frozen, Task, render_input
+from rung.traffic import Judged, Query, TrafficRecord, open_store
+from rung.traffic.records import now
+
+ALPHA = 0.05
+LOOKS = 52
+"""A year of weekly looks."""
+WINDOW = 1000
+"""The newest requests to the served winner that are compared."""
+FEWEST_NEW = 50
+"""Requests since the last look below which nothing is tested: the same data is not asked again."""
+
+
+class Look(Frozen):
+    """What a look found."""
+
+    winner: str
+    """Hash of the served winner."""
+    requests: int
+    """To this winner, in the window."""
+    checks: tuple[Check, ...]
+    documents: dict[str, int] | None = None
+    """Since the winner's index was made; None where it reads none."""
+    task_changes: Change
+    document_changes: Change
+    alpha: float
+    looks: int = LOOKS
+    per_month: float | None = None
+    """Requests a month at the pace of the window, those that were not kept counted in."""
+
+    @property
+    def alarms(self) -> tuple[Check, ...]:
+        """Checks that alarm."""
+        return tuple(c for c in self.checks if c.state == "alarm")
+
+    @property
+    def told(self) -> bool:
+        """Whether any check could tell."""
+        return any(c.state in ("quiet", "alarm") for c in self.checks)
+
+
+class _Evidence(NamedTuple):
+    attempts: list[Attempt]
+    cost_usd: float | None
+
+
+def watch(
+    folder: str | Path,
+    log: str | None = None,
+    *,
+    since: datetime | None = None,
+    alpha: float = ALPHA,
+    embedder: Embedder | None = None,
+) -> Look:
+    """Look at the traffic of the served winner of the task in `folder`.
+
+    Raises `StoreError` where there is no winner, `UserError` for an impossible alpha.
+    """
+    each = per_test(alpha, len(CHECKS), LOOKS)
+    task = load_task(folder, whole=True)
+    root = task.root or Path(folder)
+    winner = ProjectFolder(root).winner
+    digest = digest_of(winner)
+    judged, total = _traffic(root, log, digest, since)
+    history = read_history(root)
+    last = history.looks[-1] if history.looks else None
+    fresh = total - (last.requests if last is not None and last.winner == digest else 0)
+    changed = _documents(winner, root, task, embedder)
+    checks: list[Check] = []
+    if fresh >= FEWEST_NEW:
+        seen = asyncio.run(_seen(task, root, winner, judged, each, embedder))
+        checks += [check(seen) for check in CHECKS]
+    else:
+        said = f"{max(0, fresh)} requests since the last look, {FEWEST_NEW} are needed"
+        checks.append(Check(name="traffic", state="too little data", said=said))
+    if changed is not None:
+        checks.append(_document_check(changed))
+    looked = Snapshot(
+        at=now(),
+        winner=digest,
+        requests=total if fresh >= FEWEST_NEW else total - fresh,
+        task=task.model_copy(update={"documents": ()}).fingerprint(),
+        documents=hashes(task.documents),
+    )
+    on_task, on_documents = rates(remember(root, history, looked))
+    return Look(
+        winner=digest,
+        requests=len(judged),
+        checks=tuple(checks),
+        documents=changed,
+        task_changes=on_task,
+        document_changes=on_documents,
+        alpha=alpha,
+        per_month=_per_month([j.record for j in judged]),
+    )
+
+
+def _traffic(
+    root: Path, log: str | None, digest: str, since: datetime | None
+) -> tuple[list[Judged], int]:
+    """The newest requests to this winner, oldest first; and how many the log holds of it."""
+    if log is None and not ProjectFolder(root).traffic.exists():
+        return [], 0  # documents may have changed before the first request
+    store = open_store(log or root, create=False)
+    try:
+        query = Query(solver=digest, since=since)
+        found: list[Judged] = []
+        for one in store.judged(query, newest_first=True):
+            found.append(one)
+            if len(found) == WINDOW:
+                break
+        return found[::-1], store.count(query)
+    finally:
+        store.close()
+
+
+async def _seen(
+    task: Task,
+    root: Path,
+    winner: Path,
+    judged: Sequence[Judged],
+    alpha: float,
+    embedder: Embedder | None,
+) -> Seen:
+    evidence = _evidence(winner, root)
+    records = [j.record for j in judged]
+    examples, inputs = await _embedded(task, root, records, embedder)
+    return Seen(
+        task=task,
+        measured=evidence.attempts,
+        traffic=records,
+        examples=examples,
+        inputs=inputs,
+        judged_right=await _scores(task, root, judged),
+        cost_usd=evidence.cost_usd,
+        alpha=alpha,
+        seed=task.climb.seed,
+    )
+
+
+async def _embedded(
+    task: Task, root: Path, records: Sequence[TrafficRecord], given: Embedder | None
+) -> tuple[Vectors | None, Vectors | None]:
+    """Inputs of examples and traffic, each text once."""
+    known = {
+        normalised(e.input_text()): e.input_text() for e in (*task.train, *task.dev, *task.test)
+    }
+    asked = {normalised(t): t for t in (render_input(r.input) for r in records)}
+    if not known or not asked:
+        return None, None
+    cache = Cache(ProjectFolder(root).cache)
+    try:
+        inner = given or open_embedder(task.models.embedder, root)
+        embedder = CachedEmbedder(Metered(inner), cache)
+        return await embedder.embed(list(known.values())), await embedder.embed(
+            list(asked.values())
+        )
+    finally:
+        cache.close()
+
+
+async def _scores(task: Task, root: Path, judged: Sequence[Judged]) -> list[float]:
+    """Scores of the answers that `rung harvest` drew at random, by what people say is right."""
+    reasons = queued(root)
+    scorer = scorer_for(task, open_model(task.models.judge, root) if task.models.judge else None)
+    scores = []
+    for record, feedback in judged:
+        if feedback is None or record.answer is None or record.answer.fallback == "outage":
+            continue
+        if RANDOM not in reasons.get(record.id, ()):
+            continue
+        if feedback.verdict == "right":
+            scores.append(1.0)
+        elif feedback.verdict == "wrong":
+            scores.append(0.0)
+        else:
+            right = Example(id=record.id, input=record.input, expected=feedback.corrected)
+            value = (await scorer.score(right, record.answer)).value
+            scores += [] if value is None else [value]
+    return scores
+
+
+def _evidence(winner: Path, root: Path) -> _Evidence:
+    """The attempts behind the winner and its measured cost; none for one that was re-indexed."""
+    path = winner / EVIDENCE_FILE
+    plain = read_object(path, EVIDENCE_CURE) if path.exists() else {}
+    given = plain.get("candidate")
+    row = given if isinstance(given, dict) else {}
+    folder = ProjectFolder(root).runs / str(plain.get("run"))
+    if not plain.get("run") or not folder.is_dir():
+        return _Evidence([], row.get("cost_per_request_usd"))
+    store = RunStore(folder)
+    store.close()
+    attempts = [a for a in store.attempts.values() if a.candidate == row.get("key")]
+    return _Evidence(attempts, row.get("cost_per_request_usd"))
+
+
+def _documents(
+    winner: Path, root: Path, task: Task, given: Embedder | None
+) -> dict[str, int] | None:
+    solver = load(
+        winner,
+        lambda name: open_model(name, root),
+        lambda name: Metered(given or open_embedder(name, root)),
+    )
+    return document_changes(solver, task.documents)
+
+
+def _document_check(changed: dict[str, int]) -> Check:
+    moved = changed["changed"] + changed["added"] + changed["removed"]
+    said = (
+        f"{changed['changed']} of {changed['documents']} documents changed since the winner's "
+        f"index was made, {changed['added']} new, {changed['removed']} gone"
+    )
+    advice = "run `rung reindex`: the served winner answers from the old ones" if moved else ""
+    return Check(name="documents", state="alarm" if moved else "quiet", said=said, advice=advice)
+
+
+def _per_month(records: Sequence[TrafficRecord]) -> float | None:
+    """None where the window is shorter than an hour."""
+    if len(records) < 2:
+        return None
+    days = (records[-1].at - records[0].at).total_seconds() / 86_400
+    if days < 1 / 24:
+        return None
+    return sum(1 / r.share for r in records) / days * 30.4

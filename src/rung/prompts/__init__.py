@@ -1,1 +1,0 @@
-"""The prompt slot: from a task, shots and passages to the messages of a call."""

@@ -1,0 +1,25 @@
+"""What happened in a run, as plain data: usage, answers, attempts, flags, results."""
+
+from rung.records.attempts import (
+    Answer,
+    Attempt,
+    FallbackReason,
+    Finish,
+    Flag,
+    ModelUsage,
+    Passage,
+    Severity,
+    Usage,
+)
+
+__all__ = [
+    "Answer",
+    "Attempt",
+    "FallbackReason",
+    "Finish",
+    "Flag",
+    "ModelUsage",
+    "Passage",
+    "Severity",
+    "Usage",
+]

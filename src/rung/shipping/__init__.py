@@ -1,7 +1,0 @@
-"""What is served: winners kept by hash, swapped after a paired test, rolled back, re-indexed."""
-
-from rung.shipping.promote import Promotion, promote
-from rung.shipping.reindex import Reindexed, reindex
-from rung.shipping.winners import Winners
-
-__all__ = ["Promotion", "Reindexed", "Winners", "promote", "reindex"]

@@ -1,6 +1,0 @@
-"""Is the served winner still what was measured? Inputs, answers, documents, cost and time."""
-
-from rung.watch.checks import Check
-from rung.watch.run import Look, watch
-
-__all__ = ["Check", "Look", "watch"]
