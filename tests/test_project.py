@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "rung"
 FILES = sorted(SOURCE.rglob("*.py"))
 HEAVY = {"torch", "transformers", "peft", "openai"}
-HEAVY_ROOMS = ("models", "tuning")
+HEAVY_ROOMS = ("models", "behaviour")
 QUICK_S = 0.4
 MOST_LINES, MOST_OF_A_FUNCTION = 400, 50
 EXAMPLES = sorted(p.parent for p in (ROOT / "examples").rglob("rung.toml"))
@@ -39,6 +39,10 @@ def cpu_seconds(code: str) -> float:
     return min(took)
 
 
+BARE = (
+    "import sys; sys.argv = ['bare', '--help']; import pydantic, typer, rich.markdown; "
+    "app = typer.Typer(); app.command()(lambda: None); app()"
+)
 LIGHT = f"import sys; assert not {HEAVY!r} & set(sys.modules), {HEAVY!r} & set(sys.modules)"
 HELP = (
     "import sys, atexit; sys.argv = ['rung', '--help']; "
@@ -50,7 +54,9 @@ HELP = (
     "code", [f"import rung; {LIGHT}", HELP], ids=["import rung", "rung --help"]
 )
 def test_it_starts_quickly_and_without_torch(code: str) -> None:
-    assert cpu_seconds(code) < QUICK_S
+    """Within a moment; on a slow machine within twice of what its own libraries take."""
+    took = cpu_seconds(code)
+    assert took < QUICK_S or took < 2 * cpu_seconds(BARE)
 
 
 def test_every_public_name_resolves() -> None:

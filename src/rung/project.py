@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from rung.errors import StoreError, UserError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 KEPT = ".rung"
 RUN_FILE, ATTEMPTS_FILE = "run.json", "attempts.jsonl"
@@ -237,6 +239,8 @@ def lock(path: Path, wait_s: float = 0.0) -> FileLock | None:
 
     Raises `StoreError` where the file cannot be made.
     """
+    from filelock import FileLock, Timeout
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         held = FileLock(path, timeout=wait_s, thread_local=False)
@@ -250,6 +254,8 @@ def lock(path: Path, wait_s: float = 0.0) -> FileLock | None:
 
 def is_locked(path: Path) -> bool:
     """Whether another process, or another part of this one, holds the lock on `path`."""
+    from filelock import FileLock, Timeout
+
     if not path.exists():
         return False
     try:

@@ -282,9 +282,9 @@ def test_an_index_is_as_private_as_the_answers(folder: Path) -> None:
 
 def test_hostile_texts_come_back_as_they_are(tmp_path: Path) -> None:
     result, attempts, task = hostile_run()
-    half = task.test[0].model_copy(update={"id": "half", "input": "half \ud83d of a pair"})
-    first = attempts[-1].model_copy(update={"example_id": "half", "split": "test"})
-    task = task.model_copy(update={"test": (*task.test, half)})
+    half = task.dev[0].model_copy(update={"id": "half", "input": "half \ud83d of a pair"})
+    first = attempts[-1].model_copy(update={"example_id": "half", "split": "dev"})
+    task = task.model_copy(update={"dev": (*task.dev, half)})
     run = write_run(run_of(tmp_path), result, [*attempts, first])
     write_index(run, tmp_path, lambda: task)
     expected = lines_of(read_run(run), task)

@@ -300,7 +300,7 @@ def test_the_file_is_written_whole_or_not_at_all(task: Task, tmp_path: Path) -> 
     assert {p.name for p in folder.iterdir()} == {"run.json", "attempts.jsonl", "report.html"}
     before = path.read_bytes()
     (folder / "run.json").write_text("{}")
-    with pytest.raises(StoreError, match="is not a run"):
+    with pytest.raises(StoreError, match="cannot be read"):
         write_report(folder, task)
     assert path.read_bytes() == before
 

@@ -45,6 +45,7 @@ from rung.records.results import (
     Forecast,
     RunResult,
     Stopped,
+    Verdict,
 )
 from rung.state import read_model
 from rung.task.types import Task
@@ -208,17 +209,9 @@ class Ladder:
         """The run as it stands."""
         stopped = self.stopped if finished else "interrupted"
         mode, unit = self.mode, units_of(self.task).field
-        plain = mode != "suite" and unit is None
         for key in self.rows:  # a stop comes between answers and their price
             self.price(key)
-        verdict = decide(
-            list(self.rows.values()),
-            self.task.target,
-            stopped=stopped,
-            go_on=self._go_on(stopped),
-            unused=self.unused,
-            claim=None if plain else said_of(mode, unit, self.task.target.confidence, 0),
-        )
+        verdict = self._decided(stopped, mode, unit)
         if verdict.choice is not None:
             compared = tuple(self._comparisons(verdict.choice))
             verdict = verdict.model_copy(update={"comparisons": compared})
@@ -254,6 +247,17 @@ class Ladder:
             arguments=self.tools.options.arguments,
             started=self._started,
             finished=finished,
+        )
+
+    def _decided(self, stopped: Stopped | None, mode: str, unit: str | None) -> Verdict:
+        plain = mode != "suite" and unit is None
+        return decide(
+            list(self.rows.values()),
+            self.task.target,
+            stopped=stopped,
+            go_on=self._go_on(stopped),
+            unused=self.unused,
+            claim=None if plain else said_of(mode, unit, self.task.target.confidence, 0),
         )
 
     def write(self, *, finished: bool) -> RunResult:

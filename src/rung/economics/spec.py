@@ -31,7 +31,7 @@ class Score(Frozen):
     high: Figure | None = None
     n: int | None = None
     graded: bool = False
-    """Some answers are partly right: "per correct answer" has no meaning then."""
+    """Partly right answers: "per correct answer" has no meaning."""
     certified: Figure | None = None
     """Highest target that a climb certified: where it is known it says what is good enough."""
 

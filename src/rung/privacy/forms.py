@@ -146,6 +146,8 @@ def iban(text: str) -> bool:
     from stdnum.iso7064 import mod_97_10
 
     bare = re.sub(r"\W", "", text).upper()
+    if not (15 <= len(bare) <= 34 and bare[2:4].isdecimal()):
+        return False
     # The check digits first: the registry of countries and lengths is slow to ask.
     return bool(
         mod_97_10.is_valid(bare[4:] + bare[:4]) and checked.is_valid(bare, check_country=False)
