@@ -1,7 +1,4 @@
-"""What is known of a candidate's cost before it is priced: usage, hosting, labour, as plain data.
-
-The same shape comes from a scenario file and from a run: `CandidateUsage` is what a run knows.
-"""
+"""What is known of a candidate's cost before it is priced, from a scenario file or from a run."""
 
 from __future__ import annotations
 

@@ -266,11 +266,17 @@ class Solver:
             reply = await chat.reply(request.model_copy(update={"max_tokens": room}))
             replies.append(reply)
             more = None
-            if not fixed and reply.finish == "length":
+            if not fixed and reply.finish == "length" and not self._rambles(chat, reply):
                 more = more_room(reply, request.max_tokens, room, _spare(chat, request))
             if more is None:
                 return replies
             room, self.room = more, max(more, self.room)
+
+    def _rambles(self, chat: ChatModel, reply: ChatReply) -> bool:
+        """A local model's tokens are counted, not estimated: text that was cut is longer than the
+        longest right answer by half, and more room would only make it longer."""
+        plain = not isinstance(self.spec.output, SchemaOutput) and not reply.thought
+        return chat.constrains and plain and not self.candidate.prompt.reasoning
 
     async def messages(
         self, text: str, given: tuple[Passage, ...] | None = None
