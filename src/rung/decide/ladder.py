@@ -13,7 +13,7 @@ from typing import Literal
 
 from rung.behaviour.messages import ROOM_TO_THINK
 from rung.candidate import Candidate, Context, Prompt, Shots, Weights
-from rung.decide.room import answer_tokens
+from rung.decide.room import plain_prompt
 from rung.decide.usage import ExpectedCall, expected_calls, expected_cost, expected_usage
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
@@ -106,11 +106,7 @@ def _with_fallback(task: Task, found: Sequence[Candidate]) -> list[Candidate]:
 
 def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list[Candidate]:
     embedder = task.models.embedder
-    prompt = Prompt(
-        max_output_tokens=answer_tokens(task, model),
-        fixed_room=task.max_output_tokens is not None,
-        temperature=task.climb.temperature,
-    )
+    prompt = plain_prompt(task, name, model)
 
     def shots(kind: str, k: int) -> Prompt:
         return prompt.model_copy(update={"shots": Shots.model_validate({"kind": kind, "k": k})})
@@ -156,12 +152,7 @@ def _tuned(
     """Weights that know the answer's form, alone and over retrieved passages."""
     if len(task.train) < FEWEST_TO_TUNE:
         return []
-    baked = Prompt(
-        max_output_tokens=answer_tokens(task, model),
-        fixed_room=task.max_output_tokens is not None,
-        temperature=task.climb.temperature,
-        contract=False,
-    )
+    baked = plain_prompt(task, name, model).model_copy(update={"contract": False})
     weights = Weights(kind=kind, epochs=task.climb.epochs, seed=task.climb.seed)
     if kind == "hosted":
         weights = weights.model_copy(update={"learning_rate": HOSTED_RATE})

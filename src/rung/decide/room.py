@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rung.candidate import Prompt
 from rung.models.base import ChatModel, Message, thinks
 from rung.models.token_estimate import estimated_tokens
 from rung.solver.room import FOR_THOUGHTS
@@ -14,6 +15,27 @@ LEAST = 256
 """Tokens at least where a server counts in its own way, and writes JSON with its own blanks."""
 TOKENS_A_WORD = 3
 """Of a limit in words: German compounds and Finnish cases take as many."""
+
+
+CHARS_PER_TOKEN = 3
+"""Of an input that is let through: prose has four, so what a window holds is not refused."""
+
+
+def plain_prompt(task: Task, name: str, model: ChatModel) -> Prompt:
+    """The prompt of a task on a model, with the room that both give."""
+    return Prompt(
+        max_input_chars=input_chars(task, name, model.context_window),
+        max_output_tokens=answer_tokens(task, model),
+        fixed_room=task.max_output_tokens is not None,
+        temperature=task.climb.temperature,
+    )
+
+
+def input_chars(task: Task, name: str, window: int) -> int:
+    """The guard on inputs: `[models.settings."name"] max_input_chars`, else by the window."""
+    settings = task.models.settings.get(name)
+    stated = settings.max_input_chars if settings is not None else None
+    return stated or max(Prompt().max_input_chars, CHARS_PER_TOKEN * window)
 
 
 def answer_tokens(task: Task, model: ChatModel) -> int:

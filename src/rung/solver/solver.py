@@ -150,7 +150,7 @@ class Solver:
         """
         text = render_input(value)
         limit = self.candidate.prompt.max_input_chars
-        if len(text) > limit:
+        if self.parts.chat is not None and len(text) > limit:
             problem = f"the input has {len(text)} characters, this solver takes {limit}."
             return Answer(text="", valid=False, problem=problem, finish="refused")
         if self.parts.label_model is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rung.audit.base import NOTHING, Found, skip, these, verb
 from rung.audit.material import Material
-from rung.candidate import Prompt
+from rung.decide.room import input_chars
 from rung.records import Flag
 from rung.task.contract import describe, render
 
@@ -19,7 +19,7 @@ def check(material: Material) -> Found:
     task = material.task
     system = "\n".join(part for part in (task.instruction, describe(task.output)) if part)
     order = sorted(range(len(material.rows)), key=lambda i: (-len(material.inputs[i]), i))
-    guard = Prompt().max_input_chars
+    guard = min(input_chars(task, name, w.tokens) for name, w in material.windows.items())
     refused = [i for i in order if len(material.inputs[i]) > guard]
     worst, narrow, least = 0, "", 0
     over: list[int] = []
@@ -55,8 +55,8 @@ def check(material: Material) -> Found:
                 threshold=least or guard,
                 source="the model's own context window" if over else "Rung's guard on inputs",
                 text="; ".join(said) + ": they count as wrong, whatever the model could do.",
-                advice="Shorten these inputs, cut them before they are asked, or try a model with "
-                "a larger window.",
+                advice="Shorten these inputs, cut them before they are asked, try a model with a "
+                "larger window, or set max_input_chars in [models.settings].",
                 examples=material.most_suspicious([*dict.fromkeys(over), *refused]),
             ),
         )

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rung.behaviour.trainers.lessons import TuningExample
-from rung.candidate import Candidate, Prompt, Weights
-from rung.decide.room import answer_tokens
+from rung.candidate import Candidate, Weights
+from rung.decide.room import plain_prompt
 from rung.errors import UserError
 from rung.measure.cache import Cache, CachedEmbedder
 from rung.models.base import ChatModel
@@ -87,14 +87,8 @@ class Source:
 
     def _tuned_rung(self, winner: Solver | None) -> Candidate:
         name = (*self.task.models.to_try, *self.task.models.tune)[0]
-        candidate = Candidate(
-            model=name,
-            prompt=Prompt(
-                contract=False,
-                max_output_tokens=answer_tokens(self.task, self.chat(name)),
-                temperature=self.task.climb.temperature,
-            ),
-        )
+        prompt = plain_prompt(self.task, name, self.chat(name))
+        candidate = Candidate(model=name, prompt=prompt.model_copy(update={"contract": False}))
         if winner is None or not winner.candidate.context.traits.searches:
             return candidate
         context = winner.candidate.context
