@@ -117,9 +117,9 @@ def test_graded_pairs():
 def test_graded_pairs_without_difference_are_rarely_significant():
     rng = np.random.default_rng(12)
     found = [
-        paired_comparison(rng.beta(4, 1, 150), rng.beta(4, 1, 150)).p_value for _ in range(2_000)
+        paired_comparison(rng.beta(4, 1, 150), rng.beta(4, 1, 150)).p_value for _ in range(200)
     ]
-    assert np.mean(np.array(found) <= 0.05) <= 0.05
+    assert np.mean(np.array(found) <= 0.05) <= 0.05  # Gaffke errs on the careful side
 
 
 @pytest.mark.parametrize(

@@ -319,14 +319,14 @@ def test_a_line_that_a_kill_cut_short_is_counted_and_left_out(task: Task, tmp_pa
 def test_5000_examples_with_8_candidates_take_under_5_s_and_10_mb(tmp_path: Path) -> None:
     import random
 
-    task = make_task(n_dev=40, n_test=5000)
+    task = make_task(n_dev=5000, n_test=40)
     draw = random.Random(1)
     result, _ = make_run(make_task())
     shapes = SHAPES[:8]
     attempts = [
-        attempt(candidate, "test", e, chance, draw)
+        attempt(candidate, "dev", e, chance, draw)
         for candidate, _, chance in shapes
-        for e in task.test
+        for e in task.dev
     ]
     folder = write_run(tmp_path / "r", result, attempts)
     started = time.perf_counter()

@@ -121,7 +121,8 @@ def test_what_is_trained_is_what_is_asked(model):
     tokens = encode(model.codec, example, model.context_window)
     assert tokens.prompt == model.codec.encode_prompt(example.messages)
     whole = (*example.messages, Message(role="assistant", content=example.answer))
-    rendered = model.codec.encode(model.codec.render(whole, answer_next=False))
+    text = model.codec.render(whole, answer_next=False)
+    rendered = model.codec.tokenizer.encode(text, add_special_tokens=False).ids
     sequence = tokens.prompt + tokens.answer
     assert rendered[: len(sequence)] == sequence
     assert tokens.answer[-1] in model.codec.end_tokens
