@@ -1,5 +1,5 @@
 """For `schemathesis run`: feedback names a request that is in the log, where it names any; and what
-the format `sqlite-select` is, which no description can define."""
+the formats are that no description can define: `sqlite-select`, `visible-text`, `limited-words`."""
 
 import os
 
@@ -10,6 +10,10 @@ COLUMNS = st.sampled_from(["1", "name", "count(*)", "'a; b'", "max(size) AS m"])
 TABLES = st.sampled_from(["trees", "trees AS t JOIN sizes USING (id)", "(SELECT 1)"])
 QUERIES = st.builds("SELECT {} FROM {} LIMIT {}".format, COLUMNS, TABLES, st.integers(0, 9))
 schemathesis.openapi.format("sqlite-select", QUERIES | QUERIES.map("WITH t AS ({0}) {0}".format))
+
+WORDS = st.lists(st.sampled_from(["oak", "ash", "10", "élan", "-"]), min_size=1, max_size=5)
+schemathesis.openapi.format("limited-words", WORDS.map(" ".join))
+schemathesis.openapi.format("visible-text", st.text().map("tree {}".format))
 
 
 @schemathesis.hook

@@ -62,8 +62,6 @@ RETRY_AFTER = {
 }
 BLANK = "\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 """What `str.strip` takes off, as the inside of a character class that all dialects read alike."""
-MOST_WORDS = 100
-"""More are not written as a pattern: a validator would have to unroll it."""
 _NOT_PORTABLE = re.compile(r"\(\?(?![:=!])|\\[AZzpP]")
 """Python's own in a regular expression, such as `(?i)`, which JSON Schema does not know."""
 
@@ -189,11 +187,11 @@ def _text(output: TextOutput) -> Schema:
     told = ["Blanks around it do not count."]
     made: Schema = {"type": "string"}
     if output.max_words is not None:
-        told.append(f"At most {output.max_words} words.")
-        if 0 < output.max_words <= MOST_WORDS:
-            word = f"[^{BLANK}]+"
-            more = f"(?:[{BLANK}]+{word}){{0,{output.max_words - 1}}}"
-            patterns = [f"^[{BLANK}]*{word}{more}[{BLANK}]*$"]
+        told.append(
+            f"At most {output.max_words} words; a Chinese or Japanese character is one. JSON "
+            "Schema cannot count them: the format is only named."
+        )
+        made["format"] = "limited-words"
     if output.max_chars is not None:
         told.append(f"At most {output.max_chars} characters.")
         made["maxLength"] = output.max_chars

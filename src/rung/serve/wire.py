@@ -45,11 +45,15 @@ class Given(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
+Visible = Annotated[str, Field(json_schema_extra={"format": "visible-text"})]
+"""Text with a character that is seen. JSON Schema cannot say which: the format is only named."""
+
+
 class Part(Given):
     """A piece of a message's content. Images, sound and files are refused."""
 
     type: Literal["text"]
-    text: str
+    text: Visible
 
 
 class ChatMessage(Given):
@@ -69,7 +73,7 @@ class UserMessage(ChatMessage):
     """A message whose content is asked."""
 
     role: Literal["user"]
-    content: str | list[Part]
+    content: Visible | Annotated[list[Part], Field(json_schema_extra={"minItems": 1})]
 
 
 class OtherMessage(ChatMessage):
