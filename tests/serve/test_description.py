@@ -141,7 +141,7 @@ def test_the_pattern_of_a_text_says_what_the_contract_says(text: str, words: int
     plain, limited = TextOutput(), TextOutput(max_words=words)
     matches = re.search(_text(plain)["pattern"], text) is not None
     assert matches == parse(plain, text).valid and "format" not in _text(plain)
-    # A limit in words is a format with a name, since no pattern counts Chinese as the contract does.
+    # A limit in words is a named format: no pattern counts Chinese as the contract does.
     assert _text(limited)["format"] == "limited-words"
     assert matches or not parse(limited, text).valid
 
