@@ -20,10 +20,10 @@ MOST_S = 0.2
 
 @pytest.mark.slow
 def test_pages_of_5000_examples_and_8_candidates_take_under_200_ms(tmp_path: Path) -> None:
-    task = make_task(n_dev=40, n_test=5000)
+    task = make_task(n_dev=5000, n_test=40)
     draw = random.Random(1)
     result, _ = make_run(make_task())
-    attempts = [attempt(c, "test", e, p, draw) for c, _, p in SHAPES[:8] for e in task.test]
+    attempts = [attempt(c, "dev", e, p, draw) for c, _, p in SHAPES[:8] for e in task.dev]
     write_task(tmp_path / "big", task)
     run = write_run(tmp_path / "big/.rung/runs/r", result, attempts)
     keep_index(run, tmp_path / "big")  # as a climb does at its end
@@ -35,7 +35,7 @@ def test_pages_of_5000_examples_and_8_candidates_take_under_200_ms(tmp_path: Pat
     queries = [
         {}, {"page": "200"}, {"candidate": key, "outcome": "w"}, {"text": "refund"},
         {"text": "delivery", "candidate": key}, {"outcome": "nobody"}, {"outcome": "differs"},
-        {"text": "no such words"}, {"split": "test", "page": "100"},
+        {"text": "no such words"}, {"split": "dev", "page": "100"},
     ]  # fmt: skip
     took = {}
     for query in queries:
