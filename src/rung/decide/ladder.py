@@ -20,7 +20,7 @@ from rung.economics.model import Workload, model_of_usage
 from rung.economics.money import dec
 from rung.economics.pricing import PriceBook
 from rung.errors import UserError
-from rung.models.base import ChatModel
+from rung.models.base import ChatModel, scores
 from rung.records import Usage
 from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, Task
 
@@ -93,6 +93,7 @@ def _with_fallback(task: Task, found: Sequence[Candidate]) -> list[Candidate]:
             and c.first is None
             and not c.is_probe
             and not c.prompt.reasoning
+            and not c.prompt.head
         ]
         closed = [c for c in mine if not c.context.traits.reads]
         reading = [c for c in mine if c.context.traits.searches and c.context.k == 1]
@@ -119,6 +120,9 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
         found.append(Candidate(model=name, prompt=nearest, embedder=embedder))
         if task.climb.cascade and isinstance(task.output, LabelsOutput):
             found.append(found[-1].model_copy(update={"first": "no-llm/linear"}))
+        if scores(model) and isinstance(task.output, LabelsOutput):
+            headed = nearest.model_copy(update={"head": True})
+            found.append(Candidate(model=name, prompt=headed, embedder=embedder))
     searching = embedder if context.search != "lexical" else None
     if task.documents:
         size = sum(len(d.text) for d in task.documents) / CHARS_PER_TOKEN

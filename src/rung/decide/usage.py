@@ -16,16 +16,19 @@ from rung.economics.setup import SETUP_USD
 from rung.economics.spec import AlsoAsked, CandidateUsage
 from rung.economics.training import training_price
 from rung.knowledge.contexts import knowledge_of
-from rung.models.base import ChatModel, Message
+from rung.models.base import ChatModel, Message, parameters_of
 from rung.records import Passage, Usage
 from rung.task.contract import describe, render
-from rung.task.types import Example, Frozen, Task
+from rung.task.types import Example, Frozen, LabelsOutput, Task
 
 TRAIN_PER_S = 800
 """Tokens a second that training reads on the same cores, nothing else running (docs/engine.md)."""
 READ_PER_S, WRITE_PER_S, MATCH_S = 900, 200, 0.02
 """Prior for a small local model on two cores (tokens/s read, tokens/s written in batches) and for
 one embedded lookup: used before anything is measured, for the order only."""
+
+PRIOR_PARAMETERS = 135_000_000
+"""Of the model that the prior paces are of: one so many times as large is as much slower."""
 
 PASSED_ON = 0.5
 """Share of requests that each model of a cascade is expected to pass on: nothing is known of it
@@ -127,12 +130,17 @@ def _of_model(task: Task, candidate: Candidate, model: ChatModel) -> Usage:
         model.count_tokens((*prompts[0], Message(role="assistant", content=said))) - empty + 1
         for said in (render(task.output, e.expected) for e in pool[:SAMPLE])
     )
+    if candidate.prompt.head and isinstance(task.output, LabelsOutput):
+        said = [Message(role="assistant", content=label) for label in task.output.labels]
+        read += sum(model.count_tokens((*prompts[0], one)) - empty + 1 for one in said)
+        written = 0.0
     if candidate.prompt.reasoning:
         written += THOUGHTS
+    slower = max(1.0, (parameters_of(model) or 0) / PRIOR_PARAMETERS)
     return Usage(
         input_tokens=round(read),
         output_tokens=round(written),
-        seconds=read / READ_PER_S + written / WRITE_PER_S,
+        seconds=slower * (read / READ_PER_S + written / WRITE_PER_S),
     )
 
 

@@ -64,6 +64,16 @@ def weight_files(folder: Path) -> list[Path]:
     return []
 
 
+def parameters_of(folder: Path) -> int:
+    """Weights of a model, by the size of their files and the type that `config.json` names."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        config = {}
+    wide = "32" in str(config.get("dtype") or config.get("torch_dtype"))
+    return sum(path.stat().st_size for path in weight_files(folder)) // (4 if wide else 2)
+
+
 def read_card(folder: Path) -> ModelCard | None:
     """The card of a finished folder, or None."""
     try:
