@@ -66,9 +66,8 @@ def _plan(task: Task, rungs: Sequence[Planned], climber: Climber) -> Plan:
 
 def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
     candidate = rung.candidate
-    hosted = candidate.weights.kind == "hosted"
     learnt = training_tokens(task, candidate, rung.usage)
-    price = till.price(candidate.model, learnt) if hosted else None
+    price = till.price(candidate.model, learnt) if candidate.weights.bought else None
     return PlannedRung(
         key=candidate.key,
         technique=candidate.technique,
@@ -83,13 +82,13 @@ def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
         training_tokens=learnt,
         training_seconds=_training_seconds(rung, learnt),
         passed_on=rung.calls[-1].share if len(rung.calls) > 1 else None,
-        hosted=hosted,
+        hosted=candidate.weights.bought,
         training_usd=None if price is None else float(price),
     )
 
 
 def _training_seconds(rung: Planned, tokens: int) -> float:
-    if rung.candidate.weights.kind != "lora":
+    if rung.candidate.weights.bought:
         return 0.0
     own = next(c for c in rung.calls if c.model == rung.candidate.model)
     return training_seconds(tokens, own.parameters or MEASURED)
