@@ -288,9 +288,9 @@ class _Rung:
 
     async def _learn(self, solver: Solver) -> CandidateResult:
         """What more training examples would do, where the candidate is tuned."""
-        workshop = self.climber.workshop
-        of = (solver.candidate, self.task, workshop, self.runner, self.observer)
-        curve = await learning_of(*of)
+        curve = await learning_of(
+            solver.candidate, self.task, self.climber.workshop, self.runner, self.observer
+        )
         if curve is None:
             return self.ladder.rows[self.key]
         row = self.ladder.rows[self.key]
