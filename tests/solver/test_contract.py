@@ -58,14 +58,16 @@ ASKING = {
     "hybrid search, nearest shots": Candidate(
         model=MODEL, prompt=shown("nearest", 2), context=retrieved("hybrid"), embedder=EMBEDDER
     ),
-    "label head": Candidate(
-        model=MODEL, prompt=shown("nearest", 3).model_copy(update={"head": True}), embedder=EMBEDDER
-    ),
     "word search, fixed shots": Candidate(
         model=MODEL, prompt=shown("fixed", 2), context=retrieved("lexical")
     ),
 }
-KINDS = {**LABELLED, **ASKING}
+HEADED = {
+    "label head": Candidate(
+        model=MODEL, prompt=shown("nearest", 3).model_copy(update={"head": True}), embedder=EMBEDDER
+    ),
+}
+KINDS = {**LABELLED, **HEADED, **ASKING}
 
 
 def leaning(request: ChatRequest) -> list[float]:

@@ -104,10 +104,10 @@ def scores(model: ChatModel) -> bool:
     return bool(getattr(getattr(model, "inner", model), "scores", False))
 
 
-def parameters_of(model: ChatModel) -> int | None:
-    """Weights of a model that runs here; None where nobody tells."""
-    found = getattr(getattr(model, "inner", model), "parameters", None)
-    return found if isinstance(found, int) else None
+def parameters(model: ChatModel) -> int | None:
+    """Weights of a model whose files are here; None of any other."""
+    found: int | None = getattr(model, "parameters", None)
+    return found
 
 
 @runtime_checkable

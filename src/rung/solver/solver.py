@@ -260,6 +260,8 @@ class Solver:
 
     def _chosen(self, name: str, reply: ChatReply, asked: _Asked, head: LabelModel) -> Answer:
         """The label that the head chooses."""
+        if reply.logprobs is None:
+            raise ProviderError(f"{name} did not tell the log-probabilities of the labels")
         told = np.asarray([reply.logprobs], dtype=np.float32)
         label, confidence = head.predict(told)[0]
         parsed = parse(self.spec.output, label)
