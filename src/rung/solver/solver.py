@@ -301,8 +301,7 @@ class Solver:
     ) -> tuple[tuple[Message, ...], tuple[Passage, ...], float]:
         """The messages of the first call, the passages in them, and the seconds it took.
 
-        No shot of the input `without` is shown. Waiting is not counted: many inputs wait for one
-        machine at once.
+        No shot of the input `without` is shown. Waiting (for one machine) is not counted.
         """
         find = self.knowledge.find
         passages, searching = await find(text) if given is None else (given, 0.0)
