@@ -21,6 +21,7 @@ from rung.climbing.latency import ASKED, ASKED_FOR_LIMIT, p95_alone
 from rung.climbing.learning import learning_of, sentence
 from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
+from rung.climbing.refining import best_of
 from rung.climbing.retrieval import choose_context
 from rung.climbing.rows import Ladder
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
@@ -192,23 +193,23 @@ class Climber:
 
         `down` holds the models that cannot be reached: other candidates need not find out again.
         """
-        candidate, key, ladder = rung.candidate, rung.key, rung.ladder
-        ladder.current = key
+        candidate, ladder = rung.candidate, rung.ladder
+        ladder.current = rung.key
         try:
             for model in candidate.models:
                 if model in down:
                     raise ProviderError(down[model])
             beyond = await gate.skip(candidate) if self._may_skip else None
             if beyond is not None:
-                return ladder.update(key, state="skipped", reason=beyond)
+                return ladder.update(rung.key, state="skipped", reason=beyond)
             row = await rung.climb()
-            gate.failed(self._solvers[key])
+            gate.failed(self._solvers[rung.key])
         except UserError as error:
-            return ladder.update(key, state="skipped", reason=str(error))
+            return ladder.update(rung.key, state="skipped", reason=str(error))
         except ProviderError as error:
             if error.outage and candidate.fallback is None:  # else: which of the two?
                 down[candidate.model] = str(error)
-            return ladder.update(key, state="incomplete", reason=str(error))
+            return ladder.update(rung.key, state="incomplete", reason=str(error))
         except BudgetExceeded:
             return ladder.stop("budget")
         return row
@@ -247,11 +248,16 @@ class _Rung:
         runner: Runner,
         ledger: TestLedger,
     ) -> None:
-        self.climber, self.candidate, self.key = climber, rung.candidate, rung.candidate.key
+        self.climber, self.candidate = climber, rung.candidate
         self.ladder, self.runner, self.ledger = ladder, runner, ledger
         self.task, self.observer = climber.task, climber.observer
         self._solver: Solver | None = None
         """Once its pilot is asked."""
+
+    @property
+    def key(self) -> str:
+        """Of the candidate that it is climbed with."""
+        return self.candidate.key
 
     async def climb(self) -> CandidateResult:
         """The row when it is done with; "planned" where one that waits is likely to cost less."""
@@ -273,10 +279,12 @@ class _Rung:
         return row
 
     async def _fitted(self) -> Solver:
+        workshop, scorer = self.climber.workshop, self.climber.scorer
+        self.candidate = await best_of(self.candidate, self.ladder, workshop, scorer, self.observer)
         self.observer.phase(self.key, "fit", 0)
-        solver = await fit(self.candidate, self.task, self.climber.workshop)
+        solver = await fit(self.candidate, self.task, workshop)
         self.climber.remember(solver)
-        tuned = self.climber.workshop.tuned.get(self.key)
+        tuned = workshop.tuned.get(self.key)
         if tuned is not None:
             self.ladder.update(self.key, training=tuned.took)
         return solver
