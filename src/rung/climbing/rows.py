@@ -23,7 +23,6 @@ from rung.decide.ladder import Planned
 from rung.decide.verdict import decide, standing_of
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
-from rung.economics.money import dec, usd
 from rung.evidence import (
     Design,
     chance_to_reach,
@@ -34,6 +33,7 @@ from rung.evidence import (
 from rung.evidence.ledger import SMALLEST_ALPHA
 from rung.evidence.weights import MOST
 from rung.measure.store import RunStore
+from rung.money import dec, usd
 from rung.project import RUN_FILE
 from rung.records import Attempt, Flag
 from rung.records.reasons import Reason
