@@ -16,7 +16,7 @@ from rung.candidate import NO_LLM, Candidate, Context
 from rung.climbing.auditing import audit_of, refuse
 from rung.climbing.certify import certify, in_order, is_graded, plan_design
 from rung.climbing.gate import Gate
-from rung.climbing.handshakes import shake_hands
+from rung.climbing.handshakes import how_asked, shake_hands
 from rung.climbing.latency import ASKED, ASKED_FOR_LIMIT, p95_alone
 from rung.climbing.learning import learning_of, sentence
 from rung.climbing.ledger import TestLedger
@@ -90,7 +90,8 @@ class Climber:
 
     def heard(self) -> list[str]:
         """What models will not have as far as is known, a note each."""
-        said = {name: self.tools.handshakes.said(self.tools.raw(name)) for name in self._names()}
+        known = self.tools.known_endpoints
+        said = {name: how_asked(known, self.tools.raw(name)) for name in self._names()}
         return [f"{name} is asked so: {how}." for name, how in said.items() if how]
 
     async def plan(self) -> list[Planned]:
@@ -226,6 +227,7 @@ class Climber:
             "run": result.run,
             "verdict": result.verdict.model_dump(mode="json"),
             "candidate": row.model_dump(mode="json"),
+            "endpoints": self.tools.known_endpoints.plain(self.tools.opened),
         }
         project = self.tools.project
         place = project.challenger if project.is_served else project.winner
