@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
 from rung.audit.units import sentences
 from rung.behaviour.trainers.hosted import provider_of
 from rung.candidate import NO_LLM, Candidate, Context
+from rung.climbing.ahead import asked_ahead
 from rung.climbing.auditing import audit_of, refuse
 from rung.climbing.certify import certify, in_order, is_graded, plan_design
 from rung.climbing.gate import Gate
@@ -25,6 +25,7 @@ from rung.climbing.retrieval import choose_context
 from rung.climbing.rows import Ladder
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
 from rung.climbing.tools import ClimbOptions, Tools
+from rung.climbing.winner import keep_winner
 from rung.decide.ladder import Planned, candidates, plan
 from rung.decide.verdict import keeps_limits, within_limits
 from rung.errors import BudgetExceeded, ProviderError, UserError
@@ -34,8 +35,7 @@ from rung.measure.store import RunStore
 from rung.records import Attempt
 from rung.records.results import CandidateResult, RunResult
 from rung.scorers import Scorer, grade_gold, scorer_for
-from rung.solver import Solver, Workshop, fit, save
-from rung.task.load import load_task
+from rung.solver import Solver, Workshop, fit
 from rung.task.types import Example, Task, digest
 
 SLOTS = 64
@@ -44,7 +44,7 @@ is set to and has shown to bear."""
 
 
 class Climber:
-    """One task, one climb. Use `climb` unless the pieces are wanted."""
+    """One task, one climb. Use `rung.climb` unless the pieces are wanted."""
 
     def __init__(self, task: Task, options: ClimbOptions, observer: Observer) -> None:
         self.task, self.options, self.observer = task, options, observer
@@ -152,7 +152,8 @@ class Climber:
             raise
         ladder.challenges = self.tools.project.is_served
         result = ladder.write(finished=True)
-        self._keep_winner(result)
+        if result.verdict.choice is not None:
+            keep_winner(self._solvers[result.verdict.choice], result, self.tools)
         return result
 
     async def _climb(self, rungs: Sequence[Planned], ladder: Ladder) -> None:
@@ -174,6 +175,16 @@ class Climber:
         # Probes first: they cost little and say what the rungs above can hope for.
         first = sorted(rungs, key=lambda r: not r.candidate.is_probe)
         waiting = [_Rung(self, r, ladder, runner, ledger) for r in first]
+        reached = [rung for rung in waiting if not down.keys() & rung.candidate.models]
+        async with asked_ahead(self.task, self.tools, runner, ledger, reached):
+            await self._rise(waiting, gate, down, ledger)
+        ladder.look_ahead(ledger.left)
+
+    async def _rise(
+        self, waiting: list[_Rung], gate: Gate, down: dict[str, str], ledger: TestLedger
+    ) -> None:
+        """From the cheapest rung up, until one is enough."""
+        ladder = gate.ladder
         while waiting:
             rung = waiting.pop(0)
             row = await self._one(rung, gate, down)
@@ -186,7 +197,6 @@ class Climber:
             enough = row.state == "pass" and keeps_limits(row, self.task.target)
             if ladder.stopped or (enough and not self.options.everything):
                 break
-        ladder.look_ahead(ledger.left)
 
     async def _one(self, rung: _Rung, gate: Gate, down: dict[str, str]) -> CandidateResult:
         """What became of one candidate.
@@ -218,21 +228,6 @@ class Climber:
     def _may_skip(self) -> bool:
         return self.options.diagnose and not self.options.everything
 
-    def _keep_winner(self, result: RunResult) -> None:
-        choice = result.verdict.choice
-        if choice is None:
-            return
-        row = next(r for r in result.candidates if r.key == choice)
-        evidence = {
-            "run": result.run,
-            "verdict": result.verdict.model_dump(mode="json"),
-            "candidate": row.model_dump(mode="json"),
-            "endpoints": self.tools.known_endpoints.plain(self.tools.opened),
-        }
-        project = self.tools.project
-        place = project.challenger if project.is_served else project.winner
-        save(self._solvers[choice], place, evidence)
-
     def remember(self, solver: Solver) -> None:
         """Keep a fitted solver until the verdict names one of them."""
         self._solvers[solver.candidate.key] = solver
@@ -253,14 +248,15 @@ class _Rung:
         self.ladder, self.runner, self.ledger = ladder, runner, ledger
         self.task, self.observer = climber.task, climber.observer
         self._solver: Solver | None = None
-        """Once its pilot is asked."""
+        self._fitting = asyncio.Lock()
 
     async def climb(self) -> CandidateResult:
         """The row when it is done with; "planned" where one that waits is likely to cost less."""
-        solver = self._solver or await self._fitted()
-        row = self.ladder.rows[self.key]
         if self._solver is None:
-            self._solver = solver
+            self.observer.phase(self.key, "fit", 0)
+        solver = await self.fitted()
+        row = self.ladder.rows[self.key]
+        if row.dev is None:
             row = await self._pilot(solver)
             if row.state == "planned" and self.ladder.cheaper_waits(self.key):
                 return row
@@ -274,13 +270,19 @@ class _Rung:
             return await self._learn(solver)
         return row
 
-    async def _fitted(self) -> Solver:
-        self.observer.phase(self.key, "fit", 0)
+    async def fitted(self) -> Solver:
+        """Its solver, fitted once. Raises `UserError` where it cannot be."""
+        async with self._fitting:
+            self._solver = self._solver or await self._fit()
+        return self._solver
+
+    async def _fit(self) -> Solver:
         solver = await fit(self.candidate, self.task, self.climber.workshop)
         self.climber.remember(solver)
         tuned = self.climber.workshop.tuned.get(self.key)
         if tuned is not None:
-            self.ladder.update(self.key, training=tuned.took)
+            took = tuned.model_dump(exclude={"adapter"}, exclude_none=True)
+            self.ladder.update(self.key, training=took)
         return solver
 
     async def _learn(self, solver: Solver) -> CandidateResult:
@@ -367,6 +369,7 @@ class _Rung:
         if row.latency_p95_s is None:
             limit = self.task.target.max_latency_p95_s
             asked = ASKED if limit is None else ASKED_FOR_LIMIT
+            await self.runner.quiet()
             self.observer.phase(self.key, "latency", asked)
             took = await p95_alone(solver, self.task.dev, self.climber.tools, asked)
             if took is not None:
@@ -379,21 +382,3 @@ class _Rung:
             self.ladder.write(finished=False)  # a kill from here on does not time it again
         broken = within_limits(row, self.task.target)
         return self.ladder.update(self.key, reason=broken) if broken else row
-
-
-def climb(
-    task: Task | str | Path,
-    options: ClimbOptions | None = None,
-    observer: Observer | None = None,
-) -> RunResult:
-    """Climb one task to a verdict; the saved winner lies in `.rung/winner` beside `rung.toml`.
-
-    `task` may be the folder of a `rung.toml`. Raises `UserError` for input that cannot be used.
-    """
-    loaded = task if isinstance(task, Task) else load_task(task)
-
-    async def run() -> RunResult:
-        climber = Climber(loaded, options or ClimbOptions(), observer or Observer())
-        return await climber.climb()
-
-    return asyncio.run(run())
