@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from rung.candidate import Candidate, Prompt
 from rung.climbing import ClimbOptions, climb, open_winner
+from rung.climbing.latency import ASKED
 from rung.errors import UserError
+from rung.models.dialect import WRAPPING_TOKENS
 from rung.models.known_endpoints import ENDPOINTS_FILE
 from rung.models.openai_compatible import OpenAICompatible
 from rung.models.registry import open_model
@@ -202,3 +205,26 @@ def test_a_model_that_thinks_has_room_from_the_start(tmp_path: Path) -> None:
         cut = len(server.calls) - server.answered
     assert cut == 1 and result.verdict.status == "sufficient"
     assert any("thinks before it answers" in note for note in result.notes)
+
+
+def test_a_climb_of_everything_asks_the_next_rung_beside_the_last_answers(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def heard(call: Call) -> str:
+        asked.append(str(call.body["max_tokens"]))
+        return queue(call)
+
+    with ScriptedServer(heard, latency_s=0.05) as server:
+        task = task_at(server, tmp_path, "[climb]\ndev_size = 8\n")
+        prompts = tuple(
+            Candidate(model=server.model, prompt=Prompt(max_output_tokens=size))
+            for size in (300, 301)
+        )
+        options = ClimbOptions(candidates=prompts, everything=True)
+        found = climb(task, options)
+        timed = 2 * (ASKED + 1)
+        assert len(asked) == 1 + 2 * (8 + len(task.test)) + timed, "nothing is asked twice"
+        assert len(climb(task, options).candidates) == 2 and len(asked) == found.calls.made
+    one, other = str(300 + WRAPPING_TOKENS), str(301 + WRAPPING_TOKENS)
+    assert one in asked[asked.index(other) :], "the second did not wait for the first"
+    assert len(set(asked[-timed:][: ASKED + 1])) == 1, "timed by itself"

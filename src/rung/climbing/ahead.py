@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
+from rung.behaviour.refiners import REFINERS
 from rung.candidate import NO_LLM, Candidate
 from rung.climbing.certify import in_order
 from rung.climbing.ledger import TestLedger
@@ -38,7 +39,7 @@ async def asked_ahead(
 ) -> AsyncIterator[None]:
     """Begin the questions of rung after rung while the block lasts, where no answer can make one
     needless; what was not come to is given up at its end."""
-    certain = [rung for rung in rungs if _is_certain(rung.candidate, tools)]
+    certain = [rung for rung in rungs if _is_certain(rung.candidate, task, tools)]
     test = [row for unit in in_order(task, ledger.rows) for row in unit]
 
     async def begin() -> None:
@@ -57,9 +58,11 @@ async def asked_ahead(
         await runner.leave()
 
 
-def _is_certain(chosen: Candidate, tools: Tools) -> bool:
-    """Whether all of its questions will be asked in any case, and of endpoints."""
+def _is_certain(chosen: Candidate, task: Task, tools: Tools) -> bool:
+    """Whether all of its questions are known, will be asked in any case, and of endpoints."""
     if not tools.options.everything or tools.budget.limit is not None:
+        return False
+    if any(refiner.serves(chosen, task) for refiner in REFINERS.values()):
         return False
     if chosen.is_probe or chosen.weights.tuned or chosen.technique == "no-llm":
         return False

@@ -103,6 +103,12 @@ def paid_aside(model: ChatModel) -> list[Usage]:
     return taken
 
 
+def parameters(model: ChatModel) -> int | None:
+    """Weights of a model whose files are here; None of any other."""
+    found: int | None = getattr(model, "parameters", None)
+    return found
+
+
 @runtime_checkable
 class Embedder(Protocol):
     """Turns texts into unit vectors."""
