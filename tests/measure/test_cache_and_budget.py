@@ -249,7 +249,7 @@ def test_a_budget_reckons_with_the_slowest_pace_seen(tmp_path: Path) -> None:
             inner, cache, budget, lambda u: Decimal(str(u.seconds)), Counter(), pace
         )
 
-    # 1 word in, at most 9 out: 10 tokens x 0.5 s = $5 set aside; it took 3 s of 2 tokens: 1.5 a token
+    # 1 word in, at most 9 out: 10 tokens x 0.5 s = $5 set aside; 2 tokens took 3 s: 1.5 a token
     slow = model(0.5)
     asyncio.run(slow.reply(ask("a", max_tokens=9)))
     assert budget.spent == 3 and budget.reserved == 0
