@@ -39,6 +39,14 @@ STANDINGS: dict[Standing, str] = {
     "unlikely": "unlikely",
 }
 """Of one that was left, in place of its state: shown to be below, or not worth more calls."""
+CHOICES = {
+    "meaning": "",
+    "words": " by words",
+    "both": " by meaning and words",
+    "diverse": ", unlike each other",
+    "labels": ", one a label",
+}
+"""How shots are chosen, after their number."""
 PHASES = {
     "refine": "looking for its best, on dev",
     "fit": "preparing",
@@ -180,16 +188,25 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
         parts.append(known)
     shots = candidate.prompt.shots
     if shots.shown:
-        parts.append(f"{shots.k} {shots.kind} examples")
+        parts.append(f"{shots.k} {shots.kind} examples{CHOICES[shots.choice]}")
     elif technique == "prompting":
         parts.append("no examples")
-    if candidate.prompt.head:
-        parts.append("labels scored, with a head")
-    if candidate.prompt.reasoning:
-        parts.append("step by step")
+    parts += _how_asked(candidate)
     if candidate.fallback is not None:
         parts.append(f"else {_bare(candidate.fallback)}")
     return ", ".join(parts), _bare(candidate.model)
+
+
+def _how_asked(candidate: Candidate) -> list[str]:
+    """What is not as in the plain prompt, shots left out."""
+    prompt = candidate.prompt
+    said = {
+        "labels scored, with a head": prompt.head,
+        "form not enforced": not prompt.constrained,
+        "form not described": not (prompt.contract or candidate.weights.tuned),
+        "step by step": prompt.reasoning,
+    }
+    return [words for words, holds in said.items() if holds]
 
 
 FALLBACKS: dict[FallbackReason, str] = {

@@ -10,12 +10,13 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 
 import numpy as np
 
 from rung.behaviour.messages import Shot, build_messages, final_answer, repair_messages
+from rung.behaviour.shots import ShotPool
 from rung.candidate import Candidate
 from rung.errors import ProviderError
 from rung.knowledge.citations import cite
@@ -368,17 +369,15 @@ class Solver:
         shots = self.candidate.prompt.shots
         if not shots.chosen_by_input:
             return [s for s in self.spec.shots if without is None or not s.shows(without)], 0.0
-        assert self.parts.shot_vectors is not None
         vectors, seconds = await self._embedder().embed_metered([text])
         started = time.perf_counter()
-        similarity = self.parts.shot_vectors @ vectors[0]
-        ranked = np.argsort(-similarity, kind="stable")
-        if without is not None:
-            ranked = np.array([i for i in ranked if not self.spec.shots[i].shows(without)], int)
-        nearest = ranked[: shots.k]
-        # The nearest stands last: closest to the question that it resembles.
-        chosen = [self.spec.shots[i] for i in reversed(nearest)]
+        chosen = self._pool.near(text, vectors[0], without)
         return chosen, seconds[0] + time.perf_counter() - started
+
+    @cached_property
+    def _pool(self) -> ShotPool:
+        assert self.parts.shot_vectors is not None
+        return ShotPool(self.spec.shots, self.parts.shot_vectors, self.candidate.prompt.shots)
 
     def _chat(self) -> ChatModel:
         assert self.parts.chat is not None
