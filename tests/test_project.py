@@ -54,9 +54,9 @@ HELP = (
     "code", [f"import rung; {LIGHT}", HELP], ids=["import rung", "rung --help"]
 )
 def test_it_starts_quickly_and_without_torch(code: str) -> None:
-    """Within a moment; on a slow machine within twice of what its own libraries take."""
+    """Within a moment; on a slow machine hardly longer than its own libraries take."""
     took = cpu_seconds(code)
-    assert took < QUICK_S or took < 2 * cpu_seconds(BARE)
+    assert took < QUICK_S or took < 1.25 * cpu_seconds(BARE)
 
 
 def test_every_public_name_resolves() -> None:

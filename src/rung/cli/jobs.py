@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +24,9 @@ def jobs(
 
     What a provider charges for a job that was cancelled is up to the provider.
     """
+    import asyncio
+    import json
+
     from rung.behaviour.trainers.hosted import bought, cancel_job, open_tuner
     from rung.solver.fit import HOSTED
     from rung.task.files import project_folder
