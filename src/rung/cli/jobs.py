@@ -28,10 +28,10 @@ def jobs(
     import json
 
     from rung.behaviour.trainers.hosted import bought, cancel_job, open_tuner
-    from rung.solver.fit import HOSTED
+    from rung.behaviour.trainers.hosted.trainer import FOLDER
     from rung.task.files import project_folder
 
-    place = ProjectFolder(project_folder(folder)).folder / HOSTED
+    place = ProjectFolder(project_folder(folder)).folder / FOLDER
     found = bought(place)
     if cancel is not None:
         known = {file.tag: file for file in found}
