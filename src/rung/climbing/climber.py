@@ -22,6 +22,7 @@ from rung.climbing.learning import learning_of, sentence
 from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
 from rung.climbing.people import people_of
+from rung.climbing.refining import best_of
 from rung.climbing.retrieval import choose_context
 from rung.climbing.rows import Ladder
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
@@ -195,30 +196,27 @@ class Climber:
 
         `down` holds the models that cannot be reached: other candidates need not find out again.
         """
-        candidate, key, ladder = rung.candidate, rung.key, rung.ladder
-        ladder.current = key
+        candidate, ladder = rung.candidate, rung.ladder
+        ladder.current = rung.key
         try:
             for model in candidate.models:
                 if model in down:
                     raise ProviderError(down[model])
-            beyond = await gate.skip(candidate) if self._may_skip else None
+            may_skip = self.options.diagnose and not self.options.everything
+            beyond = await gate.skip(candidate) if may_skip else None
             if beyond is not None:
-                return ladder.update(key, state="skipped", reason=beyond)
+                return ladder.update(rung.key, state="skipped", reason=beyond)
             row = await rung.climb()
-            gate.failed(self._solvers[key])
+            gate.failed(self._solvers[rung.key])
         except UserError as error:
-            return ladder.update(key, state="skipped", reason=str(error))
+            return ladder.update(rung.key, state="skipped", reason=str(error))
         except ProviderError as error:
             if error.outage and candidate.fallback is None:  # else: which of the two?
                 down[candidate.model] = str(error)
-            return ladder.update(key, state="incomplete", reason=str(error))
+            return ladder.update(rung.key, state="incomplete", reason=str(error))
         except BudgetExceeded:
             return ladder.stop("budget")
         return row
-
-    @property
-    def _may_skip(self) -> bool:
-        return self.options.diagnose and not self.options.everything
 
     def _keep_winner(self, result: RunResult) -> None:
         choice = result.verdict.choice
@@ -278,11 +276,13 @@ class _Rung:
         return row
 
     async def _fitted(self) -> Solver:
+        workshop, scorer = self.climber.workshop, self.climber.scorer
+        self.candidate = await best_of(self.candidate, self.ladder, workshop, scorer, self.observer)
+        self.key = self.candidate.key
         self.observer.phase(self.key, "fit", 0)
-        solver = await fit(self.candidate, self.task, self.climber.workshop)
+        solver = await fit(self.candidate, self.task, workshop)
         self.climber.remember(solver)
-        tuned = self.climber.workshop.tuned.get(self.key)
-        if tuned is not None:
+        if (tuned := workshop.tuned.get(self.key)) is not None:
             self.ladder.update(self.key, training=tuned.took)
         return solver
 
@@ -291,9 +291,9 @@ class _Rung:
         curve = await learning_of(
             solver.candidate, self.task, self.climber.workshop, self.runner, self.observer
         )
-        if curve is None:
-            return self.ladder.rows[self.key]
         row = self.ladder.rows[self.key]
+        if curve is None:
+            return row
         reason = "; ".join(part for part in (row.reason, sentence(curve)) if part)
         return self.ladder.update(self.key, learning=curve, reason=reason)
 

@@ -7,24 +7,22 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from importlib.metadata import version
 from statistics import fmean
 from typing import Any
 
-from rung import __version__
 from rung.audit.units import units_of
+from rung.candidate import Candidate
 from rung.climbing.certify import Outcome, in_order
 from rung.climbing.economics import economics_of, priced_attempts, usage_of
 from rung.climbing.found_notes import found_notes
 from rung.climbing.people import People
-from rung.climbing.summary import left_out_of_test, mean_usage, measured, value_of
+from rung.climbing.summary import left_out_of_test, mean_usage, measured, value_of, versions
 from rung.climbing.tools import Tools
 from rung.decide.claims import by_whom, said_of
 from rung.decide.ladder import Planned
 from rung.decide.verdict import decide, standing_of
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
-from rung.economics.money import dec, usd
 from rung.evidence import (
     Design,
     chance_to_reach,
@@ -35,6 +33,7 @@ from rung.evidence import (
 from rung.evidence.ledger import SMALLEST_ALPHA
 from rung.evidence.weights import MOST
 from rung.measure.store import RunStore
+from rung.money import dec, usd
 from rung.project import RUN_FILE
 from rung.records import Attempt, Flag
 from rung.records.reasons import Reason
@@ -58,7 +57,6 @@ PROMOTE = (
 CLEARLY = 1.25
 """A rung whose pilot costs this much more than one that waits is expected to gives way to it. Our
 own threshold: expectations are seldom closer, and each change of order asks a pilot more."""
-RECORDED = ("numpy", "scipy", "torch", "transformers", "peft", "openai", "genai-prices")
 
 
 class Ladder:
@@ -94,10 +92,9 @@ class Ladder:
         self.stopped: Stopped | None = None
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._clock = time.perf_counter()
-        for row in self._earlier():  # timing is not asked twice
-            if row.key in self.rows:
-                kept = ("latency_p95_s", "latency_low_s", "latency_high_s")
-                self.update(row.key, **{name: getattr(row, name) for name in kept})
+        self._before = {row.key: row for row in self._earlier()}
+        for key in self.rows:
+            self._timed(key)
 
     def _earlier(self) -> Sequence[CandidateResult]:
         """The rows of the same run when it was last written."""
@@ -107,10 +104,28 @@ class Ladder:
         cure = "delete it and run again; attempts and answered calls are kept elsewhere"
         return read_model(path, RunResult, cure).candidates
 
+    def _timed(self, key: str) -> CandidateResult:
+        """The row with what was timed before: that is not asked twice."""
+        kept = ("latency_p95_s", "latency_low_s", "latency_high_s")
+        row = self._before.get(key, self.rows[key])
+        return self.update(key, **{name: getattr(row, name) for name in kept})
+
     def update(self, key: str, **changes: Any) -> CandidateResult:
         """Change a row."""
         self.rows[key] = self.rows[key].model_copy(update=changes)
         return self.rows[key]
+
+    def refined(self, key: str, best: Candidate) -> CandidateResult:
+        """Put what a rung is climbed with into the place of its plain start.
+
+        What it is expected to cost stays: the order was made by it.
+        """
+        rung = self.planned[key].model_copy(update={"candidate": best})
+        row, now = unmeasured(rung), best.key
+        self.planned = dict((now, rung) if k == key else (k, r) for k, r in self.planned.items())
+        self.rows = dict((now, row) if k == key else (k, r) for k, r in self.rows.items())
+        self.current = now
+        return self._timed(now)
 
     def stop(self, why: Stopped) -> CandidateResult:
         """The climb ends here: the candidate it was at stays open, unless it was settled already.
@@ -251,7 +266,7 @@ class Ladder:
                 list(self.rows.values()), self.attempts, self.task, self.tools.billed
             ),
             prices=self.tools.prices.model_dump(mode="json"),
-            versions={**_versions(), "scorer": self.scorer_version},
+            versions={**versions(), "scorer": self.scorer_version},
             arguments=self.tools.options.arguments,
             started=self._started,
             finished=finished,
@@ -382,13 +397,3 @@ def _forecast(
         alpha=later,
         more=None if ahead.n_to_tell is None else max(ahead.n_to_tell - len(scores), 1),
     )
-
-
-def _versions() -> dict[str, str]:
-    found = {"rung": __version__}
-    for name in RECORDED:
-        try:
-            found[name] = version(name)
-        except ModuleNotFoundError:
-            continue
-    return found

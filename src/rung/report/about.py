@@ -12,11 +12,12 @@ from rung.climbing.judging import agreement_sentence, corrected_sentence, read_c
 from rung.climbing.people import JUDGE_MARK
 from rung.economics.pricing import PriceBook, Rates
 from rung.errors import RungError
+from rung.money import rate
 from rung.project import ProjectFolder
 from rung.records.results import CandidateResult, Measured
 from rung.report.reading import FinishedRun
 from rung.report.rows import price_book
-from rung.report.words import number, usd
+from rung.report.words import number
 from rung.task.types import Task
 
 ENDED = {
@@ -98,10 +99,10 @@ def about(run: FinishedRun, task: Task | None) -> About:
 def _price(model: str, rates: Rates, book: PriceBook) -> PriceRow:
     if rates.tokens:
         first = rates.tokens[0]
-        price = f"{usd(float(first.input))} in, {usd(float(first.output))} out per 1M tokens"
+        price = f"{rate(first.input)} in, {rate(first.output)} out per 1M tokens"
         price += f" ({len(rates.tokens)} tiers)" if len(rates.tokens) > 1 else ""
     elif rates.machine_usd_per_hour is not None:
-        price = f"${rates.machine_usd_per_hour} a machine hour"
+        price = f"{rate(rates.machine_usd_per_hour)} a machine hour"
     else:
         price = "–"
     source = rates.source
