@@ -67,4 +67,5 @@ def lower_bound(scores: Floats, alpha: float) -> float:
     high = float(scores.mean()) if scores.size else 0.0
     if high <= SMALLEST_MEAN or doubt(SMALLEST_MEAN) >= 0.0 or doubt(high) <= 0.0:
         return 0.0
-    return max(0.0, brentq(doubt, SMALLEST_MEAN, high, xtol=FINE / 2.0) - FINE)
+    root = float(brentq(doubt, SMALLEST_MEAN, high, xtol=FINE / 2.0))
+    return max(0.0, root - FINE)
