@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rung.money import usd
 from rung.project import ProjectFolder
 
 if TYPE_CHECKING:
@@ -48,6 +47,8 @@ def jobs(
 
 
 def _line(file: JobFile) -> str:
+    from rung.money import usd
+
     said = f"{file.tag}  {file.provider}/{file.base}  {file.stage}"
     if file.job is not None:
         said += f"  job {file.job}"
