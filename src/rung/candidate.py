@@ -45,6 +45,8 @@ class Prompt(Frozen):
     """Describe the form of the answer in the prompt; tuned candidates have it in the weights."""
     constrained: bool = True
     """Labels and JSON decided by constrained decoding where the model can."""
+    head: bool = False
+    """Labels: all are scored as wholes, and a head fitted on train chooses among them."""
     repairs: int = 1
     """How often an invalid answer is sent back with the problem named."""
     max_input_chars: int = 20_000
@@ -192,7 +194,7 @@ class Candidate(Frozen):
     def learns(self) -> bool:
         """Training examples are shown, fitted or tuned on."""
         fitted = not self.uses_llm or self.first is not None
-        return fitted or self.prompt.shots.shown or self.weights.tuned
+        return fitted or self.prompt.shots.shown or self.prompt.head or self.weights.tuned
 
     @property
     def digest(self) -> str:
@@ -205,6 +207,8 @@ class Candidate(Frozen):
         parts = [short_name(self.model)]
         if self.prompt.shots.shown:
             parts.append(f"{self.prompt.shots.k}-{self.prompt.shots.kind}")
+        if self.prompt.head:
+            parts.append("head")
         if self.prompt.reasoning:
             parts.append("reasoning")
         if self.context.traits.mark:
