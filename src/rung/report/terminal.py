@@ -44,7 +44,7 @@ STYLES = {
     "undecided": "yellow",
     "incomplete": "yellow",
 }
-CELLS = 20
+CELLS = 16
 OPEN = "?"
 LEAST = 30
 """Characters that a candidate's words keep; other columns come as long as they leave so many."""
@@ -52,7 +52,7 @@ ALWAYS = 37
 """Mark, score with interval, verdict, and the space between columns."""
 TINY = ALWAYS + LEAST
 """Columns below which a score stands without its interval."""
-EXTRA = {"$/1k": 10, "on": 9, "strip": 22, "$/month": 10, "counts": 33, "technique": 13}
+EXTRA = {"$/1k": 10, "on": 9, "strip": 18, "$/month": 10, "counts": 33, "technique": 13}
 """What is shown where there is room, the most wanted first, and the columns that it takes."""
 
 
