@@ -103,6 +103,12 @@ class Context(Frozen):
     k: int = 3
     chunk_chars: int = 600
     search: Literal["lexical", "dense", "hybrid"] = "hybrid"
+    rewrite: str | None = None
+    """A stage of `rung.knowledge.stages` that words the question anew before it is searched for."""
+    rerank: str | None = None
+    """One that orders anew what was found."""
+    store: str = "embedded"
+    """Where the passages lie (`rung.knowledge.stores`)."""
 
     @property
     def traits(self) -> Traits:

@@ -61,7 +61,9 @@ class Workshop:
 
         async def index(documents: Sequence[Document]) -> Retriever:
             embedder = self.embedder(candidate.embedder) if candidate.embedder else None
-            name = digest([context.chunk_chars, context.search, candidate.embedder])
+            name = digest(
+                [context.model_copy(update={"kind": "retrieved", "k": 0}), candidate.embedder]
+            )
             if name not in self._retrievers:
                 self._retrievers[name] = await Retriever.build(documents, context, embedder)
             return self._retrievers[name]
