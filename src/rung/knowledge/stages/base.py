@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from rung.knowledge.stores.base import Ranking, Store
+from rung.knowledge.lexical import Ranking
+from rung.knowledge.stores.base import Store
 
 
 class Hunt(NamedTuple):

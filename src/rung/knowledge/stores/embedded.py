@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 
 from rung.knowledge.dense import DenseIndex
-from rung.knowledge.lexical import LexicalIndex, searched_text
-from rung.knowledge.stores.base import Ranking, Store
+from rung.knowledge.lexical import LexicalIndex, Ranking, searched_text
+from rung.knowledge.stores.base import Store
 from rung.models.base import Vectors
 from rung.records import Passage
 
