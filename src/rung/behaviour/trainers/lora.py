@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from rung.behaviour.trainers.batches import Encoded, collate, epoch_order, in_order
 from rung.behaviour.trainers.lessons import TuningExample
+from rung.behaviour.trainers.recipe import ROWS, sized
 from rung.candidate import Weights
 from rung.errors import MissingExtraError, RungError, StoreError, UserError
 from rung.models.base import Adapter
@@ -33,11 +34,11 @@ from rung.task.types import Frozen
 if TYPE_CHECKING:
     from torch import Tensor
 
-ROWS = 8
-"""Examples per step."""
 STEP_TOKENS = 4096
 """Most padded tokens per step: bounds the memory."""
 DEV_EXAMPLES = 40
+PATIENCE = 2
+"""Measurements of the loss on dev without a better one, after which training ends."""
 WARM_UP = 0.06
 """Share of the steps in which the learning rate rises."""
 CLIP = 1.0
@@ -59,6 +60,12 @@ class TuningResult(Frozen):
     """Per answer token (nats), before training and after each epoch; empty without dev."""
     train_losses: tuple[float, ...]
     """Mean over each epoch's answer tokens."""
+    weights: Weights
+    """As they were trained: its recipe is a stated one."""
+    steps: int
+    """Steps taken."""
+    left_out: int = 0
+    """Train rows longer than the model's window."""
 
 
 class TrainingStopped(RungError):
@@ -77,23 +84,38 @@ def train_lora(
     """Train an adapter for `model` into `folder` (PEFT format) and return it.
 
     A folder that holds a finished result is returned as it is. The best epoch by loss on (up
-    to 40 of) `dev` is kept, and training ends early when that loss rises. Equal data and seed
+    to 40 of) `dev` is kept, and training ends early when that loss has not fallen for `PATIENCE`
+    epochs. Rows that exceed the model's window are left out and counted. Equal data and seed
     give an equal adapter on the same machine. Blocks; the engine goes on answering between
     steps. `on_progress` hears what is done and the share of all steps. Raises `UserError`
-    where there is nothing to learn from or an example exceeds the window, `TrainingStopped`
-    when `stop()` turns true, `StoreError` where the folder cannot be written.
+    where there is nothing to learn from, `TrainingStopped` when `stop()` turns true,
+    `StoreError` where the folder cannot be written.
     """
     done = finished_result(folder)
     if done is not None:
         return done
     if not train:
         raise UserError("a LoRA adapter cannot be trained: there are no training examples")
-    learn = [encode(model.codec, example, model.context_window) for example in train]
-    check = [encode(model.codec, example, model.context_window) for example in dev[:DEV_EXAMPLES]]
+    learn, check = fitting(model, train), fitting(model, dev[:DEV_EXAMPLES])
+    if not learn:
+        encode(model.codec, train[0], model.context_window)  # says how long it is
+    if weights.recipe != "stated":
+        weights = sized(weights, model.parameters, len(learn))
     say = on_progress or (lambda doing, share: None)
     trainer = _Trainer(model.folder, weights, learn, check, stop or (lambda: False))
     trainer.run(say)
-    return _save(trainer, model.name, folder)
+    return _save(trainer, model.name, folder, len(train) - len(learn))
+
+
+def fitting(model: LocalModel, examples: Sequence[TuningExample]) -> list[Encoded]:
+    """The examples as tokens; those that the model's window does not hold are left out."""
+    found = []
+    for example in examples:
+        try:
+            found.append(encode(model.codec, example, model.context_window))
+        except UserError:
+            continue
+    return found
 
 
 def finished_result(folder: Path) -> TuningResult | None:
@@ -138,12 +160,9 @@ class _Trainer:
         self._train = train
         self._dev = dev
         self._stop = stop
-        self._epochs = [
-            epoch_order(train, ROWS, STEP_TOKENS, weights.seed * 1009 + epoch)
-            for epoch in range(weights.epochs)
-        ]
+        self._epochs = _epochs(train, weights)
         self._steps = sum(map(len, self._epochs))
-        self._step = 0
+        self.steps = 0
         with at_work():
             self.model = _with_lora(base, weights)
             self._parameters = [p for p in self.model.parameters() if p.requires_grad]
@@ -152,8 +171,9 @@ class _Trainer:
         self._optimizer = self._make_optimizer()
 
     def run(self, say: Callable[[str, float], None]) -> None:
-        """Train until the epochs are over or the loss on dev rises; leaves the best weights."""
+        """Train until the epochs are over or patience is; leaves the best weights by dev."""
         best: tuple[float, list[Tensor]] | None = None
+        waited = 0
         self._measure_dev(say)
         for number, batches in enumerate(self._epochs, start=1):
             total, count = 0.0, 0
@@ -162,14 +182,18 @@ class _Trainer:
                     raise TrainingStopped("training was stopped before it was finished")
                 loss, answers = self._learn([self._train[i] for i in batch])
                 total, count = total + loss * answers, count + answers
-                say(f"epoch {number} of {len(self._epochs)}", self._step / self._steps)
+                say(f"epoch {number} of {len(self._epochs)}", self.steps / self._steps)
             self.train_losses.append(total / count)
             if not self._dev:
                 continue
             self._measure_dev(say)
-            if best is not None and self.dev_losses[-1] >= best[0]:
+            if best is None or self.dev_losses[-1] < best[0]:
+                best = self.dev_losses[-1], [p.detach().clone() for p in self._parameters]
+                waited = 0
+                continue
+            waited += 1
+            if waited == PATIENCE:
                 break
-            best = self.dev_losses[-1], [p.detach().clone() for p in self._parameters]
         if best is not None:
             self._restore(best[1])
         say("trained", 1.0)
@@ -186,10 +210,10 @@ class _Trainer:
                 parameter.grad = None
             torch.nn.utils.clip_grad_norm_(self._masters, CLIP)
             for group in self._optimizer.param_groups:
-                group["lr"] = self.weights.learning_rate * _schedule(self._step, self._steps)
+                group["lr"] = self.weights.learning_rate * _schedule(self.steps, self._steps)
             self._optimizer.step()
             self._restore(self._masters)
-            self._step += 1
+            self.steps += 1
             self.tokens += sum(example.length for example in examples)
             self.seconds += machine_seconds() - started
             return float(loss.detach()), answers
@@ -214,7 +238,7 @@ class _Trainer:
 
         if not self._dev:
             return
-        say("loss on dev", self._step / self._steps)
+        say("loss on dev", self.steps / self._steps)
         total, count = 0.0, 0
         for batch in in_order(self._dev, ROWS, STEP_TOKENS):
             with at_work(), torch.inference_mode():
@@ -237,6 +261,20 @@ class _Trainer:
         return torch.optim.AdamW(
             self._masters, lr=self.weights.learning_rate, weight_decay=0.0, foreach=True
         )
+
+
+def _epochs(train: list[Encoded], weights: Weights) -> list[list[list[int]]]:
+    """Batches of each epoch, all of them or the first share; the last epoch may be cut."""
+    epochs = [
+        epoch_order(train, weights.rows, STEP_TOKENS, weights.seed * 1009 + epoch)
+        for epoch in range(weights.epochs)
+    ]
+    left = max(1, round(weights.share * sum(map(len, epochs))))
+    kept = []
+    for batches in epochs:
+        kept.append(batches[:left])
+        left -= len(kept[-1])
+    return [batches for batches in kept if batches]
 
 
 def _schedule(step: int, steps: int) -> float:
@@ -272,7 +310,7 @@ def _with_lora(base: Path, weights: Weights) -> Any:
         return get_peft_model(model, config, autocast_adapter_dtype=False)
 
 
-def _save(trainer: _Trainer, model_name: str, folder: Path) -> TuningResult:
+def _save(trainer: _Trainer, model_name: str, folder: Path, left_out: int) -> TuningResult:
     """Write beside the target, then rename: a folder is either whole or not there."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -290,6 +328,9 @@ def _save(trainer: _Trainer, model_name: str, folder: Path) -> TuningResult:
                 epochs_run=len(trainer.train_losses),
                 dev_losses=tuple(trainer.dev_losses),
                 train_losses=tuple(trainer.train_losses),
+                weights=trainer.weights,
+                steps=trainer.steps,
+                left_out=left_out,
             )
             (built / RESULT).write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
             if folder.exists():

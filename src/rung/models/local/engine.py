@@ -12,13 +12,14 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from rung.errors import ProviderError, RungError
 from rung.models.base import ChatReply, ChatRequest, Message
 from rung.models.dialect import FOLDED
 from rung.models.local.batching import DEFAULT_LIMITS, Limits, Tokens, plan, shared_prefix
-from rung.models.local.card import ModelCard
+from rung.models.local.card import ModelCard, parameter_count
 from rung.models.local.codec import Codec
 from rung.models.local.constrain import ChoiceConstraint, Constrainer
 from rung.models.local.decoding import Row, Timing, decode, read_prefix
@@ -90,6 +91,11 @@ class LocalModel:
                 self._thread.start()
             self._queue.put(job)
         return await asyncio.wrap_future(job.future)
+
+    @cached_property
+    def parameters(self) -> int:
+        """How many the weights have."""
+        return parameter_count(self.folder)
 
     def said(self) -> str:
         """One phrase a reader should know of how it is asked; empty where nothing is changed.
