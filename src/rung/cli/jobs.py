@@ -27,10 +27,10 @@ def jobs(
     What a provider charges for a job that was cancelled is up to the provider.
     """
     from rung.behaviour.trainers.hosted import bought, cancel_job, open_tuner
-    from rung.solver.fit import HOSTED
+    from rung.behaviour.trainers.hosted.trainer import FOLDER
     from rung.task.files import project_folder
 
-    place = ProjectFolder(project_folder(folder)).folder / HOSTED
+    place = ProjectFolder(project_folder(folder)).folder / FOLDER
     found = bought(place)
     if cancel is not None:
         known = {file.tag: file for file in found}

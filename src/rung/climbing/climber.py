@@ -278,8 +278,7 @@ class _Rung:
         self.climber.remember(solver)
         tuned = self.climber.workshop.tuned.get(self.key)
         if tuned is not None:
-            took = tuned.model_dump(exclude={"adapter"}, exclude_none=True)
-            self.ladder.update(self.key, training=took)
+            self.ladder.update(self.key, training=tuned.took)
         return solver
 
     async def _learn(self, solver: Solver) -> CandidateResult:

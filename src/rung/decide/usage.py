@@ -77,7 +77,7 @@ def expected_cost(
     task: Task, candidate: Candidate, calls: Sequence[ExpectedCall], book: PriceBook
 ) -> CandidateUsage:
     """What the economics needs of a candidate, before anything is measured."""
-    hosted = candidate.weights.kind == "hosted"
+    hosted = candidate.weights.bought
     price = training_price(candidate.model, book.settings, book.on) if hosted else None
     own = next(c for c in calls if c.model == candidate.model)
     learnt = training_tokens(task, candidate, expected_usage(calls))
@@ -95,7 +95,7 @@ def expected_cost(
         ),
         setup_usd=float(SETUP_USD[candidate.technique]),
         train_tokens=learnt,
-        train_seconds=learnt / TRAIN_PER_S if candidate.weights.kind == "lora" else 0.0,
+        train_seconds=0.0 if hosted else learnt / TRAIN_PER_S,
         train_usd=None if price is None else float(price.of(learnt)),
         train_examples=len(task.train) if trained else 0,
     )

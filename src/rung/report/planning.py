@@ -65,9 +65,8 @@ def _plan(task: Task, rungs: Sequence[Planned], climber: Climber) -> Plan:
 
 def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
     candidate = rung.candidate
-    hosted = candidate.weights.kind == "hosted"
     learnt = training_tokens(task, candidate, rung.usage)
-    price = till.price(candidate.model, learnt) if hosted else None
+    price = till.price(candidate.model, learnt) if candidate.weights.bought else None
     return PlannedRung(
         key=candidate.key,
         technique=candidate.technique,
@@ -81,7 +80,7 @@ def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
         monthly_usd=float(rung.usd_per_month),
         training_tokens=learnt,
         passed_on=rung.calls[-1].share if len(rung.calls) > 1 else None,
-        hosted=hosted,
+        hosted=candidate.weights.bought,
         training_usd=None if price is None else float(price),
     )
 
