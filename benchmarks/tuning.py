@@ -15,17 +15,15 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ladder import cut, home
 from rung.behaviour.trainers import lora
-from rung.candidate import Candidate, Weights
+from rung.candidate import Candidate, Context, Weights
 from rung.climbing.summary import unit_scores
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.decide.ladder import candidates
 from rung.knowledge.contexts import knowledge_of  # noqa: F401 (opens the shelf)
-from rung.candidate import Context
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.scorers import scorer_for

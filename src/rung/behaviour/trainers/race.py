@@ -6,8 +6,9 @@ orders recipes as the whole one would, as far as dev can tell them apart.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rung.behaviour.trainers.base import Desk, Order, Trainer, Tuned
@@ -70,7 +71,7 @@ class Race(Frozen):
 
 
 async def found_recipe(
-    trainer: Trainer, order: Order, desk: Desk, parameters: int, judge: Judge
+    trainer: Trainer, order: Order, desk: Desk, parameters: int | None, judge: Judge
 ) -> tuple[Weights, Race]:
     """The recipe that goes on, and the race that found it. Without dev rows there is none to find.
 
@@ -88,10 +89,35 @@ async def found_recipe(
             break
         heard = desk.hooks.progress
         part = f"recipe {number + 1} of {len(recipes)} ({said(recipes[number])})"
-        hooks = desk.hooks._replace(progress=lambda stage, share: heard(f"{part}, {stage}", share))
-        heat = await _heat(trainer, order, replace_hooks(desk, hooks), recipes[number], judge)
+        hooks = desk.hooks._replace(progress=partial(_tell, heard, part))
+        heat = await _heat(trainer, order, replace(desk, hooks=hooks), recipes[number], judge)
         race = Race(tried=(*race.tried, heat))
         place.parent.mkdir(parents=True, exist_ok=True)
         write_whole(place, race.model_dump_json(indent=1) + "\n")
     best = race.best
     return stated(start, learning_rate=best.learning_rate, rows=best.rows), race
+
+
+def _tell(heard: Callable[[str, float], None], part: str, stage: str, share: float) -> None:
+    heard(f"{part}, {stage}", share)
+
+
+async def _heat(trainer: Trainer, order: Order, desk: Desk, weights: Weights, judge: Judge) -> Heat:
+    tuned = await trainer.train(order.model_copy(update={"weights": weights}), desk)
+    before = machine_seconds()
+    score = await judge(tuned)
+    took = tuned.took
+    return Heat(
+        learning_rate=weights.learning_rate,
+        rows=weights.rows,
+        dev_losses=took.get("dev_losses", ()),
+        score=score,
+        seconds=took.get("seconds", 0.0) + machine_seconds() - before,
+        train_tokens=took.get("train_tokens", 0),
+    )
+
+
+def _kept(place: Path) -> Race:
+    if not place.exists():
+        return Race()
+    return read_model(place, Race, "delete it and run again; what was trained is kept elsewhere")

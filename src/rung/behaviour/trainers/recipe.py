@@ -22,9 +22,13 @@ RACE_SHARE = 0.25
 """Share of the steps that each recipe of a race takes before the best goes on."""
 
 
-def sized(weights: Weights, parameters: int, train: int) -> Weights:
-    """With the rate that suits the model's size, and rows a step so that there are `MIN_STEPS`."""
-    rate = RATE_SMALL if parameters <= SMALL else RATE_LARGE
+def sized(weights: Weights, parameters: int | None, train: int) -> Weights:
+    """With the rate that suits the model's size, and rows a step so that there are `MIN_STEPS`.
+
+    A model whose size is not known is taken for a large one.
+    """
+    small = parameters is not None and parameters <= SMALL
+    rate = RATE_SMALL if small else RATE_LARGE
     rows = max(FEWEST_ROWS, min(ROWS, train * weights.epochs // MIN_STEPS))
     return stated(weights, learning_rate=rate, rows=rows)
 
@@ -35,6 +39,11 @@ def heats(start: Weights) -> Iterator[Weights]:
     rows = FEWEST_ROWS if start.rows > 2 * FEWEST_ROWS else ROWS
     for change in ({}, {"learning_rate": rate / 2}, {"learning_rate": rate * 2.5}, {"rows": rows}):
         yield stated(start, **{"share": RACE_SHARE, **change})
+
+
+def race_share(weights: Weights) -> float:
+    """Tokens that a race reads, over those of the tuning itself; 0 where there is none."""
+    return RACE_SHARE * len(list(heats(weights))) if weights.recipe == "found" else 0.0
 
 
 def stated(weights: Weights, **changes: float) -> Weights:
