@@ -119,7 +119,12 @@ class Trained(NamedTuple):
     """Trained on this machine, and paid by its hours; else bought by the token."""
 
 
-WEIGHTS = {"base": Trained(""), "lora": Trained("lora"), "hosted": Trained("tuned", here=False)}
+WEIGHTS = {
+    "base": Trained(""),
+    "lora": Trained("lora"),
+    "trl": Trained("lora"),
+    "hosted": Trained("tuned", here=False),
+}
 """The shelf's list; who trains a kind is in `rung.behaviour.trainers.shelf`."""
 
 

@@ -112,9 +112,9 @@ def fitted(
     letters = Letters.fit(texts) if len(texts) >= FEWEST else None
     if len(texts) >= FEWEST:
         tried = _tried(vectors[:MOST], texts[:MOST], answers[:MOST], fit, loss)
-        _, c, temperature, reads = min(tried, key=lambda t: t[0])
-    if letters is None or not reads:
-        letters = None
+        plain = (0.0, c, temperature, False)
+        _, c, temperature, reads = min(tried, key=lambda t: t[0], default=plain)
+    letters = letters if reads else None
     weights, bias = fit(vectors if letters is None else letters.beside(vectors, texts), answers, c)
     # As it is saved: what is served answers as what was measured.
     return Head(weights.astype(np.float32), bias, letters, c, temperature)

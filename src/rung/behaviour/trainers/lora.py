@@ -13,7 +13,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -28,6 +28,7 @@ from rung.models.local.card import sha256_file
 from rung.models.local.codec import Codec
 from rung.models.local.engine import LocalModel
 from rung.models.local.machine import at_work, machine_seconds
+from rung.models.local.memory import refuse_what_does_not_fit
 from rung.models.local.network import load_base, plain_layers
 from rung.task.types import Frozen
 
@@ -68,6 +69,19 @@ class TuningResult(Frozen):
     """Train rows longer than the model's window."""
 
 
+class Trained(NamedTuple):
+    """What a training loop leaves, before it is kept."""
+
+    model: Any
+    """PEFT's model."""
+    weights: Weights
+    tokens: int
+    seconds: float
+    steps: int
+    dev_losses: tuple[float, ...]
+    train_losses: tuple[float, ...]
+
+
 class TrainingStopped(RungError):
     """The caller's `stop` asked for an end; nothing was kept."""
 
@@ -94,17 +108,36 @@ def train_lora(
     done = finished_result(folder)
     if done is not None:
         return done
+    learn, weights = as_learnt(model, train, weights)
+    check = fitting(model, dev[:DEV_EXAMPLES])
+    refuse_what_does_not_fit(model.name, model.parameters)
+    say = on_progress or (lambda doing, share: None)
+    trainer = _Trainer(model.folder, weights, learn, check, stop or (lambda: False))
+    trainer.run(say)
+    trained = Trained(
+        model=trainer.model,
+        weights=weights,
+        tokens=trainer.tokens,
+        seconds=trainer.seconds,
+        steps=trainer.steps,
+        dev_losses=tuple(trainer.dev_losses),
+        train_losses=tuple(trainer.train_losses),
+    )
+    return keep(trained, model.name, folder, len(train) - len(learn))
+
+
+def as_learnt(
+    model: LocalModel, train: Sequence[TuningExample], weights: Weights
+) -> tuple[list[Encoded], Weights]:
+    """The rows that fit the window, and a stated recipe for them. `UserError` where none fits."""
     if not train:
         raise UserError("a LoRA adapter cannot be trained: there are no training examples")
-    learn, check = fitting(model, train), fitting(model, dev[:DEV_EXAMPLES])
+    learn = fitting(model, train)
     if not learn:
         encode(model.codec, train[0], model.context_window)  # says how long it is
     if weights.recipe != "stated":
         weights = sized(weights, model.parameters, len(learn))
-    say = on_progress or (lambda doing, share: None)
-    trainer = _Trainer(model.folder, weights, learn, check, stop or (lambda: False))
-    trainer.run(say)
-    return _save(trainer, model.name, folder, len(train) - len(learn))
+    return learn, weights
 
 
 def fitting(model: LocalModel, examples: Sequence[TuningExample]) -> list[Encoded]:
@@ -286,13 +319,11 @@ def _schedule(step: int, steps: int) -> float:
     return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * through))
 
 
-def _with_lora(base: Path, weights: Weights) -> Any:
-    try:
-        import torch
-        from peft import LoraConfig, get_peft_model
-    except ImportError as error:
-        raise MissingExtraError("training an adapter", "local") from error
-    config = LoraConfig(
+def lora_config(weights: Weights) -> Any:
+    """PEFT's description of the adapter: all linear layers, alpha twice the rank."""
+    from peft import LoraConfig
+
+    return LoraConfig(
         r=weights.rank,
         lora_alpha=2 * weights.rank,
         lora_dropout=0.0,
@@ -300,6 +331,14 @@ def _with_lora(base: Path, weights: Weights) -> Any:
         bias="none",
         task_type="CAUSAL_LM",
     )
+
+
+def _with_lora(base: Path, weights: Weights) -> Any:
+    try:
+        import torch
+        from peft import get_peft_model
+    except ImportError as error:
+        raise MissingExtraError("training an adapter", "local") from error
     model = load_base(base)
     if plain_layers(model):
         use_packed_attention(model)
@@ -307,29 +346,29 @@ def _with_lora(base: Path, weights: Weights) -> Any:
         # peft asks transformers for a property that is about to be renamed.
         warnings.simplefilter("ignore", FutureWarning)
         torch.manual_seed(weights.seed)
-        return get_peft_model(model, config, autocast_adapter_dtype=False)
+        return get_peft_model(model, lora_config(weights), autocast_adapter_dtype=False)
 
 
-def _save(trainer: _Trainer, model_name: str, folder: Path, left_out: int) -> TuningResult:
+def keep(trained: Trained, model_name: str, folder: Path, left_out: int) -> TuningResult:
     """Write beside the target, then rename: a folder is either whole or not there."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as work:
             built = Path(work) / "adapter"
             # The folder may travel: it names the model, not where it lay.
-            trainer.model.peft_config["default"].base_model_name_or_path = model_name
-            trainer.model.save_pretrained(str(built), save_embedding_layers=False)
+            trained.model.peft_config["default"].base_model_name_or_path = model_name
+            trained.model.save_pretrained(str(built), save_embedding_layers=False)
             (built / "README.md").unlink(missing_ok=True)
             digest = sha256_file(built / WEIGHTS_FILE)
             result = TuningResult(
                 adapter=Adapter(path=str(folder), digest=digest),
-                train_tokens=trainer.tokens,
-                seconds=trainer.seconds,
-                epochs_run=len(trainer.train_losses),
-                dev_losses=tuple(trainer.dev_losses),
-                train_losses=tuple(trainer.train_losses),
-                weights=trainer.weights,
-                steps=trainer.steps,
+                train_tokens=trained.tokens,
+                seconds=trained.seconds,
+                epochs_run=len(trained.train_losses),
+                dev_losses=trained.dev_losses,
+                train_losses=trained.train_losses,
+                weights=trained.weights,
+                steps=trained.steps,
                 left_out=left_out,
             )
             (built / RESULT).write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
