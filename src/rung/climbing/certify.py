@@ -58,12 +58,17 @@ def is_graded(task: Task, graded: bool) -> bool:
 
 
 def plan_design(
-    task: Task, units: int, alpha: float, graded: bool, mode: str = "traffic"
+    task: Task,
+    units: int,
+    alpha: float,
+    graded: bool,
+    mode: str = "traffic",
+    target: float | None = None,
 ) -> Design:
-    """The looks of one candidate on so many units."""
+    """The looks of one candidate on so many units; `target` is the task's when left out."""
     graded = is_graded(task, graded)
     return sequential(
-        target=task.target.score,
+        target=task.target.score if target is None else target,
         alpha=alpha,
         max_examples=units,
         batch=batch_size(units),

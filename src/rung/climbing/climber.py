@@ -21,6 +21,8 @@ from rung.climbing.latency import ASKED, ASKED_FOR_LIMIT, p95_alone
 from rung.climbing.learning import learning_of, left_out, sentence
 from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
+from rung.climbing.people import people_of
+from rung.climbing.refining import best_of
 from rung.climbing.retrieval import choose_context
 from rung.climbing.rows import Ladder
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
@@ -41,6 +43,8 @@ from rung.task.types import Example, Task, digest
 SLOTS = 64
 """Examples at once: the local engine sorts many into batches, an endpoint bounds itself by what it
 is set to and has shown to bear."""
+
+NOT_PLAIN = "--mode {} is for right and wrong, and no judge's: what is certified is of traffic."
 
 
 class Climber:
@@ -125,7 +129,8 @@ class Climber:
             self.observer.note(f"{name} could not be asked: {why}")
         self.observer.planned(rungs)
         keys = [r.candidate.key for r in rungs]
-        judged = [self.scorer.name, self.scorer.version]
+        people = people_of(self.tools, self.scorer.version)
+        judged = [self.scorer.name, self.scorer.version, *people.names]
         # Attempts of other weights or another engine are another run.
         asked = sorted({self.tools.raw(m).identity for m in self.task.models.to_try})
         name = digest([self.task.fingerprint(), judged, asked, sorted(keys)])[:12]
@@ -133,6 +138,7 @@ class Climber:
         try:
             ladder = Ladder(self.task, self.tools, name, rungs, store)
             ladder.flags, ladder.scorer_version = audited.flags, self.scorer.version
+            ladder.people = people
             ladder.notes += self.heard()
             return await self._run(rungs, ladder)
         finally:
@@ -157,17 +163,15 @@ class Climber:
     async def _climb(self, rungs: Sequence[Planned], ladder: Ladder) -> None:
         slots = max([SLOTS, *(s.in_flight for s in self.task.models.settings.values())])
         runner = Runner(self.task, self.scorer, ladder.store, self.tools.price, slots)
-        tested = [r.candidate.key for r in rungs if not r.candidate.is_probe]
+        named = ladder.people.name
+        tested = [named(r.candidate.key) for r in rungs if not r.candidate.is_probe]
         ledger = TestLedger(self.tools.project.folder, self.task, tested)
         ladder.notes += [*sentences(self.task), *ledger.sentences()]
         ladder.test_rows = ledger.rows
-        if not is_graded(self.task, self.scorer.graded):
+        if not is_graded(self.task, self.scorer.graded) and not ladder.people.names:
             ladder.mode = self.options.mode
         elif self.options.mode != "traffic":
-            ladder.notes.append(
-                f"--mode {self.options.mode} is for right and wrong: these scores are graded, and "
-                "what is certified speaks of traffic."
-            )
+            ladder.notes.append(NOT_PLAIN.format(self.options.mode))
         gate = Gate(self.task, self.scorer, ladder, self.workshop, self.observer)
         down = dict(self._unasked)
         # Probes first: they cost little and say what the rungs above can hope for.
@@ -192,30 +196,27 @@ class Climber:
 
         `down` holds the models that cannot be reached: other candidates need not find out again.
         """
-        candidate, key, ladder = rung.candidate, rung.key, rung.ladder
-        ladder.current = key
+        candidate, ladder = rung.candidate, rung.ladder
+        ladder.current = rung.key
         try:
             for model in candidate.models:
                 if model in down:
                     raise ProviderError(down[model])
-            beyond = await gate.skip(candidate) if self._may_skip else None
+            may_skip = self.options.diagnose and not self.options.everything
+            beyond = await gate.skip(candidate) if may_skip else None
             if beyond is not None:
-                return ladder.update(key, state="skipped", reason=beyond)
+                return ladder.update(rung.key, state="skipped", reason=beyond)
             row = await rung.climb()
-            gate.failed(self._solvers[key])
+            gate.failed(self._solvers[rung.key])
         except UserError as error:
-            return ladder.update(key, state="skipped", reason=str(error))
+            return ladder.update(rung.key, state="skipped", reason=str(error))
         except ProviderError as error:
             if error.outage and candidate.fallback is None:  # else: which of the two?
                 down[candidate.model] = str(error)
-            return ladder.update(key, state="incomplete", reason=str(error))
+            return ladder.update(rung.key, state="incomplete", reason=str(error))
         except BudgetExceeded:
             return ladder.stop("budget")
         return row
-
-    @property
-    def _may_skip(self) -> bool:
-        return self.options.diagnose and not self.options.everything
 
     def _keep_winner(self, result: RunResult) -> None:
         choice = result.verdict.choice
@@ -252,6 +253,8 @@ class _Rung:
         self.task, self.observer = climber.task, climber.observer
         self._solver: Solver | None = None
         """Once its pilot is asked."""
+        self._scores: list[float] = []
+        """Of the pilot, one a unit."""
 
     async def climb(self) -> CandidateResult:
         """The row when it is done with; "planned" where one that waits is likely to cost less."""
@@ -273,11 +276,13 @@ class _Rung:
         return row
 
     async def _fitted(self) -> Solver:
+        workshop, scorer = self.climber.workshop, self.climber.scorer
+        self.candidate = await best_of(self.candidate, self.ladder, workshop, scorer, self.observer)
+        self.key = self.candidate.key
         self.observer.phase(self.key, "fit", 0)
-        solver = await fit(self.candidate, self.task, self.climber.workshop)
+        solver = await fit(self.candidate, self.task, workshop)
         self.climber.remember(solver)
-        tuned = self.climber.workshop.tuned.get(self.key)
-        if tuned is not None:
+        if (tuned := workshop.tuned.get(self.key)) is not None:
             self.ladder.update(self.key, training=tuned.took)
             if tuned.took.get("left_out"):
                 self.observer.note(left_out(tuned, self.candidate, self.task))
@@ -288,9 +293,9 @@ class _Rung:
         curve = await learning_of(
             solver.candidate, self.task, self.climber.workshop, self.runner, self.observer
         )
-        if curve is None:
-            return self.ladder.rows[self.key]
         row = self.ladder.rows[self.key]
+        if curve is None:
+            return row
         reason = "; ".join(part for part in (row.reason, sentence(curve)) if part)
         return self.ladder.update(self.key, learning=curve, reason=reason)
 
@@ -299,30 +304,26 @@ class _Rung:
         self.observer.phase(self.key, "dev", len(pilot))
         attempts = await self.runner.attempts(solver, pilot, "dev", self.observer.attempt)
         self.ladder.price(self.key)
-        found = measured(self.task, "dev", pilot, attempts)
-        row = self.ladder.update(self.key, dev=found)
+        scores = self._scores = unit_scores(self.task, pilot, attempts)
+        row = self.ladder.piloted(self.key, measured(self.task, "dev", pilot, attempts), scores)
         if self.candidate.is_probe:
             return self.ladder.update(self.key, state="probe", reason="gold passages, dev only")
-        scores = unit_scores(self.task, pilot, attempts)
-        most = upper_bound(scores)
+        most, sure = self.ladder.people.at_most(upper_bound(scores))
         if most < self.task.target.score and not self.climber.options.everything:
-            self.ladder.update(
-                self.key, state="hopeless", reason=f"at most {most:.2f} with 99% confidence"
-            )
+            why = f"at most {most:.2f} with {sure} confidence"
+            self.ladder.update(self.key, state="hopeless", reason=why)
             return self.ladder.leave(self.key, scores)
         return row
 
     def _weight(self) -> float | None:
         """Share of the error left that its dev answers earn it; an equal one where all are asked,
         or where no dev answer is scored."""
-        answered = {a.example_id: a for a in self.ladder.attempts(self.key) if a.split == "dev"}
-        pilot = [e for e in self.task.dev if e.id in answered]
-        scores = unit_scores(self.task, pilot, [answered[e.id] for e in pilot])
+        scores = self._scores
         if not scores or self.climber.options.everything:
             return None
         return dev_weight(
             scores,
-            self.task.target.score,
+            self.ladder.people.likely_target(self.task.target.score),
             waiting=self.ladder.waiting(self.key),
             left=self.ledger.left / self.ledger.total,
         )
@@ -333,34 +334,35 @@ class _Rung:
         return all(model.startswith(NO_LLM) for model in self.candidate.models)
 
     async def _certify(self, solver: Solver) -> CandidateResult:
+        ladder, target = self.ladder, self.task.target.score
+        people, named = ladder.people, ladder.people.name(self.key)
         try:
-            alpha = self.ledger.offer(self.key, self._weight())
+            alpha = self.ledger.offer(named, self._weight())
         except UserError as error:  # the split is used up: nothing more can be told on it
-            return self.ladder.update(self.key, state="undecided", reason=str(error))
-        options = self.climber.options
+            return ladder.update(self.key, state="undecided", reason=str(error))
+        lacking = people.lacking(target, alpha, upper_bound(self._scores))
+        if lacking is not None:
+            ladder.update(self.key, state="undecided", reason=lacking)
+            return ladder.leave(self.key, self._scores)
+        graded = self.climber.scorer.graded
         units = in_order(self.task, self.ledger.rows)
-        design = plan_design(self.task, len(units), alpha, self.climber.scorer.graded, options.mode)
+        asked, half = people.asked(target, alpha)
+        design = plan_design(self.task, len(units), half, graded, ladder.mode, asked)
         self.observer.phase(self.key, "test", sum(map(len, units)))
+        chat = solver.parts.chat
 
         async def ask(rows: Sequence[Example], decided: asyncio.Event) -> list[Attempt]:
             return await self.runner.attempts(solver, rows, "test", seen, decided)
 
         def seen(attempt: Attempt) -> None:
             if value_of(attempt) is not None:  # the first one spends the error; none, none
-                self.ledger.grant(self.key, alpha)
+                self.ledger.grant(named, alpha)
             self.observer.attempt(attempt)
 
-        chat = solver.parts.chat
-        whole = options.everything or self._free
-        outcome = await certify(
-            self.task,
-            design,
-            units,
-            ask,
-            everything=whole,
-            ahead=chat is not None and not chat.trains,
-        )
-        return self.ladder.tested(self.key, outcome, design, whole=whole or options.mode == "suite")
+        whole = self.climber.options.everything or self._free
+        ahead = chat is not None and not chat.trains
+        outcome = await certify(self.task, design, units, ask, everything=whole, ahead=ahead)
+        return ladder.tested(self.key, outcome, design, whole=whole or ladder.mode == "suite")
 
     async def _time(self, solver: Solver) -> CandidateResult:
         row = self.ladder.rows[self.key]

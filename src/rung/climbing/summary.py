@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from statistics import fmean, pstdev
 
+from rung import __version__
 from rung.audit.units import units_of
 from rung.decide.hindered import hindered
 from rung.evidence import binomial_interval, cluster_means, interval
@@ -14,6 +16,8 @@ from rung.records.results import Measured
 from rung.scorers import macro_f1, micro_f1
 from rung.task.load import load_task
 from rung.task.types import Example, LabelsOutput, MultiLabelOutput, SplitName, Task
+
+RECORDED = ("numpy", "scipy", "torch", "transformers", "peft", "openai", "genai-prices")
 
 
 def value_of(attempt: Attempt) -> float | None:
@@ -152,3 +156,14 @@ def mean_usage(attempts: Sequence[Attempt]) -> tuple[Usage, dict[str, float], fl
         "seconds": pstdev(u.seconds for u in used),
     }
     return mean, spread, fmean(a.cost_usd for a in answered)
+
+
+def versions() -> dict[str, str]:
+    """Of what answers, scores and statistics rest on."""
+    found = {"rung": __version__}
+    for name in RECORDED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

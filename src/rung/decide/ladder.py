@@ -16,10 +16,10 @@ from rung.decide.room import plain_prompt
 from rung.decide.usage import ExpectedCall, expected_calls, expected_cost, expected_usage
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
-from rung.economics.money import dec
 from rung.economics.pricing import PriceBook
 from rung.errors import UserError
 from rung.models.base import ChatModel
+from rung.money import dec
 from rung.records import Usage
 from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, Task
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rung.candidate import short_name
 from rung.decide.hindered import room_was_measured, what_would_help, why_hindered
+from rung.money import rate, usd
 from rung.records.reasons import Reason
 from rung.records.results import CandidateResult, Comparison, Measured, Standing, Stopped, Verdict
 from rung.task.types import Target
@@ -93,7 +94,7 @@ def within_limits(row: CandidateResult, target: Target) -> str | None:
     """Why the candidate breaks a limit on cost or latency; None where it is not shown to."""
     most, cost = target.max_cost_per_request, row.cost_per_request_usd
     if most is not None and cost is not None and cost > most:
-        return f"costs ${cost:.6f} a request, at most ${most} is allowed"
+        return f"costs {usd(cost)} a request, at most {rate(most)} is allowed"
     slowest, latency = target.max_latency_p95_s, row.latency_p95_s
     if slowest is not None and latency is not None and (row.latency_low_s or latency) > slowest:
         return f"takes {latency:.2f} s (p95), at most {slowest} s are allowed"

@@ -125,7 +125,7 @@ def training_facts(row: CandidateResult) -> list[str]:
     if "provider" in facts:
         said.append(f"trained by {facts['provider']}, job {facts['job']}")
         paid = facts.get("usd")
-        said.append("its price is not known" if paid is None else f"${float(paid):.2f} paid")
+        said.append("its price is not known" if paid is None else f"{usd(paid)} paid")
     recipe = {**row.candidate.weights.model_dump(), **facts.get("weights", {})}
     said.append(
         f"LoRA rank {recipe['rank']}, learning rate {recipe['learning_rate']:g}, "

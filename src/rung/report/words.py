@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from rung.candidate import Candidate, Technique
 from rung.decide.claims import certificate
-from rung.economics.money import usd as usd
 from rung.knowledge.contexts import knowledge_of
+from rung.money import usd as usd
 from rung.records import Answer, FallbackReason
 from rung.records.results import CandidateResult, Measured, RunResult, Standing
 
@@ -40,6 +40,7 @@ STANDINGS: dict[Standing, str] = {
 }
 """Of one that was left, in place of its state: shown to be below, or not worth more calls."""
 PHASES = {
+    "refine": "looking for its best, on dev",
     "fit": "preparing",
     "dev": "pilot on dev",
     "why": "asking its failures again, with the right passage",

@@ -13,7 +13,7 @@ from rung.behaviour.trainers.lessons import TuningExample
 from rung.behaviour.trainers.race import FEWEST_SCORED, Race, found_recipe
 from rung.behaviour.trainers.shelf import open_trainer
 from rung.knowledge.gold import gold_passages
-from rung.models.base import ChatModel
+from rung.models.base import ChatModel, parameters
 from rung.records import Passage
 from rung.scorers import scorer_for
 from rung.scorers.judge import Judge
@@ -117,8 +117,8 @@ async def _raced(trainer: Trainer, order: Order, desk: Desk, untuned: Solver, ta
     async def judge(tuned: Tuned) -> float | None:
         return await _score(_tuned_solver(untuned, desk.model, tuned), task)
 
-    parameters = getattr(desk.model, "parameters", None)
-    weights, race = await found_recipe(trainer, order, desk, parameters, judge)
+    size = parameters(desk.model)
+    weights, race = await found_recipe(trainer, order, desk, size, judge)
     tuned = await trainer.train(order.model_copy(update={"weights": weights}), desk)
     return tuned.model_copy(update={"took": _with(tuned.took, race)})
 

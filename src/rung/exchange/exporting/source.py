@@ -17,7 +17,7 @@ from rung.candidate import Candidate, Weights
 from rung.decide.room import plain_prompt
 from rung.errors import UserError
 from rung.measure.cache import Cache, CachedEmbedder
-from rung.models.base import ChatModel
+from rung.models.base import ChatModel, parameters
 from rung.models.metered import Metered
 from rung.models.registry import open_embedder, open_model
 from rung.project import ProjectFolder
@@ -118,8 +118,8 @@ class Source:
         done = finished_result(Path(adapter.path)) if adapter is not None else None
         if done is not None:
             return done.weights
-        parameters = getattr(self.chat(solver.candidate.model), "parameters", None)
-        return sized(weights, parameters, len(self.task.train))
+        size = parameters(self.chat(solver.candidate.model))
+        return sized(weights, size, len(self.task.train))
 
     def workshop(self) -> Workshop:
         """For fitting without a budget: nothing here asks a chat model."""

@@ -19,7 +19,7 @@ from rung.errors import ProviderError, RungError
 from rung.models.base import ChatReply, ChatRequest, Message
 from rung.models.dialect import FOLDED
 from rung.models.local.batching import DEFAULT_LIMITS, Limits, Tokens, plan, shared_prefix
-from rung.models.local.card import ModelCard, parameter_count
+from rung.models.local.card import ModelCard, count_parameters
 from rung.models.local.codec import Codec
 from rung.models.local.constrain import ChoiceConstraint, Constrainer
 from rung.models.local.decoding import Row, Timing, decode, read_prefix
@@ -92,17 +92,17 @@ class LocalModel:
             self._queue.put(job)
         return await asyncio.wrap_future(job.future)
 
-    @cached_property
-    def parameters(self) -> int:
-        """How many the weights have."""
-        return parameter_count(self.folder)
-
     def said(self) -> str:
         """One phrase a reader should know of how it is asked; empty where nothing is changed.
 
         Its identity needs no mark for it: that holds a hash of the template.
         """
         return "" if self.codec.takes_system else FOLDED
+
+    @cached_property
+    def parameters(self) -> int:
+        """Weights, counted without loading them."""
+        return count_parameters(self.folder)
 
     def count_tokens(self, messages: tuple[Message, ...]) -> int:
         """Prompt tokens, exact, without loading the weights."""

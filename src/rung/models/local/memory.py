@@ -13,8 +13,8 @@ BF16_BYTES, NF4_BYTES = 2.0, 0.6
 AT_WORK = 1.25
 """Weights, adapter, its gradients and states, over the weights alone."""
 ACTIVATIONS = 1_500_000_000
-"""Bytes beside the weights for what a step keeps, and for the process itself: a lower bound, so that
-nothing is refused that would have gone."""
+"""Bytes beside the weights for what a step keeps, and for the process itself: a lower bound, so
+that nothing is refused that would have gone."""
 
 
 def training_bytes(parameters: int, *, four_bits: bool = False) -> int:
