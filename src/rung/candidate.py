@@ -125,7 +125,12 @@ class Trained(NamedTuple):
     """Trained on this machine, and paid by its hours; else bought by the token."""
 
 
-WEIGHTS = {"base": Trained(""), "lora": Trained("lora"), "hosted": Trained("tuned", here=False)}
+WEIGHTS = {
+    "base": Trained(""),
+    "lora": Trained("lora"),
+    "trl": Trained("lora"),
+    "hosted": Trained("tuned", here=False),
+}
 """The shelf's list; who trains a kind is in `rung.behaviour.trainers.shelf`."""
 
 
@@ -140,6 +145,13 @@ class Weights(Frozen):
     rank: int = 16
     learning_rate: float = 5e-4
     epochs: int = 3
+    rows: int = 8
+    """Examples a step."""
+    share: float = 1.0
+    """Of the steps that all epochs have; the rate's schedule is as much shorter."""
+    recipe: Literal["stated", "sized", "found"] = "stated"
+    """How `learning_rate` and `rows` are set: as they stand here, by the sizes of model and data,
+    or by a race on dev that begins with those."""
     train_size: int | None = None
     seed: int = 0
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
+from rung.behaviour.trainers.base import Tuned
 from rung.candidate import Candidate
 from rung.climbing.observer import Observer
 from rung.climbing.summary import unit_scores
@@ -40,11 +41,12 @@ async def learning_of(
     base = candidate.model_copy(
         update={"weights": candidate.weights.model_copy(update={"kind": "base"})}
     )
+    took = workshop.tuned[candidate.key].took.get("weights") or {}  # one race for all sizes
+    recipe = {k: took[k] for k in ("recipe", "learning_rate", "rows") if k in took}
     scores: list[float] = []
     for size in [0, *sizes]:
-        weights = candidate.weights.model_copy(
-            update={"train_size": None if size == sizes[-1] else size}
-        )
+        changes = {"train_size": size, **recipe} if size != sizes[-1] else {}
+        weights = candidate.weights.model_copy(update=changes)
         tried = candidate.model_copy(update={"weights": weights}) if size else base
         observer.note(f"learning curve: {size} training examples")
         solver = await fit(tried, task, workshop)
@@ -57,6 +59,14 @@ async def learning_of(
         sizes, scores[1:], [len(pilot)] * len(sizes), task.target.score, base=scores[0]
     )
     return {"sizes": sizes, "scores": scores[1:], "untrained": scores[0], **asdict(curve)}
+
+
+def left_out(tuned: Tuned, candidate: Candidate, task: Task) -> str:
+    """That some train rows were too long to learn from, in a sentence."""
+    return (
+        f"{tuned.took['left_out']} of {len(task.train)} train rows are longer than the window of "
+        f"{candidate.model}: left out of its tuning."
+    )
 
 
 def sentence(curve: dict[str, Any]) -> str:

@@ -151,8 +151,9 @@ def _tuned(task: Task, name: str, model: ChatModel, context: Context, kind: str)
         return []
     baked = plain_prompt(task, name, model).model_copy(update={"contract": False})
     weights = Weights(kind=kind, epochs=task.climb.epochs, seed=task.climb.seed)
-    if weights.bought:
-        weights = weights.model_copy(update={"learning_rate": HOSTED_RATE})
+    recipe = "found" if task.climb.effort == "serious" else "sized"
+    changes = {"learning_rate": HOSTED_RATE} if weights.bought else {"recipe": recipe}
+    weights = weights.model_copy(update=changes)
     found = [Candidate(model=name, prompt=baked, weights=weights)]
     if task.documents:
         searching = task.models.embedder if context.search != "lexical" else None

@@ -13,25 +13,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rung.behaviour.shots import choose_shots
-from rung.behaviour.trainers.base import Desk, Hooks, Order, Till, Tuned
-from rung.behaviour.trainers.lessons import TuningExample
-from rung.behaviour.trainers.shelf import open_trainer
+from rung.behaviour.trainers.base import Till, Tuned
 from rung.candidate import NO_LLM, Candidate
-from rung.errors import BudgetExceeded, ProviderError, UserError
+from rung.errors import UserError
 from rung.knowledge.contexts import Knowledge, knowledge_of
 from rung.knowledge.retriever import Retriever
 from rung.models.base import ChatModel, Vectors
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import LabelModel, fit_label_model
 from rung.models.no_llm_sets import fit_set_model
-from rung.records import Answer
+from rung.solver.answering import answers
 from rung.solver.cascade import sure_from
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
+from rung.solver.tuning import tune
 from rung.task.contract import render
 from rung.task.types import Document, Example, MultiLabelOutput, Task, digest
-
-DEV_FOR_LOSS = 40
-"""Dev examples whose loss is watched while tuning."""
 
 
 @dataclass
@@ -80,7 +76,7 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     if not candidate.uses_llm:
         assert embedder is not None
         vectors, _ = await embedder.embed_metered([e.input_text() for e in task.train])
-        model = _label_model(candidate.model, task, vectors)
+        model = await asyncio.to_thread(_label_model, candidate.model, task, vectors)
         return Solver(spec, Parts(embedder=embedder, label_model=model))
     shot_vectors = None
     if candidate.prompt.shots.chosen_by_input:
@@ -93,7 +89,7 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
         knowledge=knowledge,
     )
     if candidate.weights.tuned:
-        tuned = await _tune(Solver(spec, parts), task, workshop)
+        tuned = await tune(Solver(spec, parts), task, workshop)
         spec = spec.model_copy(update={"tuned_model": tuned.model})
         chat = workshop.chat(tuned.model or candidate.model)
         parts = replace(parts, chat=chat, adapter=tuned.adapter)
@@ -107,21 +103,12 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
 
 
 def _label_model(name: str, task: Task, vectors: Vectors) -> LabelModel:
+    texts = [e.input_text() for e in task.train]
     if isinstance(task.output, MultiLabelOutput):
         sets = [e.expected for e in task.train]
-        return fit_set_model(name, vectors, sets, task.output.labels)
-    return fit_label_model(name, vectors, [render(task.output, e.expected) for e in task.train])
-
-
-async def lessons(solver: Solver, examples: Sequence[Example]) -> list[TuningExample]:
-    """What tuning learns from: exactly the messages that the solver sends, and the answer."""
-    await solver.prepare([e.input for e in examples])
-    made = []
-    for example in examples:
-        messages, _, _ = await solver.messages(example.input_text())
-        answer = render(solver.spec.output, example.expected)
-        made.append(TuningExample(messages=messages, answer=answer))
-    return made
+        return fit_set_model(name, vectors, texts, sets, task.output.labels)
+    labels = [render(task.output, e.expected) for e in task.train]
+    return fit_label_model(name, vectors, texts, labels)
 
 
 async def _cascade(
@@ -133,7 +120,8 @@ async def _cascade(
         return (await embedder.embed_metered([e.input_text() for e in examples]))[0]
 
     model = _label_model(first, task, await vectors(task.train))
-    told = model.predict(await vectors(task.dev)) if task.dev else []
+    texts = [e.input_text() for e in task.dev]
+    told = model.predict(await vectors(task.dev), texts) if texts else []
     judged = [
         (confidence, label == render(task.output, example.expected))
         for (label, confidence), example in zip(told, task.dev, strict=True)
@@ -155,7 +143,7 @@ async def _fall_back(
             answer.confidence,
             render(task.output, answer.value) == render(task.output, example.expected),
         )
-        for example, answer in zip(asked, await _answers(Solver(spec, parts), asked), strict=True)
+        for example, answer in zip(asked, await answers(Solver(spec, parts), asked), strict=True)
         if answer is not None and answer.valid and answer.confidence is not None
     ]
     below = sure_from(judged, task.target.score)
@@ -166,33 +154,6 @@ async def _fall_back(
             "try it alone"
         )
     return spec.model_copy(update={"unsure_below": below}), replace(parts, fallback=chat)
-
-
-async def _answers(solver: Solver, examples: Sequence[Example]) -> list[Answer | None]:
-    """Answers in order; None where a model can never take the input.
-
-    Any other failure is raised: a threshold out of what happened to be answered would be another
-    one when the climb is resumed.
-    """
-
-    async def answer(example: Example) -> Answer | None:
-        try:
-            return await solver.answer(example.input)
-        except ProviderError as error:
-            if error.final:
-                return None
-            raise
-
-    await solver.prepare([e.input for e in examples])
-    asked = [asyncio.create_task(answer(e)) for e in examples]
-    try:
-        return list(await asyncio.gather(*asked))
-    except BaseException as error:
-        if not isinstance(error, BudgetExceeded):  # what has begun is paid for: kept
-            for one in asked:
-                one.cancel()
-        await asyncio.gather(*asked, return_exceptions=True)
-        raise
 
 
 def _refuse_what_is_missing(candidate: Candidate, task: Task) -> None:
@@ -233,31 +194,3 @@ def _fields(examples: Sequence[Example]) -> tuple[InputField, ...]:
         )
         for name in names
     )
-
-
-async def _tune(untuned: Solver, task: Task, workshop: Workshop) -> Tuned:
-    """Train on exactly the messages that the solver will send, loss on the answer only."""
-    candidate, chat = untuned.candidate, untuned.parts.chat
-    assert chat is not None
-    weights = candidate.weights
-    trainer = open_trainer(weights.kind, candidate.model)
-    train = await lessons(untuned, task.train[: weights.train_size])
-    lengths = [chat.count_tokens(e.turns) for e in train]
-    order = Order(
-        model=candidate.model.partition("/")[2],
-        weights=weights,
-        train=tuple(train),
-        dev=tuple(await lessons(untuned, task.dev[:DEV_FOR_LOSS])),
-        tokens=sum(lengths) * weights.epochs,
-        longest=max(lengths, default=0),
-    )
-
-    def progress(stage: str, share: float) -> None:
-        if workshop.on_tuning is not None:
-            workshop.on_tuning(candidate.key, stage, share)
-
-    hooks = Hooks(progress, workshop.stop.is_set)
-    desk = Desk(workshop.raw(candidate.model), workshop.folder, workshop.till, hooks)
-    tuned = await trainer.train(order, desk)
-    workshop.tuned[candidate.key] = tuned
-    return tuned

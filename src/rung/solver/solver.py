@@ -168,7 +168,7 @@ class Solver:
     async def _label(self, text: str, model: LabelModel) -> Answer:
         vectors, seconds = await self._embedder().embed_metered([text])
         started = time.perf_counter()
-        label, confidence = model.predict(vectors)[0]
+        label, confidence = model.predict(vectors, [text])[0]
         spent = seconds[0] + time.perf_counter() - started
         name, usage = self.candidate.first or self.candidate.model, Usage(seconds=spent)
         return Answer(

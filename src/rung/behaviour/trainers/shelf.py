@@ -7,8 +7,13 @@ from collections.abc import Callable
 from rung.behaviour.trainers.base import Trainer
 from rung.behaviour.trainers.embedded import Embedded
 from rung.behaviour.trainers.hosted.trainer import Hosted
+from rung.behaviour.trainers.trl import Trl
 
-TRAINERS: dict[str, Callable[[str], Trainer]] = {"lora": Embedded, "hosted": Hosted}
+TRAINERS: dict[str, Callable[[str], Trainer]] = {
+    "lora": Embedded,
+    "trl": Trl,
+    "hosted": Hosted,
+}
 """By `Weights.kind`: given a base model's name, its trainer. Of `hosted`, each vendor's tuner."""
 
 
