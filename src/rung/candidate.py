@@ -44,6 +44,8 @@ class Prompt(Frozen):
     """Describe the form of the answer in the prompt; tuned candidates have it in the weights."""
     constrained: bool = True
     """Labels and JSON decided by constrained decoding where the model can."""
+    head: bool = False
+    """Labels: all are scored as wholes, and a head fitted on train chooses among them."""
     repairs: int = 1
     """How often an invalid answer is sent back with the problem named."""
     max_input_chars: int = 20_000
@@ -177,6 +179,8 @@ class Candidate(Frozen):
     """Set where similarity is used: nearest shots, dense or hybrid search, no-llm."""
     first: Literal["no-llm/nearest", "no-llm/linear"] | None = None
     """A cascade: this one answers where it is sure, the model is asked the rest."""
+    way: str = "converse"
+    """How a model that is asked comes to an answer (`rung.solver.ways`)."""
     fallback: str | None = None
     """A further model, asked the same messages where the answer is invalid after its repairs,
     refused, or less sure than a threshold chosen on dev."""
@@ -209,7 +213,7 @@ class Candidate(Frozen):
     def learns(self) -> bool:
         """Training examples are shown, fitted or tuned on."""
         fitted = not self.uses_llm or self.first is not None
-        return fitted or self.prompt.shots.shown or self.weights.tuned
+        return fitted or self.prompt.shots.shown or self.prompt.head or self.weights.tuned
 
     @property
     def digest(self) -> str:
@@ -222,6 +226,8 @@ class Candidate(Frozen):
         parts = [short_name(self.model)]
         if self.prompt.shots.shown:
             parts.append(f"{self.prompt.shots.k}-{self.prompt.shots.kind}")
+        if self.prompt.head:
+            parts.append("head")
         if self.prompt.reasoning:
             parts.append("reasoning")
         if self.context.traits.mark:

@@ -23,7 +23,9 @@ def hello(site: Site, request: Request) -> Page:
 def test_it_is_served_with_its_twin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(app, "PAGES", (*app.PAGES, ("/hello", hello)))
     templates = pages.templates()
-    monkeypatch.setattr(pages, "templates", lambda: templates.overlay(loader=DictLoader({"hello.html": TEMPLATE})))
+    monkeypatch.setattr(
+        pages, "templates", lambda: templates.overlay(loader=DictLoader({"hello.html": TEMPLATE}))
+    )
     site = Site([tmp_path])
     client = TestClient(app.create_app(site), base_url="http://127.0.0.1")
     assert client.get("/hello").text == "<p>&lt;hello&gt;</p>"

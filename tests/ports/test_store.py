@@ -33,7 +33,9 @@ class Shelves(Store):
 
     async def by_words(self, query: str, k: int) -> list[tuple[int, float]]:
         def shared(passage: Passage) -> int:
-            return len(set(query.strip("?").split()) & set(passage.title.split() + passage.text.split()))
+            return len(
+                set(query.strip("?").split()) & set(passage.title.split() + passage.text.split())
+            )
 
         scored = [(place, float(shared(p))) for place, p in enumerate(self.passages)]
         return sorted(scored, key=lambda found: (-found[1], found[0]))[:k]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -21,7 +21,7 @@ from .rungs import SHORT
 class ByHeart:
     """Whoever it has trained knows every answer."""
 
-    orders: list[Order] = []
+    orders: ClassVar[list[Order]] = []
 
     def __init__(self, model: str) -> None:
         self.model = model

@@ -18,10 +18,10 @@ from rung.climbing.tools import Tools
 from rung.economics.pricing import PriceBook
 from rung.errors import ProviderError, UserError
 from rung.models.base import Adapter, ChatReply, ChatRequest
+from rung.models.chain import passed_on, resolved
 from rung.models.scripted import Script, ScriptedModel
 from rung.records import Answer, ModelUsage, Usage
 from rung.solver import CircuitBreaker, Solver, Workshop, fit, load, save
-from rung.solver.cascade import passed_on, resolved
 from rung.solver.solver import Parts, SolverSpec
 from rung.task.types import LabelsOutput, Models, Task
 

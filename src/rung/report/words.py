@@ -183,6 +183,8 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
         parts.append(f"{shots.k} {shots.kind} examples")
     elif technique == "prompting":
         parts.append("no examples")
+    if candidate.prompt.head:
+        parts.append("labels scored, with a head")
     if candidate.prompt.reasoning:
         parts.append("step by step")
     if candidate.fallback is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
-from rung.errors import BudgetExceeded, ProviderError
+from rung.behaviour.gathering import all_of
+from rung.errors import ProviderError
 from rung.records import Answer
 from rung.solver.solver import Solver
 from rung.task.types import Example
@@ -27,12 +27,4 @@ async def answers(solver: Solver, examples: Sequence[Example]) -> list[Answer | 
             raise
 
     await solver.prepare([e.input for e in examples])
-    asked = [asyncio.create_task(answer(e)) for e in examples]
-    try:
-        return list(await asyncio.gather(*asked))
-    except BaseException as error:
-        if not isinstance(error, BudgetExceeded):  # what has begun is paid for: kept
-            for one in asked:
-                one.cancel()
-        await asyncio.gather(*asked, return_exceptions=True)
-        raise
+    return await all_of([answer(e) for e in examples])
