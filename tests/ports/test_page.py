@@ -26,7 +26,8 @@ def test_it_is_served_with_its_twin(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(
         pages, "templates", lambda: templates.overlay(loader=DictLoader({"hello.html": TEMPLATE}))
     )
+    (tmp_path / "rung.toml").touch()
     site = Site([tmp_path])
     client = TestClient(app.create_app(site), base_url="http://127.0.0.1")
     assert client.get("/hello").text == "<p>&lt;hello&gt;</p>"
-    assert client.get("/hello.json").json() == {"projects": 0}
+    assert client.get("/hello.json").json() == {"projects": 1}

@@ -12,8 +12,9 @@ from rung.behaviour.trainers.hosted.openai import OpenAITuner
 from rung.behaviour.trainers.shelf import open_trainer
 from rung.candidate import Weights
 from rung.errors import UserError
+from rung.models import registry
 from rung.models.openai_compatible import OpenAICompatible
-from rung.models.registry import known_forms, open_model
+from rung.models.registry import Provider, known_forms, open_model
 from rung.models.scripted import ScriptedModel
 from rung.models.vendors import VENDORS, Vendor, leaves_this_machine
 from tuning.fake_providers import Fake
@@ -37,6 +38,9 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     tuner = f"{__name__}:Workbench"
     record = Vendor("workbench", "Workbench", "https://workbench.test/v1", tuner=tuner)
     monkeypatch.setitem(VENDORS, "workbench", record)
+    # Derived of the vendors when the module is read.
+    derived = Provider("workbench/", record.form, registry._endpoint)
+    monkeypatch.setattr(registry, "PROVIDERS", (*registry.PROVIDERS, derived))
 
 
 def test_its_models_open_and_are_told_apart_as_hosted() -> None:

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from climbing.tasks import LABELS, MODEL, climb, label_of, label_task
+from climbing.tasks import LABELS, MODEL, label_of, label_task
 from climbing.tasks import asked as number_of
 from rung.behaviour.trainers.base import Desk, Order, Tuned
 from rung.behaviour.trainers.shelf import TRAINERS
 from rung.candidate import WEIGHTS, Candidate, Trained, Weights
+from rung.climbing import ClimbOptions, climb
 from rung.models.base import ChatModel, ChatRequest
 from rung.models.scripted import ScriptedModel
 
@@ -29,7 +30,10 @@ class ByHeart:
     async def train(self, order: Order, desk: Desk) -> Tuned:
         desk.hooks.progress("learning by heart", 1.0)
         self.orders.append(order)
-        return Tuned(model=f"{self.model}-{order.tag}", took={"seconds": 1.5})
+        name = f"{self.model}-{order.tag}"
+        assert desk.till is not None
+        desk.till.answers(name, self.model)
+        return Tuned(model=name, took={"seconds": 1.5})
 
 
 class Opened(dict[str, ChatModel]):
@@ -50,13 +54,8 @@ def test_a_climb_tunes_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setitem(WEIGHTS, "by-heart", Trained("heart"))
     candidate = Candidate(model=MODEL, prompt=SHORT, weights=Weights(kind="by-heart", epochs=1))
     models = Opened({MODEL: ScriptedModel(never, MODEL)})
-    result = climb(
-        label_task(train=60),
-        tmp_path,
-        models[MODEL],  # type: ignore[arg-type]
-        candidates=(candidate,),
-        extra=models,
-    )
+    options = ClimbOptions(models=models, folder=tmp_path, candidates=(candidate,))
+    result = climb(label_task(train=60), options)
     (row,) = result.candidates
     assert row.technique == "fine-tuning" and "+heart~" in row.key
     assert row.state == "pass" and row.training == {"seconds": 1.5}

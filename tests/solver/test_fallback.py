@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from climbing import tasks
-from rung.candidate import Candidate, Prompt, Shots
+from rung.candidate import Candidate, Prompt, Shots, Weights
 from rung.climbing.tools import Tools
 from rung.economics.pricing import PriceBook
 from rung.errors import ProviderError, UserError
@@ -69,7 +69,9 @@ def scripted(
 ) -> Solver:
     """A solver whose two models say these things, one after the other."""
     spec = SolverSpec(
-        candidate=PLAIN,
+        candidate=PLAIN.model_copy(
+            update={"weights": Weights(kind="lora") if adapter else Weights()}
+        ),
         task="items",
         instruction="Name the item's kind.",
         output=LabelsOutput(labels=tasks.LABELS),
