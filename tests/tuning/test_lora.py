@@ -132,7 +132,7 @@ def test_what_cannot_be_trained_is_one_sentence(model, tmp_path):
     with pytest.raises(UserError, match="no training examples"):
         train_lora(model, [], [], Weights(), tmp_path / "out")
     long = TuningExample(messages=turns("x " * 9000), answer="a")
-    with pytest.raises(UserError, match="more than the window of 8192"):
+    with pytest.raises(UserError, match="fits into the window of 8192"):
         train_lora(model, [long], [], Weights(), tmp_path / "out")
 
 

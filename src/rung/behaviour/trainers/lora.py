@@ -134,7 +134,10 @@ def as_learnt(
         raise UserError("a LoRA adapter cannot be trained: there are no training examples")
     learn = fitting(model, train)
     if not learn:
-        encode(model.codec, train[0], model.context_window)  # says how long it is
+        raise UserError(
+            f"no training example fits into the window of {model.context_window} tokens of "
+            f"{model.name}: shorten their inputs, or tune a model that reads more"
+        )
     if weights.recipe != "stated":
         weights = sized(weights, model.parameters, len(learn))
     return learn, weights
