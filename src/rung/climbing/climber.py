@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
 from rung.audit.units import sentences
 from rung.behaviour.trainers.hosted import provider_of
 from rung.candidate import NO_LLM, Candidate, Context
+from rung.climbing.ahead import asked_ahead
 from rung.climbing.auditing import audit_of, refuse
 from rung.climbing.certify import certify, in_order, is_graded, plan_design
 from rung.climbing.gate import Gate
-from rung.climbing.handshakes import shake_hands
+from rung.climbing.handshakes import how_asked, shake_hands
 from rung.climbing.latency import ASKED, ASKED_FOR_LIMIT, p95_alone
 from rung.climbing.learning import learning_of, put_training, sentence
 from rung.climbing.ledger import TestLedger
@@ -27,6 +27,7 @@ from rung.climbing.retrieval import choose_context
 from rung.climbing.rows import Ladder
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
 from rung.climbing.tools import ClimbOptions, Tools
+from rung.climbing.winner import keep_winner
 from rung.decide.ladder import Planned, candidates, plan
 from rung.decide.verdict import keeps_limits, within_limits
 from rung.errors import BudgetExceeded, ProviderError, UserError
@@ -36,8 +37,7 @@ from rung.measure.store import RunStore
 from rung.records import Attempt
 from rung.records.results import CandidateResult, RunResult
 from rung.scorers import Scorer, grade_gold, scorer_for
-from rung.solver import Solver, Workshop, fit, save
-from rung.task.load import load_task
+from rung.solver import Solver, Workshop, fit
 from rung.task.types import Example, Task, digest
 
 SLOTS = 64
@@ -48,7 +48,7 @@ NOT_PLAIN = "--mode {} is for right and wrong, and no judge's: what is certified
 
 
 class Climber:
-    """One task, one climb. Use `climb` unless the pieces are wanted."""
+    """One task, one climb. Use `rung.climb` unless the pieces are wanted."""
 
     def __init__(self, task: Task, options: ClimbOptions, observer: Observer) -> None:
         self.task, self.options, self.observer = task, options, observer
@@ -94,7 +94,8 @@ class Climber:
 
     def heard(self) -> list[str]:
         """What models will not have as far as is known, a note each."""
-        said = {name: self.tools.handshakes.said(self.tools.raw(name)) for name in self._names()}
+        known = self.tools.known_endpoints
+        said = {name: how_asked(known, self.tools.raw(name)) for name in self._names()}
         return [f"{name} is asked so: {how}." for name, how in said.items() if how]
 
     async def plan(self) -> list[Planned]:
@@ -157,7 +158,8 @@ class Climber:
             raise
         ladder.challenges = self.tools.project.is_served
         result = ladder.write(finished=True)
-        self._keep_winner(result)
+        if result.verdict.choice is not None:
+            keep_winner(self._solvers[result.verdict.choice], result, self.tools)
         return result
 
     async def _climb(self, rungs: Sequence[Planned], ladder: Ladder) -> None:
@@ -177,6 +179,16 @@ class Climber:
         # Probes first: they cost little and say what the rungs above can hope for.
         first = sorted(rungs, key=lambda r: not r.candidate.is_probe)
         waiting = [_Rung(self, r, ladder, runner, ledger) for r in first]
+        reached = [rung for rung in waiting if not down.keys() & rung.candidate.models]
+        async with asked_ahead(self.task, self.tools, runner, ledger, reached):
+            await self._rise(waiting, gate, down, ledger)
+        ladder.look_ahead(ledger.left)
+
+    async def _rise(
+        self, waiting: list[_Rung], gate: Gate, down: dict[str, str], ledger: TestLedger
+    ) -> None:
+        """From the cheapest rung up, until one is enough."""
+        ladder = gate.ladder
         while waiting:
             rung = waiting.pop(0)
             row = await self._one(rung, gate, down)
@@ -189,7 +201,6 @@ class Climber:
             enough = row.state == "pass" and keeps_limits(row, self.task.target)
             if ladder.stopped or (enough and not self.options.everything):
                 break
-        ladder.look_ahead(ledger.left)
 
     async def _one(self, rung: _Rung, gate: Gate, down: dict[str, str]) -> CandidateResult:
         """What became of one candidate.
@@ -218,20 +229,6 @@ class Climber:
             return ladder.stop("budget")
         return row
 
-    def _keep_winner(self, result: RunResult) -> None:
-        choice = result.verdict.choice
-        if choice is None:
-            return
-        row = next(r for r in result.candidates if r.key == choice)
-        evidence = {
-            "run": result.run,
-            "verdict": result.verdict.model_dump(mode="json"),
-            "candidate": row.model_dump(mode="json"),
-        }
-        project = self.tools.project
-        place = project.challenger if project.is_served else project.winner
-        save(self._solvers[choice], place, evidence)
-
     def remember(self, solver: Solver) -> None:
         """Keep a fitted solver until the verdict names one of them."""
         self._solvers[solver.candidate.key] = solver
@@ -252,17 +249,18 @@ class _Rung:
         self.ladder, self.runner, self.ledger = ladder, runner, ledger
         self.task, self.observer = climber.task, climber.observer
         self._solver: Solver | None = None
-        """Once its pilot is asked."""
+        self._fitting = asyncio.Lock()
+        self._piloted = False
         self._scores: list[float] = []
         """Of the pilot, one a unit."""
 
     async def climb(self) -> CandidateResult:
         """The row when it is done with; "planned" where one that waits is likely to cost less."""
-        solver = self._solver or await self._fitted()
+        solver = await self.fitted()
         row = self.ladder.rows[self.key]
-        if self._solver is None:
-            self._solver = solver
+        if not self._piloted:
             row = await self._pilot(solver)
+            self._piloted = True
             if row.state == "planned" and self.ladder.cheaper_waits(self.key):
                 return row
         if row.state == "probe":
@@ -275,7 +273,13 @@ class _Rung:
             return await self._learn(solver)
         return row
 
-    async def _fitted(self) -> Solver:
+    async def fitted(self) -> Solver:
+        """Its solver, fitted once. Raises `UserError` where it cannot be."""
+        async with self._fitting:
+            self._solver = self._solver or await self._fit()
+        return self._solver
+
+    async def _fit(self) -> Solver:
         workshop, scorer = self.climber.workshop, self.climber.scorer
         self.candidate = await best_of(self.candidate, self.ladder, workshop, scorer, self.observer)
         self.key = self.candidate.key
@@ -367,6 +371,7 @@ class _Rung:
         if row.latency_p95_s is None:
             limit = self.task.target.max_latency_p95_s
             asked = ASKED if limit is None else ASKED_FOR_LIMIT
+            await self.runner.quiet()
             self.observer.phase(self.key, "latency", asked)
             took = await p95_alone(solver, self.task.dev, self.climber.tools, asked)
             if took is not None:
@@ -379,21 +384,3 @@ class _Rung:
             self.ladder.write(finished=False)  # a kill from here on does not time it again
         broken = within_limits(row, self.task.target)
         return self.ladder.update(self.key, reason=broken) if broken else row
-
-
-def climb(
-    task: Task | str | Path,
-    options: ClimbOptions | None = None,
-    observer: Observer | None = None,
-) -> RunResult:
-    """Climb one task to a verdict; the saved winner lies in `.rung/winner` beside `rung.toml`.
-
-    `task` may be the folder of a `rung.toml`. Raises `UserError` for input that cannot be used.
-    """
-    loaded = task if isinstance(task, Task) else load_task(task)
-
-    async def run() -> RunResult:
-        climber = Climber(loaded, options or ClimbOptions(), observer or Observer())
-        return await climber.climb()
-
-    return asyncio.run(run())

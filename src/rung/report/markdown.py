@@ -7,21 +7,22 @@ from collections.abc import Sequence
 
 from rung.decide.claims import holds_for
 from rung.records.results import CandidateResult, RunResult
+from rung.report.part_rows import part_rows, watched
 from rung.report.reasons import next_text, reason_texts
 from rung.report.red_flags import flag_lines
 from rung.report.terminal import calls_text
 from rung.report.texts import one_line
 from rung.report.words import (
     COUNTS,
-    about,
+    assumed_note,
     bound,
     counts,
     headline,
     labels,
+    month_cell,
     per_thousand,
     score_text,
     state_text,
-    usd,
 )
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~])")
@@ -53,13 +54,30 @@ def markdown(result: RunResult, changes: Sequence[str] = ()) -> str:
             if changes
             else []
         ),
+        *_parts(result),
         f"**Next:** {escape(next_text(result))}",
         "",
-        *(f"> {escape(note)}" for note in result.notes),
+        *(f"> {escape(note)}" for note in (*result.notes, assumed_note(result.candidates)) if note),
         *(f"> Red flag: {escape(line)}" for line in flag_lines(result.flags)),
         f"<sub>{escape(calls_text(result))} · run `{result.run}` · seed {result.seed}</sub>",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _parts(result: RunResult) -> list[str]:
+    """Recall and precision on dev by label or field, of the choice, else of the best."""
+    row = watched(result)
+    shown = part_rows(row.dev) if row else ()
+    if row is None or not shown:
+        return []
+    head = f"<details><summary>By part, on dev, of {escape(labels(result.candidates)[row.key])}"
+    cells = [
+        [escape(p.name, 60), f"{p.right} of {p.expected}", *map(escape, (p.recall, p.precision))]
+        for p in shown
+    ]
+    table = [["part", "right", "recall", "precision"], [":--", "--:", "--:", "--:"], *cells]
+    lines = ["| " + " | ".join(line) + " |" for line in table]
+    return [f"{head}</summary>", "", *lines, "", "</details>", ""]
 
 
 def _table(result: RunResult) -> list[str]:
@@ -84,7 +102,7 @@ def _cells(row: CandidateResult, label: str, choice: str | None) -> list[str]:
         bound(certified),
         *counts(score),
         per_thousand(row),
-        about(row) + usd(row.monthly_usd),
+        month_cell(row).replace("*", "\\*"),
         late,
         state_text(row) + (f" ({escape(row.reason, 120)})" if row.reason else ""),
     ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 
 from rung.errors import BudgetExceeded, ProviderError
 from rung.records import Answer
@@ -27,11 +28,20 @@ async def answers(solver: Solver, examples: Sequence[Example]) -> list[Answer | 
             raise
 
     await solver.prepare([e.input for e in examples])
-    asked = [asyncio.create_task(answer(e)) for e in examples]
+    return await all_of([answer(e) for e in examples])
+
+
+Made = TypeVar("Made")
+
+
+async def all_of(calls: Sequence[Coroutine[Any, Any, Made]]) -> list[Made]:
+    """All results in order. Where one fails, the others end with it; where the budget is out, what
+    has begun is paid for and kept."""
+    asked = [asyncio.create_task(call) for call in calls]
     try:
         return list(await asyncio.gather(*asked))
     except BaseException as error:
-        if not isinstance(error, BudgetExceeded):  # what has begun is paid for: kept
+        if not isinstance(error, BudgetExceeded):
             for one in asked:
                 one.cancel()
         await asyncio.gather(*asked, return_exceptions=True)

@@ -12,22 +12,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rung.behaviour.shots import choose_shots
+from rung.behaviour.label_head import MOST_ROWS, fit_head
+from rung.behaviour.shots import choose_shots, in_turn
 from rung.behaviour.trainers.base import Till, Tuned
 from rung.candidate import NO_LLM, Candidate
 from rung.errors import UserError
 from rung.knowledge.contexts import Knowledge, knowledge_of
 from rung.knowledge.retriever import Retriever
-from rung.models.base import ChatModel, Vectors
+from rung.models.base import ChatModel, Vectors, scores
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import LabelModel, fit_label_model
 from rung.models.no_llm_sets import fit_set_model
-from rung.solver.answering import answers
+from rung.solver.answering import all_of, answers
 from rung.solver.cascade import sure_from
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
 from rung.solver.tuning import tune
 from rung.task.contract import render
-from rung.task.types import Document, Example, MultiLabelOutput, Task, digest
+from rung.task.types import Document, Example, LabelsOutput, MultiLabelOutput, Task, digest
 
 
 @dataclass
@@ -91,6 +92,8 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
         spec = spec.model_copy(update={"tuned_model": tuned.model})
         chat = workshop.chat(tuned.model or candidate.model)
         parts = replace(parts, chat=chat, adapter=tuned.adapter)
+    if candidate.prompt.head:
+        parts = replace(parts, head=await _head(Solver(spec, parts), task))
     if candidate.fallback is not None:
         chat = workshop.chat(candidate.fallback)
         spec, parts = await _fall_back(candidate.fallback, spec, parts, task, chat)
@@ -107,6 +110,28 @@ def _label_model(name: str, task: Task, vectors: Vectors) -> LabelModel:
         return fit_set_model(name, vectors, texts, sets, task.output.labels)
     labels = [render(task.output, e.expected) for e in task.train]
     return fit_label_model(name, vectors, texts, labels)
+
+
+async def _head(solver: Solver, task: Task) -> LabelModel:
+    """Ask for the labels' log-probabilities of train rows, each without itself among its shots."""
+    chat = solver.parts.chat
+    assert chat is not None
+    if not scores(chat):
+        raise UserError(
+            f"{solver.candidate.model} does not tell the log-probabilities of whole labels: leave "
+            "the label head out"
+        )
+    rows = in_turn(task, MOST_ROWS)
+    await solver.prepare([e.input for e in rows])
+
+    async def told(example: Example) -> tuple[float, ...]:
+        text = example.input_text()
+        messages, _, _ = await solver.messages(text, without=text)
+        return (await chat.reply(solver.request(messages))).logprobs or ()
+
+    asked = await all_of([told(example) for example in rows])
+    labels = [render(task.output, example.expected) for example in rows]
+    return fit_head(asked, labels, task.climb.seed)
 
 
 async def _cascade(
@@ -162,6 +187,8 @@ def _refuse_what_is_missing(candidate: Candidate, task: Task) -> None:
                 f"{candidate.key} cannot fall back from {candidate.model!r} to "
                 f"{candidate.fallback!r}: name two different language models"
             )
+    if candidate.prompt.head and not isinstance(task.output, LabelsOutput):
+        raise UserError(f"{candidate.key} has a label head, but the output is no list of labels")
     if candidate.learns and not task.train:
         raise UserError(f"{candidate.key} learns from training examples, but `train` is empty")
     if candidate.context.traits.reads and not task.documents:
