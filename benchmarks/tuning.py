@@ -23,7 +23,6 @@ from rung.candidate import Candidate, Context, Weights
 from rung.climbing.summary import unit_scores
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.decide.ladder import candidates
-from rung.knowledge.contexts import knowledge_of  # noqa: F401 (opens the shelf)
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.scorers import scorer_for

@@ -117,13 +117,12 @@ def fit_head(logprobs: Sequence[Sequence[float]], labels: Sequence[str], seed: i
     values, said = np.asarray(logprobs, dtype=np.float64), np.asarray(labels)
     middle, spread = values.mean(axis=0), values.std(axis=0) + 1e-9
     scaled = (values - middle) / spread
-    strength = _strength(scaled, said, seed)
-    best = LogisticRegression(C=strength, max_iter=2000).fit(scaled, said)
+    best = LogisticRegression(C=_strength(scaled, said, seed), max_iter=2000).fit(scaled, said)
     weights, bias = best.coef_, best.intercept_
     if len(best.classes_) == 2:  # scikit-learn keeps one row for two classes
         weights, bias = np.vstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
     weights = weights / spread
-    head = Head(weights, bias - weights @ middle, None, strength, 1.0)
+    head = Head(weights, bias - weights @ middle, None, best.C, 1.0)
     return Linear(head, [str(label) for label in best.classes_])
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from rung.behaviour.messages import ROOM_TO_THINK
+from rung.behaviour.trainers.shelf import trained_here
 from rung.candidate import Candidate, Context, Prompt, Shots, Weights
 from rung.decide.room import plain_prompt
 from rung.decide.usage import ExpectedCall, expected_calls, expected_cost, expected_usage
@@ -142,7 +143,7 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
         if task.documents:
             found.append(Candidate(model=name, prompt=steps, context=context, embedder=searching))
     if model.trains:
-        found += _tuned(task, name, model, context, "lora")
+        found += _tuned(task, name, model, context, trained_here())
     return found
 
 

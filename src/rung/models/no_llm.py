@@ -26,7 +26,7 @@ _UNSEEN = -30.0
 class LabelModel(Protocol):
     """Vectors and texts in, labels out: one a row, or a JSON array of them."""
 
-    def predict(self, vectors: Vectors, texts: Sequence[str]) -> list[tuple[str, float]]:
+    def predict(self, vectors: Vectors, texts: Sequence[str] = ()) -> list[tuple[str, float]]:
         """Label and confidence in [0, 1] of each row."""
         ...
 
@@ -85,7 +85,7 @@ class Linear:
 
         return cls(fitted(vectors, texts, answers, head, _cross_entropy), names)
 
-    def predict(self, vectors: Vectors, texts: Sequence[str]) -> list[tuple[str, float]]:
+    def predict(self, vectors: Vectors, texts: Sequence[str] = ()) -> list[tuple[str, float]]:
         """Label and softmax share of each row."""
         shares = np.exp(_log_shares(self.head.logits(vectors, texts) / self.head.temperature))
         best = shares.argmax(axis=1)

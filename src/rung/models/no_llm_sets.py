@@ -83,7 +83,7 @@ class OneVsRest:
 
         return cls(fitted(vectors, texts, held, head, _log_loss), labels)
 
-    def predict(self, vectors: Vectors, texts: Sequence[str]) -> list[tuple[str, float]]:
+    def predict(self, vectors: Vectors, texts: Sequence[str] = ()) -> list[tuple[str, float]]:
         """Labels as a JSON array, and a confidence, of each row."""
         logits = self.head.logits(vectors, texts) / self.head.temperature
         return _answers(1 / (1 + np.exp(-np.clip(logits, -_SURE, _SURE))), self.labels)

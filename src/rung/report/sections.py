@@ -136,6 +136,8 @@ def training_facts(row: CandidateResult) -> list[str]:
     )
     if facts.get("left_out"):
         said.append(f"{facts['left_out']} rows longer than the model's window were left out")
+    if facts.get("guard"):
+        said.append(facts["guard"]["said"])
     if facts.get("tried"):
         lasted = seconds(float(facts["race_seconds"]))
         said.append(f"the best of {len(facts['tried'])} recipes by dev, found in {lasted} of it")

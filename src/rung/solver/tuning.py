@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from rung.behaviour.trainers.base import Desk, Hooks, Order, Trainer, Tuned
+from rung.behaviour.trainers.guard import GUARDS, Guarded, guarded
 from rung.behaviour.trainers.lessons import TuningExample
 from rung.behaviour.trainers.race import FEWEST_SCORED, Race, found_recipe
 from rung.behaviour.trainers.shelf import open_trainer
@@ -93,6 +94,10 @@ async def tune(untuned: Solver, task: Task, workshop: Workshop) -> Tuned:
         tuned = await _raced(trainer, order, desk, untuned, task)
     else:
         tuned = await trainer.train(order, desk)
+    guard = await guarded(raw, tuned.adapter, workshop.folder.parent / GUARDS)
+    if guard is not None:
+        told = {**guard.model_dump(mode="json"), "lost": guard.lost, "said": guard.said}
+        tuned = tuned.model_copy(update={"took": {**tuned.took, "guard": told}})
     workshop.tuned[candidate.key] = tuned
     return tuned
 
@@ -114,8 +119,9 @@ async def _order(untuned: Solver, task: Task, chat: ChatModel) -> Order:
 async def _raced(trainer: Trainer, order: Order, desk: Desk, untuned: Solver, task: Task) -> Tuned:
     """Find the recipe, then train by it. What is found counts to what the training took."""
 
-    async def judge(tuned: Tuned) -> float | None:
-        return await _score(_tuned_solver(untuned, desk.model, tuned), task)
+    async def judge(tuned: Tuned) -> tuple[float | None, Guarded | None]:
+        score = await _score(_tuned_solver(untuned, desk.model, tuned), task)
+        return score, await guarded(desk.model, tuned.adapter, desk.folder.parent / GUARDS)
 
     size = parameters(desk.model)
     weights, race = await found_recipe(trainer, order, desk, size, judge)

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from rung.behaviour.trainers.base import Desk, Order, Trainer, Tuned
+from rung.behaviour.trainers.guard import Guarded
 from rung.behaviour.trainers.recipe import heats, said, sized, stated
 from rung.candidate import Weights
 from rung.models.local.machine import machine_seconds
@@ -26,8 +27,8 @@ FEWEST_SCORED = 40
 RACES = "races"
 """Folder of what races have found, beside that of the adapters."""
 
-Judge = Callable[[Tuned], Awaitable[float | None]]
-"""Mean score on dev of a tuned model; None where nothing can be said."""
+Judge = Callable[[Tuned], Awaitable[tuple[float | None, Guarded | None]]]
+"""Mean score on dev and general ability of a tuned model; None where nothing can be said."""
 
 
 class Heat(Frozen):
@@ -39,14 +40,16 @@ class Heat(Frozen):
     """Before training and after each epoch."""
     score: float | None = None
     """Mean on dev; None where the loss decides."""
+    guard: Guarded | None = None
     seconds: float
     """Of this machine, for training and for asking dev."""
     train_tokens: int = 0
 
     @property
-    def rank(self) -> tuple[float, float]:
-        """The larger, the better: by score, then by loss."""
-        return (self.score if self.score is not None else 0.0, -min(self.dev_losses, default=0.0))
+    def rank(self) -> tuple[bool, float, float]:
+        """The larger, the better: general ability kept, then by score, then by loss."""
+        kept = self.guard is None or not self.guard.lost
+        return (kept, self.score or 0.0, -min(self.dev_losses, default=0.0))
 
 
 class Race(Frozen):
@@ -105,13 +108,14 @@ def _tell(heard: Callable[[str, float], None], part: str, stage: str, share: flo
 async def _heat(trainer: Trainer, order: Order, desk: Desk, weights: Weights, judge: Judge) -> Heat:
     tuned = await trainer.train(order.model_copy(update={"weights": weights}), desk)
     before = machine_seconds()
-    score = await judge(tuned)
+    score, guard = await judge(tuned)
     took = tuned.took
     return Heat(
         learning_rate=weights.learning_rate,
         rows=weights.rows,
         dev_losses=took.get("dev_losses", ()),
         score=score,
+        guard=guard,
         seconds=took.get("seconds", 0.0) + machine_seconds() - before,
         train_tokens=took.get("train_tokens", 0),
     )

@@ -90,8 +90,7 @@ def train_trl(
             before, started = machine_seconds(), time.perf_counter()
             trainer = _trainer(model.folder, weights, learn, check, Path(work))
             trainer.add_callback(heard)
-            if check:
-                trainer.evaluate()
+            untrained = (float(trainer.evaluate()["eval_loss"]),) if check else ()
             trainer.train()
             on_cpu, lasted = machine_seconds() - before, time.perf_counter() - started
         if heard.stopped:
@@ -104,7 +103,7 @@ def train_trl(
             tokens=round(read * float(trainer.state.epoch or 0)),
             seconds=on_cpu if device() == "cpu" else lasted,
             steps=steps,
-            dev_losses=_logged(trainer, "eval_loss"),
+            dev_losses=(*untrained, *_logged(trainer, "eval_loss")),
             train_losses=_logged(trainer, "loss"),
         )
         return keep(trained, model.name, folder, len(rows[0]) - len(learn))
