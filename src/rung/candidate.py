@@ -7,6 +7,7 @@ never stored: it follows from which slots are filled.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
@@ -198,7 +199,7 @@ class Candidate(Frozen):
     @property
     def digest(self) -> str:
         """Content hash: equal slots, equal digest."""
-        return digest([FORMAT, self])
+        return _digest(self)
 
     @property
     def key(self) -> str:
@@ -219,6 +220,12 @@ class Candidate(Frozen):
         if self.fallback is not None:
             parts.append(f"else-{short_name(self.fallback)}")
         return "+".join(parts) + "~" + self.digest[:6]
+
+
+@lru_cache(maxsize=1024)
+def _digest(candidate: Candidate) -> str:
+    """Asked for with every answer."""
+    return digest([FORMAT, candidate])
 
 
 def short_name(model: str) -> str:
