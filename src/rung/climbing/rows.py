@@ -18,7 +18,7 @@ from rung.climbing.found_notes import found_notes
 from rung.climbing.people import People
 from rung.climbing.summary import left_out_of_test, mean_usage, measured, value_of, versions
 from rung.climbing.tools import Tools
-from rung.decide.claims import by_whom, said_of
+from rung.decide.claims import claim_of
 from rung.decide.ladder import Planned
 from rung.decide.verdict import decide, standing_of
 from rung.economics.amounts import total
@@ -272,15 +272,13 @@ class Ladder:
         )
 
     def _decided(self, stopped: Stopped | None, mode: str, unit: str | None) -> Verdict:
-        whose = by_whom(self.people.marked)
-        plain = mode != "suite" and unit is None and not whose
         return decide(
             list(self.rows.values()),
             self.task.target,
             stopped=stopped,
             go_on=self._go_on(stopped),
             unused=self.unused,
-            claim=None if plain else said_of(mode, unit, self.task.target.confidence, 0) + whose,
+            claim=claim_of(mode, unit, self.task.target.confidence, self.people.marked),
         )
 
     def write(self, *, finished: bool) -> RunResult:
