@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rung.behaviour.messages import Shot
-from rung.behaviour.shots import ShotPool
+from rung.behaviour.nearest import ShotPool
 from rung.candidate import Shots
 
 POOL = [

@@ -3,24 +3,82 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
-from itertools import count
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rung.behaviour.base import Ask, Fitted, Fitting, Slot
 from rung.behaviour.messages import Shot, user_turn
-from rung.candidate import Candidate, Shots
+from rung.behaviour.nearest import CHOICES, ShotPool
+from rung.candidate import Candidate
 from rung.knowledge.contexts import Knowledge
-from rung.knowledge.fusion import fuse
-from rung.knowledge.lexical import LexicalIndex
 from rung.models.base import Vectors
 from rung.task.contract import render
 from rung.task.types import Example, Task
 
 TRIED = 10
 """Examples looked at for each shot that should have its answer among its passages."""
+VECTORS = "shots.npy"
+
+
+class ShownShots(Slot):
+    """Solved training examples: the same for each question, or the nearest to it."""
+
+    part = "shot_vectors"
+
+    @staticmethod
+    def filled(candidate: Candidate) -> bool:
+        """Some are shown."""
+        return candidate.prompt.shots.shown
+
+    @staticmethod
+    def words(candidate: Candidate) -> str:
+        """Such as "5 nearest examples"."""
+        shots = candidate.prompt.shots
+        return f"{shots.k} {shots.kind} examples{CHOICES[shots.choice]}"
+
+    @classmethod
+    async def fit(cls, candidate: Candidate, fitting: Fitting) -> Fitted:
+        """The shots, and their vectors where the nearest are taken."""
+        shots = await choose_shots(candidate, fitting.task, fitting.solver.knowledge)
+        vectors = None
+        if candidate.prompt.shots.chosen_by_input:
+            assert fitting.embedder is not None
+            vectors, _ = await fitting.embedder.embed_metered([s.input for s in shots])
+        return Fitted(held=vectors, spec={"shots": shots})
+
+    async def apply(self, ask: Ask) -> Ask:
+        """Those to show."""
+        shots, without = self.spec.candidate.prompt.shots, ask.without
+        if not shots.chosen_by_input:
+            kept = [s for s in self.spec.shots if without is None or not s.shows(without)]
+            return replace(ask, shots=kept)
+        assert self.embedder is not None
+        vectors, seconds = await self.embedder.embed_metered([ask.text])
+        started = time.perf_counter()
+        chosen = self._pool.near(ask.text, vectors[0], without)
+        took = ask.seconds + seconds[0] + time.perf_counter() - started
+        return replace(ask, shots=chosen, seconds=took)
+
+    @cached_property
+    def _pool(self) -> ShotPool:
+        assert self.held is not None
+        return ShotPool(self.spec.shots, self.held, self.spec.candidate.prompt.shots)
+
+    def save(self, folder: Path) -> None:
+        """The vectors."""
+        if self.held is not None:
+            np.save(folder / VECTORS, self.held, allow_pickle=False)
+
+    @classmethod
+    def load(cls, folder: Path) -> Vectors | None:
+        """The vectors."""
+        path = folder / VECTORS
+        return np.load(path, allow_pickle=False) if path.exists() else None
 
 
 async def choose_shots(candidate: Candidate, task: Task, knowledge: Knowledge) -> tuple[Shot, ...]:
@@ -70,66 +128,3 @@ def in_turn(task: Task, k: int) -> Sequence[Example]:
 
 def _shot(task: Task, example: Example, asked: str) -> Shot:
     return Shot(input=asked, answer=render(task.output, example.expected))
-
-
-class ShotPool:
-    """Solved examples of which those near a question are shown."""
-
-    AMONG = 50
-    """Nearest ones among which unlike ones are looked for."""
-    NEARNESS = 0.7
-    """Weight of being near the question beside being unlike what is shown already (MMR, Carbonell
-    and Goldstein 1998)."""
-
-    def __init__(self, pool: Sequence[Shot], vectors: Vectors, shots: Shots) -> None:
-        self.pool, self.vectors, self.shots = pool, vectors, shots
-
-    def near(self, text: str, vector: NDArray[np.float32], without: str | None) -> list[Shot]:
-        """The shots for a question, the nearest last: beside what it resembles.
-
-        None of the input `without`.
-        """
-        similarity = self.vectors @ vector
-        order = [
-            i
-            for i in self._ranked(text, similarity)
-            if without is None or not self.pool[i].shows(without)
-        ]
-        k = self.shots.k
-        if self.shots.choice == "diverse":
-            chosen = self._unlike(order[: self.AMONG], similarity, k)
-        elif self.shots.choice == "labels":
-            chosen = self._one_an_answer(order, k)
-        else:
-            chosen = order[:k]
-        return [self.pool[i] for i in reversed(chosen)]
-
-    def _ranked(self, text: str, similarity: NDArray[np.float32]) -> list[int]:
-        by_meaning: list[int] = np.argsort(-similarity, kind="stable").tolist()
-        if self.shots.choice not in ("words", "both"):
-            return by_meaning
-        by_words = [i for i, _ in self._index.search(text, len(self.pool))]
-        if self.shots.choice == "words":
-            return list(dict.fromkeys([*by_words, *by_meaning]))
-        return [i for i, _ in fuse([by_meaning, by_words], len(self.pool))]
-
-    @cached_property
-    def _index(self) -> LexicalIndex:
-        return LexicalIndex([shot.input for shot in self.pool])
-
-    def _unlike(self, order: Sequence[int], similarity: NDArray[np.float32], k: int) -> list[int]:
-        left, chosen = list(order), list[int]()
-        while left and len(chosen) < k:
-            gains = [
-                self.NEARNESS * float(similarity[i])
-                - (1 - self.NEARNESS)
-                * max((float(self.vectors[i] @ self.vectors[j]) for j in chosen), default=0.0)
-                for i in left
-            ]
-            chosen.append(left.pop(int(np.argmax(gains))))
-        return chosen
-
-    def _one_an_answer(self, order: Sequence[int], k: int) -> list[int]:
-        counts: dict[str, count[int]] = {}
-        turns = [next(counts.setdefault(self.pool[i].answer, count())) for i in order]
-        return [i for _, _, i in sorted(zip(turns, count(), order, strict=False))][:k]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from rung.behaviour.nearest import CHOICES
 from rung.candidate import Candidate, Technique
 from rung.decide.claims import certificate
 from rung.knowledge.contexts import knowledge_of
@@ -39,14 +40,6 @@ STANDINGS: dict[Standing, str] = {
     "unlikely": "unlikely",
 }
 """Of one that was left, in place of its state: shown to be below, or not worth more calls."""
-CHOICES = {
-    "meaning": "",
-    "words": " by words",
-    "both": " by meaning and words",
-    "diverse": ", unlike each other",
-    "labels": ", one a label",
-}
-"""How shots are chosen, after their number."""
 PHASES = {
     "refine": "looking for its best, on dev",
     "fit": "preparing",
