@@ -58,9 +58,15 @@ def is_graded(task: Task, graded: bool) -> bool:
 
 
 def plan_design(
-    task: Task, units: int, alpha: float, graded: bool, mode: str = "traffic"
+    task: Task,
+    units: int,
+    alpha: float,
+    graded: bool,
+    mode: str = "traffic",
+    *,
+    freed: float = 0.0,
 ) -> Design:
-    """The looks of one candidate on so many units."""
+    """The looks of one candidate on so many units; `freed` is error for the last one alone."""
     graded = is_graded(task, graded)
     return sequential(
         target=task.target.score,
@@ -69,6 +75,7 @@ def plan_design(
         batch=batch_size(units),
         mode="traffic" if graded else mode,  # type: ignore[arg-type]
         graded=graded,
+        freed=freed,
     )
 
 

@@ -21,6 +21,7 @@ from rung.climbing.latency import ASKED, ASKED_FOR_LIMIT, p95_alone
 from rung.climbing.learning import learning_of, sentence
 from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
+from rung.climbing.reconsider import reconsider
 from rung.climbing.retrieval import choose_context
 from rung.climbing.rows import Ladder
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
@@ -172,7 +173,8 @@ class Climber:
         down = dict(self._unasked)
         # Probes first: they cost little and say what the rungs above can hope for.
         first = sorted(rungs, key=lambda r: not r.candidate.is_probe)
-        waiting = [_Rung(self, r, ladder, runner, ledger) for r in first]
+        every = [_Rung(self, r, ladder, runner, ledger) for r in first]
+        waiting = list(every)
         while waiting:
             rung = waiting.pop(0)
             row = await self._one(rung, gate, down)
@@ -185,6 +187,7 @@ class Climber:
             enough = row.state == "pass" and keeps_limits(row, self.task.target)
             if ladder.stopped or (enough and not self.options.everything):
                 break
+        await reconsider({r.key: r.again for r in every}, ladder, ledger)
         ladder.look_ahead(ledger.left)
 
     async def _one(self, rung: _Rung, gate: Gate, down: dict[str, str]) -> CandidateResult:
@@ -331,14 +334,20 @@ class _Rung:
         """It asks no language model, so nothing is saved by stopping early."""
         return all(model.startswith(NO_LLM) for model in self.candidate.models)
 
-    async def _certify(self, solver: Solver) -> CandidateResult:
+    async def again(self, freed: float) -> CandidateResult:
+        """Certify anew, with error that a dearer candidate left to this one."""
+        assert self._solver is not None
+        row = await self._certify(self._solver, freed)
+        return await self._time(self._solver) if row.state == "pass" else row
+
+    async def _certify(self, solver: Solver, freed: float = 0.0) -> CandidateResult:
         try:
             alpha = self.ledger.offer(self.key, self._weight())
         except UserError as error:  # the split is used up: nothing more can be told on it
             return self.ladder.update(self.key, state="undecided", reason=str(error))
-        options = self.climber.options
         units = in_order(self.task, self.ledger.rows)
-        design = plan_design(self.task, len(units), alpha, self.climber.scorer.graded, options.mode)
+        graded, mode = self.climber.scorer.graded, self.climber.options.mode
+        design = plan_design(self.task, len(units), alpha, graded, mode, freed=freed)
         self.observer.phase(self.key, "test", sum(map(len, units)))
 
         async def ask(rows: Sequence[Example], decided: asyncio.Event) -> list[Attempt]:
@@ -346,20 +355,14 @@ class _Rung:
 
         def seen(attempt: Attempt) -> None:
             if value_of(attempt) is not None:  # the first one spends the error; none, none
-                self.ledger.grant(self.key, alpha)
+                self.ledger.grant(self.key, alpha, self.ladder.on_test())
             self.observer.attempt(attempt)
 
         chat = solver.parts.chat
-        whole = options.everything or self._free
-        outcome = await certify(
-            self.task,
-            design,
-            units,
-            ask,
-            everything=whole,
-            ahead=chat is not None and not chat.trains,
-        )
-        return self.ladder.tested(self.key, outcome, design, whole=whole or options.mode == "suite")
+        whole = self.climber.options.everything or self._free
+        ahead = chat is not None and not chat.trains
+        outcome = await certify(self.task, design, units, ask, everything=whole, ahead=ahead)
+        return self.ladder.tested(self.key, outcome, design, whole=whole or mode == "suite")
 
     async def _time(self, solver: Solver) -> CandidateResult:
         row = self.ladder.rows[self.key]

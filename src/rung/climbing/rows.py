@@ -131,12 +131,23 @@ class Ladder:
         if row.monthly_usd is not None:
             return row.monthly_usd
         seen = [
-            r.cost_per_request_usd / r.expected_cost_per_request_usd
+            mean / r.expected_cost_per_request_usd
             for r in self.rows.values()
-            if r.cost_per_request_usd and r.expected_cost_per_request_usd and r.model == row.model
+            if r.model == row.model
+            and r.expected_cost_per_request_usd
+            and (mean := self._pilot_usd(r.key))
         ]
         more = float(expected.usd_per_request) * (fmean(seen) - 1.0) if seen else 0.0
         return float(expected.usd_per_month) + more * self.task.workload.requests_per_month
+
+    def _pilot_usd(self, key: str) -> float | None:
+        """Mean cost of an answer on dev: no order may depend on what was answered on test."""
+        pilot = [a for a in self.attempts(key) if a.split == "dev"]
+        return mean_usage(priced_attempts(pilot))[2]
+
+    def on_test(self) -> list[str]:
+        """Candidates that were granted error so far."""
+        return [key for key, row in self.rows.items() if row.alpha is not None]
 
     def cheaper_waits(self, key: str) -> bool:
         """Whether a rung that was not reached is likely to cost clearly less than this one does."""
@@ -173,7 +184,7 @@ class Ladder:
 
     def tested(self, key: str, outcome: Outcome, design: Design, *, whole: bool) -> CandidateResult:
         """Put the outcome of the test phase into a row; `whole` where it could not stop early."""
-        alpha = design.alpha
+        alpha = design.alpha + design.freed
         self.price(key)
         found = measured(self.task, "test", outcome.examples, outcome.attempts)
         if outcome.decision is None:
