@@ -17,9 +17,9 @@ from rung.economics import tables
 from rung.economics.amounts import Span
 from rung.economics.analysis import analyse
 from rung.economics.breakeven import CONFIDENCE, DRAWS
-from rung.economics.money import usd
 from rung.economics.scenario import Figure, Scenario, agrees, parse, value_of
 from rung.economics.show import number
+from rung.money import rate, usd
 
 ANSWERS = {"exact": "to the cent", "inside": "inside the range", "differs": "erratum"}
 TITLES = {
@@ -98,7 +98,7 @@ def _prices(on: date) -> str:
         lines += ["| id | what | price | day |", "| --- | --- | --- | --- |"]
         for row in rows:
             late = "*" if row.as_source().stale(on) else ""
-            price = NO_PRICE if table in ("caching", "library") else f"${row.usd}"
+            price = NO_PRICE if table in ("caching", "library") else rate(row.usd)
             lines.append(
                 f"| {row.id} | [{row.what}]({row.source}) | {price} | {row.checked}{late} |"
             )

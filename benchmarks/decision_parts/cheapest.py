@@ -60,11 +60,14 @@ def _share(right: int, place: int, left: float) -> float:
     return dev_weight(scores, TARGET, waiting=7 - place, left=left)
 
 
-DEALS: dict[str, Weight] = {
-    "equal shares (before)": _equal,
-    "half or a twentieth": _halves,
-    "0.7 chance squared (now)": _by_dev,
+DEALS: dict[str, tuple[Weight, bool]] = {
+    "equal shares (before)": (_equal, False),
+    "half or a twentieth": (_halves, False),
+    "0.7 chance squared": (_by_dev, False),
+    "0.7 chance squared, inherited (now)": (_by_dev, True),
 }
+"""How alpha is dealt, and whether a certified rung's goes to cheaper ones."""
+NOW = "0.7 chance squared, inherited (now)"
 
 
 def run(replicates: int) -> Report:
@@ -85,8 +88,8 @@ def run(replicates: int) -> Report:
 def _compare(report: Report, ladder: Ladder, examples: int, replicates: int) -> None:
     cheapest = next(k for k, mean in enumerate(ladder.means) if mean >= TARGET)
     found: dict[str, dict[str, float]] = {}
-    for name, weight in DEALS.items():
-        walk = climb(ladder, examples, replicates, weight)
+    for name, (weight, inherit) in DEALS.items():
+        walk = climb(ladder, examples, replicates, weight, inherit=inherit)
         found[name] = {
             "cheapest named": float((walk.chosen == cheapest).mean()),
             "dearer named": float((walk.chosen > cheapest).mean()),
@@ -94,7 +97,7 @@ def _compare(report: Report, ladder: Ladder, examples: int, replicates: int) -> 
             "calls": float(walk.calls.mean()),
         }
         report.rows.append({"ladder": ladder.name, "N": examples, "alpha": name, **found[name]})
-    before, best, now = found.values()
+    before, best, _, now = found.values()
     where = f"{ladder.name}, N={examples}"
     half = (before["cheapest named"] + best["cheapest named"]) / 2
     report.goals += [
@@ -104,11 +107,11 @@ def _compare(report: Report, ladder: Ladder, examples: int, replicates: int) -> 
 
 
 def _false(report: Report, examples: int, replicates: int) -> None:
-    walk = climb(BELOW, examples, replicates, _by_dev)
+    walk = climb(BELOW, examples, replicates, _by_dev, inherit=True)
     false = int((walk.chosen >= 0).sum())
     upper = binomial_interval(false, replicates, 0.90).high
     report.rows.append(
-        {"ladder": BELOW.name, "N": examples, "alpha": "0.7 chance squared (now)"}
+        {"ladder": BELOW.name, "N": examples, "alpha": NOW}
         | {"false passes": false / replicates, "upper 95 %": upper}
     )
     report.goals.append(Goal.at_most(f"false passes, upper limit, N={examples}", upper, ALPHA))

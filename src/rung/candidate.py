@@ -6,7 +6,10 @@ never stored: it follows from which slots are filled.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Collection
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator, Field
 
 from rung.task.types import FORMAT, Frozen, digest
 
@@ -51,6 +54,22 @@ class Prompt(Frozen):
     temperature: float = 0.0
 
 
+def one_of(shelf: Collection[str]) -> Callable[[str], str]:
+    """A check that a value is on a shelf, which may have grown since."""
+
+    def check(value: str) -> str:
+        if value not in shelf:
+            raise ValueError(f"{value!r} is none of {', '.join(shelf)}")
+        return value
+
+    return check
+
+
+def listed(shelf: Collection[str]) -> Any:
+    """The shelf's names in a JSON schema."""
+    return Field(json_schema_extra={"enum": [*shelf]})
+
+
 class Traits(NamedTuple):
     """What a kind of context is to the other rooms; `rung.knowledge.contexts` fits it."""
 
@@ -80,7 +99,7 @@ CONTEXTS = {
 class Context(Frozen):
     """What the model is given to know."""
 
-    kind: Literal["none", "all", "retrieved", "gold"] = "none"
+    kind: Annotated[str, AfterValidator(one_of(CONTEXTS)), listed(CONTEXTS)] = "none"
     k: int = 3
     chunk_chars: int = 600
     search: Literal["lexical", "dense", "hybrid"] = "hybrid"
@@ -91,6 +110,19 @@ class Context(Frozen):
         return CONTEXTS[self.kind]
 
 
+class Trained(NamedTuple):
+    """What a kind of weights is to the other rooms; `rung.behaviour.trainers` trains it."""
+
+    mark: str
+    """In a candidate's key."""
+    here: bool = True
+    """Trained on this machine, and paid by its hours; else bought by the token."""
+
+
+WEIGHTS = {"base": Trained(""), "lora": Trained("lora"), "hosted": Trained("tuned", here=False)}
+"""The shelf's list; who trains a kind is in `rung.behaviour.trainers.shelf`."""
+
+
 class Weights(Frozen):
     """Base weights, or weights tuned on the prompts that the solver sends.
 
@@ -98,7 +130,7 @@ class Weights(Frozen):
     which the model's name tells.
     """
 
-    kind: Literal["base", "lora", "hosted"] = "base"
+    kind: Annotated[str, AfterValidator(one_of(WEIGHTS)), listed(WEIGHTS)] = "base"
     rank: int = 16
     learning_rate: float = 5e-4
     epochs: int = 3
@@ -109,6 +141,11 @@ class Weights(Frozen):
     def tuned(self) -> bool:
         """Weights of its own."""
         return self.kind != "base"
+
+    @property
+    def bought(self) -> bool:
+        """Trained elsewhere, for money."""
+        return self.tuned and not WEIGHTS[self.kind].here
 
 
 class Candidate(Frozen):
@@ -172,7 +209,7 @@ class Candidate(Frozen):
         if self.context.traits.mark:
             parts.append(self.context.traits.mark.format(k=self.context.k))
         if self.weights.tuned:
-            parts.append({"lora": "lora", "hosted": "tuned"}[self.weights.kind])
+            parts.append(WEIGHTS[self.weights.kind].mark)
         if self.first is not None:
             parts.append(f"{self.first.removeprefix(NO_LLM)}-first")
         if self.fallback is not None:

@@ -13,7 +13,7 @@ from .tasks import label_task, material
     ("known", "ident", "words"),
     [
         ("", "judge-unmeasured", "how far people agree with it is not known"),
-        ("Judge: kappa .6.", "judge-error", "its errors are not in it. Judge: kappa .6."),
+        ("Judge: kappa .6.", "judge-error", "if it errs as on those. Judge: kappa .6."),
     ],
 )
 def test_a_judge_is_flagged_whether_people_marked_answers_or_not(

@@ -171,7 +171,7 @@ def test_an_empty_document_folder(tmp_path: Path, terminal: Terminal) -> None:
     ("arguments", "sentence"),
     [
         (("clim", "."), "rung: No such command 'clim'. Did you mean 'climb'?"),
-        (("climb",), "rung: Missing argument 'DIR'; `--help` says what there is"),
+        (("climb",), "rung: Missing argument 'DIR|FILE'; `--help` says what there is"),
         (("climb", ".", "--bugdet", "3"), "rung: No such option: --bugdet"),
         (("climb", ".", "--budget", "lots"), "rung: Invalid value for '--budget'"),
         (("climb", ".", "--budget", "-1"), "rung: the budget is -1 USD: give 0 or more"),

@@ -93,7 +93,8 @@ def test_it_says_what_lies_behind_the_months_and_how_long_training_takes(
     plan = planned(task_of(), model)
     (set_up,) = setup_lines(plan)
     assert set_up.startswith("Set-up, mostly people's time: rag $1,000")
-    row = plan.candidates[0].model_copy(update={"training_tokens": 96_000})
+    trained = {"training_tokens": 96_000, "training_seconds": 120.0}
+    row = plan.candidates[0].model_copy(update=trained)
     (said,) = training_lines(plan.model_copy(update={"candidates": (row,)}))
     assert said.endswith(
         "96,000 tokens in all epochs, about 2 minutes of computing on this machine."

@@ -25,7 +25,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     monkeypatch.setattr("rung.behaviour.trainers.hosted.run.POLL_S", 0.0)
     provider = Fake()
     monkeypatch.setattr(
-        "rung.behaviour.trainers.hosted.open_tuner", lambda _: make("together", provider)
+        "rung.behaviour.trainers.hosted.trainer.open_tuner", lambda _: make("together", provider)
     )
     return provider
 

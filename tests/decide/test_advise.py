@@ -386,7 +386,7 @@ def test_the_command_asks_on_a_terminal():
     typed = "sql\nformat\nhours\nno\n" + "\n" * 3 + "nonsense\n300\n" + "\n" * 20
     result = run("advise", "--ask", "--on", "2026-11-21", input=typed)
     assert "Which of these is nearest to your task?" in result.output
-    assert "write it like 0.15" in result.output
+    assert "write the figure alone" in result.output
     assert "Expected: prompting" in result.output
     assert "[x] At least 200 labelled examples." in result.output
     assert "How often do those facts change?" not in result.output

@@ -17,11 +17,12 @@ from rung.economics.amounts import Span
 from rung.economics.analysis import CandidateCost, cost_of
 from rung.economics.breakeven import break_even
 from rung.economics.model import Workload, model_of, model_of_usage
-from rung.economics.money import cents
 from rung.economics.pricing import PriceBook, Rates, TokenRates
-from rung.economics.spec import AlsoAsked, CandidateSpec, CandidateUsage, Stated, spec_of
+from rung.economics.spec import AlsoAsked, CandidateSpec, CandidateUsage, Stated
+from rung.economics.spec_of import spec_of
 from rung.economics.tables import Source
 from rung.errors import UserError
+from rung.money import cents
 from rung.records import Usage
 
 ON = date(2026, 11, 21)

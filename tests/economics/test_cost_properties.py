@@ -12,10 +12,10 @@ from rung.economics.amounts import Span, amounts, crossings, total
 from rung.economics.analysis import cost_of
 from rung.economics.breakeven import break_even, payback_month
 from rung.economics.model import VOLUME, Workload, model_of
-from rung.economics.money import cents
 from rung.economics.pricing import PriceBook
 from rung.economics.sensitivity import choose, flips
 from rung.economics.spec import CandidateSpec, Hosting, Stated, TokenPrices, Tokens
+from rung.money import cents
 
 ON = date(2026, 11, 21)
 BOOK = PriceBook(on=ON)

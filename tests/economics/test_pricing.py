@@ -9,9 +9,9 @@ from genai_prices import calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.economics.money import dec
 from rung.economics.pricing import PriceBook, price_of, rates_for
 from rung.errors import UserError
+from rung.money import dec
 from rung.records import Usage
 
 ON = date(2026, 11, 21)

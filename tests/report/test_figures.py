@@ -10,7 +10,7 @@ import pytest
 from rung.economics.model import Workload, model_of
 from rung.economics.pricing import PriceBook
 from rung.economics.spec import CandidateSpec, Stated
-from rung.report.charts import money_tick
+from rung.money import money_tick
 from rung.report.figures import Scale, linear, logarithmic, place_labels, spread
 from rung.report.spending import Cost, cost_of_model, crossing, undominated
 from rung.report.texts import clean, cut, one_line, script_json

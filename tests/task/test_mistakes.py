@@ -93,7 +93,7 @@ CONFIG = {
     ),
     "a rule that is no pattern": (
         toml(output='text = { rules = { colon = "(:$" } }'),
-        "[output.text]: rule 'colon' is '(:$', no regular expression (missing ), unterminated",
+        "[output.text]: rule 'colon' is '(:$', no regular expression (missing ) at position 3)",
     ),
     "SQL without a database": (
         toml(output="sql = {}"),

@@ -62,9 +62,9 @@ def test_the_forecast_is_that_of_the_command(folder: Path) -> None:
     ("budget", "says"),
     [
         ("", "No budget is set"),
-        ("5", "more than $5.00. Everything is expected to cost less."),
+        ("5", "more than $5. Everything is expected to cost less."),
         ("0.002", "more than $0.002. It may run out: everything is expected to cost $"),
-        ("0", "more than $0.00. Even the pilots are expected to cost more"),
+        ("0", "more than $0. Even the pilots are expected to cost more"),
     ],
 )
 def test_a_budget_stands_beside_the_forecast(folder: Path, budget: str, says: str) -> None:

@@ -48,6 +48,10 @@ INTERRUPTED = 130
 EVERY_SIGN = "≥┿●▶✓é🙂"
 
 Folder = Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")]
+FolderOrData = Annotated[
+    Path,
+    typer.Argument(help="Folder with rung.toml, or data that nobody prepared.", metavar="DIR|FILE"),
+]
 Exhaustive = Annotated[bool, typer.Option("--exhaustive", help="Ask every candidate everything.")]
 Anyway = Annotated[bool, typer.Option("--anyway", help="Climb although the audit says stop.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -66,7 +70,7 @@ def version(
 
 
 def climb(  # noqa: PLR0913 - one parameter an option
-    folder: Folder,
+    folder: FolderOrData,
     budget: Annotated[float | None, typer.Option(help="Most USD to spend.")] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Techniques to try, such as --only rag.")
@@ -87,6 +91,7 @@ def climb(  # noqa: PLR0913 - one parameter an option
     """Climb the ladder and name the cheapest technique that is good enough."""
     from rich.console import Console
 
+    from rung.cli.from_data import project_of
     from rung.climbing import ClimbOptions
     from rung.report.html import write_report
     from rung.report.index_writing import keep_index
@@ -102,8 +107,8 @@ def climb(  # noqa: PLR0913 - one parameter an option
         anyway=anyway,
         mode=_known("--mode", mode, ("traffic", "fast", "replay", "suite")),
     )
-    task = load_task(folder)
     console = Console(stderr=as_json)
+    task = load_task(project_of(folder, console))
     result = _watched(task, options, console)
     run = ProjectFolder(task.root or Path()).runs / result.run
     report = write_report(run, task)

@@ -41,7 +41,7 @@ def audit(
     if out is not None and not (fix or redact):
         raise UserError(f"--out {str(out)!r} is where a copy goes: add --fix or --redact")
     task = load_task(folder)
-    material = asyncio.run(_material(task))
+    material = asyncio.run(material_of_task(task))
     found = audit_material(material)
     written = None
     if fix or redact:
@@ -66,7 +66,8 @@ def audit(
     asyncio.run(grade_gold(task))  # last: a climb would refuse it, whatever else the audit says
 
 
-async def _material(task: Task) -> Material:
+async def material_of_task(task: Task) -> Material:
+    """The task with everything that the checks look at, and its newest run where there is one."""
     from rung.climbing import ClimbOptions
     from rung.climbing.auditing import material_of
     from rung.climbing.tools import Tools
@@ -99,4 +100,4 @@ def _witnesses(task: Task) -> list[Witness]:
     ]
 
 
-__all__ = ["audit"]
+__all__ = ["audit", "material_of_task"]

@@ -13,6 +13,7 @@ from rung.errors import UserError
 from rung.project import RUN_FILE, ProjectFolder
 
 if TYPE_CHECKING:
+    from rung.economics.amounts import Span
     from rung.economics.scenario import Scenario
 
 
@@ -33,7 +34,9 @@ def cost(
         typer.Option(help="Override a price: a key of [costs], as machine_usd_per_hour=0.2."),
     ] = None,
     on: Annotated[str | None, typer.Option(help="Prices of this day, YYYY-MM-DD.")] = None,
-    target: Annotated[float | None, typer.Option(help="Only candidates that reach it.")] = None,
+    target: Annotated[
+        float | None, typer.Option(help="Only candidates that reach it.", min=0, max=1)
+    ] = None,
     why: Annotated[bool, typer.Option("--why", help="Every figure with its inputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
@@ -43,9 +46,12 @@ def cost(
     changes: dict[str, Any] = {}
     volume = dict(found.workload)
     if requests_per_month is not None:
-        volume |= {"requests_per_month": _span(requests_per_month), "requests_per_day": None}
+        volume |= {
+            "requests_per_month": _span("--requests-per-month", requests_per_month),
+            "requests_per_day": None,
+        }
     if months is not None:
-        volume["months"] = _span(months)
+        volume["months"] = _span("--months", months)
     changes["workload"] = volume
     if target is not None:
         changes["target_score"] = target
@@ -145,14 +151,23 @@ def load(what: list[str], price: Sequence[str] = (), day: date | None = None) ->
     return type(found).model_validate({**dict(found), **costs})
 
 
-def _span(given: str) -> Any:
+def _span(option: str, given: str) -> Span:
     """`100000`, or `50000:150000` for a range."""
-    low, colon, high = given.replace("_", "").replace(",", "").partition(":")
-    return [low, high] if colon else low
+    from rung.economics.amounts import span
+    from rung.money import typed
+
+    low, colon, high = given.partition(":")
+    try:
+        return span([typed(low), typed(high)] if colon else typed(low))
+    except UserError as error:
+        raise UserError(f"{option}: {error}") from error
 
 
 def _day(given: str) -> date:
     try:
-        return date.fromisoformat(given)
+        day = date.fromisoformat(given)
     except ValueError as error:
-        raise UserError(f"{given!r} is no day; write it as YYYY-MM-DD.") from error
+        raise UserError(f"--on {given!r} is no day; write it as YYYY-MM-DD.") from error
+    if day > date.today():
+        raise UserError(f"--on {day}: prices of a day to come are not known.")
+    return day

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rung.money import usd
 from rung.project import ProjectFolder
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ def jobs(
     What a provider charges for a job that was cancelled is up to the provider.
     """
     from rung.behaviour.trainers.hosted import bought, cancel_job, open_tuner
-    from rung.solver.fit import HOSTED
+    from rung.behaviour.trainers.hosted.trainer import FOLDER
     from rung.task.files import project_folder
 
-    place = ProjectFolder(project_folder(folder)).folder / HOSTED
+    place = ProjectFolder(project_folder(folder)).folder / FOLDER
     found = bought(place)
     if cancel is not None:
         known = {file.tag: file for file in found}
@@ -52,6 +53,6 @@ def _line(file: JobFile) -> str:
     if file.model is not None:
         said += f"  answers as {file.provider}/{file.model}"
     if file.usd is not None:
-        return f"{said}  ${file.usd:.2f}"
-    expected = "not known" if file.expected_usd is None else f"${file.expected_usd:.2f}"
+        return f"{said}  {usd(file.usd)}"
+    expected = "not known" if file.expected_usd is None else usd(file.expected_usd)
     return f"{said}  expected cost {expected}"

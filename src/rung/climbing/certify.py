@@ -63,13 +63,17 @@ def plan_design(
     alpha: float,
     graded: bool,
     mode: str = "traffic",
+    target: float | None = None,
     *,
     freed: float = 0.0,
 ) -> Design:
-    """The looks of one candidate on so many units; `freed` is error for the last one alone."""
+    """The looks of one candidate on so many units; `target` is the task's when left out.
+
+    `freed` is error for the last look alone.
+    """
     graded = is_graded(task, graded)
     return sequential(
-        target=task.target.score,
+        target=task.target.score if target is None else target,
         alpha=alpha,
         max_examples=units,
         batch=batch_size(units),

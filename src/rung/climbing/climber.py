@@ -17,10 +17,11 @@ from rung.climbing.auditing import audit_of, refuse
 from rung.climbing.certify import certify, in_order, is_graded, plan_design
 from rung.climbing.gate import Gate
 from rung.climbing.handshakes import shake_hands
-from rung.climbing.latency import ASKED, ASKED_FOR_LIMIT, p95_alone
+from rung.climbing.latency import timed
 from rung.climbing.learning import learning_of, sentence
 from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
+from rung.climbing.people import people_of
 from rung.climbing.reconsider import reconsider
 from rung.climbing.retrieval import choose_context
 from rung.climbing.rows import Ladder
@@ -42,6 +43,8 @@ from rung.task.types import Example, Task, digest
 SLOTS = 64
 """Examples at once: the local engine sorts many into batches, an endpoint bounds itself by what it
 is set to and has shown to bear."""
+
+NOT_PLAIN = "--mode {} is for right and wrong, and no judge's: what is certified is of traffic."
 
 
 class Climber:
@@ -126,7 +129,8 @@ class Climber:
             self.observer.note(f"{name} could not be asked: {why}")
         self.observer.planned(rungs)
         keys = [r.candidate.key for r in rungs]
-        judged = [self.scorer.name, self.scorer.version]
+        people = people_of(self.tools, self.scorer.version)
+        judged = [self.scorer.name, self.scorer.version, *people.names]
         # Attempts of other weights or another engine are another run.
         asked = sorted({self.tools.raw(m).identity for m in self.task.models.to_try})
         name = digest([self.task.fingerprint(), judged, asked, sorted(keys)])[:12]
@@ -134,6 +138,7 @@ class Climber:
         try:
             ladder = Ladder(self.task, self.tools, name, rungs, store)
             ladder.flags, ladder.scorer_version = audited.flags, self.scorer.version
+            ladder.people = people
             ladder.notes += self.heard()
             return await self._run(rungs, ladder)
         finally:
@@ -158,17 +163,15 @@ class Climber:
     async def _climb(self, rungs: Sequence[Planned], ladder: Ladder) -> None:
         slots = max([SLOTS, *(s.in_flight for s in self.task.models.settings.values())])
         runner = Runner(self.task, self.scorer, ladder.store, self.tools.price, slots)
-        tested = [r.candidate.key for r in rungs if not r.candidate.is_probe]
+        named = ladder.people.name
+        tested = [named(r.candidate.key) for r in rungs if not r.candidate.is_probe]
         ledger = TestLedger(self.tools.project.folder, self.task, tested)
         ladder.notes += [*sentences(self.task), *ledger.sentences()]
         ladder.test_rows = ledger.rows
-        if not is_graded(self.task, self.scorer.graded):
+        if not is_graded(self.task, self.scorer.graded) and not ladder.people.names:
             ladder.mode = self.options.mode
         elif self.options.mode != "traffic":
-            ladder.notes.append(
-                f"--mode {self.options.mode} is for right and wrong: these scores are graded, and "
-                "what is certified speaks of traffic."
-            )
+            ladder.notes.append(NOT_PLAIN.format(self.options.mode))
         gate = Gate(self.task, self.scorer, ladder, self.workshop, self.observer)
         down = dict(self._unasked)
         # Probes first: they cost little and say what the rungs above can hope for.
@@ -255,6 +258,8 @@ class _Rung:
         self.task, self.observer = climber.task, climber.observer
         self._solver: Solver | None = None
         """Once its pilot is asked."""
+        self._scores: list[float] = []
+        """Of the pilot, one a unit."""
 
     async def climb(self) -> CandidateResult:
         """The row when it is done with; "planned" where one that waits is likely to cost less."""
@@ -281,8 +286,7 @@ class _Rung:
         self.climber.remember(solver)
         tuned = self.climber.workshop.tuned.get(self.key)
         if tuned is not None:
-            took = tuned.model_dump(exclude={"adapter"}, exclude_none=True)
-            self.ladder.update(self.key, training=took)
+            self.ladder.update(self.key, training=tuned.took)
         return solver
 
     async def _learn(self, solver: Solver) -> CandidateResult:
@@ -301,30 +305,26 @@ class _Rung:
         self.observer.phase(self.key, "dev", len(pilot))
         attempts = await self.runner.attempts(solver, pilot, "dev", self.observer.attempt)
         self.ladder.price(self.key)
-        found = measured(self.task, "dev", pilot, attempts)
-        row = self.ladder.update(self.key, dev=found)
+        scores = self._scores = unit_scores(self.task, pilot, attempts)
+        row = self.ladder.piloted(self.key, measured(self.task, "dev", pilot, attempts), scores)
         if self.candidate.is_probe:
             return self.ladder.update(self.key, state="probe", reason="gold passages, dev only")
-        scores = unit_scores(self.task, pilot, attempts)
-        most = upper_bound(scores)
+        most, sure = self.ladder.people.at_most(upper_bound(scores))
         if most < self.task.target.score and not self.climber.options.everything:
-            self.ladder.update(
-                self.key, state="hopeless", reason=f"at most {most:.2f} with 99% confidence"
-            )
+            why = f"at most {most:.2f} with {sure} confidence"
+            self.ladder.update(self.key, state="hopeless", reason=why)
             return self.ladder.leave(self.key, scores)
         return row
 
     def _weight(self) -> float | None:
         """Share of the error left that its dev answers earn it; an equal one where all are asked,
         or where no dev answer is scored."""
-        answered = {a.example_id: a for a in self.ladder.attempts(self.key) if a.split == "dev"}
-        pilot = [e for e in self.task.dev if e.id in answered]
-        scores = unit_scores(self.task, pilot, [answered[e.id] for e in pilot])
+        scores = self._scores
         if not scores or self.climber.options.everything:
             return None
         return dev_weight(
             scores,
-            self.task.target.score,
+            self.ladder.people.likely_target(self.task.target.score),
             waiting=self.ladder.waiting(self.key),
             left=self.ledger.left / self.ledger.total,
         )
@@ -341,44 +341,38 @@ class _Rung:
         return await self._time(self._solver) if row.state == "pass" else row
 
     async def _certify(self, solver: Solver, freed: float = 0.0) -> CandidateResult:
+        ladder, target = self.ladder, self.task.target.score
+        people, named = ladder.people, ladder.people.name(self.key)
         try:
-            alpha = self.ledger.offer(self.key, self._weight())
+            alpha = self.ledger.offer(named, self._weight())
         except UserError as error:  # the split is used up: nothing more can be told on it
-            return self.ladder.update(self.key, state="undecided", reason=str(error))
+            return ladder.update(self.key, state="undecided", reason=str(error))
+        lacking = people.lacking(target, alpha, upper_bound(self._scores))
+        if lacking is not None:
+            ladder.update(self.key, state="undecided", reason=lacking)
+            return ladder.leave(self.key, self._scores)
+        graded, mode = self.climber.scorer.graded, ladder.mode
         units = in_order(self.task, self.ledger.rows)
-        graded, mode = self.climber.scorer.graded, self.climber.options.mode
-        design = plan_design(self.task, len(units), alpha, graded, mode, freed=freed)
+        asked, half = people.asked(target, alpha)
+        design = plan_design(self.task, len(units), half, graded, mode, asked, freed=freed)
         self.observer.phase(self.key, "test", sum(map(len, units)))
+        chat = solver.parts.chat
 
         async def ask(rows: Sequence[Example], decided: asyncio.Event) -> list[Attempt]:
             return await self.runner.attempts(solver, rows, "test", seen, decided)
 
         def seen(attempt: Attempt) -> None:
             if value_of(attempt) is not None:  # the first one spends the error; none, none
-                self.ledger.grant(self.key, alpha, self.ladder.on_test())
+                self.ledger.grant(named, alpha, ladder.on_test())
             self.observer.attempt(attempt)
 
-        chat = solver.parts.chat
         whole = self.climber.options.everything or self._free
         ahead = chat is not None and not chat.trains
         outcome = await certify(self.task, design, units, ask, everything=whole, ahead=ahead)
-        return self.ladder.tested(self.key, outcome, design, whole=whole or mode == "suite")
+        return ladder.tested(self.key, outcome, design, whole=whole or mode == "suite")
 
     async def _time(self, solver: Solver) -> CandidateResult:
-        row = self.ladder.rows[self.key]
-        if row.latency_p95_s is None:
-            limit = self.task.target.max_latency_p95_s
-            asked = ASKED if limit is None else ASKED_FOR_LIMIT
-            self.observer.phase(self.key, "latency", asked)
-            took = await p95_alone(solver, self.task.dev, self.climber.tools, asked)
-            if took is not None:
-                row = self.ladder.update(
-                    self.key,
-                    latency_p95_s=took.value,
-                    latency_low_s=took.low,
-                    latency_high_s=took.high,
-                )
-            self.ladder.write(finished=False)  # a kill from here on does not time it again
+        row = await timed(solver, self.ladder, self.climber.tools, self.observer)
         broken = within_limits(row, self.task.target)
         return self.ladder.update(self.key, reason=broken) if broken else row
 

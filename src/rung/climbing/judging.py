@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from rung.climbing.tools import Tools
@@ -15,8 +16,9 @@ from rung.records import Answer
 from rung.scorers import Judge, Scorer, scorer_for
 from rung.state import read_model
 from rung.task.config import read_config
-from rung.task.rows import Row, read_rows
-from rung.task.types import Example, Frozen, Rubric, Task
+from rung.task.faults import Faults, Row, RowError
+from rung.task.rows import read_rows
+from rung.task.types import Example, Frozen, Rubric, Task, digest
 from rung.task.wording import shown
 
 FILE = "judge.json"
@@ -63,7 +65,7 @@ async def calibrate(task: Task, tools: Tools) -> Calibration:
             "with a file of rows of 'input', 'answer' and the 'mark' that a person gave"
         )
     scorer = _judge(tools)
-    rows = [_read(row, task.rubric) for row in read_rows(root / name, name)]
+    rows = _labelled(root / name, name, task.rubric)
     scores = await asyncio.gather(*(scorer.score(one.example, one.answer) for one in rows))
     both = [(one.mark, s.value) for one, s in zip(rows, scores, strict=True) if s.value is not None]
     found = Calibration(
@@ -75,6 +77,24 @@ async def calibrate(task: Task, tools: Tools) -> Calibration:
     place = ProjectFolder(root, tools.options.folder).folder / FILE
     write_whole(place, found.model_dump_json(indent=1) + "\n")
     return found
+
+
+def _labelled(path: Path, name: str, rubric: Rubric | None) -> list[_Labelled]:
+    """Each answer once, with the mean of the marks that people gave it."""
+    faults, marks = Faults(name), dict[str, list[float]]()
+    kept: dict[str, _Labelled] = {}
+    rows = list(read_rows(path, name))
+    for row in rows:
+        try:
+            one = _read(row, rubric)
+        except RowError as error:
+            faults.add(error)
+            continue
+        place = digest([one.example.input, one.answer.text])
+        kept.setdefault(place, one)
+        marks.setdefault(place, []).append(one.mark)
+    faults.raise_any(len(rows))
+    return [one._replace(mark=fmean(marks[place])) for place, one in kept.items()]
 
 
 def _read(row: Row, rubric: Rubric | None) -> _Labelled:
@@ -97,7 +117,8 @@ def _mark(row: Row, rubric: Rubric | None) -> float:
         number = float("nan")
     if not scale[0] <= number <= scale[-1]:
         raise row.error(
-            f"'mark' is {shown(given)}; it must be on the scale from {scale[0]} to {scale[-1]}"
+            f"'mark' is {shown(given)}; it must be on the scale from {scale[0]} to {scale[-1]}",
+            given,
         )
     return (number - scale[0]) / (scale[-1] - scale[0])
 
@@ -113,15 +134,29 @@ def read_calibration(folder: Path, version: str | None = None) -> Calibration | 
 
 def against_people(tools: Tools) -> str | None:
     """What is known of the judge's agreement with people, as `Material` wants it. Asks nothing."""
-    task = tools.task
-    if task.scorer is not None or task.target.metric != Judge.name:
+    if not judges(tools.task):
         return None
     try:
-        version = _judge(tools).version
+        found = known_judge(tools, _judge(tools).version)
     except UserError:  # who asks the judge says why it cannot be opened
         return ""
-    found = read_calibration(tools.project.folder, version)
     return "" if found is None else agreement_sentence(found)
+
+
+def judges(task: Task) -> bool:
+    """Whether a judge gives the scores."""
+    return task.scorer is None and task.target.metric == Judge.name
+
+
+def known_judge(tools: Tools, version: str) -> Calibration | None:
+    """What is known of the judge that scores, where `rung.toml` still names people's marks."""
+    task = tools.task
+    if not judges(task):
+        return None
+    config = task.root / "rung.toml" if task.root is not None else None
+    if config is not None and config.exists() and read_config(config).judge.labelled is None:
+        return None
+    return read_calibration(tools.project.folder, version)
 
 
 def agreement_sentence(found: Calibration) -> str:

@@ -32,7 +32,8 @@ async def learning_of(
     Costs 7/8 of the training once more, and a pilot for each size.
     """
     sizes = [len(task.train) // share for share in SHARES]
-    alone = candidate.weights.kind == "lora" and candidate.fallback is None
+    weights = candidate.weights
+    alone = weights.tuned and not weights.bought and candidate.fallback is None
     if not alone or sizes[0] < FEWEST:
         return None
     pilot = task.dev[: task.climb.dev_size]

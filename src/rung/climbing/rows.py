@@ -7,34 +7,33 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from importlib.metadata import version
 from statistics import fmean
 from typing import Any
 
-from rung import __version__
 from rung.audit.units import units_of
 from rung.climbing.certify import Outcome, in_order
 from rung.climbing.economics import economics_of, priced_attempts, usage_of
 from rung.climbing.found_notes import found_notes
+from rung.climbing.people import People
 from rung.climbing.summary import left_out_of_test, mean_usage, measured, value_of
 from rung.climbing.tools import Tools
-from rung.decide.claims import said_of
+from rung.climbing.versions import versions
+from rung.decide.claims import by_whom, said_of
 from rung.decide.ladder import Planned
 from rung.decide.verdict import decide, standing_of
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
-from rung.economics.money import dec, usd
 from rung.evidence import (
     Design,
     chance_to_reach,
     forecast,
     must_see,
     paired_comparison,
-    stopped_interval,
 )
 from rung.evidence.ledger import SMALLEST_ALPHA
 from rung.evidence.weights import MOST
 from rung.measure.store import RunStore
+from rung.money import dec, usd
 from rung.project import RUN_FILE
 from rung.records import Attempt, Flag
 from rung.records.reasons import Reason
@@ -43,6 +42,7 @@ from rung.records.results import (
     CandidateResult,
     Comparison,
     Forecast,
+    Measured,
     RunResult,
     Stopped,
     Verdict,
@@ -57,7 +57,6 @@ PROMOTE = (
 CLEARLY = 1.25
 """A rung whose pilot costs this much more than one that waits is expected to gives way to it. Our
 own threshold: expectations are seldom closer, and each change of order asks a pilot more."""
-RECORDED = ("numpy", "scipy", "torch", "transformers", "peft", "openai", "genai-prices")
 
 
 class Ladder:
@@ -85,6 +84,8 @@ class Ladder:
         """Names of the test examples that certify; all when None."""
         self.challenges = False
         """What is chosen waits beside a winner that is served."""
+        self.people = People()
+        """Whose marks the scores are."""
         self.flags: tuple[Flag, ...] = ()
         self.current = rungs[0].candidate.key if rungs else ""
         """Key of the candidate that is being climbed."""
@@ -146,8 +147,8 @@ class Ladder:
         return mean_usage(priced_attempts(pilot))[2]
 
     def on_test(self) -> list[str]:
-        """Candidates that were granted error so far."""
-        return [key for key, row in self.rows.items() if row.alpha is not None]
+        """The ledger's names of candidates that were granted error so far."""
+        return [self.people.name(k) for k, row in self.rows.items() if row.alpha is not None]
 
     def cheaper_waits(self, key: str) -> bool:
         """Whether a rung that was not reached is likely to cost clearly less than this one does."""
@@ -182,25 +183,28 @@ class Ladder:
             monthly_usd=float(total(cost.monthly, {})),
         )
 
+    def piloted(self, key: str, found: Measured, scores: Sequence[float]) -> CandidateResult:
+        """Put what was measured on dev into a row; `scores` are one a unit."""
+        found = self.people.fixed(found, scores, self.task.target.confidence)
+        return self.update(key, dev=found)
+
     def tested(self, key: str, outcome: Outcome, design: Design, *, whole: bool) -> CandidateResult:
         """Put the outcome of the test phase into a row; `whole` where it could not stop early."""
-        alpha = design.alpha + design.freed
+        alpha = self.people.alpha(design) + design.freed
         self.price(key)
         found = measured(self.task, "test", outcome.examples, outcome.attempts)
         if outcome.decision is None:
             reason = f"{found.errors + found.unscored} answers are missing: run again"
             return self.update(key, state="incomplete", test=found, alpha=alpha, reason=reason)
-        found = found.model_copy(update={"certified": outcome.decision.lower_bound})
-        if not whole:
-            low, high = stopped_interval(outcome.scores, design, self.task.target.confidence)
-            found = found.model_copy(update={"low": low, "high": high, "method": "sequential"})
+        found = self.people.tested(found, outcome, design, self.task.target, whole=whole)
         self.update(key, state=outcome.decision.state, test=found, alpha=alpha)
         self._scores[key] = outcome.scores
         return self.leave(key, outcome.scores)
 
     def leave(self, key: str, scores: Sequence[float]) -> CandidateResult:
         """Put what is known of one that was left, by these scores, into its row."""
-        chance = chance_to_reach(scores, self.task.target.score) if scores else None
+        goal = self.people.likely_target(self.task.target.score)
+        chance = chance_to_reach(scores, goal) if scores else None
         row = self.update(key, chance=chance)
         return self.update(key, standing=standing_of(row, self.task.target.score))
 
@@ -214,7 +218,8 @@ class Ladder:
                 continue
             alpha = MOST * left
             left -= alpha
-            self.update(key, forecast=_forecast(scores, self.task, self.rows[key].alpha, alpha))
+            ahead = _forecast(scores, self.people, self.task, self.rows[key].alpha, alpha)
+            self.update(key, forecast=ahead)
 
     def result(self, *, finished: bool) -> RunResult:
         """The run as it stands."""
@@ -239,6 +244,7 @@ class Ladder:
             confidence=self.task.target.confidence,
             mode=mode,
             unit=unit,
+            marked=self.people.marked,
             verdict=verdict,
             candidates=tuple(self.rows.values()),
             calls=self._calls(),
@@ -254,21 +260,22 @@ class Ladder:
                 list(self.rows.values()), self.attempts, self.task, self.tools.billed
             ),
             prices=self.tools.prices.model_dump(mode="json"),
-            versions={**_versions(), "scorer": self.scorer_version},
+            versions={**versions(), "scorer": self.scorer_version},
             arguments=self.tools.options.arguments,
             started=self._started,
             finished=finished,
         )
 
     def _decided(self, stopped: Stopped | None, mode: str, unit: str | None) -> Verdict:
-        plain = mode != "suite" and unit is None
+        whose = by_whom(self.people.marked)
+        plain = mode != "suite" and unit is None and not whose
         return decide(
             list(self.rows.values()),
             self.task.target,
             stopped=stopped,
             go_on=self._go_on(stopped),
             unused=self.unused,
-            claim=None if plain else said_of(mode, unit, self.task.target.confidence, 0),
+            claim=None if plain else said_of(mode, unit, self.task.target.confidence, 0) + whose,
         )
 
     def write(self, *, finished: bool) -> RunResult:
@@ -369,10 +376,12 @@ def unmeasured(rung: Planned) -> CandidateResult:
     )
 
 
-def _forecast(scores: Sequence[float], task: Task, alpha: float | None, later: float) -> Forecast:
+def _forecast(
+    scores: Sequence[float], people: People, task: Task, alpha: float | None, later: float
+) -> Forecast:
     """`alpha` is what this climb granted, `later` what the next one on more examples would."""
-    ahead = forecast(scores, task.target.score, max(later, SMALLEST_ALPHA))
-    must = must_see(len(scores), task.target.score, alpha) if alpha else None
+    ahead = forecast(scores, *people.asked(task.target.score, max(later, SMALLEST_ALPHA)))
+    must = must_see(len(scores), *people.asked(task.target.score, alpha)) if alpha else None
     if later < SMALLEST_ALPHA:
         return Forecast(points=(), ceiling=ahead.ceiling, must_see=must, alpha=0.0)
     return Forecast(
@@ -382,13 +391,3 @@ def _forecast(scores: Sequence[float], task: Task, alpha: float | None, later: f
         alpha=later,
         more=None if ahead.n_to_tell is None else max(ahead.n_to_tell - len(scores), 1),
     )
-
-
-def _versions() -> dict[str, str]:
-    found = {"rung": __version__}
-    for name in RECORDED:
-        try:
-            found[name] = version(name)
-        except ModuleNotFoundError:
-            continue
-    return found

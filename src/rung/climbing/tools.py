@@ -11,12 +11,12 @@ from pathlib import Path
 from rung.candidate import Candidate, Technique
 from rung.climbing.handshakes import Handshakes
 from rung.climbing.till import ClimbTill
-from rung.decide.usage import READ_PER_S
 from rung.economics.pricing import PriceBook
+from rung.economics.speed import MEASURED, answer_seconds
 from rung.errors import UserError
 from rung.measure.cache import Cache, CachedEmbedder
 from rung.measure.metered_model import Budget, Counter, MeteredModel
-from rung.models.base import ChatModel, Embedder
+from rung.models.base import ChatModel, Embedder, parameters
 from rung.models.metered import Metered
 from rung.models.registry import is_path, open_embedder, open_model
 from rung.project import ProjectFolder
@@ -125,7 +125,7 @@ class Tools:
                 self.budget,
                 lambda usage: self.price(usage, name),
                 self.counter,
-                1 / READ_PER_S,
+                answer_seconds(1, 0, parameters(self.raw(name)) or MEASURED),
             )
         return self._chat[name]
 

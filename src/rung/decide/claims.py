@@ -17,7 +17,18 @@ def certificate(result: RunResult, bound: str, measured: Measured | None) -> str
 
 def holds_for(result: RunResult, measured: Measured | None) -> str:
     """What a bound of this run is said of, and how surely."""
-    return said_of(result.mode, result.unit, result.confidence, measured.n if measured else 0)
+    n = measured.n if measured else 0
+    said = said_of(result.mode, result.unit, result.confidence, n)
+    return f"{said}{by_whom(result.marked)}"
+
+
+def by_whom(marked: int | None) -> str:
+    """Whose marks a bound is said of, where a judge gives them."""
+    if marked is None:
+        return ""
+    if not marked:
+        return ", by the judge's mark alone: how far people agree with it is in no figure"
+    return f", as people would mark it if the judge errs as on the {marked} answers they marked"
 
 
 def said_of(mode: str, unit: str | None, confidence: float, n: int) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Literal
 
 from rung.behaviour.messages import ROOM_TO_THINK
 from rung.candidate import Candidate, Context, Prompt, Shots, Weights
@@ -17,10 +16,10 @@ from rung.decide.room import plain_prompt
 from rung.decide.usage import ExpectedCall, expected_calls, expected_cost, expected_usage
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
-from rung.economics.money import dec
 from rung.economics.pricing import PriceBook
 from rung.errors import UserError
 from rung.models.base import ChatModel
+from rung.money import dec
 from rung.records import Usage
 from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, Task
 
@@ -146,15 +145,13 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
     return found
 
 
-def _tuned(
-    task: Task, name: str, model: ChatModel, context: Context, kind: Literal["lora", "hosted"]
-) -> list[Candidate]:
+def _tuned(task: Task, name: str, model: ChatModel, context: Context, kind: str) -> list[Candidate]:
     """Weights that know the answer's form, alone and over retrieved passages."""
     if len(task.train) < FEWEST_TO_TUNE:
         return []
     baked = plain_prompt(task, name, model).model_copy(update={"contract": False})
     weights = Weights(kind=kind, epochs=task.climb.epochs, seed=task.climb.seed)
-    if kind == "hosted":
+    if weights.bought:
         weights = weights.model_copy(update={"learning_rate": HOSTED_RATE})
     found = [Candidate(model=name, prompt=baked, weights=weights)]
     if task.documents:

@@ -11,21 +11,19 @@ from statistics import fmean
 
 from rung.behaviour.messages import Shot, build_messages, user_turn
 from rung.candidate import NO_LLM, Candidate
-from rung.economics.pricing import PriceBook
+from rung.economics.pricing import PriceBook, runs_here
 from rung.economics.setup import SETUP_USD
 from rung.economics.spec import AlsoAsked, CandidateUsage
+from rung.economics.speed import MEASURED, answer_seconds, parameters_named, training_seconds
 from rung.economics.training import training_price
 from rung.knowledge.contexts import knowledge_of
-from rung.models.base import ChatModel, Message
+from rung.models.base import ChatModel, Message, parameters
 from rung.records import Passage, Usage
 from rung.task.contract import describe, render
 from rung.task.types import Example, Frozen, Task
 
-TRAIN_PER_S = 800
-"""Tokens a second that training reads on the same cores, nothing else running (docs/engine.md)."""
-READ_PER_S, WRITE_PER_S, MATCH_S = 900, 200, 0.02
-"""Prior for a small local model on two cores (tokens/s read, tokens/s written in batches) and for
-one embedded lookup: used before anything is measured, for the order only."""
+MATCH_S = 0.02
+"""Seconds of one embedded lookup, before anything is measured: for the order only."""
 
 PASSED_ON = 0.5
 """Share of requests that each model of a cascade is expected to pass on: nothing is known of it
@@ -44,6 +42,8 @@ class ExpectedCall(Frozen):
     """Of a request in which it is asked."""
     share: float = 1.0
     """Of the requests in which it is asked."""
+    parameters: int | None = None
+    """Weights, where it runs here: what its seconds are reckoned by."""
 
 
 def expected_calls(
@@ -53,10 +53,12 @@ def expected_calls(
     found: list[ExpectedCall] = []
     for place, name in enumerate(candidate.models):
         if name.startswith(NO_LLM):
-            usage = Usage(seconds=MATCH_S)
+            usage, size = Usage(seconds=MATCH_S), None
         else:
-            usage = _of_model(task, candidate, chat(name))
-        found.append(ExpectedCall(model=name, usage=usage, share=PASSED_ON**place))
+            size = _parameters(name, chat(name))
+            usage = _of_model(task, candidate, chat(name), size)
+        share = PASSED_ON**place
+        found.append(ExpectedCall(model=name, usage=usage, share=share, parameters=size))
     return tuple(found)
 
 
@@ -77,7 +79,7 @@ def expected_cost(
     task: Task, candidate: Candidate, calls: Sequence[ExpectedCall], book: PriceBook
 ) -> CandidateUsage:
     """What the economics needs of a candidate, before anything is measured."""
-    hosted = candidate.weights.kind == "hosted"
+    hosted = candidate.weights.bought
     price = training_price(candidate.model, book.settings, book.on) if hosted else None
     own = next(c for c in calls if c.model == candidate.model)
     learnt = training_tokens(task, candidate, expected_usage(calls))
@@ -95,7 +97,7 @@ def expected_cost(
         ),
         setup_usd=float(SETUP_USD[candidate.technique]),
         train_tokens=learnt,
-        train_seconds=learnt / TRAIN_PER_S if candidate.weights.kind == "lora" else 0.0,
+        train_seconds=0.0 if hosted else training_seconds(learnt, own.parameters or MEASURED),
         train_usd=None if price is None else float(price.of(learnt)),
         train_examples=len(task.train) if trained else 0,
     )
@@ -117,7 +119,14 @@ def _times(usage: Usage, n: int) -> Usage:
     )
 
 
-def _of_model(task: Task, candidate: Candidate, model: ChatModel) -> Usage:
+def _parameters(name: str, model: ChatModel) -> int | None:
+    """Weights of a model that runs here; None where its seconds are not ours to count."""
+    if not runs_here(name):
+        return parameters(model)
+    return parameters(model) or parameters_named(name) or MEASURED
+
+
+def _of_model(task: Task, candidate: Candidate, model: ChatModel, size: int | None) -> Usage:
     pool = task.train or task.dev
     prompts = [_prompt(task, candidate, pool, place) for place in range(min(SAMPLE, len(pool)))]
     read = fmean(model.count_tokens(p) for p in prompts)
@@ -132,7 +141,7 @@ def _of_model(task: Task, candidate: Candidate, model: ChatModel) -> Usage:
     return Usage(
         input_tokens=round(read),
         output_tokens=round(written),
-        seconds=read / READ_PER_S + written / WRITE_PER_S,
+        seconds=0.0 if size is None else answer_seconds(read, written, size),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rung.candidate import short_name
 from rung.decide.hindered import room_was_measured, what_would_help, why_hindered
+from rung.money import rate, usd
 from rung.records.reasons import Reason
 from rung.records.results import CandidateResult, Comparison, Measured, Standing, Stopped, Verdict
 from rung.task.types import Target
@@ -17,9 +18,10 @@ that; of those the lower rung is chosen."""
 STILL_FALLING = 0.05
 """A loss on dev that fell by this share in the last epoch says that training ended too soon. Our
 own threshold: the learning rate has come down to a tenth by then, so a loss at rest moves less."""
-LIKELY = 0.1
-"""Chance of being good enough from which one that was left is said to be open. Our own threshold:
-below it, nine of ten times, more examples would be labelled for nothing."""
+LIKELY = 0.05
+"""Chance of being good enough from which one that was left is said to be open: as unsure as a
+verdict of .95 may be. Below it, nineteen of twenty times, more examples would be labelled for
+nothing."""
 
 
 def decide(
@@ -93,7 +95,7 @@ def within_limits(row: CandidateResult, target: Target) -> str | None:
     """Why the candidate breaks a limit on cost or latency; None where it is not shown to."""
     most, cost = target.max_cost_per_request, row.cost_per_request_usd
     if most is not None and cost is not None and cost > most:
-        return f"costs ${cost:.6f} a request, at most ${most} is allowed"
+        return f"costs {usd(cost)} a request, at most {rate(most)} is allowed"
     slowest, latency = target.max_latency_p95_s, row.latency_p95_s
     if slowest is not None and latency is not None and (row.latency_low_s or latency) > slowest:
         return f"takes {latency:.2f} s (p95), at most {slowest} s are allowed"

@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 from pydantic_core import CoreSchema, core_schema
 
-from rung.economics.money import dec
 from rung.economics.tables import Source
 from rung.errors import UserError
+from rung.money import dec
 
 ZERO, ONE, TWO = Decimal(0), Decimal(1), Decimal(2)
 Basis = Literal["request", "month", "once"]
@@ -34,16 +34,18 @@ class Span:
     high: Decimal
 
     def __post_init__(self) -> None:
-        if not ZERO <= self.low <= self.value <= self.high:
+        if self.low < ZERO:
+            raise UserError(f"A figure of 0 or more is needed, got {self.low:f}.")
+        if not self.low <= self.value <= self.high:
             raise UserError(
-                f"A range needs 0 <= low <= value <= high, got {self.low}, {self.value}, "
-                f"{self.high}; put them in order."
+                f"A range goes from the lower to the higher end, got {self.low:f} to "
+                f"{self.high:f}: put them in order."
             )
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
         """In a file a range is a number, `[low, high]` or `{value, low, high}`: see `span`."""
-        return core_schema.no_info_plain_validator_function(span)
+        return core_schema.no_info_plain_validator_function(_given)
 
     @property
     def sure(self) -> bool:
@@ -77,6 +79,14 @@ def span(given: Any) -> Span:
         return Span(value=(low + high) / TWO, low=low, high=high)
     number = dec(given)
     return Span(value=number, low=number, high=number)
+
+
+def _given(value: Any) -> Span:
+    """As `span`, for fields of a file: pydantic adds to a `ValueError` where it stands."""
+    try:
+        return span(value)
+    except UserError as error:
+        raise ValueError(str(error)) from error
 
 
 def added(spans: Iterable[Span]) -> Span:

@@ -24,7 +24,7 @@ from rung.economics.amounts import (
     total,
 )
 from rung.economics.model import VOLUME, CostModel
-from rung.economics.money import whole_up
+from rung.money import whole_up
 
 DRAWS = 1_000
 CONFIDENCE = Decimal("0.9")

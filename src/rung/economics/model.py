@@ -18,7 +18,9 @@ from rung.economics.owner_lines import ASSUMED, evaluation, labour, recurring, s
 from rung.economics.pricing import PriceBook, Rates
 from rung.economics.quote import Quote
 from rung.economics.request_lines import also_asked, hosting, inference, retrieval
-from rung.economics.spec import CandidateSpec, CandidateUsage, Hosting, spec_of
+from rung.economics.spec import CandidateSpec, CandidateUsage
+from rung.economics.spec_of import spec_of, standing
+from rung.economics.speed import answer_seconds, parameters_named
 from rung.errors import UserError
 
 VOLUME = "requests per month"
@@ -39,7 +41,7 @@ class Workload:
         """From plain numbers or ranges."""
         workload = cls(requests_per_month=span(requests_per_month), months=span(months))
         if workload.months.low < 1:
-            raise UserError(f"A horizon needs at least one month, got {months!r}.")
+            raise UserError(f"A horizon needs at least one month, got {workload.months.low:f}.")
         return workload
 
     @property
@@ -158,7 +160,16 @@ def _with_machine(spec: CandidateSpec, book: PriceBook) -> CandidateSpec:
         return spec
     if not book.of_model(spec.model).by_the_hour:
         return spec
-    return spec.model_copy(update={"hosting": Hosting(utilisation=span(1))})
+    own, size = standing(spec.model, book.settings), parameters_named(spec.model)
+    changed: dict[str, object] = {"hosting": own}
+    if own.tokens_per_second is None and size is not None:
+        read = added(x for x in (spec.tokens.input, spec.tokens.context) if x is not None)
+        ends = {
+            end: answer_seconds(getattr(read, end), getattr(spec.tokens.output, end), size)
+            for end in ("low", "value", "high")
+        }
+        changed |= {"seconds": span(ends), "seconds_from": "expected by the model's parameters"}
+    return spec.model_copy(update=changed)
 
 
 def model_of_usage(found: CandidateUsage, workload: Workload, book: PriceBook) -> CostModel:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from rung.economics.analysis import Analysis, CandidateCost
 from rung.economics.breakeven import BreakEven
+from rung.money import EXACT
 
 PLACES = Decimal("1e-12")
 
@@ -115,6 +116,10 @@ def _write(value: Any, margin: str, step: str) -> str:
 
 def _number(value: Decimal) -> str:
     exponent = value.as_tuple().exponent
-    short = value.quantize(PLACES) if isinstance(exponent, int) and exponent < -12 else value
+    short = (
+        value.quantize(PLACES, context=EXACT)
+        if isinstance(exponent, int) and exponent < -12
+        else value
+    )
     text = f"{short:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rung.economics.amounts import ONE, ZERO, Amount, Line, Product, span
-from rung.economics.money import HOURS_PER_MONTH, MTOK
 from rung.economics.pricing import YOURS
 from rung.economics.quote import Quote
 from rung.errors import UserError
+from rung.money import HOURS_PER_MONTH, MTOK, rate, usd_range
 
 PER_MTOK = ONE / MTOK
 ASSUMED = "set-up, assumed"
@@ -21,14 +21,14 @@ def _training_products(quote: Quote) -> list[tuple[str, Product]]:
     tokens = quote.mine("training tokens", run.tokens)
     row = quote.row("tuning", run.table) if run.table is not None else None
     own, unit = quote.settings.training_usd_per_mtok, "USD per 1M training tokens"
-    rate = quote.price("training price", unit, own, run.usd_per_mtok, row)
+    each = quote.price("training price", unit, own, run.usd_per_mtok, row)
     if tokens is not None:
-        if rate is None:
+        if each is None:
             raise UserError(
                 f"{quote.spec.key}: training tokens have no price; set "
                 "[costs] training_usd_per_mtok or name a row of the tuning table."
             )
-        found.append(("training run", Product((tokens, rate), (), PER_MTOK)))
+        found.append(("training run", Product((tokens, each), (), PER_MTOK)))
     gpu_hours = quote.mine("GPU hours of training", run.gpu_hours, "h")
     if gpu_hours is not None and gpu_hours.span.high > 0:
         hourly = quote.hour(gpu=run.gpu or quote.settings.gpu, machine=None)
@@ -37,7 +37,7 @@ def _training_products(quote: Quote) -> list[tuple[str, Product]]:
     if hours is not None and hours.span.high > 0:
         rates = quote.book.of_model(quote.spec.model or "local/")
         usd = rates.machine_usd_per_hour or ZERO
-        hourly = quote.priced(f"machine at ${usd:f}", usd, "USD per hour", rates.source)
+        hourly = quote.priced(f"machine at {rate(usd)}", usd, "USD per hour", rates.source)
         found.append(("training run (machine)", Product((hours, hourly))))
     stated = quote.mine("training run", run.usd, "USD")
     if stated is not None:
@@ -97,7 +97,7 @@ def _wage(quote: Quote) -> Amount:
         raise UserError(
             f"{quote.spec.key}: hours of work have no price; set [costs] labour_usd_per_hour."
         )
-    key = f"labour at ${stated.low:f}-{stated.high:f}"
+    key = f"labour at {usd_range(stated.low, stated.high)}"
     return Amount(key=key, span=stated, unit="USD per hour", source="stated in the scenario")
 
 

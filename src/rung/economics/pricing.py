@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from typing import Any
 
@@ -18,11 +18,11 @@ from pydantic import Field
 
 from rung.candidate import NO_LLM
 from rung.economics import tables
-from rung.economics.money import MTOK, SECONDS_PER_HOUR, dec
-from rung.economics.settings import CostSettings, ModelPrices
+from rung.economics.settings import HOUR_PRICES, TOKEN_PRICES, CostSettings, ModelPrices
 from rung.economics.tables import Source
 from rung.errors import UserError
 from rung.models.vendors import vendor_of
+from rung.money import MTOK, SECONDS_PER_HOUR, dec
 from rung.records import Usage
 from rung.task.types import Frozen
 
@@ -125,12 +125,13 @@ def rates_from(
     """As `rates_for`, with `[costs]` already read; `machines` are further models of one's own."""
     own = settings.models.get(model, ModelPrices())
     if runs_here(model) or model in machines:
-        return _local(model, settings, own, on)
-    flat = settings if model.startswith(ENDPOINT) else own
+        _refuse_idle(model, own, TOKEN_PRICES, "runs on a machine of your own: its hour is paid")
+        return _local(model, settings, on)
     listed = None if model.startswith(ENDPOINT) else _listed(model, on)
     if listed is None:
         return _unlisted(model, settings, own, on)
-    if flat == ModelPrices():
+    _refuse_idle(model, own, HOUR_PRICES, "is paid by the token")
+    if all(getattr(own, name) is None for name in TOKEN_PRICES):
         return listed
     return listed.model_copy(
         update={
@@ -139,6 +140,16 @@ def rates_from(
             "source": Source(what=f"{YOURS} over {listed.source}"),
         }
     )
+
+
+def _refuse_idle(model: str, own: ModelPrices, names: Iterable[str], why: str) -> None:
+    """A price of one model that it is never billed by is told, not swallowed."""
+    for name in names:
+        if getattr(own, name) is not None:
+            raise UserError(
+                f'[costs.models."{model}"] {name} = {getattr(own, name):f} changes nothing: '
+                f"{model} {why}; take it out."
+            )
 
 
 def _overridden(tier: TokenRates, own: ModelPrices) -> TokenRates:
@@ -151,15 +162,11 @@ def _overridden(tier: TokenRates, own: ModelPrices) -> TokenRates:
     return tier.model_copy(update={k: v for k, v in given.items() if v is not None})
 
 
-def _local(model: str, settings: CostSettings, own: ModelPrices, on: date) -> Rates:
-    hourly = own.machine_usd_per_hour
-    if hourly is None:
-        hourly = settings.machine_usd_per_hour
+def _local(model: str, settings: CostSettings, on: date) -> Rates:
+    hourly = settings.of(model, "machine_usd_per_hour")
     row = tables.find("machines", settings.machine or DEFAULT_MACHINE, on)
     source = row.as_source() if hourly is None else Source(what=f"{YOURS} machine_usd_per_hour")
-    gpu_hourly = own.gpu_usd_per_hour
-    if gpu_hourly is None:
-        gpu_hourly = settings.gpu_usd_per_hour
+    gpu_hourly = settings.of(model, "gpu_usd_per_hour")
     gpu_source = Source(what=f"{YOURS} gpu_usd_per_hour")
     if gpu_hourly is None:
         card = tables.gpu(settings.gpu, on) if settings.gpu else tables.dearest_gpu(on)
@@ -176,11 +183,7 @@ def _local(model: str, settings: CostSettings, own: ModelPrices, on: date) -> Ra
 def _unlisted(model: str, settings: CostSettings, own: ModelPrices, on: date) -> Rates:
     """An endpoint, or a model that the price library does not know: only `[costs]` can tell."""
 
-    def given(field: str) -> Decimal | None:
-        mine: Decimal | None = getattr(own, field)
-        flat: Decimal | None = getattr(settings, field)
-        return flat if mine is None else mine
-
+    given = partial(settings.of, model)
     source = Source(what=YOURS)
     tokens_in, tokens_out = given("input_usd_per_mtok"), given("output_usd_per_mtok")
     if tokens_in is not None and tokens_out is not None:
@@ -194,7 +197,7 @@ def _unlisted(model: str, settings: CostSettings, own: ModelPrices, on: date) ->
     if model.startswith(ENDPOINT) or own != ModelPrices():
         gpu = given("gpu_usd_per_hour") is not None or settings.gpu is not None
         if gpu or given("machine_usd_per_hour") is not None or settings.machine is not None:
-            rates = _local(model, settings, own, on)
+            rates = _local(model, settings, on)
             return rates.model_copy(update={"on_gpu": gpu})
     raise UserError(
         f"{model} has no known price: look whether it is spelled right, else set [costs] "

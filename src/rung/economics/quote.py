@@ -45,8 +45,8 @@ class Quote:
 
     def _rates(self) -> Rates | None:
         spec = self.spec
-        bought = spec.hosting is None or spec.hosting.tokens_per_second is None
-        needed = spec.prices is None and bought and spec.model
+        named = spec.hosting is not None and spec.hosting.names_its_hour
+        needed = spec.prices is None and not named and spec.model
         return self.book.of_model(spec.model) if needed else None
 
     def mine(self, name: str, value: Span | None, unit: str = "") -> Amount | None:
@@ -54,7 +54,9 @@ class Quote:
         if value is None:
             return None
         source = "stated in the scenario"
-        if self.spec.measured:
+        if name == "seconds of the machine" and self.spec.seconds_from:
+            source = self.spec.seconds_from
+        elif self.spec.measured:
             source = self.spec.measured if name in COUNTED else YOURS
         return Amount(key=f"{self.spec.key}: {name}", span=value, unit=unit, source=source)
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 from rung.economics.amounts import ONE, ZERO, Amount, Line, Product, Span, added
-from rung.economics.money import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR
 from rung.economics.quote import Quote
 from rung.economics.spec import Also, CandidateSpec, Hosting, Tokens
 from rung.errors import UserError
+from rung.money import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR, rate
 
 PER_MTOK = ONE / MTOK
 
@@ -121,7 +121,7 @@ def _time_lines(quote: Quote) -> list[Line]:
 
 
 def _hour_name(usd: Decimal, *, gpu: bool) -> str:
-    return f"{'GPU' if gpu else 'machine'} at ${usd:f}"
+    return f"{'GPU' if gpu else 'machine'} at {rate(usd)}"
 
 
 def retrieval(quote: Quote) -> list[Line]:
@@ -191,6 +191,8 @@ def hosting(quote: Quote) -> list[Line]:
     own = quote.spec.hosting
     if own is None:
         return []
+    if own.tokens_per_second is None and not quote.spec.measured and own.names_its_hour:
+        raise UserError(f"{quote.spec.key}: hosting needs tokens_per_second.")
     hourly = machine_hour(quote, own)
     load = _load(quote, own, hourly)
     if own.adapter == "unmerged":
@@ -231,17 +233,15 @@ def _on_gpu(quote: Quote) -> bool:
 
 def machine_hour(quote: Quote, hosting: Hosting) -> Amount:
     """The price of one machine hour."""
-    if hosting.tokens_per_second is None:
+    if not hosting.names_its_hour:
         rates, gpu = quote.rates, _on_gpu(quote)
         usd = source = None
         if rates is not None:
             usd = rates.gpu_usd_per_hour if gpu else rates.machine_usd_per_hour
             source = rates.gpu_source if gpu else rates.source
         if usd is None or source is None:
-            raise UserError(f"{quote.spec.key}: hosting needs tokens_per_second.")
+            raise UserError(f"{quote.spec.key}: hosting needs usd_per_hour, gpu or machine.")
         return quote.priced(_hour_name(usd, gpu=gpu), usd, "USD per hour", source)
-    if hosting.usd_per_hour is None and hosting.gpu is None and hosting.machine is None:
-        raise UserError(f"{quote.spec.key}: hosting needs usd_per_hour, gpu or machine.")
     stated = quote.mine("machine hour", hosting.usd_per_hour, "USD per hour")
     machine = None if hosting.gpu is not None else hosting.machine
     return stated or quote.hour(gpu=hosting.gpu, machine=machine)

@@ -17,11 +17,12 @@ from pydantic import BeforeValidator, Field, ValidationError
 from rung.economics.amounts import Span, span
 from rung.economics.analysis import Analysis, CandidateCost
 from rung.economics.model import Workload
-from rung.economics.money import Number, dec
 from rung.economics.pricing import PriceBook
 from rung.economics.settings import CostSettings
-from rung.economics.spec import CandidateSpec, CandidateUsage, Tokens, spec_of
+from rung.economics.spec import CandidateSpec, CandidateUsage, Tokens
+from rung.economics.spec_of import spec_of
 from rung.errors import UserError
+from rung.money import Number, fault, given, typed
 from rung.task.types import Frozen
 
 Per = Literal["request", "day", "month", "once", "total"]
@@ -48,7 +49,7 @@ class Volume(Frozen):
 
     requests_per_month: Span | None = None
     requests_per_day: Span | None = None
-    days_per_month: Annotated[Decimal, BeforeValidator(dec)] = Decimal(30)
+    days_per_month: Annotated[Decimal, BeforeValidator(given)] = Decimal(30)
     months: Span = Span(value=Decimal(12), low=Decimal(12), high=Decimal(12))
 
     def workload(self) -> Workload:
@@ -77,8 +78,8 @@ class Figure(Frozen):
     field: Literal["monthly", "running", "once", "total", "per_request"] = "running"
     line: str = ""
     per: Per = "month"
-    low: Annotated[Decimal, BeforeValidator(dec)]
-    high: Annotated[Decimal, BeforeValidator(dec)] | None = None
+    low: Annotated[Decimal, BeforeValidator(given)]
+    high: Annotated[Decimal, BeforeValidator(given)] | None = None
     match: Match = "exact"
     """exact: both ends to the cent; inside: within the document's range; differs: an erratum."""
     erratum: str = ""
@@ -96,7 +97,7 @@ class Scenario(Frozen):
     document: str = ""
     about: str = ""
     on: date | None = None
-    target_score: Annotated[Decimal, BeforeValidator(dec)] | None = None
+    target_score: Annotated[Decimal, BeforeValidator(given)] | None = None
     workload: Volume
     costs: dict[str, Any] = Field(default_factory=dict)
     candidates: tuple[CandidateSpec, ...]
@@ -122,9 +123,7 @@ def parse(text: str, name: str) -> Scenario:
     try:
         return Scenario.model_validate(plain)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{name}: {where}: {first['msg']}; correct it.") from error
+        raise UserError(f"{name}: {fault(error)}") from error
 
 
 def of_run(
@@ -156,19 +155,22 @@ def inline(text: str) -> CandidateSpec:
     """`key=model:input/output`, tokens as `500` or a range `400-600`: a candidate in a word."""
     key, sign, rest = text.partition("=")
     model, _, counts = rest.rpartition(":")
-    given, slash, written = counts.partition("/")
+    read, slash, written = counts.partition("/")
     if not (key and sign and model and slash):
         raise UserError(
             f"{text!r} is neither a file nor a candidate; write one as "
             "name=openai/gpt-4o:500/100 (tokens in and out)."
         )
-    tokens = Tokens(input=_counted(given), output=_counted(written))
+    try:
+        tokens = Tokens(input=_counted(read), output=_counted(written))
+    except UserError as error:
+        raise UserError(f"{text!r}: {error}") from error
     return CandidateSpec(key=key, technique="prompting", model=model, tokens=tokens)
 
 
 def _counted(text: str) -> Span:
-    low, dash, high = text.replace("_", "").partition("-")
-    return span([low, high] if dash else low)
+    low, dash, high = text.partition("-")
+    return span([typed(low), typed(high)] if dash and low else typed(text))
 
 
 def value_of(figure: Figure, scenario: Scenario, analysis: Analysis) -> Span:

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from rung.economics.money import dec
 from rung.errors import UserError
+from rung.money import fault, given
 from rung.task.types import Frozen
 
-Money = Annotated[Decimal, BeforeValidator(dec), Field(ge=0)]
+Money = Annotated[Decimal, BeforeValidator(given), Field(ge=0)]
 """A non-negative decimal; a float enters as it was written."""
 
 
@@ -26,6 +26,21 @@ class ModelPrices(Frozen):
     cache_write_usd_per_mtok: Money | None = None
     machine_usd_per_hour: Money | None = None
     gpu_usd_per_hour: Money | None = None
+    deployment_usd_per_hour: Money | None = None
+    """Of a dedicated deployment on which a provider serves a model that it tuned: its hours are
+    paid then, and no tokens."""
+    tokens_per_second: Money | None = Field(default=None, gt=0)
+    """What a server of one's own or a deployment reads and writes in all, measured there: without
+    it one machine is counted whatever is asked."""
+
+
+TOKEN_PRICES = (
+    "input_usd_per_mtok",
+    "output_usd_per_mtok",
+    "cache_read_usd_per_mtok",
+    "cache_write_usd_per_mtok",
+)
+HOUR_PRICES = ("machine_usd_per_hour", "gpu_usd_per_hour")
 
 
 HOURS = (
@@ -71,20 +86,29 @@ class CostSettings(ModelPrices):
     evaluations_per_month: Money | None = None
     evaluation_size: int = Field(default=200, ge=0)
 
+    def of(self, model: str, name: str) -> Decimal | None:
+        """A setting of `ModelPrices`: the model's own, else the flat one."""
+        own: Decimal | None = getattr(self.models.get(model), name, None)
+        flat: Decimal | None = getattr(self, name)
+        return flat if own is None else own
+
     @classmethod
     def read(cls, costs: Mapping[str, Any]) -> CostSettings:
         """Check `[costs]`; an unknown key is refused with the nearest known one."""
         _refuse_unknown(costs, set(cls.model_fields), "costs")
-        for name, prices in dict(costs.get("models", {})).items():
-            _refuse_unknown(prices, set(ModelPrices.model_fields), f'costs.models."{name}"')
+        models = costs.get("models", {})
+        for name, prices in (models if isinstance(models, Mapping) else {"NAME": models}).items():
+            section = f'costs.models."{name}"'
+            if not isinstance(prices, Mapping):
+                raise UserError(
+                    f"[{section}] is {prices!r}: it is a table of a model's prices, such as "
+                    "input_usd_per_mtok = 0.15."
+                )
+            _refuse_unknown(prices, set(ModelPrices.model_fields), section)
         try:
             found = cls.model_validate(dict(costs))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise UserError(
-                f"[costs] {where} = {first['input']!r}: {first['msg']}; correct it."
-            ) from error
+            raise UserError(f"[costs] {fault(error)}") from error
         hours = next((name for name in HOURS if getattr(found, name)), None)
         if hours is not None and found.labour_usd_per_hour is None:
             raise UserError(

@@ -9,9 +9,9 @@ from decimal import Decimal
 from rung.economics.amounts import Span
 from rung.economics.analysis import Analysis, CandidateCost, Factor, Payback
 from rung.economics.breakeven import BreakEven
-from rung.economics.money import usd
 from rung.economics.sensitivity import Flip
 from rung.economics.variants import Variant
+from rung.money import usd, usd_range
 
 NONE = "-"
 WIDTH = 80
@@ -132,7 +132,7 @@ def _beside(cost: CandidateCost, analysis: Analysis) -> list[str]:
     """Below a candidate's figures: their ranges, and what of them nobody stated."""
     found = []
     if not cost.monthly.sure:
-        found.append(f"{_spread(cost.monthly)} a month")
+        found.append(f"{usd_range(cost.monthly.low, cost.monthly.high)} a month")
     if cost.score is not None and cost.score.low is not None:
         found.append(f"score {_score_spread(cost)}")
     if cost.per_correct_unbounded and cost.per_correct is not None:
@@ -141,11 +141,6 @@ def _beside(cost: CandidateCost, analysis: Analysis) -> list[str]:
         monthly = usd(cost.assumed.value / analysis.months.value)
         found.append(f"{monthly} a month is set-up that nobody stated: [costs] setup_hours")
     return ["      " + "; ".join(found)] if found else []
-
-
-def _spread(found: Span) -> str:
-    """`$12.50-15`."""
-    return f"{usd(found.low)}-{usd(found.high).removeprefix('$')}"
 
 
 def _score_spread(cost: CandidateCost) -> str:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from rung.candidate import NO_LLM, Technique
+from rung.candidate import Technique
 from rung.economics.amounts import Span
-from rung.economics.money import dec
-from rung.economics.pricing import PriceBook
-from rung.economics.settings import CostSettings
-from rung.economics.setup import READS, TUNED, assumed_setup
+from rung.money import given
 from rung.records import Usage
 from rung.task.types import Frozen
 
-Figure = Annotated[Decimal, BeforeValidator(dec)]
+Figure = Annotated[Decimal, BeforeValidator(given)]
 
 
 class Score(Frozen):
@@ -149,6 +145,11 @@ class Hosting(Frozen):
     shared_by: Figure = Decimal(1)
     """Adapters that share the base model's machines; only unmerged ones can."""
 
+    @property
+    def names_its_hour(self) -> bool:
+        """It says whose hour is paid; else it is that of the model."""
+        return any(x is not None for x in (self.usd_per_hour, self.gpu, self.machine))
+
 
 class Training(Frozen):
     """One training run."""
@@ -222,6 +223,8 @@ class CandidateSpec(Frozen):
     model: str = ""
     tokens: Tokens = Tokens()
     seconds: Span | None = None
+    seconds_from: str = ""
+    """Where they come from, if not from what told the rest."""
     gpu_seconds: Span | None = None
     prices: TokenPrices | None = None
     also: tuple[Also, ...] = ()
@@ -239,159 +242,3 @@ class CandidateSpec(Frozen):
     build_weeks: Span | None = None
     measured: str = ""
     """How the figures were measured; empty: stated in a scenario."""
-
-
-def spec_of(found: CandidateUsage, book: PriceBook) -> CandidateSpec:
-    """A measured (or expected) candidate with the one-time and recurring figures of `[costs]`."""
-    n, settings = found.requests, book.settings
-    tuned, reads = found.technique in TUNED, found.technique in READS
-    hosting = _hosting(found, book, tuned=tuned)
-    assumed = min(dec(found.setup_usd), assumed_setup(found.technique, settings))
-    context = _mean(found.context_tokens * n, n, None)
-    input_tokens = _mean(found.usage.input_tokens, n, found.input_tokens_sd)
-    own = min(context.value, input_tokens.low)
-    tokens = Tokens(
-        input=Span(
-            value=input_tokens.value - own,
-            low=input_tokens.low - own,
-            high=input_tokens.high - own,
-        ),
-        context=Span(value=own, low=own, high=own) if own else None,
-        output=_mean(found.usage.output_tokens, n, found.output_tokens_sd),
-        cache_read=_mean(found.usage.cache_read_tokens, n, None),
-        cache_write=_mean(found.usage.cache_write_tokens, n, None),
-        fixed_prompt=_mean(found.fixed_prompt_tokens, 1, None),
-    )
-    return CandidateSpec(
-        key=found.key,
-        technique=found.technique,
-        model=found.model,
-        tokens=tokens,
-        seconds=_mean(found.usage.seconds, n, found.seconds_sd),
-        gpu_seconds=_mean(found.usage.gpu_seconds, n, None),
-        also=tuple(_also(found, other, book, beside=hosting) for other in found.also),
-        hosting=hosting,
-        retrieval=_retrieval(found, settings) if reads else Retrieval(),
-        training=_training(found, settings) if tuned else Training(),
-        labour=_labour(found, settings, tuned=tuned, reads=reads),
-        recurring=Recurring(
-            infrastructure_usd_per_month=settings.infrastructure_usd_per_month,
-            retrains_per_month=settings.retrains_per_month if tuned else None,
-            evaluations_per_month=settings.evaluations_per_month,
-            evaluation_size=settings.evaluation_size,
-        ),
-        stated=Stated(usd_assumed=assumed or None),
-        score=_score(found),
-        latency_p95_s=found.latency_p95_s,
-        measured=f"measured over {n} answers" if n > 1 else "measured",
-    )
-
-
-def _also(
-    found: CandidateUsage, other: AlsoAsked, book: PriceBook, *, beside: Hosting | None
-) -> Also:
-    """A further model; one of one's own answers on the machine that is there already."""
-    n, share = other.requests, other.requests / found.requests
-    alone = CandidateUsage(
-        key=found.key,
-        technique=found.technique,
-        model=other.model,
-        usage=other.usage,
-        requests=n,
-    )
-    return Also(
-        model=other.model,
-        share=_mean(n, found.requests, math.sqrt(share * (1 - share))),
-        tokens=Tokens(
-            input=_mean(other.usage.input_tokens, n, None),
-            output=_mean(other.usage.output_tokens, n, None),
-            cache_read=_mean(other.usage.cache_read_tokens, n, None),
-            cache_write=_mean(other.usage.cache_write_tokens, n, None),
-        ),
-        seconds=_mean(other.usage.seconds, n, None),
-        gpu_seconds=_mean(other.usage.gpu_seconds, n, None),
-        hosting=_hosting(alone, book, tuned=False, shares=beside is not None),
-    )
-
-
-def _score(found: CandidateUsage) -> Score | None:
-    if found.score is None:
-        return None
-    return Score(
-        value=found.score,
-        low=found.score_low,
-        high=found.score_high,
-        n=found.n,
-        graded=found.graded,
-        certified=found.certified,
-    )
-
-
-def _mean(total: float, n: int, sd: float | None) -> Span:
-    """The mean with its 95 % normal interval where the spread between requests is known."""
-    mean = dec(total) / n
-    margin = dec(1.96 * sd / math.sqrt(n)) if sd else Decimal(0)
-    return Span(value=mean, low=max(Decimal(0), mean - margin), high=mean + margin)
-
-
-def _hosting(
-    found: CandidateUsage, book: PriceBook, *, tuned: bool, shares: bool = False
-) -> Hosting | None:
-    """The machine that must stand there for a language model of one's own.
-
-    None where tokens are bought, where no language model is asked (its seconds are those of the
-    machine that asks), and where `[costs] min_replicas = 0` says that only seconds are paid.
-    """
-    settings = book.settings
-    if found.model.startswith(NO_LLM) or not book.of_model(found.model).by_the_hour:
-        return None
-    replicas = Decimal(1) if settings.min_replicas is None else settings.min_replicas
-    if replicas == 0 and settings.utilisation is None:
-        return None
-    slowdown, shared = found.unmerged_slowdown, settings.adapters_per_machine
-    apart = tuned and slowdown is not None and shared is not None
-    return Hosting(
-        utilisation=Decimal(1) if settings.utilisation is None else settings.utilisation,
-        min_replicas=Decimal(0) if shares else replicas,
-        adapter=("unmerged" if apart else "merged") if tuned else "none",
-        unmerged_slowdown=slowdown,
-        shared_by=Decimal(1) if shared is None else shared,
-    )
-
-
-def _retrieval(found: CandidateUsage, settings: CostSettings) -> Retrieval:
-    return Retrieval(
-        embedding_usd_per_mtok=settings.embedding_usd_per_mtok,
-        query_tokens=found.query_tokens or None,
-        store_usd_per_month=settings.store_usd_per_month,
-        rerank_usd_per_1k=settings.rerank_usd_per_1k,
-        corpus_tokens=found.corpus_tokens or None,
-        retrieval_ms=found.retrieval_ms,
-        rerank_ms=found.rerank_ms,
-    )
-
-
-def _training(found: CandidateUsage, settings: CostSettings) -> Training:
-    if found.train_usd is not None:
-        return Training(usd=dec(found.train_usd))
-    hosted = settings.training_usd_per_mtok
-    return Training(
-        tokens=found.train_tokens if hosted is not None else None,
-        usd_per_mtok=hosted,
-        machine_hours=dec(found.train_seconds) / 3600 if hosted is None else None,
-        gpu_hours=dec(found.train_gpu_seconds) / 3600 if found.train_gpu_seconds else None,
-        gpu=settings.gpu,
-    )
-
-
-def _labour(found: CandidateUsage, settings: CostSettings, *, tuned: bool, reads: bool) -> Labour:
-    return Labour(
-        usd_per_hour=settings.labour_usd_per_hour,
-        curation_hours=settings.curation_hours if tuned else None,
-        setup_hours=settings.setup_hours,
-        integration_hours=settings.rag_setup_hours if reads else None,
-        examples=found.train_examples if tuned and settings.labelling_usd_per_example else None,
-        usd_per_example=settings.labelling_usd_per_example if tuned else None,
-        maintenance_hours_per_month=settings.maintenance_hours_per_month,
-        retrain_hours=settings.retrain_hours if tuned else None,
-    )

@@ -16,8 +16,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal, get_args
 
-from rung.economics.money import dec
 from rung.errors import UserError
+from rung.money import dec
 from rung.task.types import Frozen
 
 TableName = Literal[

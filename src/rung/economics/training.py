@@ -6,10 +6,10 @@ from datetime import date
 from decimal import Decimal
 
 from rung.economics import tables
-from rung.economics.money import MTOK
 from rung.economics.pricing import YOURS
 from rung.economics.settings import CostSettings
 from rung.economics.tables import Source
+from rung.money import MTOK
 from rung.task.types import Frozen
 
 

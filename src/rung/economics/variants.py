@@ -9,10 +9,10 @@ from decimal import Decimal
 from rung.economics import tables
 from rung.economics.amounts import ONE, ZERO, total
 from rung.economics.model import CostModel, Workload, model_of
-from rung.economics.money import HOURS_PER_MONTH, SECONDS_PER_HOUR
 from rung.economics.pricing import PriceBook, TokenRates
 from rung.economics.settings import ModelPrices
 from rung.economics.spec import CandidateSpec
+from rung.money import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True)

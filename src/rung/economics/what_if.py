@@ -8,24 +8,24 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from rung.economics.money import dec
 from rung.economics.pricing import PriceBook, Rates, TokenRates
 from rung.economics.scenario import Scenario
 from rung.economics.spec import CandidateSpec
+from rung.money import given
 from rung.task.types import Frozen
 
-Factor = Annotated[Decimal, BeforeValidator(dec), Field(ge=Decimal("0.001"), le=1000)]
+Factor = Annotated[Decimal, BeforeValidator(given), Field(ge=Decimal("0.001"), le=1000)]
 ONE = Decimal(1)
 
 
 class WhatIf(Frozen):
     """What is changed; None and a factor of 1 leave the scenario as it is."""
 
-    requests_per_month: Annotated[Decimal, BeforeValidator(dec), Field(ge=1, le=10**10)] | None = (
-        None
-    )
-    months: Annotated[Decimal, BeforeValidator(dec), Field(ge=1, le=600)] | None = None
-    target: Annotated[Decimal, BeforeValidator(dec), Field(ge=0, le=1)] | None = None
+    requests_per_month: (
+        Annotated[Decimal, BeforeValidator(given), Field(ge=1, le=10**10)] | None
+    ) = None
+    months: Annotated[Decimal, BeforeValidator(given), Field(ge=1, le=600)] | None = None
+    target: Annotated[Decimal, BeforeValidator(given), Field(ge=0, le=1)] | None = None
     call_price: Factor = ONE
     """Times what every call costs: tokens, and hours of machines."""
     setup: Factor = ONE

@@ -12,8 +12,9 @@ from decimal import Decimal
 
 from rung.errors import BudgetExceeded
 from rung.measure.cache import Cache
-from rung.models.base import ChatModel, ChatReply, ChatRequest, Message, thinks
+from rung.models.base import ChatModel, ChatReply, ChatRequest, Message, parameters, thinks
 from rung.models.replies import UnreadableReply
+from rung.money import usd
 from rung.records import Usage
 
 Price = Callable[[Usage], Decimal]
@@ -44,8 +45,8 @@ class Budget:
         """Set money aside; raises `BudgetExceeded` when it would not be covered."""
         if self.limit is not None and self.spent + self.reserved + dearest > self.limit:
             raise BudgetExceeded(
-                f"the next call could cost {_usd(dearest)}, but {_usd(self.spent)} of the budget "
-                f"of ${self.limit:f} is spent: raise --budget and run again; answered calls are "
+                f"the next call could cost {usd(dearest)}, but {usd(self.spent)} of the budget "
+                f"of {usd(self.limit)} is spent: raise --budget and run again; answered calls are "
                 "kept"
             )
         self.reserved += dearest
@@ -58,10 +59,6 @@ class Budget:
             if not turn.done():
                 turn.set_result(None)
         self._waiting.clear()
-
-
-def _usd(value: Decimal) -> str:
-    return f"${value:.2f}" if value >= 1 else f"${float(value):.2g}"
 
 
 class Counter:
@@ -90,6 +87,7 @@ class MeteredModel:
         self.name = inner.name
         self.refresh()
         self.constrains, self.trains = inner.constrains, inner.trains
+        self.parameters = parameters(inner)
         self._cache, self._budget, self._price, self._counter = cache, budget, price, counter
         self._in_flight: dict[str, asyncio.Future[ChatReply]] = {}
         self._seconds_per_token = seconds_per_token

@@ -95,6 +95,12 @@ def thinks(model: ChatModel) -> bool:
     return bool(getattr(model, "thinks", False))
 
 
+def parameters(model: ChatModel) -> int | None:
+    """Weights of a model whose files are here; None of any other."""
+    found: int | None = getattr(model, "parameters", None)
+    return found
+
+
 @runtime_checkable
 class Embedder(Protocol):
     """Turns texts into unit vectors."""

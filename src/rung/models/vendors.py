@@ -57,6 +57,8 @@ class Vendor(NamedTuple):
     """Its models are called as on the Hugging Face hub, whence trainers and servers load them."""
     tuner: str | None = None
     """Its fine-tuning, as `module:class`."""
+    dedicated: bool = False
+    """What it tuned it serves on dedicated deployments only, by the hour."""
     promptfoo: str | None = None
     """How promptfoo calls its chat models, up to the model."""
     inspect: str | None = None
@@ -263,6 +265,7 @@ VENDORS: dict[str, Vendor] = {
             "FIREWORKS_API_KEY",
             prices="fireworks",
             tuner="rung.behaviour.trainers.hosted.fireworks:FireworksTuner",
+            dedicated=True,
             promptfoo="fireworks:",
             inspect="fireworks",
         ),

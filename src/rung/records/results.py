@@ -204,6 +204,9 @@ class RunResult(Frozen):
     """What a PASS speaks of: `suite` of exactly these examples, every other mode of traffic."""
     unit: str | None = None
     """What the test examples are grouped by, where the mean of groups is certified."""
+    marked: int | None = None
+    """Answers by whose marks a judge's errors are in every score and bound; 0 where its own marks
+    are certified, None where no judge scores."""
     verdict: Verdict
     candidates: tuple[CandidateResult, ...]
     calls: Calls

@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from rung.climbing.judging import agreement_sentence, corrected_sentence, read_calibration
+from rung.climbing.people import JUDGE_MARK
 from rung.economics.pricing import PriceBook, Rates
 from rung.errors import RungError
+from rung.money import rate
 from rung.project import ProjectFolder
-from rung.records.results import CandidateResult
+from rung.records.results import CandidateResult, Measured
 from rung.report.reading import FinishedRun
 from rung.report.rows import price_book
-from rung.report.words import usd
+from rung.report.words import number
 from rung.task.types import Task
 
 ENDED = {
@@ -97,10 +99,10 @@ def about(run: FinishedRun, task: Task | None) -> About:
 def _price(model: str, rates: Rates, book: PriceBook) -> PriceRow:
     if rates.tokens:
         first = rates.tokens[0]
-        price = f"{usd(float(first.input))} in, {usd(float(first.output))} out per 1M tokens"
+        price = f"{rate(first.input)} in, {rate(first.output)} out per 1M tokens"
         price += f" ({len(rates.tokens)} tiers)" if len(rates.tokens) > 1 else ""
     elif rates.machine_usd_per_hour is not None:
-        price = f"${rates.machine_usd_per_hour} a machine hour"
+        price = f"{rate(rates.machine_usd_per_hour)} a machine hour"
     else:
         price = "–"
     source = rates.source
@@ -151,12 +153,24 @@ def _judge(run: FinishedRun, task: Task | None) -> list[str]:
     if not known:
         return []  # a flag of the audit says so
     names = {row.key for row in run.result.candidates if row.test is not None}
+    if run.result.marked:
+        return [agreement_sentence(known), *map(_by_both, _tested(run))]
     scores: dict[str, list[float]] = {}
     for one in run.attempts:
         if one.candidate in names and one.split == "test" and one.score is not None:
             scores.setdefault(one.candidate, []).append(one.score)
     each = (corrected_sentence(known, name, marks) for name, marks in scores.items())
     return [agreement_sentence(known), *(one for one in each if one is not None)]
+
+
+def _tested(run: FinishedRun) -> list[tuple[str, Measured]]:
+    return [(run.label(row), row.test) for row in run.result.candidates if row.test is not None]
+
+
+def _by_both(tested: tuple[str, Measured]) -> str:
+    name, seen = tested
+    own = number(seen.details.get(JUDGE_MARK))
+    return f"{name}: {own} by the judge's own mark, {number(seen.value)} as people would mark it."
 
 
 def _rows_flags(run: FinishedRun) -> list[str]:

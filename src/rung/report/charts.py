@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from rung.economics.breakeven import BreakEven
+from rung.money import count, money_tick
 from rung.records.results import CandidateResult, Comparison
 from rung.report.figures import (
     Axis,
@@ -181,19 +182,6 @@ def _volumes(now: int) -> list[float]:
     low, high = max(1.0, now / DECADES), now * DECADES
     low, high = 10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high))
     return [low * (high / low) ** (i / SAMPLES) for i in range(SAMPLES + 1)]
-
-
-def money_tick(value: float) -> str:
-    """A power of ten in USD, as short as it reads: `$0.001`, `$10`, `$1M`."""
-    return f"${count(value)}" if value >= 1 else f"${value:.{-math.floor(math.log10(value))}f}"
-
-
-def count(value: float) -> str:
-    """A volume as short as it reads: `42k`, `1.5M`."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:g}{letter}"
-    return f"{value:g}"
 
 
 def _curves(

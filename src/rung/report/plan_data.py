@@ -20,6 +20,8 @@ class PlannedRung(Frozen):
     monthly_usd: float
     training_tokens: int
     """Read while training, all epochs; 0 without training."""
+    training_seconds: float = 0.0
+    """Of this machine, expected; 0 where nothing is trained here."""
     passed_on: float | None = None
     """Share of the requests assumed to go to a cascade's last model; None where there is one
     model."""

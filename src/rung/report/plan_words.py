@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from rung.decide.usage import TRAIN_PER_S
+from rung.money import usd
 from rung.report.plan_data import Amount, Plan, PlannedRung
-from rung.report.words import usd
 
 
 def amount_text(found: Amount) -> str:
@@ -27,10 +26,8 @@ def minutes_text(minutes: float) -> str:
 def training_lines(plan: Plan) -> list[str]:
     """What training adds, in sentences; none where nothing is trained."""
     tokens = sum(row.training_tokens for row in plan.candidates)
-    here = sum(row.training_tokens for row in plan.candidates if not row.hosted)
-    lasts = (
-        f", {minutes_text(here / TRAIN_PER_S / 60)} of computing on this machine" if here else ""
-    )
+    here = sum(row.training_seconds for row in plan.candidates)
+    lasts = f", {minutes_text(here / 60)} of computing on this machine" if here else ""
     lines = [f"Training comes on top: {tokens:,} tokens in all epochs{lasts}."] if tokens else []
     return lines + [_bought(row) for row in plan.candidates if row.hosted]
 
@@ -86,5 +83,5 @@ def _bought(row: PlannedRung) -> str:
     if row.training_usd is None:
         price = "a price that is not known: set [costs] training_usd_per_mtok"
     else:
-        price = f"about ${row.training_usd:.2f}"
+        price = f"about {usd(row.training_usd)}"
     return f"{row.key} buys training from the model's provider, at {price}."

@@ -14,6 +14,7 @@ from rung.climbing.ledger import TestLedger
 from rung.climbing.till import ClimbTill
 from rung.decide.ladder import Planned
 from rung.decide.usage import training_tokens
+from rung.economics.speed import MEASURED, training_seconds
 from rung.evidence import must_see
 from rung.evidence.ledger import SMALLEST_ALPHA
 from rung.evidence.weights import LAST, MOST
@@ -65,9 +66,8 @@ def _plan(task: Task, rungs: Sequence[Planned], climber: Climber) -> Plan:
 
 def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
     candidate = rung.candidate
-    hosted = candidate.weights.kind == "hosted"
     learnt = training_tokens(task, candidate, rung.usage)
-    price = till.price(candidate.model, learnt) if hosted else None
+    price = till.price(candidate.model, learnt) if candidate.weights.bought else None
     return PlannedRung(
         key=candidate.key,
         technique=candidate.technique,
@@ -80,17 +80,25 @@ def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
         setup_usd=float(rung.setup_usd),
         monthly_usd=float(rung.usd_per_month),
         training_tokens=learnt,
+        training_seconds=_training_seconds(rung, learnt),
         passed_on=rung.calls[-1].share if len(rung.calls) > 1 else None,
-        hosted=hosted,
+        hosted=candidate.weights.bought,
         training_usd=None if price is None else float(price),
     )
+
+
+def _training_seconds(rung: Planned, tokens: int) -> float:
+    if rung.candidate.weights.bought:
+        return 0.0
+    own = next(c for c in rung.calls if c.model == rung.candidate.model)
+    return training_seconds(tokens, own.parameters or MEASURED)
 
 
 def _amount(rungs: Sequence[Planned], asked: dict[str, int], timed: set[str]) -> Amount:
     """Expected usage times examples asked. No language model, no call."""
     pairs = [(r, asked[r.candidate.key]) for r in rungs]
     asked_of = [(c, n) for r, n in pairs for c in r.calls]
-    here = [(c, n) for c, n in asked_of if c.model in timed]
+    here = [(c, n) for c, n in asked_of if c.model in timed and c.usage.seconds]
     return Amount(
         calls=round(sum(n * c.share for c, n in asked_of if not c.model.startswith(NO_LLM))),
         tokens=sum((r.usage.input_tokens + r.usage.output_tokens) * n for r, n in pairs),

@@ -124,7 +124,7 @@ def training_facts(row: CandidateResult) -> list[str]:
     if "provider" in facts:
         said.append(f"trained by {facts['provider']}, job {facts['job']}")
         paid = facts.get("usd")
-        said.append("its price is not known" if paid is None else f"${float(paid):.2f} paid")
+        said.append("its price is not known" if paid is None else f"{usd(paid)} paid")
     weights = row.candidate.weights
     said.append(f"LoRA rank {weights.rank}, learning rate {weights.learning_rate:g}")
     return said

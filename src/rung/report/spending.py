@@ -11,11 +11,11 @@ from datetime import date
 from rung.economics.amounts import total
 from rung.economics.breakeven import BreakEven, break_even
 from rung.economics.model import CostModel, Workload, model_of_usage, ranged
-from rung.economics.money import dec
 from rung.economics.pricing import PriceBook
 from rung.economics.settings import CostSettings
 from rung.economics.spec import CandidateUsage
 from rung.errors import UserError
+from rung.money import dec
 from rung.records.results import CandidateResult
 from rung.report.reading import FinishedRun
 

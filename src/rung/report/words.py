@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from rung.candidate import Candidate, Technique
 from rung.decide.claims import certificate
-from rung.economics.money import usd as usd
 from rung.knowledge.contexts import knowledge_of
+from rung.money import usd as usd
 from rung.records import Answer, FallbackReason
 from rung.records.results import CandidateResult, Measured, RunResult, Standing
 

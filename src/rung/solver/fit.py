@@ -11,15 +11,16 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from rung.behaviour.shots import choose_shots
+from rung.behaviour.trainers.base import Desk, Hooks, Order, Till, Tuned
 from rung.behaviour.trainers.lessons import TuningExample
+from rung.behaviour.trainers.shelf import open_trainer
 from rung.candidate import NO_LLM, Candidate
 from rung.errors import BudgetExceeded, ProviderError, UserError
 from rung.knowledge.contexts import Knowledge, knowledge_of
 from rung.knowledge.retriever import Retriever
-from rung.models.base import Adapter, ChatModel, Vectors
+from rung.models.base import ChatModel, Vectors
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import LabelModel, fit_label_model
 from rung.models.no_llm_sets import fit_set_model
@@ -27,15 +28,10 @@ from rung.records import Answer
 from rung.solver.cascade import sure_from
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
 from rung.task.contract import render
-from rung.task.types import FORMAT, Document, Example, MultiLabelOutput, Task, digest
-
-if TYPE_CHECKING:
-    from rung.behaviour.trainers.hosted import HostedTuner, Till
+from rung.task.types import Document, Example, MultiLabelOutput, Task, digest
 
 DEV_FOR_LOSS = 40
 """Dev examples whose loss is watched while tuning."""
-HOSTED = "hosted"
-"""Folder of the orders at providers, beside that of the adapters."""
 
 
 @dataclass
@@ -53,10 +49,8 @@ class Workshop:
     on_tuning: Callable[[str, str, float], None] | None = None
     """Told the candidate's key, the stage and the share of it that is done."""
     stop: threading.Event = field(default_factory=threading.Event)
-    tuned: dict[str, Any] = field(default_factory=dict)
-    """What tuning each candidate took, by key (`TuningResult` or `HostedResult`)."""
-    tuner: Callable[[str], HostedTuner] | None = None
-    """The provider's tuner of a model; the shelf's when left out."""
+    tuned: dict[str, Tuned] = field(default_factory=dict)
+    """What tuning each candidate took, by key."""
     till: Till | None = None
     """Prices and the budget; without it nothing is bought."""
     _retrievers: dict[str, Retriever] = field(default_factory=dict)
@@ -96,12 +90,11 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
         shot_vectors=shot_vectors,
         knowledge=knowledge,
     )
-    if candidate.weights.kind == "lora":
-        parts = replace(parts, adapter=await _tune(Solver(spec, parts), task, workshop))
-    elif candidate.weights.kind == "hosted":
-        name = await _have_tuned(Solver(spec, parts), task, workshop)
-        spec = spec.model_copy(update={"tuned_model": name})
-        parts = replace(parts, chat=workshop.chat(name))
+    if candidate.weights.tuned:
+        tuned = await _tune(Solver(spec, parts), task, workshop)
+        spec = spec.model_copy(update={"tuned_model": tuned.model})
+        chat = workshop.chat(tuned.model or candidate.model)
+        parts = replace(parts, chat=chat, adapter=tuned.adapter)
     if candidate.fallback is not None:
         chat = workshop.chat(candidate.fallback)
         spec, parts = await _fall_back(candidate.fallback, spec, parts, task, chat)
@@ -240,60 +233,20 @@ def _fields(examples: Sequence[Example]) -> tuple[InputField, ...]:
     )
 
 
-async def _tune(untuned: Solver, task: Task, workshop: Workshop) -> Adapter:
+async def _tune(untuned: Solver, task: Task, workshop: Workshop) -> Tuned:
     """Train on exactly the messages that the solver will send, loss on the answer only."""
-    from rung.behaviour.trainers.lora import train_lora
-    from rung.models.local import LocalModel
-
-    candidate = untuned.candidate
-    train, dev = await _both(untuned, task)
-    model = workshop.raw(candidate.model)
-    if not isinstance(model, LocalModel):
-        raise UserError(f"{candidate.model} cannot be tuned here; name a local model in [models]")
-    folder = workshop.folder / digest([FORMAT, model.identity, candidate.weights, train, dev])[:20]
-
-    def progress(stage: str, share: float) -> None:
-        if workshop.on_tuning is not None:
-            workshop.on_tuning(candidate.key, stage, share)
-
-    result = await asyncio.to_thread(
-        train_lora,
-        model,
-        train,
-        dev,
-        candidate.weights,
-        folder,
-        progress,
-        workshop.stop.is_set,
-    )
-    workshop.tuned[candidate.key] = result
-    adapter: Adapter = result.adapter
-    return adapter
-
-
-async def _both(untuned: Solver, task: Task) -> tuple[list[TuningExample], list[TuningExample]]:
-    size = untuned.candidate.weights.train_size
-    train = await lessons(untuned, task.train[:size] if size else task.train)
-    return train, await lessons(untuned, task.dev[:DEV_FOR_LOSS])
-
-
-async def _have_tuned(untuned: Solver, task: Task, workshop: Workshop) -> str:
-    """Have the provider of the model tune it; the name under which the tuned one answers."""
-    from rung.behaviour.trainers.hosted import Hooks, Order, open_tuner, provider_of, tune_hosted
-
     candidate, chat = untuned.candidate, untuned.parts.chat
     assert chat is not None
-    provider = provider_of(candidate.model)
-    if workshop.till is None:
-        raise UserError(f"{candidate.key} buys tuning from {provider}, but nobody pays for it here")
-    train, dev = await _both(untuned, task)
+    weights = candidate.weights
+    trainer = open_trainer(weights.kind, candidate.model)
+    train = await lessons(untuned, task.train[: weights.train_size])
     lengths = [chat.count_tokens(e.turns) for e in train]
     order = Order(
         model=candidate.model.partition("/")[2],
-        weights=candidate.weights,
+        weights=weights,
         train=tuple(train),
-        dev=tuple(dev),
-        tokens=sum(lengths) * candidate.weights.epochs,
+        dev=tuple(await lessons(untuned, task.dev[:DEV_FOR_LOSS])),
+        tokens=sum(lengths) * weights.epochs,
         longest=max(lengths, default=0),
     )
 
@@ -301,14 +254,8 @@ async def _have_tuned(untuned: Solver, task: Task, workshop: Workshop) -> str:
         if workshop.on_tuning is not None:
             workshop.on_tuning(candidate.key, stage, share)
 
-    tuner = (workshop.tuner or open_tuner)(candidate.model)
-    try:
-        hooks = Hooks(progress, workshop.stop.is_set)
-        folder = workshop.folder.parent / HOSTED
-        result = await tune_hosted(tuner, order, folder, workshop.till, hooks)
-    finally:
-        await tuner.aclose()
-    workshop.tuned[candidate.key] = result
-    tuned = f"{provider}/{result.model}"
-    workshop.till.answers(tuned, candidate.model)
+    hooks = Hooks(progress, workshop.stop.is_set)
+    desk = Desk(workshop.raw(candidate.model), workshop.folder, workshop.till, hooks)
+    tuned = await trainer.train(order, desk)
+    workshop.tuned[candidate.key] = tuned
     return tuned

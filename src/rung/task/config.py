@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import regex
 from pydantic import Field, ValidationError, model_validator
 
 from rung.errors import UserError
@@ -79,8 +80,8 @@ class TextTable(Frozen):
     def _compiles(self) -> TextTable:
         for name, rule in self.rules.items():
             try:
-                re.compile(rule)
-            except re.error as problem:
+                regex.compile(rule)
+            except regex.error as problem:
                 raise ValueError(
                     f"rule {name!r} is {rule!r}, no regular expression ({problem})"
                 ) from None

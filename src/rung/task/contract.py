@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from rung.task.bounded import TooIntricateError, is_found
 from rung.task.json_schema import resolve, schema_problem
 from rung.task.json_shape import shape
 from rung.task.json_text import values_in, without_fence
@@ -133,8 +134,15 @@ def kept_limits(output: TextOutput, text: str) -> dict[str, bool]:
         kept["max_words"] = count_words(text) <= output.max_words
     if output.max_chars is not None:
         kept["max_chars"] = len(text) <= output.max_chars
-    kept.update({name: bool(re.search(rule, text)) for name, rule in output.rules.items()})
+    kept.update({name: _keeps(rule, text) for name, rule in output.rules.items()})
     return kept
+
+
+def _keeps(rule: str, text: str) -> bool:
+    try:
+        return is_found(rule, text)
+    except TooIntricateError:
+        return False
 
 
 def _invalid(problem: str) -> Parsed:
@@ -196,6 +204,10 @@ def _parse_text(output: TextOutput, text: str) -> Parsed:
 
 def _broken(output: TextOutput, name: str, text: str) -> str:
     if name in output.rules:
+        try:
+            is_found(output.rules[name], text)
+        except TooIntricateError as much:
+            return f"rule {name!r} cannot be checked: {much}"
         return f"rule {name!r} is broken: no match for {output.rules[name]!r}"
     if name == "max_words":
         return f"{count_words(text)} words, at most {output.max_words} are allowed"

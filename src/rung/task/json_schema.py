@@ -13,7 +13,10 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
+import regex
+
 from rung.errors import UserError
+from rung.task.bounded import TooIntricateError, bounded, first_errors
 from rung.task.types import JsonValue
 
 Schema = dict[str, JsonValue]
@@ -101,6 +104,7 @@ def _inside(given: Schema) -> Schema | None:
 
 def check_schema(schema: Schema, where: str) -> None:
     """Raises `UserError`, one sentence, where it is no JSON schema or leads nowhere."""
+    from jsonschema import FormatChecker
     from jsonschema.exceptions import SchemaError
     from jsonschema.validators import validator_for
 
@@ -109,7 +113,7 @@ def check_schema(schema: Schema, where: str) -> None:
         for pattern in (part.get("pattern"), *(named if isinstance(named, dict) else ())):
             _check_pattern(pattern, where)
     try:
-        validator_for(schema).check_schema(schema)
+        validator_for(schema).check_schema(schema, format_checker=FormatChecker(formats=()))
     except SchemaError as problem:
         raise UserError(
             f"{where}: not a JSON schema at {problem.json_path}: {problem.message}"
@@ -137,11 +141,11 @@ def _check_reference(reference: str, root: Schema, where: str) -> None:
 
 def _check_pattern(pattern: JsonValue, where: str) -> None:
     try:
-        re.compile(pattern if isinstance(pattern, str) else "")
-    except (re.error, OverflowError) as broken:
+        regex.compile(pattern if isinstance(pattern, str) else "")
+    except (regex.error, OverflowError) as broken:
         raise UserError(
-            f"{where}: pattern {pattern!r} cannot be read as a Python regular expression "
-            f"({broken}); write it another way, such as [^\\W\\d_] for \\p{{L}}"
+            f"{where}: pattern {pattern!r} cannot be read as a regular expression ({broken}); "
+            "write it another way"
         ) from None
 
 
@@ -157,8 +161,10 @@ def schema_problem(schema: Schema, value: JsonValue) -> str | None:
     if '"nullable"' in json.dumps(schema):
         schema = _mapped(schema, _with_null)
     try:
-        error = best_match(_validator(schema)(schema, registry=Registry()).iter_errors(value))
-    except (Unresolvable, re.error) as broken:
+        error = best_match(first_errors(_validator(schema)(schema, registry=Registry()), value))
+    except TooIntricateError as much:
+        return f"it cannot be checked: {much}"
+    except (Unresolvable, regex.error) as broken:
         raise UserError(
             f"[output] schema cannot be used ({broken}); check its '$ref' and 'pattern' entries"
         ) from None
@@ -173,7 +179,7 @@ def schema_problem(schema: Schema, value: JsonValue) -> str | None:
 def _validator(schema: Schema) -> Any:
     from jsonschema.validators import validator_for
 
-    return _with_exact_multiples(validator_for(schema))
+    return _with_exact_multiples(bounded(validator_for(schema)))
 
 
 @lru_cache(maxsize=16)

@@ -15,7 +15,7 @@ from rung.decide.rules import wording
 from rung.decide.rules.answers import Answers, answers_of, parse_answer
 from rung.decide.rules.conditions import met
 from rung.decide.rules.loader import Question, cited, documents, questions
-from rung.report.words import usd
+from rung.money import usd
 from rung.ui.pages import Page, crumbs
 from rung.ui.site import Site
 

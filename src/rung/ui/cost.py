@@ -13,7 +13,6 @@ from starlette.requests import Request
 from rung.decide.verdict import ALIKE
 from rung.economics import output
 from rung.economics.analysis import Analysis, analyse, models_of
-from rung.economics.money import usd
 from rung.economics.of_run import scenario_of_run
 from rung.economics.owner_lines import ASSUMED
 from rung.economics.scenario import Scenario
@@ -21,8 +20,9 @@ from rung.economics.sensitivity import Flip
 from rung.economics.show import number as figure
 from rung.economics.what_if import WhatIf, what_if
 from rung.errors import UserError
+from rung.money import count, usd
 from rung.project import RUN_FILE
-from rung.report.charts import Rings, cost_lines, count, crossing_text, quality_cost
+from rung.report.charts import Rings, cost_lines, crossing_text, quality_cost
 from rung.report.figures import Plot, Scale
 from rung.report.reading import FinishedRun
 from rung.report.rows import places
@@ -117,10 +117,10 @@ def asked(query: Mapping[str, str]) -> WhatIf:
     for name, text in given.items():
         try:
             WhatIf.model_validate({name: text})
-        except UserError:
-            raise UserError(f"{name} is {text!r}: write a number") from None
         except ValidationError as error:
-            said = error.errors()[0]["msg"].replace("Input should be", "it must be")
+            first = error.errors()[0]
+            said = first["msg"].replace("Input should be", "it must be")
+            said = "write a number" if first["type"] == "value_error" else said
             raise UserError(f"{name} is {text!r}: {said}") from None
     return WhatIf.model_validate(given)
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from rung.climbing import ClimbOptions
 from rung.errors import UserError
+from rung.money import rate, usd
 from rung.report.plan_data import Plan
 from rung.report.plan_words import (
     cascade_lines,
@@ -20,7 +21,6 @@ from rung.report.plan_words import (
     training_lines,
 )
 from rung.report.planning import make_plan
-from rung.report.words import usd
 from rung.task.files import stamp, task_files
 from rung.ui.pages import Page, crumbs
 from rung.ui.projects import Project
@@ -105,7 +105,7 @@ def _limited(forecast: Plan, limit: float | None, *, given: bool) -> str:
     """What the budget means for this climb, in a sentence or two."""
     if limit is None:
         return "No budget is set: nothing but the forecast says what it will cost."
-    said = f"The climb stops before it has spent more than {_exact(limit)}"
+    said = f"The climb stops before it has spent more than {rate(limit)}"
     said += "." if given else " ([climb] budget_usd in rung.toml)."
     if forecast.pilots_only.usd > limit:
         return (
@@ -115,7 +115,3 @@ def _limited(forecast: Plan, limit: float | None, *, given: bool) -> str:
     if everything > limit:
         return f"{said} It may run out: everything is expected to cost {usd(everything)}."
     return f"{said} Everything is expected to cost less."
-
-
-def _exact(limit: float) -> str:
-    return f"${limit:,.2f}" if round(limit, 2) == limit else f"${limit!r}"

@@ -74,7 +74,7 @@ def _to_certify(task: Task) -> Flag | None:
         id="too-few-test-examples",
         severity="info",
         figure=n,
-        threshold=_with_room(n, target, alpha),
+        threshold=with_room(n, target, alpha),
         source=EXACT,
         text=(
             f"With {n:,} {what}, {said} is certified for {target:g} nine times in ten: worse ones "
@@ -98,7 +98,7 @@ def _fewest(target: float, alpha: float) -> int:
     return n
 
 
-def _with_room(n: int, target: float, alpha: float) -> int:
+def with_room(n: int, target: float, alpha: float) -> int:
     """Examples, to a tenth, with which a candidate `DEMANDING` above the target is certified."""
     size = n
     for _ in range(100):

@@ -1,4 +1,4 @@
-"""A judge model, whose own errors no certificate holds."""
+"""A judge model, whose own errors a certificate holds where people marked enough answers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ def check(material: Material) -> Found:
                 id="judge-error",
                 severity="warn",
                 source=SOURCE,
-                text=f"What is certified is the judge's mark; its errors are not in it. {known}",
-                advice="Read the scores that the report corrects by the judge's errors.",
+                text="A model judges the answers. From ten answers that people marked on, scores "
+                f"and certificates are of people's marks, if it errs as on those. {known}",
+                advice="Let people mark answers like those that are to be certified, and enough of "
+                "them: each candidate says how many would do.",
             )
         )
     return one(

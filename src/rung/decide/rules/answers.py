@@ -10,13 +10,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from rung.decide.rules.loader import by_id, of_kind, questions
-from rung.economics.money import dec
 from rung.errors import UserError
+from rung.money import dec, fault, given, typed
 from rung.task.types import Frozen, Task
 
-Number = Annotated[Decimal, BeforeValidator(dec)]
-Share = Annotated[Decimal, BeforeValidator(dec), Field(ge=0, le=1)]
-Amount = Annotated[Decimal, BeforeValidator(dec), Field(ge=0)]
+Number = Annotated[Decimal, BeforeValidator(given)]
+Share = Annotated[Decimal, BeforeValidator(given), Field(ge=0, le=1)]
+Amount = Annotated[Decimal, BeforeValidator(given), Field(ge=0)]
 Changes = Literal["never", "yearly", "monthly", "weekly", "daily", "live"]
 Planned = Literal["prompting", "full-context", "rag", "fine-tuning", "hybrid"]
 CHARS_PER_TOKEN = 4
@@ -72,9 +72,7 @@ class Answers(Frozen):
         try:
             return cls.model_validate(dict(given))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise UserError(f"{where} = {first['input']!r}: {first['msg']}; correct it.") from error
+            raise UserError(fault(error)) from error
 
     def facts(self) -> dict[str, Any]:
         """As the rules see them: only what is known, with what the use case needs."""
@@ -128,7 +126,7 @@ def parse_answer(field: str, text: str) -> Any:
             raise UserError(f"{field}: {text!r} is neither yes nor no.")
         return text.lower() in ("y", "yes", "true")
     if asked.kind == "number":
-        return dec(text.replace("_", "").replace(",", ""))
+        return typed(text)
     if text not in asked.choices:
         raise UserError(_unknown(field, text, list(asked.choices)))
     return text

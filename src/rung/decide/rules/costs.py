@@ -24,6 +24,7 @@ from rung.economics.spec import (
     Tokens,
     Training,
 )
+from rung.money import usd_range
 
 MODEL = "openai/gpt-5-mini"
 EMBEDDING = "openai/text-embedding-3-small"
@@ -38,7 +39,7 @@ ASSUMED = (
     f"{MODEL} at list price, {QUESTION} tokens of question and {ANSWER} of answer",
     f"{CONTEXT[0]}-{CONTEXT[1]} tokens of retrieved context (C), a hosted store",
     "tuned: a small open model on an L40S of one's own, half of its hours in use",
-    f"labour at ${LABOUR_PER_HOUR[0]}-{LABOUR_PER_HOUR[1]} an hour: {CURATION_HOURS} h of data "
+    f"labour at {usd_range(*LABOUR_PER_HOUR)} an hour: {CURATION_HOURS} h of data "
     f"work (C), {SETUP_HOURS[0]}-{SETUP_HOURS[1]} h to set up RAG (ours)",
 )
 

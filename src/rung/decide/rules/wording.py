@@ -9,7 +9,7 @@ from typing import Any
 from rung.decide.advise import Advice, Check, Dispute, Mending, Reason, UseCase
 from rung.decide.rules.loader import cited, documents
 from rung.economics import output, show
-from rung.economics.money import usd as money
+from rung.money import usd_range
 
 PROMPT = "ladder.prompting."
 """Steps that are the parts of a prompt."""
@@ -134,6 +134,4 @@ def _costs(advice: Advice) -> list[str]:
 
 
 def _spread(span: Any) -> str:
-    if span.sure:
-        return money(span.value)
-    return f"{money(span.low)}-{money(span.high).removeprefix('$')}"
+    return usd_range(span.low, span.high)

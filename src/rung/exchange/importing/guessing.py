@@ -25,6 +25,7 @@ _ROWS_A_LABEL = 3
 _LABELS = ("queue", "category", "class", "intent", "topic", "sentiment", "type", "team", "tag")
 _TEXTS = ("body", "content", "description", "review", "sentence", "ticket", "email", "comment")
 _IDS = ("id", "_id", "uuid", "key", "nr", "number", "ticket_id", "row_id")
+_LAST = ("id", "no", "nr", "number", "key", "uuid")
 _SOURCES = ("context_ids", "doc_ids", "document_ids", "source_ids", "doc_id", "document_id")
 _DATED = 0.8
 
@@ -68,7 +69,9 @@ def guess_columns(rows: Sequence[Row]) -> Guess:
 
 
 def _ident(values: dict[str, list[JsonValue]], total: int) -> str | None:
-    found = named(values, _IDS)
+    """The field that names a row: by its whole name, else by the last word of it."""
+    last = (f for f in values if folded(f).rpartition("_")[2] in _LAST)
+    found = named(values, _IDS) or next(last, None)
     texts = {str(v) for v in values[found]} if found else set()
     return found if len(texts) == total and texts.isdisjoint(("", "None")) else None
 

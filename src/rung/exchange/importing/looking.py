@@ -6,7 +6,8 @@ Nothing is run and no address is fetched. What was taken for what, and what was 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rung.errors import UserError
@@ -15,6 +16,7 @@ from rung.exchange.importing.guessing import guess_columns, guess_output
 from rung.exchange.importing.imported import Imported, lines
 from rung.exchange.importing.promptfoo import from_promptfoo
 from rung.exchange.importing.rungtoml import Draft, rung_toml
+from rung.task.columns import Columns
 from rung.task.documents import CONVERTED, PLAIN
 from rung.task.faults import Row
 from rung.task.rows import is_rows, read_table
@@ -29,19 +31,23 @@ _INSTRUCTIONS = {
 }
 
 
-def from_path(path: Path, name: str) -> Imported:
-    """The task called `name` of what lies at `path`; raises `UserError` where nothing is known."""
+def from_path(path: Path, name: str, project: Path | None = None) -> Imported:
+    """The task called `name` of what lies at `path`; raises `UserError` where nothing is known.
+
+    With `project`, the task's folder, one file of rows is read where it lies, so that what is
+    corrected there counts; without, and of everything else, the task gets a copy.
+    """
     if path.is_dir():
         for reader in FOLDERS:
             found = reader(path)
             if found is not None:
                 return task_of(found, name)
-        return _folder(path, name)
+        return _folder(path, name, project)
     if not path.is_file():
         raise UserError(f"{path}: no such file or folder; name the data that the task is to be of")
     if path.suffix.lower() in (".yaml", ".yml") or _is_configuration(path):
         return from_promptfoo(path, name)
-    return _file(path, name, {})
+    return _file(path, name, {}, project)
 
 
 def _is_configuration(path: Path) -> bool:
@@ -54,7 +60,7 @@ def _is_configuration(path: Path) -> bool:
     return isinstance(found, dict) and {"prompts", "tests"} <= found.keys()
 
 
-def _folder(path: Path, name: str) -> Imported:
+def _folder(path: Path, name: str, project: Path | None) -> Imported:
     """A folder of no known kind: its one file of rows, its texts as documents."""
     config = next((p for p in sorted(path.glob("promptfooconfig.y*ml"))), None)
     if config is not None:
@@ -72,18 +78,27 @@ def _folder(path: Path, name: str) -> Imported:
         for p in inside
         if p.suffix.lower() in (*PLAIN, *CONVERTED) and p.stem.lower() != "readme"
     }
-    return _file(tables[0], name, documents)
+    return _file(tables[0], name, documents, project)
 
 
 def _hidden(path: Path, root: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
-def _file(path: Path, name: str, documents: Mapping[str, Path]) -> Imported:
+def _file(path: Path, name: str, documents: Mapping[str, Path], project: Path | None) -> Imported:
     table = read_table(path, path.name)
-    taken, reasons = _taken(table.rows)
+    taken, columns, reasons = _taken(table.rows)
     notes = [*table.notes, *taken.notes]
-    if documents:
+    keys: dict[str, JsonValue] = {}
+    if project is not None:
+        keys["examples"] = os.path.relpath(path, project)
+        if columns is not None:
+            keys["columns"] = columns.model_dump(exclude_none=True)
+    folder = _common(documents.values())
+    if documents and project is not None and folder is not None:
+        keys["documents"] = os.path.relpath(folder, project)
+        notes.append(f"{len(documents)} documents of {folder.name} may be looked up for an answer")
+    elif documents:
         notes.append(
             f"{len(documents)} documents lie beside the rows ({listed(documents)}): set "
             '[task] documents = "…" to their folder where answers need them'
@@ -93,30 +108,49 @@ def _file(path: Path, name: str, documents: Mapping[str, Path]) -> Imported:
         said = ", ".join(f"{key} is {why}" for key, why in reasons.items())
         notes.append(f"{path.name}: guessed that {said}")
         origin += f": {said}"
-    remarks = {"examples": f"{origin} (a guess)" if reasons else origin}
-    return task_of(Found({"examples": taken.rows}, taken.system, notes, remarks), name)
+    remarks = {
+        "columns" if "columns" in keys else "examples": f"{origin} (a guess)"
+        if reasons
+        else origin,
+        "documents": "a guess: take this line out where answers do not need them",
+    }
+    return task_of(Found({"examples": taken.rows}, taken.system, notes, remarks), name, keys)
 
 
-def _taken(rows: list[Row]) -> tuple[Taken, dict[str, str]]:
+def _common(paths: Iterable[Path]) -> Path | None:
+    """The one folder that all paths lie in; None without one."""
+    folders = {path.parent for path in paths}
+    return folders.pop() if len(folders) == 1 else None
+
+
+def _taken(rows: list[Row]) -> tuple[Taken, Columns | None, dict[str, str]]:
     """The rows by their shape, else by guessed columns with the reason of each."""
     known = {key for row in rows[:50] for key in row.data}
     own = "expected" in {key.strip().casefold() for key in known}
     if shape_of(rows) is not None or own:
-        return take(rows), {}
+        return take(rows), None, {}
     guess = guess_columns(rows)
-    return take(rows, guess.columns), guess.reasons
+    return take(rows, guess.columns), guess.columns, guess.reasons
 
 
-def task_of(found: Found, name: str) -> Imported:
-    """The files of a task out of rows under Rung's own names."""
+def task_of(found: Found, name: str, linked: Mapping[str, JsonValue] | None = None) -> Imported:
+    """The files of a task out of rows under Rung's own names.
+
+    `linked` are keys of `[task]` that lead to the rows where they lie; without, they are copied.
+    """
     notes = list(found.notes)
     every = [row for rows in found.rows.values() for row in rows]
     unanswered = [row for row in every if row.data.get("expected") is None]
+    if all(row.data.get("expected") in (None, "", []) for row in every):
+        unanswered = every  # some empty answers are right ones, all of them are none
     answers = [row.data.get("expected") for row in every if row not in unanswered]
     output, why = guess_output(answers) if answers else ({"text": {}}, "no answer is known")
     kind = next(iter(output))
-    files = {f"{key}.jsonl": lines(map(_row, rows)) for key, rows in found.rows.items()}
-    keys = {key: f"{key}.jsonl" for key in found.rows}
+    files: dict[str, str] = {}
+    keys = dict(linked or {})
+    if not keys:
+        files = {f"{key}.jsonl": lines(map(_row, rows)) for key, rows in found.rows.items()}
+        keys = {key: f"{key}.jsonl" for key in found.rows}
     if found.documents:
         files["documents.jsonl"] = lines(found.documents)
         keys["documents"] = "documents.jsonl"
@@ -136,7 +170,7 @@ def task_of(found: Found, name: str) -> Imported:
     if unanswered:
         unready = (
             f"{len(unanswered)} of {len(every)} rows have no expected answer, and none is made up: "
-            f"fill in 'expected' in {listed(keys[k] for k in found.rows)}, then climb"
+            f"fill in 'expected' in {listed(str(keys[k]) for k in found.rows)}, then climb"
         )
     return Imported(
         files={"rung.toml": rung_toml(draft), ".gitignore": ".rung/\n", **files},

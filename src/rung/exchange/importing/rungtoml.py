@@ -22,8 +22,8 @@ class Draft(Frozen):
     """Left to Rung where None."""
     models: Sequence[str] = ()
     climb: Mapping[str, JsonValue] = {}
-    files: Mapping[str, str] = {"examples": "examples.jsonl"}
-    """Keys of `[task]` that name files, and the files."""
+    files: Mapping[str, JsonValue] = {"examples": "examples.jsonl"}
+    """Keys of `[task]` that name files, and the files; `columns` where they need one."""
     remarks: Mapping[str, str] = {}
     """Comments, by the key they stand beside."""
 

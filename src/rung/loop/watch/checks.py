@@ -12,6 +12,7 @@ import numpy as np
 from rung.evidence import drift
 from rung.evidence.drift import TwoSamples
 from rung.models.base import Vectors
+from rung.money import usd
 from rung.records import Answer, Attempt
 from rung.task.types import Frozen, LabelsOutput, Task
 from rung.traffic import TrafficRecord
@@ -178,8 +179,8 @@ def cost(seen: Seen) -> Check:
     if len(new) < FEWEST:
         return _none(name, "too little data", f"{len(new)} answers with a price")
     found = drift.mean_above(new, min(known))
-    planned = "not measured" if seen.cost_usd is None else f"${seen.cost_usd * 1000:.4f}"
-    said = f"${np.mean(new) * 1000:.4f} per 1,000 requests, {planned} measured"
+    planned = "not measured" if seen.cost_usd is None else usd(seen.cost_usd * 1000)
+    said = f"{usd(float(np.mean(new)) * 1000)} per 1,000 requests, {planned} measured"
     return _check(name, found, seen.alpha, said, "run `rung cost` with today's usage")
 
 

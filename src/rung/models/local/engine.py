@@ -12,13 +12,14 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from rung.errors import ProviderError, RungError
 from rung.models.base import ChatReply, ChatRequest, Message
 from rung.models.dialect import FOLDED
 from rung.models.local.batching import DEFAULT_LIMITS, Limits, Tokens, plan, shared_prefix
-from rung.models.local.card import ModelCard
+from rung.models.local.card import ModelCard, count_parameters
 from rung.models.local.codec import Codec
 from rung.models.local.constrain import ChoiceConstraint, Constrainer
 from rung.models.local.decoding import Row, Timing, decode, read_prefix
@@ -97,6 +98,11 @@ class LocalModel:
         Its identity needs no mark for it: that holds a hash of the template.
         """
         return "" if self.codec.takes_system else FOLDED
+
+    @cached_property
+    def parameters(self) -> int:
+        """Weights, counted without loading them."""
+        return count_parameters(self.folder)
 
     def count_tokens(self, messages: tuple[Message, ...]) -> int:
         """Prompt tokens, exact, without loading the weights."""

@@ -1,8 +1,8 @@
 """Fine-tuning bought from a provider: upload, order once, wait, cancel. One file a provider."""
 
-from rung.behaviour.trainers.hosted.base import HostedJob, HostedTuner, Order, Till
+from rung.behaviour.trainers.base import Hooks, Order, Till
+from rung.behaviour.trainers.hosted.base import HostedJob, HostedTuner
 from rung.behaviour.trainers.hosted.run import (
-    Hooks,
     HostedResult,
     JobFile,
     bought,

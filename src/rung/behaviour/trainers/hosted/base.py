@@ -1,4 +1,4 @@
-"""The port of the shelf: what a hosted tuner does, and what is ordered from it.
+"""The port of the providers: what a hosted tuner does with an order.
 
 An order has a tag, made of its content. Whatever is created at a provider carries the tag, so that
 an order whose answer was lost is found there instead of being placed, and paid for, again.
@@ -10,36 +10,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol
 
+from rung.behaviour.trainers.base import Order
 from rung.behaviour.trainers.hosted.formats import Limits
 from rung.behaviour.trainers.lessons import TuningExample
-from rung.candidate import Weights
 from rung.models.base import Message
-from rung.task.types import FORMAT, Frozen, JsonValue, digest
+from rung.task.types import Frozen, JsonValue
 
-TAG_CHARS = 20
 JobState = Literal["waiting", "running", "cancelling", "done", "failed", "cancelled"]
 ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")
-
-
-class Order(Frozen):
-    """What is bought: a base model, a recipe, the conversations."""
-
-    model: str
-    """The provider's own name of the base model."""
-    weights: Weights
-    train: tuple[TuningExample, ...]
-    dev: tuple[TuningExample, ...] = ()
-    tokens: int = 0
-    """Estimate over all epochs, prompts and answers."""
-    longest: int = 0
-    """Estimated tokens of the longest conversation."""
-
-    @property
-    def tag(self) -> str:
-        """Equal model, recipe and conversations, equal tag: `rung-` and hex digits."""
-        # The conversations are given whole: how many train rows were asked for buys nothing more.
-        recipe = self.weights.model_copy(update={"train_size": None})
-        return "rung-" + digest([FORMAT, self.model, recipe, self.train, self.dev])[:TAG_CHARS]
 
 
 class HostedJob(Frozen):
@@ -109,27 +87,6 @@ class HostedTuner(Protocol):
 
     async def aclose(self) -> None:
         """Close connections."""
-        ...
-
-
-class Till(Protocol):
-    """What a training may cost: prices and the budget, which this room does not know."""
-
-    def price(self, model: str, tokens: int) -> Decimal | None:
-        """USD by a dated list price or the user's own; None where none is known."""
-        ...
-
-    def reserve(self, usd: Decimal | None) -> None:
-        """Before the order. Raises `BudgetExceeded`, or `UserError` where a budget is set and
-        the price is not known."""
-        ...
-
-    def settle(self, reserved: Decimal | None, usd: Decimal | None) -> None:
-        """After the end: what it cost."""
-        ...
-
-    def answers(self, tuned: str, base: str) -> None:
-        """A tuned model is there to answer, and needs a price for that."""
         ...
 
 

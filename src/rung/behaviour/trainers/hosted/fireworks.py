@@ -14,11 +14,11 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
+from rung.behaviour.trainers.base import Order
 from rung.behaviour.trainers.hosted.base import (
     Files,
     HostedJob,
     JobState,
-    Order,
     all_dev_rows,
     chat_rows,
 )

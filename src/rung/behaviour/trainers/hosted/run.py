@@ -11,13 +11,12 @@ Vertex and OpenAI; Fireworks refuses a second job of the same id by itself).
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from rung.behaviour.trainers.hosted.base import ENDED, Files, HostedJob, HostedTuner, Order, Till
+from rung.behaviour.trainers.base import Hooks, Order, Till
+from rung.behaviour.trainers.hosted.base import ENDED, Files, HostedJob, HostedTuner
 from rung.behaviour.trainers.hosted.formats import check_job, to_jsonl
 from rung.behaviour.trainers.hosted.http import Unanswered
 from rung.errors import ProviderError, StoreError, UserError
@@ -61,14 +60,6 @@ class JobFile(Frozen):
     model: str | None = None
     trained_tokens: int | None = None
     problem: str | None = None
-
-
-class Hooks(NamedTuple):
-    """What the caller wants to hear and decide."""
-
-    progress: Callable[[str, float], None] = lambda stage, share: None
-    stop: Callable[[], bool] = lambda: False
-    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 async def tune_hosted(

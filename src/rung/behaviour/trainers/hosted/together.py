@@ -14,11 +14,11 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
+from rung.behaviour.trainers.base import Order
 from rung.behaviour.trainers.hosted.base import (
     Files,
     HostedJob,
     JobState,
-    Order,
     all_dev_rows,
     chat_rows,
 )
@@ -116,8 +116,8 @@ class TogetherTuner:
             return None
         if said.get("allowed_to_proceed") is False:
             raise UserError(
-                f"Together expects ${said.get('estimated_total_price')}, more than the account's "
-                f"limit of ${said.get('user_limit')}: raise the limit there"
+                f"Together expects {said.get('estimated_total_price')} USD, more than the "
+                f"account's limit of {said.get('user_limit')} USD: raise the limit there"
             )
         price = said.get("estimated_total_price")
         return None if price is None else Decimal(str(price))

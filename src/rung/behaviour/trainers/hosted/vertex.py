@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from rung.behaviour.trainers.hosted.base import Files, HostedJob, JobState, Order
+from rung.behaviour.trainers.base import Order
+from rung.behaviour.trainers.hosted.base import Files, HostedJob, JobState
 from rung.behaviour.trainers.hosted.formats import GB, Limits
 from rung.behaviour.trainers.hosted.http import Http
 from rung.behaviour.trainers.lessons import TuningExample

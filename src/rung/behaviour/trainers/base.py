@@ -1,0 +1,104 @@
+"""The port of the shelf: what is to be learnt by whom, and what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from rung.behaviour.trainers.lessons import TuningExample
+from rung.candidate import Weights
+from rung.models.base import Adapter, ChatModel
+from rung.task.types import FORMAT, Frozen, JsonValue, digest
+
+TAG_CHARS = 20
+
+
+class Order(Frozen):
+    """What is trained: a base model, a recipe, the conversations."""
+
+    model: str
+    """The base model, as whoever trains it names it: `base` of `together/base`."""
+    weights: Weights
+    train: tuple[TuningExample, ...]
+    dev: tuple[TuningExample, ...] = ()
+    tokens: int = 0
+    """Estimate over all epochs, prompts and answers."""
+    longest: int = 0
+    """Estimated tokens of the longest conversation."""
+
+    @property
+    def tag(self) -> str:
+        """Equal model, recipe and conversations, equal tag: `rung-` and hex digits."""
+        # The conversations are given whole: how many train rows were asked for buys nothing more.
+        recipe = self.weights.model_copy(update={"train_size": None})
+        return "rung-" + digest([FORMAT, self.model, recipe, self.train, self.dev])[:TAG_CHARS]
+
+
+class Tuned(Frozen):
+    """Weights of one's own: an adapter for the base model, or a model under another name."""
+
+    adapter: Adapter | None = None
+    model: str | None = None
+    """As a candidate would name it; None where the base model answers, with the adapter."""
+    took: dict[str, JsonValue]
+    """What training took and showed, as plain data for the report."""
+
+
+class Hooks(NamedTuple):
+    """What the caller wants to hear and decide."""
+
+    progress: Callable[[str, float], None] = lambda stage, share: None
+    stop: Callable[[], bool] = lambda: False
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class Till(Protocol):
+    """What a training may cost: prices and the budget, which this room does not know."""
+
+    def price(self, model: str, tokens: int) -> Decimal | None:
+        """USD by a dated list price or the user's own; None where none is known."""
+        ...
+
+    def reserve(self, usd: Decimal | None) -> None:
+        """Before the order. Raises `BudgetExceeded`, or `UserError` where a budget is set and
+        the price is not known."""
+        ...
+
+    def settle(self, reserved: Decimal | None, usd: Decimal | None) -> None:
+        """After the end: what it cost."""
+        ...
+
+    def answers(self, tuned: str, base: str) -> None:
+        """A tuned model is there to answer, and needs a price for that."""
+        ...
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a trainer works with."""
+
+    model: ChatModel
+    """The base model, without wrappers."""
+    folder: Path
+    """Each order is kept below it, under its content: what is done is not done again."""
+    till: Till | None = None
+    """Prices and the budget; without it nothing is bought."""
+    hooks: Hooks = field(default_factory=Hooks)
+
+
+class Trainer(Protocol):
+    """Trains one base model. Opening one touches no network and loads no weights."""
+
+    async def train(self, order: Order, desk: Desk) -> Tuned:
+        """The tuned model of an order. Interrupted, it goes on when it is called again, and what
+        is done is neither done nor paid for again. Equal orders give equal weights' names.
+
+        Raises `UserError` where this model cannot be tuned, nothing is to be learnt or nobody
+        pays, `BudgetExceeded` before anything is bought, `TrainingStopped` or `ProviderError`
+        where `hooks.stop()` turns true.
+        """
+        ...

@@ -1,0 +1,139 @@
+"""Whose marks a climb certifies: the scorer's own, or people's, through a judge's known errors.
+
+Where enough answers were marked by people (`rung judge`), every score, interval and bound of a
+judged candidate is of people's marks, and the test of it spends half of its error on the judge's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rung.climbing.certify import Outcome
+from rung.climbing.judging import judges, known_judge
+from rung.climbing.tools import Tools
+from rung.evidence import Design, stopped_interval
+from rung.evidence.decision import Scores
+from rung.evidence.judging import FEWEST
+from rung.evidence.rectified import LARGEST_TARGET, SMALLEST_TARGET, Rectifier, half_as_sure
+from rung.records.results import Measured
+from rung.task.types import Target, digest
+
+JUDGE_MARK = "judge_mark"
+"""Secondary measure: the judge's own mean, where the score is of people's marks."""
+
+
+@dataclass(frozen=True)
+class People:
+    """Turns what is known of the scorer's marks into what is known of people's."""
+
+    judged: bool = False
+    """Whether a judge scores."""
+    rectifier: Rectifier | None = None
+    """None where the scorer's own marks are what is certified."""
+
+    @property
+    def marked(self) -> int | None:
+        """Answers that people marked; 0 where they are too few, None where no judge scores."""
+        if self.rectifier is not None:
+            return len(self.rectifier.human)
+        return 0 if self.judged else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What tells a climb by these marks from one by others; empty for the scorer's own."""
+        if self.rectifier is None:
+            return ()
+        return (digest([self.rectifier.human, self.rectifier.judge])[:8],)
+
+    def name(self, key: str) -> str:
+        """A candidate's name in the ledger: tested by other marks it is tested once more."""
+        return "~".join((key, *self.names))
+
+    def asked(self, target: float, alpha: float) -> tuple[float, float]:
+        """Mean of the scorer's marks that certifies `target`, and the error that tests it."""
+        if self.rectifier is None:
+            return target, alpha
+        found = self.rectifier.judge_target(target, alpha)
+        return LARGEST_TARGET if found is None else found, alpha / 2.0
+
+    def alpha(self, design: Design) -> float:
+        """The whole error of a candidate whose scorer's marks are tested by `design`."""
+        return design.alpha if self.rectifier is None else 2.0 * design.alpha
+
+    def lacking(self, target: float, alpha: float, most: float) -> str | None:
+        """Why no test can certify the target, where the judge's mean is at most `most`."""
+        if self.rectifier is None:
+            return None
+        found = self.rectifier.judge_target(target, alpha)
+        if found is not None and found <= most:
+            return None
+        pairs = self.rectifier.pairs_for(target, alpha, most)
+        ask = "certifies nothing" if found is None else f"asks for a mark of {found:.3f} by it"
+        more = "let people mark more" if pairs is None else f"about {pairs:,} may do"
+        return (
+            f"its judge's errors are known from {self.marked} answers that people marked, with "
+            f"which {target:g} {ask}: {more}"
+        )
+
+    def likely_target(self, target: float) -> float:
+        """The scorer's mean at which people's is likely to be `target`."""
+        if self.rectifier is None:
+            return target
+        return min(max(target - self.rectifier.mean, SMALLEST_TARGET), LARGEST_TARGET)
+
+    def at_most(self, bound: float) -> tuple[float, str]:
+        """An upper bound at 99 % in people's marks, and how sure it is."""
+        if self.rectifier is None:
+            return bound, "99%"
+        return min(1.0, bound + self.rectifier.high(0.01)), "98%"
+
+    def fixed(self, found: Measured, scores: Scores, confidence: float) -> Measured:
+        """The figures of a fixed sample, in people's marks."""
+        if self.rectifier is None or found.value is None:
+            return found
+        return self._moved(found, self.rectifier.interval(scores, confidence))
+
+    def tested(
+        self, found: Measured, outcome: Outcome, design: Design, target: Target, *, whole: bool
+    ) -> Measured:
+        """A test with its certified bound, and ends that hold at a stop unless it was `whole`."""
+        assert outcome.decision is not None
+        bound, sure = outcome.decision.lower_bound, target.confidence
+        ends = None
+        if not whole:
+            each = sure if self.rectifier is None else half_as_sure(sure)
+            ends = stopped_interval(outcome.scores, design, each)
+            found = found.model_copy(
+                update={"low": ends[0], "high": ends[1], "method": "sequential"}
+            )
+        if self.rectifier is not None:
+            bound = self.rectifier.certified(bound, self.alpha(design))
+            if outcome.decision.state == "pass":
+                bound = max(bound, target.score)  # not lost to rounding
+            if ends is None:
+                found = self.fixed(found, outcome.scores, sure)
+            else:
+                found = self._moved(found, self.rectifier.around(ends, sure))
+        return found.model_copy(update={"certified": bound})
+
+    def _moved(self, found: Measured, ends: tuple[float, float]) -> Measured:
+        assert self.rectifier is not None and found.value is not None
+        return found.model_copy(
+            update={
+                "value": self.rectifier.value(found.value),
+                "low": ends[0],
+                "high": ends[1],
+                "method": f"{found.method} + rectifier",
+                "details": {**found.details, JUDGE_MARK: found.value},
+            }
+        )
+
+
+def people_of(tools: Tools, version: str) -> People:
+    """By whose marks a climb goes; `version` is its scorer's."""
+    if not judges(tools.task):
+        return People()
+    known = known_judge(tools, version)
+    if known is None or len(known.human) < FEWEST:
+        return People(judged=True)
+    return People(judged=True, rectifier=Rectifier(known.human, known.judge))

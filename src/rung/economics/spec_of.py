@@ -1,0 +1,224 @@
+"""A measured (or expected) candidate as a specification: usage with what `[costs]` states."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any
+
+from rung.candidate import NO_LLM
+from rung.economics import tables
+from rung.economics.amounts import Span, span
+from rung.economics.pricing import PriceBook, runs_here
+from rung.economics.settings import CostSettings
+from rung.economics.setup import READS, TUNED, assumed_setup
+from rung.economics.spec import (
+    Also,
+    AlsoAsked,
+    CandidateSpec,
+    CandidateUsage,
+    Hosting,
+    Labour,
+    Recurring,
+    Retrieval,
+    Score,
+    Stated,
+    Tokens,
+    Training,
+)
+from rung.errors import UserError
+from rung.models.vendors import vendor_of
+from rung.money import dec
+
+
+def spec_of(found: CandidateUsage, book: PriceBook) -> CandidateSpec:
+    """A measured (or expected) candidate with the one-time and recurring figures of `[costs]`."""
+    n, settings = found.requests, book.settings
+    tuned, reads = found.technique in TUNED, found.technique in READS
+    hosting = _hosting(found, book, tuned=tuned)
+    assumed = min(dec(found.setup_usd), assumed_setup(found.technique, settings))
+    context = _mean(found.context_tokens * n, n, None)
+    input_tokens = _mean(found.usage.input_tokens, n, found.input_tokens_sd)
+    own = min(context.value, input_tokens.low)
+    tokens = Tokens(
+        input=Span(
+            value=input_tokens.value - own,
+            low=input_tokens.low - own,
+            high=input_tokens.high - own,
+        ),
+        context=Span(value=own, low=own, high=own) if own else None,
+        output=_mean(found.usage.output_tokens, n, found.output_tokens_sd),
+        cache_read=_mean(found.usage.cache_read_tokens, n, None),
+        cache_write=_mean(found.usage.cache_write_tokens, n, None),
+        fixed_prompt=_mean(found.fixed_prompt_tokens, 1, None),
+    )
+    return CandidateSpec(
+        key=found.key,
+        technique=found.technique,
+        model=found.model,
+        tokens=tokens,
+        seconds=_mean(found.usage.seconds, n, found.seconds_sd),
+        gpu_seconds=_mean(found.usage.gpu_seconds, n, None),
+        also=tuple(_also(found, other, book, beside=hosting) for other in found.also),
+        hosting=hosting,
+        retrieval=_retrieval(found, settings) if reads else Retrieval(),
+        training=_training(found, settings) if tuned else Training(),
+        labour=_labour(found, settings, tuned=tuned, reads=reads),
+        recurring=Recurring(
+            infrastructure_usd_per_month=settings.infrastructure_usd_per_month,
+            retrains_per_month=settings.retrains_per_month if tuned else None,
+            evaluations_per_month=settings.evaluations_per_month,
+            evaluation_size=settings.evaluation_size,
+        ),
+        stated=Stated(usd_assumed=assumed or None),
+        score=_score(found),
+        latency_p95_s=found.latency_p95_s,
+        measured=f"measured over {n} answers" if n > 1 else "measured",
+    )
+
+
+def _also(
+    found: CandidateUsage, other: AlsoAsked, book: PriceBook, *, beside: Hosting | None
+) -> Also:
+    """A further model; one of one's own answers on the machine that is there already."""
+    n, share = other.requests, other.requests / found.requests
+    alone = CandidateUsage(
+        key=found.key,
+        technique=found.technique,
+        model=other.model,
+        usage=other.usage,
+        requests=n,
+    )
+    return Also(
+        model=other.model,
+        share=_mean(n, found.requests, math.sqrt(share * (1 - share))),
+        tokens=Tokens(
+            input=_mean(other.usage.input_tokens, n, None),
+            output=_mean(other.usage.output_tokens, n, None),
+            cache_read=_mean(other.usage.cache_read_tokens, n, None),
+            cache_write=_mean(other.usage.cache_write_tokens, n, None),
+        ),
+        seconds=_mean(other.usage.seconds, n, None),
+        gpu_seconds=_mean(other.usage.gpu_seconds, n, None),
+        hosting=_hosting(alone, book, tuned=False, shares=beside is not None),
+    )
+
+
+def _score(found: CandidateUsage) -> Score | None:
+    if found.score is None:
+        return None
+    return Score(
+        value=found.score,
+        low=found.score_low,
+        high=found.score_high,
+        n=found.n,
+        graded=found.graded,
+        certified=found.certified,
+    )
+
+
+def _mean(total: float, n: int, sd: float | None) -> Span:
+    """The mean with its 95 % normal interval where the spread between requests is known."""
+    mean = dec(total) / n
+    margin = dec(1.96 * sd / math.sqrt(n)) if sd else Decimal(0)
+    return Span(value=mean, low=max(Decimal(0), mean - margin), high=mean + margin)
+
+
+def standing(model: str, settings: CostSettings, **more: Any) -> Hosting:
+    """The machines that must stand there for a model, as `[costs]` says."""
+    replicas, busy = settings.min_replicas, settings.utilisation
+    return Hosting(
+        utilisation=Decimal(1) if busy is None else busy,
+        min_replicas=Decimal(1) if replicas is None else replicas,
+        tokens_per_second=settings.of(model, "tokens_per_second"),
+        **more,
+    )
+
+
+def _deployed(model: str, book: PriceBook) -> Hosting | None:
+    """What a provider serves a model on that it tuned, where its hours are paid and no tokens."""
+    usd, vendor = book.settings.of(model, "deployment_usd_per_hour"), vendor_of(model)
+    if usd is not None:
+        return standing(model, book.settings, usd_per_hour=usd)
+    if vendor is None or not vendor[0].dedicated:
+        return None
+    gpu = book.settings.gpu or tables.dearest_gpu(book.on).id
+    return standing(model, book.settings, gpu=gpu)
+
+
+def _hosting(
+    found: CandidateUsage, book: PriceBook, *, tuned: bool, shares: bool = False
+) -> Hosting | None:
+    """The machine that must stand there for a language model of one's own, or that was tuned.
+
+    None where tokens are bought, where no language model is asked (its seconds are those of the
+    machine that asks), and where `[costs] min_replicas = 0` says that only seconds are paid.
+    """
+    settings, model = book.settings, found.model
+    if model.startswith(NO_LLM):
+        return None
+    rates = book.of_model(model)
+    own = standing(model, settings) if rates.by_the_hour else None
+    if own is None:
+        own = _deployed(model, book) if tuned else None
+    if own is None:
+        return None
+    timed = bool(found.usage.seconds or found.usage.gpu_seconds) or runs_here(model)
+    if timed and rates.by_the_hour:
+        own = own.model_copy(update={"tokens_per_second": None})
+    if own.min_replicas == 0 and own.tokens_per_second is None:
+        if not timed:
+            raise UserError(
+                f"[costs] min_replicas = 0 leaves nothing to pay for {model}: how long it computes "
+                "cannot be seen from here; set [costs] tokens_per_second, measured there, too."
+            )
+        if settings.utilisation is None:
+            return None
+    slowdown, shared = found.unmerged_slowdown, settings.adapters_per_machine
+    apart = tuned and slowdown is not None and shared is not None
+    return own.model_copy(
+        update={
+            "min_replicas": Decimal(0) if shares else own.min_replicas,
+            "adapter": ("unmerged" if apart else "merged") if tuned else "none",
+            "unmerged_slowdown": None if slowdown is None else span(slowdown),
+            "shared_by": Decimal(1) if shared is None else shared,
+        }
+    )
+
+
+def _retrieval(found: CandidateUsage, settings: CostSettings) -> Retrieval:
+    return Retrieval(
+        embedding_usd_per_mtok=settings.embedding_usd_per_mtok,
+        query_tokens=found.query_tokens or None,
+        store_usd_per_month=settings.store_usd_per_month,
+        rerank_usd_per_1k=settings.rerank_usd_per_1k,
+        corpus_tokens=found.corpus_tokens or None,
+        retrieval_ms=found.retrieval_ms,
+        rerank_ms=found.rerank_ms,
+    )
+
+
+def _training(found: CandidateUsage, settings: CostSettings) -> Training:
+    if found.train_usd is not None:
+        return Training(usd=dec(found.train_usd))
+    hosted = settings.training_usd_per_mtok
+    return Training(
+        tokens=found.train_tokens if hosted is not None else None,
+        usd_per_mtok=hosted,
+        machine_hours=dec(found.train_seconds) / 3600 if hosted is None else None,
+        gpu_hours=dec(found.train_gpu_seconds) / 3600 if found.train_gpu_seconds else None,
+        gpu=settings.gpu,
+    )
+
+
+def _labour(found: CandidateUsage, settings: CostSettings, *, tuned: bool, reads: bool) -> Labour:
+    return Labour(
+        usd_per_hour=settings.labour_usd_per_hour,
+        curation_hours=settings.curation_hours if tuned else None,
+        setup_hours=settings.setup_hours,
+        integration_hours=settings.rag_setup_hours if reads else None,
+        examples=found.train_examples if tuned and settings.labelling_usd_per_example else None,
+        usd_per_example=settings.labelling_usd_per_example if tuned else None,
+        maintenance_hours_per_month=settings.maintenance_hours_per_month,
+        retrain_hours=settings.retrain_hours if tuned else None,
+    )
