@@ -1,11 +1,12 @@
 """Measure how few calls a decision takes, and whether its promises hold. No model is called.
 
-    python benchmarks/decision.py [--json] [--replicates N] [--only B1,B2,B3,B4,B11,gate,cheapest,graded,ordinary]
+    python benchmarks/decision.py [--json] [--replicates N] [--only B1,B2,B3,B4,B11,gate,cheapest,
+                                                             graded,said,ordinary]
 
 B1 simulated ladders, B2 false selections on the worst ladders, B3 real paired tables, B4
 forecasts, B11 speed, gate the learning curve, cheapest how often the cheapest of eight that
-suffices is named, graded the exact error of Gaffke's test at a grid of laws, ordinary what users
-really do. Each prints its seed, its sizes, its result and
+suffices is named, graded the exact error of Gaffke's test at a grid of laws, said whether intervals
+and limits hold, ordinary what users really do. Each prints its seed, its sizes, its result and
 whether the goal is met. About five minutes on one core.
 """
 
@@ -17,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from decision_parts import b1, b2, b3, b4, b11, cheapest, gate, graded, ordinary
+from decision_parts import b1, b2, b3, b4, b11, cheapest, gate, graded, ordinary, said
 from decision_parts.report import Report
 
 
@@ -29,7 +30,7 @@ def main() -> int:
     )
     parser.add_argument(
         "--only",
-        default="B1,B2,B3,B4,B11,gate,cheapest,graded,ordinary",
+        default="B1,B2,B3,B4,B11,gate,cheapest,graded,said,ordinary",
         help="comma-separated names",
     )
     parser.add_argument(
@@ -46,6 +47,7 @@ def main() -> int:
         "gate": lambda: gate.run(size),
         "cheapest": lambda: cheapest.run(size),
         "graded": lambda: graded.run(size),
+        "said": lambda: said.run(size),
         "ordinary": lambda: ordinary.run(size),
     }
     names = [name.strip() for name in arguments.only.split(",") if name.strip()]

@@ -57,7 +57,7 @@ def _worst(size: int, alpha: float) -> tuple[float, str, float]:
                 if error > worst:
                     middle = 1 - zero - full
                     worst, law = error, f"0, {value}, 1: {zero:.3f}, {middle:.3f}, {full:.3f}"
-                if 0 < zero and full < 1 - zero - 1e-9:
+                if zero > 0 and full < 1 - zero - 1e-9:
                     mixed = max(mixed, error)
     return worst, law, mixed
 
@@ -93,7 +93,7 @@ def _error(fewest: np.ndarray, size: int, zero: float, full: float) -> float:
 
 
 def _power(report: Report, size: int, replicates: int) -> None:
-    """At +.10 over .80, alpha .01: the bets alone, whose level is proven, and with Gaffke's test."""
+    """At +.10 over .80, alpha .01: the bets alone, whose level is proven, and with Gaffke's."""
     rng = np.random.default_rng([SEED, size])
     scores = rng.beta(0.9 * 5, 0.1 * 5, (min(replicates, 500), size))
     design = sequential(0.8, 0.01, size, 25, graded=True)

@@ -5,13 +5,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from rung.climbing import ClimbOptions, climb
-from rung.climbing.handshakes import ENDPOINTS_FILE
+from rung.candidate import Candidate, Prompt
+from rung.climbing import ClimbOptions, climb, open_winner
+from rung.climbing.latency import ASKED
 from rung.errors import UserError
+from rung.models.dialect import WRAPPING_TOKENS
+from rung.models.known_endpoints import ENDPOINTS_FILE
+from rung.models.openai_compatible import OpenAICompatible
+from rung.models.registry import open_model
 from rung.models.scripted_http import (
     Behaviour,
     Call,
@@ -28,6 +34,8 @@ from rung.models.scripted_http import (
 from rung.records.results import RunResult
 from rung.report.markdown import markdown
 from rung.report.words import per_thousand
+from rung.serve.settings import Settings
+from rung.serve.winner import open_served
 from rung.task.load import load_task
 from rung.task.types import Task
 
@@ -76,6 +84,67 @@ def test_what_is_learnt_is_kept_and_said(tmp_path: Path) -> None:
     assert first.verdict.status == again.verdict.status == "sufficient"
     said = "without temperature; system text inside the user turn"
     assert any(said in note for note in first.notes) and said in markdown(first)
+
+
+def test_what_is_served_is_asked_as_it_was_measured(tmp_path: Path) -> None:
+    with ScriptedServer(queue, only_temperature(1), no_system_role()) as server:
+        climbed(task_at(server, tmp_path))
+        asked, refused = len(server.calls), len(server.calls) - server.answered
+        for opened in (
+            open_served(Settings(folder=tmp_path)).solver.parts.chat,
+            open_winner(tmp_path).parts.chat,
+            open_model(server.model, tmp_path),  # a judge, outside a climb
+        ):
+            assert isinstance(opened, OpenAICompatible)
+            assert opened.dialect.folded and opened.dialect.left_out == {"temperature"}
+        (tmp_path / ".rung" / ENDPOINTS_FILE).unlink()
+        assert open_winner(tmp_path).ask("my parcel came").value == "shipping"
+    assert len(server.calls) - server.answered == refused and len(server.calls) == asked + 1
+
+
+def aged(folder: Path, days: int) -> None:
+    """Make what is known of endpoints so old."""
+    path = folder / ".rung" / ENDPOINTS_FILE
+    known = json.loads(path.read_text())
+    for one in known.values():
+        one["at"] = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    path.write_text(json.dumps(known))
+
+
+def test_an_old_handshake_is_made_again(tmp_path: Path) -> None:
+    with ScriptedServer(queue, only_temperature(1)) as server:
+        task = task_at(server, tmp_path)
+        climbed(task)
+        asked = server.answered
+        aged(tmp_path, 8)
+        climbed(task)
+        # The answer that showed the way, and the question's own; what was answered stays known.
+        assert server.answered == asked + 2
+        server.behaviours.clear()
+        aged(tmp_path, 8)
+        found = climbed(task)
+    assert "temperature" in server.calls[-1].body and found.verdict.status == "sufficient"
+
+
+def test_a_server_that_takes_nothing_any_more_is_asked_anew(tmp_path: Path) -> None:
+    off = refuses(lambda c: len(server.calls) > 30, error("Deployment is off", 400))
+    with ScriptedServer(queue, only_temperature(1), off) as server:
+        task = task_at(server, tmp_path)
+        found = climbed(task)
+        assert found.verdict.status == "undecided"
+        assert any("Deployment is off" in row.reason for row in found.candidates)
+        server.behaviours.clear()
+        found = climbed(task)
+    assert "temperature" in server.calls[-1].body and found.verdict.status == "sufficient"
+
+
+def test_another_version_of_the_interface_is_another_endpoint(tmp_path: Path) -> None:
+    with ScriptedServer(queue, only_temperature(1)) as server:
+        climbed(task_at(server, tmp_path))
+        more = f'[models.settings."{server.model}"]\nquery = {{ "api-version" = "2" }}\n'
+        task_at(server, tmp_path, more)
+        model = open_model(server.model, tmp_path)
+    assert isinstance(model, OpenAICompatible) and not model.left_out
 
 
 @pytest.mark.parametrize(
@@ -136,3 +205,26 @@ def test_a_model_that_thinks_has_room_from_the_start(tmp_path: Path) -> None:
         cut = len(server.calls) - server.answered
     assert cut == 1 and result.verdict.status == "sufficient"
     assert any("thinks before it answers" in note for note in result.notes)
+
+
+def test_a_climb_of_everything_asks_the_next_rung_beside_the_last_answers(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def heard(call: Call) -> str:
+        asked.append(str(call.body["max_tokens"]))
+        return queue(call)
+
+    with ScriptedServer(heard, latency_s=0.05) as server:
+        task = task_at(server, tmp_path, "[climb]\ndev_size = 8\n")
+        prompts = tuple(
+            Candidate(model=server.model, prompt=Prompt(max_output_tokens=size))
+            for size in (300, 301)
+        )
+        options = ClimbOptions(candidates=prompts, everything=True)
+        found = climb(task, options)
+        timed = 2 * (ASKED + 1)
+        assert len(asked) == 1 + 2 * (8 + len(task.test)) + timed, "nothing is asked twice"
+        assert len(climb(task, options).candidates) == 2 and len(asked) == found.calls.made
+    one, other = str(300 + WRAPPING_TOKENS), str(301 + WRAPPING_TOKENS)
+    assert one in asked[asked.index(other) :], "the second did not wait for the first"
+    assert len(set(asked[-timed:][: ASKED + 1])) == 1, "timed by itself"

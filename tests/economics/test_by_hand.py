@@ -144,6 +144,53 @@ def test_9_paths_and_servers_of_ones_own_are_a_machine_too(model: str) -> None:
     assert month(bill(model=model, costs={"min_replicas": 2})) == "146.00"
 
 
+def test_9b_a_server_that_says_how_much_it_answers_needs_more_of_itself() -> None:
+    # 20M x 1,100 tokens / 2,000 a second = 11,000,000 s = 3,055.56 h at $0.10, beyond its 730
+    costs: dict[str, Any] = {"tokens_per_second": 2000}
+    busy = bill(model="http://me/v1#m", requests=20_000_000, costs=costs)
+    assert month(busy) == "305.56" and busy.load_known
+    silent = bill(model="http://me/v1#m", requests=20_000_000)
+    assert month(silent) == "73.00" and not silent.load_known
+    # Without machines that stand there it is the work alone: 20,000 x 1,100 / 2,000 s at $0.10
+    assert month(bill(model="http://me/v1#m", costs=costs | {"min_replicas": 0})) == "0.31"
+    with pytest.raises(UserError, match=r"leaves nothing to pay for http://me/v1#m.*per_second"):
+        bill(model="http://me/v1#m", costs={"min_replicas": 0})
+
+
+def test_9c_a_tuned_model_on_a_dedicated_deployment_is_paid_by_the_hour_and_by_no_token() -> None:
+    # 730 h x $2 = $1,460; set-up nobody stated $5,000 / 12 = $416.67; the $56 of tokens are gone
+    costs: dict[str, Any] = {"deployment_usd_per_hour": 2}
+    cost = bill("fine-tuning", setup_usd=5000, costs=costs)
+    assert month(cost) == "1876.67"
+    assert [line.what for line in cost.lines] == ["machines", "set-up, assumed"]
+    # Untuned it is bought by the token, whatever a deployment costs.
+    assert month(bill(costs=costs)) == "56.00"
+    # 20M x 1,100 / 1,000 a second = 6,111.11 h x $2 = $12,222.22
+    costs["tokens_per_second"] = 1000
+    assert month(bill("fine-tuning", requests=20_000_000, costs=costs)) == "12222.22"
+
+
+def test_9d_a_provider_that_serves_its_tuned_models_on_deployments_only_is_never_free_of_one() -> (
+    None
+):
+    model = "fireworks/accounts/fireworks/models/llama-v3p1-8b-instruct"
+    bought = {"models": {model: {"input_usd_per_mtok": "0.2", "output_usd_per_mtok": "0.2"}}}
+    # No price stated: the dearest GPU hour of our tables, $6.98 x 730 = $5,095.40
+    assert month(bill("fine-tuning", model, costs=bought)) == "5095.40"
+    # A card named, or its hour: 730 x $1 = $730
+    assert month(bill("fine-tuning", model, costs=bought | {"gpu_usd_per_hour": 1})) == "730.00"
+    # Before tuning it answers by the token: 1,100 x $0.2 / 1M x 20,000 = $4.40
+    assert month(bill("prompting", model, costs=bought)) == "4.40"
+
+
+def test_9e_retrieval_with_a_hosted_embedder_and_a_store() -> None:
+    # Query: 50 tokens x $0.02 / 1M x 20,000 = $0.02; corpus 3M x $0.02 = $0.06 / 12 = $0.005;
+    # store $70; asking $56; set-up $1,000 / 12 = $83.33
+    costs = {"embedding_usd_per_mtok": "0.02", "store_usd_per_month": 70}
+    cost = bill("rag", setup_usd=1000, costs=costs, query_tokens=50, corpus_tokens=3_000_000)
+    assert month(cost) == "209.36"
+
+
 def test_10_a_hybrid_with_one_half_stated_keeps_the_other() -> None:
     # 6 h x $50 = $300 of retrieval, stated; tuning's $5,000 stays assumed: $5,300 / 12 = 441.67
     costs = {"labour_usd_per_hour": 50, "rag_setup_hours": 6}

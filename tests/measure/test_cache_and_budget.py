@@ -224,3 +224,45 @@ def test_a_file_of_a_run_is_written_whole_or_not_at_all(
         store.write("run.json", "new")
     assert (tmp_path / "run.json").read_text() == "old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["attempts.jsonl", "run.json"]
+
+
+class Timed(ScriptedModel):
+    """Says that each answer took so many seconds of the machine."""
+
+    def __init__(self, seconds: list[float]) -> None:
+        super().__init__(lambda _: "hi")
+        self._seconds = iter(seconds)
+
+    async def reply(self, request: ChatRequest) -> ChatReply:
+        reply = await super().reply(request)
+        usage = reply.usage.model_copy(update={"seconds": next(self._seconds)})
+        return reply.model_copy(update={"usage": usage})
+
+
+def test_a_budget_reckons_with_the_slowest_pace_seen(tmp_path: Path) -> None:
+    """A model priced by its time: what the next call may cost follows what the last ones took."""
+    inner, budget = Timed([3.0, 0.2, 0.2]), Budget(Decimal(40))
+
+    def model(pace: float) -> MeteredModel:
+        cache = Cache(tmp_path / f"{pace}.sqlite")
+        return MeteredModel(
+            inner, cache, budget, lambda u: Decimal(str(u.seconds)), Counter(), pace
+        )
+
+    # 1 word in, at most 9 out: 10 tokens x 0.5 s = $5 set aside; 2 tokens took 3 s: 1.5 a token
+    slow = model(0.5)
+    asyncio.run(slow.reply(ask("a", max_tokens=9)))
+    assert budget.spent == 3 and budget.reserved == 0
+    assert slow._dearest(ask("b", max_tokens=9)) == 15
+    # A quicker answer does not make the next one look cheap.
+    asyncio.run(slow.reply(ask("b", max_tokens=9)))
+    assert slow._dearest(ask("c", max_tokens=9)) == 15
+    # 3.2 spent: 15 more fit into 40, 37.5 do not.
+    with pytest.raises(
+        BudgetExceeded, match=r"could cost \$37\.50, but \$3\.20 of the budget of \$40"
+    ):
+        asyncio.run(slow.reply(ask("c", max_tokens=24)))
+    # Before any call the pace that was given is all there is: a first call is not free.
+    with pytest.raises(BudgetExceeded):
+        asyncio.run(model(10.0).reply(ask("d", max_tokens=9)))
+    assert inner.calls == 2

@@ -9,7 +9,8 @@ import pytest
 
 from rung.errors import ProviderError
 from rung.models.endpoint import read_key
-from rung.models.endpoint_errors import seconds_to_wait, words
+from rung.models.endpoint_errors import words
+from rung.models.told_to_wait import seconds_to_wait
 
 
 @pytest.mark.parametrize(

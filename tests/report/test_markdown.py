@@ -13,7 +13,9 @@ def test_the_comment_holds_verdict_ladder_and_what_it_took() -> None:
     lines = text.splitlines()
     assert lines[0] == "### ✅ ticket-routing: sufficient"
     assert "Prompt, 5 nearest examples" in lines[2] and "at least" in lines[2]
-    table = [line for line in lines if line.startswith("|")]
+    whole, _, rest = text.partition("<details>")
+    assert "By part, on dev" in rest and "| part | right | recall | precision |" in rest
+    table = [line for line in whole.splitlines() if line.startswith("|")]
     assert len(table) == 2 + len(result.candidates)
     assert len({line.count(" | ") for line in table}) == 1
     assert "of 1,000 exhaustive" in text and "What would change it" in text

@@ -21,7 +21,7 @@ from rung.cli.app import app
 from rung.loop.harvest import read_version
 from rung.records import Answer
 from rung.task.load import load_task
-from rung.task.types import LabelsOutput, Output
+from rung.task.types import LabelsOutput, MultiLabelOutput, Output
 from rung.traffic import Feedback, Query, TrafficRecord, open_store
 from rung.ui.app import create_app
 from rung.ui.site import Site
@@ -196,6 +196,31 @@ def test_what_cannot_be_kept_is_told_in_one_sentence(
     if output is not None:  # what was typed is not lost
         field = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", answer.text, re.S)
         assert field is not None and html.unescape(field[1]) == form["corrected"]
+
+
+def test_several_labels_are_ticked(project: Path) -> None:
+    labels = ("billing", "red, dark", "<b>", "1")
+    shutil.rmtree(project / ".rung/winner")
+    save_winner(project, UPSTREAM, MultiLabelOutput(labels=labels))
+    store = open_store(project)
+    store.add([record(7, '["red, dark"]', value=["red, dark"])])
+    store.close()
+    client = client_of(project)
+    page = client.get(f"{REVIEW}?view=todo&id=r7").text
+    ticks = re.findall(r'type="checkbox" name="corrected" value="(.*?)"( checked)?', page)
+    assert [(html.unescape(v), bool(on)) for v, on in ticks] == [
+        (label, label == "red, dark") for label in labels
+    ]
+    form = {"token": token_of(client), "view": "todo", "verdict": "corrected"}
+    for request, ticked in (("r7", ["1", "red, dark", "<b>"]), ("r4", []), ("r1", ["billing"])):
+        sent = {**form, "request_id": request, "corrected": ticked}
+        assert client.post(REVIEW, data=sent).status_code == 303
+    assert [row[2] for row in kept(project)[1:]] == [["red, dark", "<b>", "1"], [], ["billing"]]
+    assert "red, dark" in client.get(f"{REVIEW}?view=done&id=r7").text
+    assert (
+        client.post(REVIEW, data={**form, "request_id": "r4", "corrected": "oak"}).status_code
+        == 400
+    )
 
 
 def test_a_request_that_is_gone_is_told_of(project: Path) -> None:

@@ -19,6 +19,7 @@ from rung.cli.export import export
 from rung.cli.harvest import harvest
 from rung.cli.jobs import jobs
 from rung.cli.judge import judge
+from rung.cli.mcp import mcp
 from rung.cli.reveal import reveal
 from rung.cli.serve import keys_app, serve
 from rung.cli.ship import promote, reindex, rollback
@@ -223,7 +224,7 @@ def _known(option: str, value: str, known: Sequence[str]) -> str:
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(init, plan, audit, climb, judge, explain, report, reveal),
     *(ui, cost, advise, serve, review),
-    *(harvest, watch, promote, rollback, reindex, export, jobs),
+    *(harvest, watch, promote, rollback, reindex, export, jobs, mcp),
 )
 """As `--help` lists them: in the order in which a newcomer needs them."""
 for command in COMMANDS:

@@ -81,6 +81,10 @@ class LiveLadder(Observer):
         self.rows = {r.candidate.key: unmeasured(r) for r in rungs}
         self._line(f"{len(rungs)} candidates, cheapest first")
 
+    def refined(self, key: str, row: CandidateResult) -> None:
+        """Its row, where the start's was."""
+        self.rows = {r.key: r for r in (row if k == key else r for k, r in self.rows.items())}
+
     def phase(self, key: str, name: str, total: int) -> None:
         """Start a new bar."""
         self._scores = []

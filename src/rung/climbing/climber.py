@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
 from rung.audit.units import sentences
 from rung.behaviour.trainers.hosted import provider_of
 from rung.candidate import NO_LLM, Candidate, Context
+from rung.climbing.ahead import asked_ahead
 from rung.climbing.auditing import audit_of, refuse
 from rung.climbing.certify import certify, in_order, is_graded, plan_design
 from rung.climbing.gate import Gate
-from rung.climbing.handshakes import shake_hands
+from rung.climbing.handshakes import how_asked, shake_hands
 from rung.climbing.latency import timed
 from rung.climbing.learning import learning_of, sentence
 from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
 from rung.climbing.people import people_of
 from rung.climbing.reconsider import reconsider
+from rung.climbing.refining import best_of
 from rung.climbing.retrieval import choose_context
 from rung.climbing.rows import Ladder
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
 from rung.climbing.tools import ClimbOptions, Tools
+from rung.climbing.winner import keep_winner
 from rung.decide.ladder import Planned, candidates, plan
 from rung.decide.verdict import keeps_limits, within_limits
 from rung.errors import BudgetExceeded, ProviderError, UserError
@@ -36,8 +38,7 @@ from rung.measure.store import RunStore
 from rung.records import Attempt
 from rung.records.results import CandidateResult, RunResult
 from rung.scorers import Scorer, grade_gold, scorer_for
-from rung.solver import Solver, Workshop, fit, save
-from rung.task.load import load_task
+from rung.solver import Solver, Workshop, fit
 from rung.task.types import Example, Task, digest
 
 SLOTS = 64
@@ -48,7 +49,7 @@ NOT_PLAIN = "--mode {} is for right and wrong, and no judge's: what is certified
 
 
 class Climber:
-    """One task, one climb. Use `climb` unless the pieces are wanted."""
+    """One task, one climb. Use `rung.climb` unless the pieces are wanted."""
 
     def __init__(self, task: Task, options: ClimbOptions, observer: Observer) -> None:
         self.task, self.options, self.observer = task, options, observer
@@ -94,7 +95,8 @@ class Climber:
 
     def heard(self) -> list[str]:
         """What models will not have as far as is known, a note each."""
-        said = {name: self.tools.handshakes.said(self.tools.raw(name)) for name in self._names()}
+        known = self.tools.known_endpoints
+        said = {name: how_asked(known, self.tools.raw(name)) for name in self._names()}
         return [f"{name} is asked so: {how}." for name, how in said.items() if how]
 
     async def plan(self) -> list[Planned]:
@@ -157,7 +159,8 @@ class Climber:
             raise
         ladder.challenges = self.tools.project.is_served
         result = ladder.write(finished=True)
-        self._keep_winner(result)
+        if result.verdict.choice is not None:
+            keep_winner(self._solvers[result.verdict.choice], result, self.tools)
         return result
 
     async def _climb(self, rungs: Sequence[Planned], ladder: Ladder) -> None:
@@ -177,7 +180,17 @@ class Climber:
         # Probes first: they cost little and say what the rungs above can hope for.
         first = sorted(rungs, key=lambda r: not r.candidate.is_probe)
         every = [_Rung(self, r, ladder, runner, ledger) for r in first]
-        waiting = list(every)
+        reached = [rung for rung in every if not down.keys() & rung.candidate.models]
+        async with asked_ahead(self.task, self.tools, runner, ledger, reached):
+            await self._rise(list(every), gate, down, ledger)
+        await reconsider({r.key: r.again for r in every}, ladder, ledger)
+        ladder.look_ahead(ledger.left)
+
+    async def _rise(
+        self, waiting: list[_Rung], gate: Gate, down: dict[str, str], ledger: TestLedger
+    ) -> None:
+        """From the cheapest rung up, until one is enough."""
+        ladder = gate.ladder
         while waiting:
             rung = waiting.pop(0)
             row = await self._one(rung, gate, down)
@@ -190,52 +203,33 @@ class Climber:
             enough = row.state == "pass" and keeps_limits(row, self.task.target)
             if ladder.stopped or (enough and not self.options.everything):
                 break
-        await reconsider({r.key: r.again for r in every}, ladder, ledger)
-        ladder.look_ahead(ledger.left)
 
     async def _one(self, rung: _Rung, gate: Gate, down: dict[str, str]) -> CandidateResult:
         """What became of one candidate.
 
         `down` holds the models that cannot be reached: other candidates need not find out again.
         """
-        candidate, key, ladder = rung.candidate, rung.key, rung.ladder
-        ladder.current = key
+        candidate, ladder = rung.candidate, rung.ladder
+        ladder.current = rung.key
         try:
             for model in candidate.models:
                 if model in down:
                     raise ProviderError(down[model])
-            beyond = await gate.skip(candidate) if self._may_skip else None
+            may_skip = self.options.diagnose and not self.options.everything
+            beyond = await gate.skip(candidate) if may_skip else None
             if beyond is not None:
-                return ladder.update(key, state="skipped", reason=beyond)
+                return ladder.update(rung.key, state="skipped", reason=beyond)
             row = await rung.climb()
-            gate.failed(self._solvers[key])
+            gate.failed(self._solvers[rung.key])
         except UserError as error:
-            return ladder.update(key, state="skipped", reason=str(error))
+            return ladder.update(rung.key, state="skipped", reason=str(error))
         except ProviderError as error:
             if error.outage and candidate.fallback is None:  # else: which of the two?
                 down[candidate.model] = str(error)
-            return ladder.update(key, state="incomplete", reason=str(error))
+            return ladder.update(rung.key, state="incomplete", reason=str(error))
         except BudgetExceeded:
             return ladder.stop("budget")
         return row
-
-    @property
-    def _may_skip(self) -> bool:
-        return self.options.diagnose and not self.options.everything
-
-    def _keep_winner(self, result: RunResult) -> None:
-        choice = result.verdict.choice
-        if choice is None:
-            return
-        row = next(r for r in result.candidates if r.key == choice)
-        evidence = {
-            "run": result.run,
-            "verdict": result.verdict.model_dump(mode="json"),
-            "candidate": row.model_dump(mode="json"),
-        }
-        project = self.tools.project
-        place = project.challenger if project.is_served else project.winner
-        save(self._solvers[choice], place, evidence)
 
     def remember(self, solver: Solver) -> None:
         """Keep a fitted solver until the verdict names one of them."""
@@ -257,17 +251,18 @@ class _Rung:
         self.ladder, self.runner, self.ledger = ladder, runner, ledger
         self.task, self.observer = climber.task, climber.observer
         self._solver: Solver | None = None
-        """Once its pilot is asked."""
+        self._fitting = asyncio.Lock()
+        self._piloted = False
         self._scores: list[float] = []
         """Of the pilot, one a unit."""
 
     async def climb(self) -> CandidateResult:
         """The row when it is done with; "planned" where one that waits is likely to cost less."""
-        solver = self._solver or await self._fitted()
+        solver = await self.fitted()
         row = self.ladder.rows[self.key]
-        if self._solver is None:
-            self._solver = solver
+        if not self._piloted:
             row = await self._pilot(solver)
+            self._piloted = True
             if row.state == "planned" and self.ladder.cheaper_waits(self.key):
                 return row
         if row.state == "probe":
@@ -280,12 +275,20 @@ class _Rung:
             return await self._learn(solver)
         return row
 
-    async def _fitted(self) -> Solver:
+    async def fitted(self) -> Solver:
+        """Its solver, fitted once. Raises `UserError` where it cannot be."""
+        async with self._fitting:
+            self._solver = self._solver or await self._fit()
+        return self._solver
+
+    async def _fit(self) -> Solver:
+        workshop, scorer = self.climber.workshop, self.climber.scorer
+        self.candidate = await best_of(self.candidate, self.ladder, workshop, scorer, self.observer)
+        self.key = self.candidate.key
         self.observer.phase(self.key, "fit", 0)
-        solver = await fit(self.candidate, self.task, self.climber.workshop)
+        solver = await fit(self.candidate, self.task, workshop)
         self.climber.remember(solver)
-        tuned = self.climber.workshop.tuned.get(self.key)
-        if tuned is not None:
+        if (tuned := workshop.tuned.get(self.key)) is not None:
             self.ladder.update(self.key, training=tuned.took)
         return solver
 
@@ -294,9 +297,9 @@ class _Rung:
         curve = await learning_of(
             solver.candidate, self.task, self.climber.workshop, self.runner, self.observer
         )
-        if curve is None:
-            return self.ladder.rows[self.key]
         row = self.ladder.rows[self.key]
+        if curve is None:
+            return row
         reason = "; ".join(part for part in (row.reason, sentence(curve)) if part)
         return self.ladder.update(self.key, learning=curve, reason=reason)
 
@@ -336,9 +339,11 @@ class _Rung:
 
     async def again(self, freed: float) -> CandidateResult:
         """Certify anew, with error that a dearer candidate left to this one."""
-        assert self._solver is not None
-        row = await self._certify(self._solver, freed)
-        return await self._time(self._solver) if row.state == "pass" else row
+        solver = await self.fitted()
+        row = await self._certify(solver, freed)
+        row = await self._time(solver) if row.state == "pass" else row
+        self.observer.result(row)
+        return row
 
     async def _certify(self, solver: Solver, freed: float = 0.0) -> CandidateResult:
         ladder, target = self.ladder, self.task.target.score
@@ -372,24 +377,7 @@ class _Rung:
         return ladder.tested(self.key, outcome, design, whole=whole or mode == "suite")
 
     async def _time(self, solver: Solver) -> CandidateResult:
+        await self.runner.quiet()
         row = await timed(solver, self.ladder, self.climber.tools, self.observer)
         broken = within_limits(row, self.task.target)
         return self.ladder.update(self.key, reason=broken) if broken else row
-
-
-def climb(
-    task: Task | str | Path,
-    options: ClimbOptions | None = None,
-    observer: Observer | None = None,
-) -> RunResult:
-    """Climb one task to a verdict; the saved winner lies in `.rung/winner` beside `rung.toml`.
-
-    `task` may be the folder of a `rung.toml`. Raises `UserError` for input that cannot be used.
-    """
-    loaded = task if isinstance(task, Task) else load_task(task)
-
-    async def run() -> RunResult:
-        climber = Climber(loaded, options or ClimbOptions(), observer or Observer())
-        return await climber.climb()
-
-    return asyncio.run(run())

@@ -129,6 +129,10 @@ class Journal(Observer):
         """The whole ladder, nothing tried yet."""
         self._change(rows=tuple(unmeasured(r) for r in rungs))
 
+    def refined(self, key: str, row: CandidateResult) -> None:
+        """Its row, where the start's was."""
+        self._change(rows=tuple(row if r.key == key else r for r in self.live.rows))
+
     def phase(self, key: str, name: str, total: int) -> None:
         """A new phase; counts start again."""
         self._scores = []

@@ -15,10 +15,13 @@ class Observer:
     def planned(self, rungs: Sequence[Planned]) -> None:
         """The ladder is known, cheapest first."""
 
+    def refined(self, key: str, row: CandidateResult) -> None:
+        """The row of a rung's plain start, `key`, is that of what was found from it."""
+
     def phase(self, key: str, name: str, total: int) -> None:
         """A candidate starts a phase of `total` answers.
 
-        `fit`, `dev`, `why` (its failures are asked again), `test`, `latency`.
+        `refine`, `fit`, `dev`, `why` (its failures are asked again), `test`, `latency`.
         """
 
     def attempt(self, attempt: Attempt) -> None:
@@ -44,6 +47,11 @@ class Several(Observer):
         """To each."""
         for one in self.listening:
             one.planned(rungs)
+
+    def refined(self, key: str, row: CandidateResult) -> None:
+        """To each."""
+        for one in self.listening:
+            one.refined(key, row)
 
     def phase(self, key: str, name: str, total: int) -> None:
         """To each."""

@@ -11,13 +11,14 @@ from statistics import fmean
 from typing import Any
 
 from rung.audit.units import units_of
+from rung.candidate import Candidate
 from rung.climbing.certify import Outcome, in_order
 from rung.climbing.economics import economics_of, priced_attempts, usage_of
+from rung.climbing.forecasting import look_ahead
 from rung.climbing.found_notes import found_notes
 from rung.climbing.people import People
-from rung.climbing.summary import left_out_of_test, mean_usage, measured, value_of
+from rung.climbing.summary import left_out_of_test, mean_usage, measured, value_of, versions
 from rung.climbing.tools import Tools
-from rung.climbing.versions import versions
 from rung.decide.claims import by_whom, said_of
 from rung.decide.ladder import Planned
 from rung.decide.verdict import decide, standing_of
@@ -26,11 +27,8 @@ from rung.economics.model import Workload, model_of_usage
 from rung.evidence import (
     Design,
     chance_to_reach,
-    forecast,
-    must_see,
     paired_comparison,
 )
-from rung.evidence.ledger import SMALLEST_ALPHA
 from rung.evidence.weights import MOST
 from rung.measure.store import RunStore
 from rung.money import dec, usd
@@ -41,7 +39,6 @@ from rung.records.results import (
     Calls,
     CandidateResult,
     Comparison,
-    Forecast,
     Measured,
     RunResult,
     Stopped,
@@ -92,10 +89,9 @@ class Ladder:
         self.stopped: Stopped | None = None
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._clock = time.perf_counter()
-        for row in self._earlier():  # timing is not asked twice
-            if row.key in self.rows:
-                kept = ("latency_p95_s", "latency_low_s", "latency_high_s")
-                self.update(row.key, **{name: getattr(row, name) for name in kept})
+        self._before = {row.key: row for row in self._earlier()}
+        for key in self.rows:
+            self._timed(key)
 
     def _earlier(self) -> Sequence[CandidateResult]:
         """The rows of the same run when it was last written."""
@@ -105,10 +101,28 @@ class Ladder:
         cure = "delete it and run again; attempts and answered calls are kept elsewhere"
         return read_model(path, RunResult, cure).candidates
 
+    def _timed(self, key: str) -> CandidateResult:
+        """The row with what was timed before: that is not asked twice."""
+        kept = ("latency_p95_s", "latency_low_s", "latency_high_s")
+        row = self._before.get(key, self.rows[key])
+        return self.update(key, **{name: getattr(row, name) for name in kept})
+
     def update(self, key: str, **changes: Any) -> CandidateResult:
         """Change a row."""
         self.rows[key] = self.rows[key].model_copy(update=changes)
         return self.rows[key]
+
+    def refined(self, key: str, best: Candidate) -> CandidateResult:
+        """Put what a rung is climbed with into the place of its plain start.
+
+        What it is expected to cost stays: the order was made by it.
+        """
+        rung = self.planned[key].model_copy(update={"candidate": best})
+        row, now = unmeasured(rung), best.key
+        self.planned = dict((now, rung) if k == key else (k, r) for k, r in self.planned.items())
+        self.rows = dict((now, row) if k == key else (k, r) for k, r in self.rows.items())
+        self.current = now
+        return self._timed(now)
 
     def stop(self, why: Stopped) -> CandidateResult:
         """The climb ends here: the candidate it was at stays open, unless it was settled already.
@@ -218,7 +232,7 @@ class Ladder:
                 continue
             alpha = MOST * left
             left -= alpha
-            ahead = _forecast(scores, self.people, self.task, self.rows[key].alpha, alpha)
+            ahead = look_ahead(scores, self.people, self.task, self.rows[key].alpha, alpha)
             self.update(key, forecast=ahead)
 
     def result(self, *, finished: bool) -> RunResult:
@@ -373,21 +387,4 @@ def unmeasured(rung: Planned) -> CandidateResult:
         expected_cost_per_request_usd=float(rung.usd_per_request),
         expected_monthly_usd=float(rung.usd_per_month),
         setup_usd=float(rung.setup_usd),
-    )
-
-
-def _forecast(
-    scores: Sequence[float], people: People, task: Task, alpha: float | None, later: float
-) -> Forecast:
-    """`alpha` is what this climb granted, `later` what the next one on more examples would."""
-    ahead = forecast(scores, *people.asked(task.target.score, max(later, SMALLEST_ALPHA)))
-    must = must_see(len(scores), *people.asked(task.target.score, alpha)) if alpha else None
-    if later < SMALLEST_ALPHA:
-        return Forecast(points=(), ceiling=ahead.ceiling, must_see=must, alpha=0.0)
-    return Forecast(
-        points=tuple((p.n, p.chance) for p in ahead.points),
-        ceiling=ahead.ceiling,
-        must_see=must,
-        alpha=later,
-        more=None if ahead.n_to_tell is None else max(ahead.n_to_tell - len(scores), 1),
     )

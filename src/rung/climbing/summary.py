@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from statistics import fmean, pstdev
 
+from rung import __version__
 from rung.audit.units import units_of
 from rung.decide.hindered import hindered
 from rung.evidence import binomial_interval, cluster_means, interval
 from rung.records import Attempt, Usage
 from rung.records.results import Measured
 from rung.scorers import macro_f1, micro_f1
+from rung.scorers.parts import parts
 from rung.task.load import load_task
-from rung.task.types import Example, LabelsOutput, MultiLabelOutput, SplitName, Task
+from rung.task.types import (
+    Example,
+    JsonValue,
+    LabelsOutput,
+    MultiLabelOutput,
+    SplitName,
+    Task,
+)
+
+RECORDED = ("numpy", "scipy", "torch", "transformers", "peft", "openai", "genai-prices")
 
 
 def value_of(attempt: Attempt) -> float | None:
@@ -93,7 +105,19 @@ def measured(
         unscored=unscored,
         method=found.method,
         details=_details(task, examples, attempts),
+        parts=parts(task.output, _answered(examples, attempts)) if split == "dev" else (),
     )
+
+
+def _answered(
+    examples: Sequence[Example], attempts: Sequence[Attempt]
+) -> list[tuple[Example, JsonValue]]:
+    """What was said to the examples that count, None where it is no valid answer."""
+    return [
+        (e, a.answer.value if a.answer is not None and a.answer.valid else None)
+        for e, a in zip(examples, attempts, strict=True)
+        if value_of(a) is not None
+    ]
 
 
 PILOT_CONFIDENCE = 0.98
@@ -152,3 +176,14 @@ def mean_usage(attempts: Sequence[Attempt]) -> tuple[Usage, dict[str, float], fl
         "seconds": pstdev(u.seconds for u in used),
     }
     return mean, spread, fmean(a.cost_usd for a in answered)
+
+
+def versions() -> dict[str, str]:
+    """Of what answers, scores and statistics rest on."""
+    found = {"rung": __version__}
+    for name in RECORDED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -9,7 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 
 from rung.candidate import Candidate, Technique
-from rung.climbing.handshakes import Handshakes
 from rung.climbing.till import ClimbTill
 from rung.economics.pricing import PriceBook
 from rung.economics.speed import MEASURED, answer_seconds
@@ -17,6 +16,7 @@ from rung.errors import UserError
 from rung.measure.cache import Cache, CachedEmbedder
 from rung.measure.metered_model import Budget, Counter, MeteredModel
 from rung.models.base import ChatModel, Embedder, parameters
+from rung.models.known_endpoints import KnownEndpoints
 from rung.models.metered import Metered
 from rung.models.registry import is_path, open_embedder, open_model
 from rung.project import ProjectFolder
@@ -81,7 +81,7 @@ class Tools:
         self.project = ProjectFolder(task.root or Path(), options.folder)
         self.cache = Cache(self.project.cache)
         beside = (task.root,) if task.root is not None else ()
-        self.handshakes = Handshakes(
+        self.known_endpoints = KnownEndpoints(
             self.project.folder, *(ProjectFolder(root).folder for root in beside)
         )
         self.counter = Counter()
@@ -107,13 +107,18 @@ class Tools:
             raise
         self.till = ClimbTill(self.prices, self.budget)
 
+    @property
+    def opened(self) -> tuple[ChatModel, ...]:
+        """Every model that was opened."""
+        return tuple(self._raw.values())
+
     def raw(self, name: str) -> ChatModel:
         """The model itself."""
         if name not in self._raw:
             given = self.options.models.get(name)
             settings = self.task.models.settings
             self._raw[name] = given or open_model(name, self.task.root, settings)
-            self.handshakes.adopt(self._raw[name])
+            self.known_endpoints.adopt(self._raw[name])
         return self._raw[name]
 
     def chat(self, name: str) -> MeteredModel:
@@ -148,6 +153,6 @@ class Tools:
     async def aclose(self) -> None:
         """Close what was opened."""
         for model in self._raw.values():
-            self.handshakes.keep_dialect(model)
+            self.known_endpoints.keep_dialect(model)
             await model.aclose()
         self.cache.close()

@@ -85,6 +85,8 @@ class CandidateCost:
     answer_ms: Span | None
     reaches_target: bool | None
     lines: tuple[LineCost, ...]
+    load_known: bool = True
+    """False where one machine is counted whatever is asked: nobody knows how much it answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,7 @@ def cost_of(model: CostModel, target: Decimal | None = None) -> CandidateCost:
         if target is None or spec.score is None
         else sensitivity.reaches(model, target),
         lines=tuple(_line(model, line) for line in model.lines),
+        load_known=all(x.product.scale for x in model.lines if x.floor is not None),
     )
 
 

@@ -24,7 +24,8 @@ def as_json(analysis: Analysis, *, why: bool = True) -> dict[str, Any]:
     `candidates[]`: `key`, `technique`, `model`, and per figure `<figure>_usd`, `<figure>_low_usd`,
     `<figure>_high_usd` for `per_request`, `per_correct`, `marginal`, `running`, `one_time`,
     `monthly` (all in) and `total` (over the horizon); `interval` says whether any of them has a
-    range. `break_even[]`: `a`, `b`, `requests_per_month` (null: never), `low`, `high`.
+    range, `load_known` whether more machines are counted where more is asked.
+    `break_even[]`: `a`, `b`, `requests_per_month` (null: never), `low`, `high`.
     """
     return {
         "prices_of": analysis.on,
@@ -71,6 +72,7 @@ def _candidate(cost: CandidateCost, analysis: Analysis, why: bool) -> dict[str, 
         plain[f"{name}_high_usd"] = found.high if found else None
     if cost.per_correct_unbounded:
         plain["per_correct_high_usd"] = None
+    plain["load_known"] = cost.load_known
     plain["interval"] = not cost.total.sure
     plain["score"] = _plain(cost.score) if cost.score else None
     plain["latency_p95_s"] = cost.latency_p95_s

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from rung.errors import UserError
 from rung.money import fault, given
 from rung.task.types import Frozen
+from rung.task.wording import did_you_mean
 
 Money = Annotated[Decimal, BeforeValidator(given), Field(ge=0)]
 """A non-negative decimal; a float enters as it was written."""
@@ -121,6 +121,5 @@ class CostSettings(ModelPrices):
 def _refuse_unknown(given: Mapping[str, Any], known: set[str], section: str) -> None:
     for key in given:
         if key not in known:
-            close = difflib.get_close_matches(key, sorted(known), n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}."
+            hint = did_you_mean(key, sorted(known))
             raise UserError(f"Unknown key {key!r} in [{section}]; {hint}")

@@ -137,6 +137,8 @@ def _beside(cost: CandidateCost, analysis: Analysis) -> list[str]:
         found.append(f"score {_score_spread(cost)}")
     if cost.per_correct_unbounded and cost.per_correct is not None:
         found.append("a right answer may cost more without limit")
+    if not cost.load_known:
+        found.append("one machine, whatever is asked: [costs] tokens_per_second tells its load")
     if cost.assumed.value:
         monthly = usd(cost.assumed.value / analysis.months.value)
         found.append(f"{monthly} a month is set-up that nobody stated: [costs] setup_hours")

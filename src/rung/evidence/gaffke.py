@@ -83,11 +83,13 @@ def _tails(gaps: Floats, weights: Floats, mean: float) -> Floats:
 
 def _logs(factors: NDArray[np.complex128], weights: Floats) -> NDArray[np.complex128]:
     """Logarithms of the products of factors (samples, points, k) to their weights (samples, k)."""
+    logs: NDArray[np.complex128]
     if (weights != 1.0).any():
-        logs: NDArray[np.complex128] = np.matmul(np.log(factors), weights[:, :, None])[..., 0]
-        return logs
-    starts = np.arange(0, factors.shape[-1], BLOCK)
-    return np.log(np.multiply.reduceat(factors, starts, axis=-1)).sum(axis=-1)
+        logs = np.matmul(np.log(factors), weights[:, :, None])[..., 0]
+    else:
+        starts = np.arange(0, factors.shape[-1], BLOCK)
+        logs = np.log(np.multiply.reduceat(factors, starts, axis=-1)).sum(axis=-1)
+    return logs
 
 
 def lower_bound(scores: Floats, alpha: float) -> float:

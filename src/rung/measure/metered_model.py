@@ -12,7 +12,15 @@ from decimal import Decimal
 
 from rung.errors import BudgetExceeded
 from rung.measure.cache import Cache
-from rung.models.base import ChatModel, ChatReply, ChatRequest, Message, parameters, thinks
+from rung.models.base import (
+    ChatModel,
+    ChatReply,
+    ChatRequest,
+    Message,
+    paid_aside,
+    parameters,
+    thinks,
+)
 from rung.models.replies import UnreadableReply
 from rung.money import usd
 from rung.records import Usage
@@ -151,7 +159,8 @@ class MeteredModel:
             self._counter.made += 1
             raise
         finally:
-            self._budget.settle(dearest, cost)
+            aside = sum(map(self._price, paid_aside(self.inner)), Decimal(0))
+            self._budget.settle(dearest, cost + aside)
 
     def _dearest(self, request: ChatRequest) -> Decimal:
         """What the call costs if it writes all it may, at the slowest pace seen so far."""

@@ -14,7 +14,7 @@ from statistics import fmean
 
 from rung.errors import BudgetExceeded, ProviderError
 from rung.knowledge.gold import gold_passages
-from rung.measure.store import RunStore
+from rung.measure.store import AttemptKey, RunStore
 from rung.records import Answer, Attempt, Passage, Usage
 from rung.scorers import Scorer
 from rung.solver import Solver
@@ -39,6 +39,32 @@ class Runner:
         self.task, self.scorer, self.store = task, scorer, store
         self._price = price
         self._slots = asyncio.Semaphore(concurrency)
+        self.beginning: asyncio.Task[None] | None = None
+        """Whatever calls `begin`."""
+        self._begun: dict[AttemptKey, asyncio.Task[Attempt]] = {}
+
+    async def begin(self, solver: Solver, examples: Sequence[Example], split: SplitName) -> None:
+        """Ask ahead what `attempts` will be asked in any case. Nothing is kept before it is."""
+        await solver.prepare([example.input for example in examples])
+        for example in examples:
+            key = (solver.candidate.key, split, example.id)
+            if self.store.get(key) is None and key not in self._begun:
+                asked = self._in_slot(solver, example, split, asyncio.Event())
+                self._begun[key] = asyncio.create_task(asked)
+
+    async def quiet(self) -> None:
+        """Wait until nothing is being asked ahead: one request is to be timed by itself."""
+        if self.beginning is not None:
+            await asyncio.wait([self.beginning])
+        if self._begun:
+            await asyncio.wait(self._begun.values())
+
+    async def leave(self) -> None:
+        """Give up what was begun and is not asked for."""
+        begun, self._begun = list(self._begun.values()), {}
+        for task in begun:
+            task.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
 
     async def attempts(
         self,
@@ -79,16 +105,22 @@ class Runner:
         on_attempt: Callable[[Attempt], None] | None,
         stop: asyncio.Event,
     ) -> Attempt:
-        attempt = self.store.get((solver.candidate.key, split, example.id))
+        key: AttemptKey = (solver.candidate.key, split, example.id)
+        attempt = self.store.get(key)
         if attempt is None:
-            async with self._slots:
-                if stop.is_set():
-                    raise asyncio.CancelledError
-                attempt = await self._first(solver, example, split)
-            attempt = self._kept(attempt)
+            begun = self._begun.pop(key, None)
+            attempt = self._kept(await (begun or self._in_slot(solver, example, split, stop)))
         if on_attempt is not None:
             on_attempt(attempt)
         return attempt
+
+    async def _in_slot(
+        self, solver: Solver, example: Example, split: SplitName, stop: asyncio.Event
+    ) -> Attempt:
+        async with self._slots:
+            if stop.is_set():
+                raise asyncio.CancelledError
+            return await self._first(solver, example, split)
 
     async def probe(
         self,

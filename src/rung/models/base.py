@@ -95,6 +95,14 @@ def thinks(model: ChatModel) -> bool:
     return bool(getattr(model, "thinks", False))
 
 
+def paid_aside(model: ChatModel) -> list[Usage]:
+    """What answers used that nobody sees, since the last time: those that showed what an endpoint
+    takes."""
+    used: list[Usage] = getattr(model, "aside", [])
+    taken, used[:] = list(used), []
+    return taken
+
+
 def parameters(model: ChatModel) -> int | None:
     """Weights of a model whose files are here; None of any other."""
     found: int | None = getattr(model, "parameters", None)

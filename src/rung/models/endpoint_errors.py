@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from rung.errors import ProviderError
 from rung.models.endpoint import NO_KEY, Endpoint
+from rung.models.told_to_wait import told_to_wait
 from rung.task.types import JsonValue
 
 if TYPE_CHECKING:
@@ -48,9 +47,6 @@ _KINDS = (
     ),
 )
 """Statuses by what a refusal without one says."""
-_SOON = re.compile(
-    r"(?:in|after) (?:(\d+)m(?!s))? ?(\d+(?:\.\d+)?) ?(ms|milliseconds?|s|sec|seconds?)\b", re.I
-)
 _PER_MINUTE = re.compile(r"requests? per min\w*.{0,40}?limit:? ?(\d+)", re.IGNORECASE)
 _LOADING = re.compile(
     r"(?<!over)load|warm|starting|start.?up|initiali|not ready|booting", re.IGNORECASE
@@ -74,7 +70,7 @@ class Refusal(Exception):
         self.clue = f"{self.said} {self.code} {_param(body)}"
         """Its words and the parameter that it names beside them."""
         super().__init__(f"{status}: {self.said[:MOST_SAID]}")
-        self.retry_after_s = _told_to_wait(headers, self.said)
+        self.retry_after_s = told_to_wait(headers, body, self.said)
 
     @property
     def quota(self) -> bool:
@@ -261,34 +257,3 @@ def _code(body: object) -> str:
 def _param(body: object) -> str:
     inner = body.get("error", body) if isinstance(body, dict) else {}
     return str(inner.get("param") or "") if isinstance(inner, dict) else ""
-
-
-def _told_to_wait(headers: Mapping[str, str], said: str) -> float | None:
-    """Seconds that a server asks to wait: `retry-after-ms`, `Retry-After`, or in its words."""
-    try:
-        return max(0.0, float(headers["retry-after-ms"]) / 1000)
-    except (KeyError, ValueError):
-        pass
-    wait = seconds_to_wait(headers.get("retry-after"))
-    found = _SOON.search(said) if wait is None else None
-    if found is None:
-        return wait
-    unit = 0.001 if found.group(3).startswith("m") else 1.0
-    return 60.0 * int(found.group(1) or 0) + unit * float(found.group(2))
-
-
-def seconds_to_wait(retry_after: str | None) -> float | None:
-    """Seconds by `Retry-After`, given as a number or a date (RFC 9110, 10.2.3)."""
-    if retry_after is None:
-        return None
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        date = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    # "-0000" says that the zone is not known, which is UTC all the same.
-    date = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max(0.0, (date - datetime.now(UTC)).total_seconds())

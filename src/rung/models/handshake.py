@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
-
-from openai import OpenAIError
 
 from rung.errors import ProviderError
 from rung.models.base import ChatRequest, Message
-from rung.models.dialect import Dialect
+from rung.models.known_endpoints import Handshake, adopt, version_of
 from rung.models.openai_compatible import OpenAICompatible
 from rung.models.replies import UnreadableReply
 from rung.records import Usage
-from rung.task.types import Frozen, JsonValue
+from rung.task.types import JsonValue
 
 PROBE = ChatRequest(
     messages=(
@@ -31,35 +30,24 @@ PROBE = ChatRequest(
 WINDOW_WAIT_S = 5.0
 
 
-class Handshake(Frozen):
-    """What one endpoint said."""
-
-    dialect: Dialect
-    window: int | None = None
-    """Tokens, where the server says it."""
-    thinks: bool = False
-    """It thought before it answered, aloud or hidden."""
-    seconds: float = 0.0
-    """That the answer took."""
-
-    def said(self) -> str:
-        """One phrase a reader should know; empty where the endpoint takes everything."""
-        found = [*self.dialect.said(), *(["it thinks before it answers"] if self.thinks else [])]
-        return "; ".join(found)
-
-
 async def shake(model: OpenAICompatible, temperature: float = 0.0) -> tuple[Handshake, Usage]:
     """Ask an endpoint what it takes; `model` speaks so from then on. Also what the answer used.
+
+    Everything is asked for anew, whatever the model was known to take.
 
     Raises `ProviderError` with the server's own words, an `outage` where it can be asked nothing.
     """
     probe = PROBE.model_copy(update={"temperature": temperature})
+    model.speak_first()
     try:
         reply = await model.reply(probe)
     except UnreadableReply as error:
         raise ProviderError(str(error), outage=True) from None
     found = Handshake(
         dialect=model.dialect,
+        at_first=model.dialect,
+        at=datetime.now(UTC).replace(microsecond=0),
+        version=version_of(model),
         window=await asked_window(model),
         # Cut before the first word of an answer of one word: hidden thoughts took the room.
         thinks=reply.thought or (reply.finish == "length" and not reply.text.strip()),
@@ -67,13 +55,6 @@ async def shake(model: OpenAICompatible, temperature: float = 0.0) -> tuple[Hand
     )
     adopt(model, found)
     return found, reply.usage
-
-
-def adopt(model: OpenAICompatible, known: Handshake) -> None:
-    """Speak to an endpoint as an earlier handshake found."""
-    model.speak(known.dialect)
-    model.thinks = known.thinks
-    model.context_window = model.settings.context_window or known.window or model.context_window
 
 
 async def asked_window(model: OpenAICompatible) -> int | None:
@@ -110,6 +91,8 @@ def _ours(listed: JsonValue, name: str) -> dict[str, Any]:
 
 async def _page(model: OpenAICompatible, address: str) -> dict[str, Any]:
     """The JSON object at an address; empty where there is none."""
+    from openai import OpenAIError
+
     with suppress(OpenAIError, ProviderError, TimeoutError, ValueError):
         async with asyncio.timeout(WINDOW_WAIT_S):
             client = model.opened(model.endpoint.key()).client

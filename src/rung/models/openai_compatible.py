@@ -28,9 +28,10 @@ from rung.models.base import ChatReply, ChatRequest, Message
 from rung.models.dialect import Dialect, remedies
 from rung.models.endpoint import Endpoint, read_endpoint
 from rung.models.endpoint_errors import Refusal, failed, of_example, set_up
-from rung.models.replies import estimated, read_reply
+from rung.models.replies import estimated, read_reply, used_for
 from rung.models.response_format import response_format
 from rung.models.settling import harmless, settled
+from rung.records import Usage
 from rung.task.endpoints import EndpointSettings
 from rung.task.types import JsonValue, digest
 
@@ -72,6 +73,8 @@ class OpenAICompatible:
         self.speak(self._first)
         self.note: Callable[[str], None] = lambda text: None
         """Hears of what takes long, such as a server that loads."""
+        self.aside: list[Usage] = []
+        """Of answers that only showed what is taken: paid for, and not yet booked."""
         self._max_attempts = max_attempts
         self._session: Session | None = None
         self._settling = asyncio.Lock()
@@ -85,6 +88,15 @@ class OpenAICompatible:
         self.dialect = dialect
         place = f"openai-compatible:{self.endpoint.place}#{self.endpoint.model}"
         self.identity = place + (dialect.mark() if dialect != self._first else "")
+
+    def speak_first(self) -> None:
+        """Ask for everything again, as nothing were known of the server."""
+        self.speak(self._first)
+
+    @property
+    def is_refused(self) -> bool:
+        """Some form of request got nothing through, whatever was tried, and has not since."""
+        return any(at > self._passed.get(form, 0.0) for form, at in self._failed.items())
 
     @property
     def left_out(self) -> frozenset[str]:
@@ -172,7 +184,7 @@ class OpenAICompatible:
         plain = harmless(request)
 
         async def ask(dialect: Dialect) -> None:
-            await self._ask(plain, dialect, 1)
+            self.aside.append(used_for(await self._ask(plain, dialect, 1), plain))
 
         try:
             try:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from rung.errors import UserError
 from rung.models.base import ChatModel, Embedder
 from rung.models.vendors import VENDORS
+from rung.project import ProjectFolder
 from rung.task.config import read_config
 from rung.task.endpoints import EndpointSettings
 
@@ -55,13 +56,19 @@ def open_model(
     """The chat model of that name, without touching the network or loading weights yet.
 
     A path to a model folder or .gguf file may be relative to `root` (the folder of `rung.toml`).
-    `settings` are those of `[models.settings]`, read from `root` where they are left out.
+    `settings` are those of `[models.settings]`, read from `root` where they are left out. An
+    endpoint that a climb of `root` has asked is spoken to as that climb found.
     Raises `UserError` for a name that no provider knows.
     """
     for provider in PROVIDERS:
         if name.startswith(provider.prefix):
             own = _settings(root) if settings is None else settings
-            return provider.open(name, own.get(name))
+            model = provider.open(name, own.get(name))
+            if root is not None and provider.open is _endpoint:
+                from rung.models.known_endpoints import KnownEndpoints
+
+                KnownEndpoints(ProjectFolder(root).folder).adopt(model)
+            return model
     return _local(str(_path(name, root)))
 
 

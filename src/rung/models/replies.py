@@ -80,8 +80,8 @@ def read_reply(
         if not (raw.text or thoughts or raw.refusal or reason):
             raise ValueError
     except (AttributeError, KeyError, IndexError, TypeError, ValueError):
-        usage = read_usage(reported, _asked(request), "")
-        raise UnreadableReply(_unreadable(place, completion), usage) from None
+        used = used_for(completion, request)
+        raise UnreadableReply(_unreadable(place, completion), used) from None
     usage = read_usage(reported, _asked(request), thoughts + raw.text + raw.refusal)
     text, sure = said.text or raw.refusal, None
     thought = said.thought or bool(thoughts.strip()) or _hidden(reported)
@@ -96,6 +96,18 @@ def read_reply(
         confidence=sure,
         thought=thought,
     )
+
+
+def read_body(content: bytes) -> JsonValue:
+    """What a server sent, as JSON; as text where it is none."""
+    text = content.decode("utf-8", "replace").removeprefix("\ufeff")
+    return as_completion(text)
+
+
+def used_for(completion: JsonValue, request: ChatRequest) -> Usage:
+    """What an answer used that nobody reads."""
+    reported = completion.get("usage") if isinstance(completion, dict) else None
+    return read_usage(reported, _asked(request), "")
 
 
 def as_completion(answer: JsonValue) -> JsonValue:

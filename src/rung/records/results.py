@@ -45,6 +45,15 @@ class Hindered(Frozen):
     """Whole, but in no form that can be read."""
 
 
+class Part(Frozen):
+    """One label, or one field of JSON answers: how often it was expected, given, and rightly so."""
+
+    name: str
+    expected: int
+    given: int
+    right: int
+
+
 class Measured(Frozen):
     """Scores of one candidate on one split."""
 
@@ -72,6 +81,8 @@ class Measured(Frozen):
     """Highest target that the scores certify on the test schedule, however early it stopped."""
     details: dict[str, float] = Field(default_factory=dict)
     """Means of secondary measures; macro F1 for labels."""
+    parts: tuple[Part, ...] = ()
+    """By label, or by field of JSON; on dev alone, since test answers stay unseen."""
 
 
 class Forecast(Frozen):

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from rung.records import Attempt
 from rung.records.results import CandidateResult
 from rung.report.examples_data import outcome
+from rung.report.part_rows import PartRow, part_rows, watched
 from rung.report.reading import FinishedRun
 from rung.report.rows import places
 from rung.report.words import score_text
+from rung.scorers.parts import confusions
 from rung.task.types import Example, LabelsOutput, SplitName, Task
 
 OUTCOMES = {"r": "right", "p": "partly", "w": "wrong", "u": "unscored", "e": "no answer"}
@@ -54,6 +56,8 @@ class Failures:
     """The section on failures."""
 
     signs: tuple[Signs, ...]
+    parts: tuple[PartRow, ...]
+    """By label or field, of `confused`."""
     confusions: tuple[tuple[str, str, int], ...]
     """(expected, answered, how often), of `confused`."""
     confused: str
@@ -67,22 +71,23 @@ class Failures:
 def failures(run: FinishedRun, task: Task | None) -> Failures:
     """Read the failures off the dev attempts: what test answers look like stays unseen."""
     by: dict[tuple[str, str], list[Attempt]] = {}
-    for one in run.attempts:
-        by.setdefault((one.candidate, one.split), []).append(one)
+    for attempt in run.attempts:
+        by.setdefault((attempt.candidate, attempt.split), []).append(attempt)
     examples = _by_id(task)
     named = places(run.result)
     signs = []
-    for row in run.result.candidates:
-        made = by.get((row.key, "dev"), [])
+    for one in run.result.candidates:
+        made = by.get((one.key, "dev"), [])
         if made:
-            signs.append(_signs(row, f"{named[row.key]}: {run.label(row)}", "dev", made, examples))
-    watched = run.row(run.result.verdict.choice) or _best(run)
-    mixed = _confusions(by.get((watched.key, "dev"), []), examples, task) if watched else ()
+            signs.append(_signs(one, f"{named[one.key]}: {run.label(one)}", "dev", made, examples))
+    row = watched(run.result)
+    mixed = _confusions(by.get((row.key, "dev"), []), examples, task) if row else ()
     nobody, everybody, common = _agreement(run)
     return Failures(
         signs=tuple(signs),
+        parts=part_rows(row.dev) if row else (),
         confusions=mixed,
-        confused=run.label(watched) if watched else "",
+        confused=run.label(row) if row else "",
         nobody=nobody,
         everybody=everybody,
         common=common,
@@ -94,11 +99,6 @@ def _by_id(task: Task | None) -> dict[tuple[str, str], Example]:
     if task is None:
         return {}
     return {("test", e.id): e for e in task.test} | {("dev", e.id): e for e in task.dev}
-
-
-def _best(run: FinishedRun) -> CandidateResult | None:
-    tested = [r for r in run.result.candidates if r.test is not None]
-    return max(tested, key=lambda r: (r.test.value if r.test else 0) or 0, default=None)
 
 
 def _signs(
@@ -149,11 +149,13 @@ def _confusions(
     """Which label was taken for which, most often first."""
     if task is None or not isinstance(task.output, LabelsOutput):
         return ()
-    pairs: Counter[tuple[str, str]] = Counter()
-    for one in made:
-        example = examples.get((one.split, one.example_id))
-        if one.score == 0.0 and one.answer is not None and example is not None:
-            pairs[str(example.expected), one.answer.text.strip()] += 1
+    pairs = confusions(
+        (example, one.answer.value)
+        for one in made
+        if one.answer is not None
+        and one.answer.valid
+        and (example := examples.get((one.split, one.example_id))) is not None
+    )
     ranked = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
     return tuple((a, b, n) for (a, b), n in ranked[:MOST_CONFUSIONS])
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rung.decide.claims import holds_for
 from rung.records.results import CandidateResult, RunResult
+from rung.report.part_rows import part_rows, watched
 from rung.report.reasons import next_text, reason_texts
 from rung.report.red_flags import flag_lines
 from rung.report.terminal import calls_text
@@ -53,6 +54,7 @@ def markdown(result: RunResult, changes: Sequence[str] = ()) -> str:
             if changes
             else []
         ),
+        *_parts(result),
         f"**Next:** {escape(next_text(result))}",
         "",
         *(f"> {escape(note)}" for note in result.notes),
@@ -60,6 +62,22 @@ def markdown(result: RunResult, changes: Sequence[str] = ()) -> str:
         f"<sub>{escape(calls_text(result))} · run `{result.run}` · seed {result.seed}</sub>",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _parts(result: RunResult) -> list[str]:
+    """Recall and precision on dev by label or field, of the choice, else of the best."""
+    row = watched(result)
+    shown = part_rows(row.dev) if row else ()
+    if row is None or not shown:
+        return []
+    head = f"<details><summary>By part, on dev, of {escape(labels(result.candidates)[row.key])}"
+    cells = [
+        [escape(p.name, 60), f"{p.right} of {p.expected}", *map(escape, (p.recall, p.precision))]
+        for p in shown
+    ]
+    table = [["part", "right", "recall", "precision"], [":--", "--:", "--:", "--:"], *cells]
+    lines = ["| " + " | ".join(line) + " |" for line in table]
+    return [f"{head}</summary>", "", *lines, "", "</details>", ""]
 
 
 def _table(result: RunResult) -> list[str]:

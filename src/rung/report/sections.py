@@ -17,6 +17,7 @@ from rung.report.diagnosis import cause_bars
 from rung.report.failures import OUTCOMES, failures
 from rung.report.figures import MARKS, Tick
 from rung.report.learning import learning
+from rung.report.part_rows import FEWEST
 from rung.report.reading import FinishedRun
 from rung.report.red_flags import WORDS, ids
 from rung.report.rows import STRIP, Row, ladder_rows, seconds
@@ -26,7 +27,7 @@ from rung.report.texts import finalize, one_line, ticked
 from rung.report.timing import timing
 from rung.report.verdict_view import hero
 from rung.report.words import TECHNIQUE_COLOURS, answered_by, signed, times, usd
-from rung.task.types import Task
+from rung.task.types import SchemaOutput, Task
 
 TITLES = {
     "ladder": "Ladder",
@@ -61,6 +62,8 @@ def context(run: FinishedRun, task: Task | None) -> dict[str, Any]:
         "prior": about.prior(run, task),
         "about": about.about(run, task),
         "failures": found,
+        "fewest_parts": FEWEST,
+        "labelled": task is None or not isinstance(task.output, SchemaOutput),
         "retrieves": any(s.missed is not None for s in found.signs),
         "diagnosis": run.diagnosis,
         "diagnosed": run.row(run.diagnosis.candidate) if run.diagnosis else None,

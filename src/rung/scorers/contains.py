@@ -19,7 +19,7 @@ class Contains(TextScorer):
     """
 
     name = "contains"
-    version = "2"
+    version = "3"
 
     def texts(self, gold: str, said: str) -> Score:
         """There or not, with `exact_match` beside it."""

@@ -10,6 +10,7 @@ from rung.records import Answer
 from rung.scorers.base import ComparingScorer, Score, answer_text, marks
 from rung.scorers.words import words
 from rung.task.contract import parse_sql
+from rung.task.scripts import without_invisible
 from rung.task.types import Example, JsonValue, Task
 
 
@@ -21,7 +22,7 @@ class ExactMatch(ComparingScorer):
     """
 
     name = "exact_match"
-    version = "2"
+    version = "3"
     kinds = frozenset({"text", "schema", "labels", "multilabel", "sql"})
 
     def __init__(self, kind: str = "text") -> None:
@@ -65,8 +66,8 @@ def same_json(a: JsonValue, b: JsonValue) -> bool:
 
 
 def plain_text(text: str) -> str:
-    """Accents composed, runs of white space as one blank."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    """Accents composed, runs of white space as one blank, nothing that no reader sees."""
+    return " ".join(unicodedata.normalize("NFC", without_invisible(text)).split())
 
 
 def _sql_form(query: str) -> str:

@@ -22,7 +22,7 @@ class FieldF1(ComparingScorer):
     """Harmonic mean of precision and recall of the (path, value) pairs."""
 
     name = "field_f1"
-    version = "2"
+    version = "3"
     graded = True
     kinds = frozenset({"schema"})
 

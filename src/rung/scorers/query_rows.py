@@ -42,8 +42,8 @@ class ExpectedRows(NamedTuple):
 
 
 def plain_row(row: Row) -> Row:
-    """2 and 2.0 are the same number, and so are floats that differ beyond 9 digits."""
-    return tuple(float(f"{cell:.9g}") if isinstance(cell, float) else cell for cell in row)
+    """2 and 2.0 are the same number, and so are floats that differ beyond 12 digits."""
+    return tuple(float(f"{cell:.12g}") if isinstance(cell, float) else cell for cell in row)
 
 
 def expected_rows(connect: Connect, query: str) -> ExpectedRows:

@@ -17,7 +17,7 @@ class TokenF1(TextScorer):
     """Harmonic mean of precision and recall of the normalised words."""
 
     name = "token_f1"
-    version = "2"
+    version = "3"
     graded = True
 
     def texts(self, gold: str, said: str) -> Score:

@@ -10,8 +10,9 @@ colons part words, and, because answers that differ would become the same:
 - Chinese, Japanese, Korean, Thai and their neighbours are taken apart by character (see
   `rung.task.scripts`).
 
-Spellings of one thing are folded: 1,000 and 1000, − and -, ½ and 1/2, 5 € and €5, × and x, wide
-letters, composed and decomposed accents, quotation marks, vowel signs of Arabic and Hebrew.
+Spellings of one thing are folded: 1,000 and 1000, 1.234,5 and 1234.5, − and -, ½ and 1/2, 5 € and
+€5, × and x, digits of other scripts, wide letters, composed and decomposed accents, quotation
+marks, vowel signs of Arabic and Hebrew, characters that nobody sees.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from rung.task.scripts import split_characters
+from rung.task.scripts import split_characters, without_invisible
 
 _CURRENCY = "$€£¥₹₩₽₺₫₪฿₴₦₱¢"
 _UNITS = (
-    "mg|kg|µg|μg|mcg|ml|cl|dl|km|cm|mm|nm|µm|μm|ms|ns|min|hrs?|[kmgt]b|[kmg]?hz|[km]w|kwh|mph|"
-    "psi|ppm|kcal|kj|px"
+    "mg|kg|µg|μg|mcg|g|lbs?|oz|ft|ml|cl|dl|km|cm|mm|nm|µm|μm|ms|ns|min|hrs?|[kmgt]b|[kmg]?hz|[km]w|kwh|mph|"
+    "psi|[km]pa|mmhg|ppm|kcal|kj|px|m?mol|m?ah|[mk]v|[ap]m"
 )
+_GROUPED_BY_POINTS = re.compile(r"(?<![\w.,])(\d{1,3}(?:\.\d{3})+),(\d+)(?![\w.,]*\d)")
+"""1.234,56: the comma after the groups can only be the decimal one."""
 _Rules = tuple[tuple[re.Pattern[str], str], ...]
 
 
@@ -38,6 +41,12 @@ _BEFORE_FOLDING = _rules(
     ("[®©™℠]", ""),
     ("(?<=[\\w)])(?=[⁰¹²³⁴-⁹⁺⁻])(?<![⁰¹²³⁴-⁹])", "^"),  # NFKC makes 10⁶ 106
     ("(?<=\\d)(?=[¼-¾⅐-⅞])", " "),  # and 5½ 51/2
+    ("(?<=\\d)\\s*º(?=\\s*[CF]\\b)", "°"),  # and 5ºC 5oC
+    ("[\u200c\u200d]", ""),  # joiners
+    ("٪", "%"),
+    ("٫", "."),
+    ("[٬،]", ","),
+    ("[؛]", ";"),
     ("(?<=\\d)[\u00a0\u2009\u202f'’](?=\\d{3}(?!\\d))", ""),  # 1 000 and 1'000
     (r"(?<![\w$])\$([^\s$](?:[^$\n]*[^\s$])?)\$(?![\w$])", r"\1"),  # LaTeX
     (r"^[ \t]*(?:#+|[-*+•]|[■-◿])[ \t]+", ""),  # a heading, an item of a list
@@ -63,6 +72,9 @@ _AFTER_FOLDING = _rules(
     (r"(?<=\d°)\s+(?=[cf]\b)", ""),
     (r"([<>≤≥≈~±])\s+(?=[-\d])", r"\1"),
     (r"(?<=\d)\s*±\s*(?=\d)", "±"),
+    (r"(?<=\d)\s+-\s+(?=\d)", "-"),
+    (r"(?<=\de)\+(?=\d)", ""),
+    (r"≈(?=\s*[-\d])", "~"),
     (r"(?<=\d)\s*[×*]\s*(?=\d)", "x"),
     (rf"(?<=\d)(?=(?:{_UNITS})\b)", " "),
 )
@@ -79,6 +91,8 @@ _ARTICLE = re.compile(
 
 def normalised(text: str) -> str:
     """The comparable words of a text with single blanks between them; may be empty."""
+    text = "".join(map(_plain_digit, without_invisible(text)))
+    text = _GROUPED_BY_POINTS.sub(lambda n: f"{n[1].replace('.', '')}.{n[2]}", text)
     for pattern, to in _BEFORE_FOLDING:
         text = pattern.sub(to, text)
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -87,6 +101,11 @@ def normalised(text: str) -> str:
     marked = _ARTICLE.sub(" ", folded)
     bare = "".join(_kept(marked, place) for place in range(len(marked)))
     return " ".join(split_characters(bare).split())
+
+
+def _plain_digit(c: str) -> str:
+    """A decimal digit of any script as 0 to 9."""
+    return str(unicodedata.decimal(c)) if c.isdecimal() else c
 
 
 def _ungrouped(number: re.Match[str]) -> str:
@@ -122,6 +141,8 @@ def _joins(c: str, text: str, place: int, before: str, after: str) -> bool:
     """Whether a sign belongs to the number or name that it touches."""
     if c in _IN_A_NUMBER and before.isdigit() and after.isdigit():
         return True
+    if c == "_":
+        return before.isalnum() and after.isalnum()
     if c in _CURRENCY:
         return after.isdigit()
     if c in "%‰°":
@@ -139,7 +160,7 @@ def _joins(c: str, text: str, place: int, before: str, after: str) -> bool:
 
 
 def _is_minus(text: str, place: int, before: str, after: str) -> bool:
-    """-5, -$5, x-y, the grade A-; not well-known, COVID-19, 5 - 3 or a dash."""
+    """-5, -$5, x-y, the grade A-; not well-known, COVID-19 or a dash."""
     if after.isdigit() or (after and after in _CURRENCY):
         return not (_wordy(before) or before in (")", "-"))
     left = re.search(r"(?<![\w-])[^\W\d_]{1,2}$", text[max(0, place - 3) : place])

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 
+from rung.climbing.winner import as_measured
 from rung.economics.pricing import PriceBook
 from rung.errors import UserError
 from rung.models.base import ChatModel, ChatRequest, Message
 from rung.models.gathering import GatheringEmbedder
 from rung.models.metered import Metered, MeteredEmbedder
 from rung.models.openai_compatible import OpenAICompatible
-from rung.models.registry import open_embedder, open_model
+from rung.models.registry import open_embedder
 from rung.project import MANIFEST_FILE, ProjectFolder
 from rung.records import Answer
 from rung.serve.settings import Settings
@@ -79,8 +80,10 @@ def open_served(settings: Settings, today: date | None = None) -> Served:
     root = settings.folder
     folder = ProjectFolder(root).winner
 
+    opened = as_measured(folder, root)
+
     def chat(name: str) -> ChatModel:
-        model = open_model(name, root)
+        model = opened(name)
         if isinstance(model, OpenAICompatible) and not model.settings.in_flight_is_set:
             most = {"in_flight": settings.limits.most_at_once}
             model.settings = model.settings.model_copy(update=most)

@@ -15,7 +15,7 @@ from rung.task.bounded import TooIntricateError, is_found
 from rung.task.json_schema import resolve, schema_problem
 from rung.task.json_shape import shape
 from rung.task.json_text import values_in, without_fence
-from rung.task.labelling import find_label, find_labels
+from rung.task.labelling import QUOTES, find_label, find_labels, inside_json
 from rung.task.rows import strict_json
 from rung.task.scripts import count_words
 from rung.task.types import (
@@ -45,7 +45,6 @@ _COMMON_TABLE = re.compile(
     re.IGNORECASE,
 )
 _QUERY_START = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(select|with)\b", re.I | re.DOTALL)
-_QUOTES = "\"'`“”‘’*"
 _MOST_VALUES = 8
 """Values of a text that are tried against the schema."""
 
@@ -151,10 +150,16 @@ def _invalid(problem: str) -> Parsed:
 
 def _parse_label(output: LabelsOutput, text: str) -> Parsed:
     bare = without_fence(text)
-    for around in ("", _QUOTES, f"{_QUOTES}.。 \t\n"):
+    for around in ("", QUOTES, f"{QUOTES}.。!！ \t\n", f"{QUOTES}.。!！()（） \t\n"):
         said = find_label(bare.strip(around) if around else bare, output.labels)
         if said is not None:
             return Parsed(value=said)
+    inside = inside_json(bare)
+    if isinstance(inside, list) and len(inside) == 1:
+        inside = inside[0]
+    said = None if inside is None else find_label(inside, output.labels)
+    if said is not None:
+        return Parsed(value=said)
     return _invalid(f"{shown(bare)} is not one of the {len(output.labels)} labels")
 
 
@@ -293,8 +298,8 @@ def _sqlite_syntax(query: str) -> str | None:
 
 def says_no_answer(word: str, text: str) -> bool:
     """Whether a text says that there is no answer: it is empty, or the word for it."""
-    bare = text.strip().strip(f"{_QUOTES}.。! ").casefold()
-    return not text.strip() or bare == word.strip().strip(f"{_QUOTES}.。! ").casefold()
+    bare = text.strip().strip(f"{QUOTES}.。! ").casefold()
+    return not text.strip() or bare == word.strip().strip(f"{QUOTES}.。! ").casefold()
 
 
 def _named(labels: Sequence[str]) -> str:

@@ -12,12 +12,17 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 
+from rung.task.scripts import without_invisible
 from rung.task.types import JsonValue
 
-SEPARATORS = (";", "|", "\n", ",")
-"""Between labels written in one text, the likeliest to be meant first."""
+_SPLIT = re.compile(r"([;；|\n,，、،؛])")
+"""Between labels written in one text."""
+_AND = re.compile(r"\s+(?:and|&)\s+", re.IGNORECASE)
+_ITEM = re.compile(r"^(?:\d+[.)]|[-*+•]|(?:and|&)\b)\s+", re.IGNORECASE)
+"""What stands before an item of a list."""
+QUOTES = "\"'`“”„‘’‚«»‹›「」『』＂＇*"
 _NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)(\.\d+)?")
-_NOTHING = {"", "[]", "none", "null", "n/a"}
+_NOTHING = {"", "[]", "{}", "none", "null", "n/a", "no label", "no labels"}
 
 
 def label_text(value: JsonValue) -> str:
@@ -26,11 +31,12 @@ def label_text(value: JsonValue) -> str:
 
 
 def folded(label: str) -> str:
-    """One key for all spellings: case, width, blanks, and 1.0 or +1 for 1 folded.
+    """One key for all spellings: case, width, blanks, what nobody sees, and 1.0 or +1 for 1 folded.
 
     A number with leading zeros is a code, not a number: `01` stays apart from `1`.
     """
-    key = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+    plain = without_invisible(label).replace("\ufe0f", "")  # an emoji's colour is no other label
+    key = " ".join(unicodedata.normalize("NFKC", plain).casefold().split())
     number = key.replace("\N{MINUS SIGN}", "-")
     if _NUMBER.fullmatch(number):
         value = Decimal(number)
@@ -55,11 +61,11 @@ def _by_key(labels: tuple[str, ...]) -> dict[str, str]:
 def find_labels(written: JsonValue, labels: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """The labels in a list or in one text, in the order of `labels`, and what is none of them.
 
-    Text may be a JSON list, a single label, or labels with `;`, `|`, a line break or a comma
-    between them, of which any may stand inside a label too. Nothing, `none` and `null` are no
-    label at all, unless there is one of that name.
+    Text may be a JSON list, an object around one, a single label, or labels with `;`, `|`, a line
+    break, a comma or "and" between them, of which any may stand inside a label too. Nothing, `none`
+    and `null` are no label at all, unless there is one of that name.
     """
-    parts = _parts(written, labels)
+    parts = [one for part in _parts(written, labels) for one in _joined_by_and(part, labels)]
     found = [(part, find_label(part, labels)) for part in parts]
     given = {label for _, label in found if label is not None}
     unknown = [label_text(part) for part, label in found if label is None]
@@ -76,25 +82,45 @@ def _parts(written: JsonValue, labels: Sequence[str]) -> list[JsonValue]:
         return [text]
     if text.casefold().strip(". ") in _NOTHING:
         return []
-    if text.startswith("["):
-        try:
-            read = json.loads(text)
-        except (ValueError, RecursionError):
-            read = None
-        if isinstance(read, list):
-            return read
-    return list(_split(text, labels))
+    read = inside_json(text)
+    if isinstance(read, list):
+        return read
+    if read is not None and read != text:
+        return _parts(read, labels)
+    return list(_split(text.strip("[]") if text[:1] == "[" else text, labels))
+
+
+def inside_json(text: str) -> JsonValue:
+    """What a JSON text holds, of an object with one field that field; None where it is none."""
+    if text[:1] not in ("[", "{", '"'):
+        return None
+    try:
+        read = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return next(iter(read.values())) if isinstance(read, dict) and len(read) == 1 else read
+
+
+def _joined_by_and(part: JsonValue, labels: Sequence[str]) -> list[JsonValue]:
+    """`a and b` as two where both are labels and it is none itself."""
+    if not isinstance(part, str) or find_label(part, labels) is not None:
+        return [part]
+    pieces = _AND.split(part)
+    known = all(find_label(piece, labels) is not None for piece in pieces)
+    return [*pieces] if known else [part]
 
 
 def _split(text: str, labels: Sequence[str]) -> Iterable[str]:
     """Pieces between separators, joined again where the longest join of them is a label."""
-    pieces = re.split(r"([;|\n,])", text)
+    pieces = _SPLIT.split(text)
     start = 0
     while start < len(pieces):
         for end in range(len(pieces), start, -1):
             joined = "".join(pieces[start:end]).strip(" \t\n-*•\"'`.")
+            if find_label(joined, labels) is None:
+                joined = _ITEM.sub("", joined).strip(QUOTES)
             if end == start + 1 or find_label(joined, labels) is not None:
                 break
-        if joined and joined not in SEPARATORS:
+        if joined and not _SPLIT.fullmatch(joined):
             yield joined
         start = end

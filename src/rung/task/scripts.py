@@ -22,6 +22,17 @@ _CLUSTERS_A_WORD = 3
 """Of Thai and its neighbours: without a dictionary their words can only be estimated."""
 
 
+_INVISIBLE = regex.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
+)
+"""Soft hyphen, zero-width blanks, marks and brackets of writing direction, byte order marks."""
+
+
+def without_invisible(text: str) -> str:
+    """The text without characters that no reader sees; joiners, which shape letters, stay."""
+    return str(_INVISIBLE.sub("", text))
+
+
 def split_characters(text: str) -> str:
     """Blanks around every character that stands for itself in a comparison."""
     return str(_SCORED.sub(r" \g<0> ", text))

@@ -15,7 +15,7 @@ from rung.task.config import ServeTable, read_config
 from rung.task.contract import parse, render
 from rung.task.load import CONFIG_NAME
 from rung.task.rows import strict_json
-from rung.task.types import JsonValue, Output, SchemaOutput
+from rung.task.types import JsonValue, MultiLabelOutput, Output, SchemaOutput
 from rung.task.wording import shown
 from rung.traffic.opening import log_url, open_store
 from rung.traffic.records import Feedback, Query
@@ -83,7 +83,8 @@ def judgement(output: Output, form: dict[str, str], who: str) -> Feedback:
 
 def checked_correction(output: Output, corrected: JsonValue) -> JsonValue:
     """A corrected answer that the task's contract accepts; `UserError` for any other."""
-    if not isinstance(output, SchemaOutput) and not isinstance(corrected, str):
+    several = isinstance(output, MultiLabelOutput) and isinstance(corrected, list)
+    if not (several or isinstance(output, SchemaOutput) or isinstance(corrected, str)):
         raise UserError(f"the corrected answer is not valid: {shown(corrected)} is no text")
     said = parse(output, render(output, corrected))
     if not said.valid or corrected is None:
@@ -94,6 +95,8 @@ def checked_correction(output: Output, corrected: JsonValue) -> JsonValue:
 
 def _value(output: Output, said: str) -> JsonValue:
     said = said.replace("\r\n", "\n")  # a browser sends the lines of a field so
+    if isinstance(output, MultiLabelOutput):  # none ticked: no label applies
+        return said if said.strip() else []
     if not said.strip():
         raise UserError("the corrected answer is empty")
     if not isinstance(output, SchemaOutput):

@@ -23,7 +23,8 @@ from rung.solver import SolverSpec
 from rung.solver.store import read_spec
 from rung.task.contract import render
 from rung.task.files import stamp
-from rung.task.types import JsonValue, LabelsOutput, Output, SchemaOutput
+from rung.task.labelling import find_labels
+from rung.task.types import JsonValue, LabelsOutput, MultiLabelOutput, Output, SchemaOutput
 from rung.traffic import Judged
 from rung.traffic.review import MOST_ID, QUEUE, QUEUED, VIEWS, judgement, open_log, waiting
 from rung.ui.pages import Page, crumbs
@@ -210,9 +211,12 @@ def _field(output: Output, spot: Spot, typed: Typed | None) -> dict[str, Any]:
     answer = spot.judged.record.answer if spot.judged else None
     if not draft and answer is not None and not isinstance(output, LabelsOutput):
         draft = _editable(output, answer.value if answer.valid else None, answer.text)
-    labels = output.labels if isinstance(output, LabelsOutput) else ()
+    several = isinstance(output, MultiLabelOutput)
+    labels = output.labels if isinstance(output, LabelsOutput | MultiLabelOutput) else ()
+    chosen = find_labels(draft, labels)[0] if several else (draft,)
     return {
-        "labels": [(_exact(label), label, label == draft) for label in labels],
+        "several": several,
+        "labels": [(_exact(label), label, label in chosen) for label in labels],
         "json": isinstance(output, SchemaOutput),
         "draft": _exact(draft),
     }

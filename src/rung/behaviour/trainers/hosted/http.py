@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import ProviderError
 from rung.models.endpoint import read_key
-from rung.models.endpoint_errors import ACCOUNT_PROBLEMS, MOST_SAID, seconds_to_wait, words
+from rung.models.endpoint_errors import ACCOUNT_PROBLEMS, MOST_SAID, words
+from rung.models.told_to_wait import seconds_to_wait
 
 if TYPE_CHECKING:
     from httpx2 import AsyncBaseTransport, AsyncClient, Response

@@ -1,0 +1,57 @@
+"""The port of the shelf: a rung is a space of candidates, and a refiner searches one slot of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from rung.candidate import Candidate
+from rung.records import Attempt
+from rung.task.types import Example, Frozen, Task
+
+
+class Trial(Protocol):
+    """What a refiner may do: read train and dev, and ask. There is no way to test from here."""
+
+    task: Task
+    """Without its test examples."""
+
+    async def ask(self, candidate: Candidate, examples: Sequence[Example]) -> Sequence[Attempt]:
+        """The scored answers of a candidate, fitted on train, to examples of dev, in order.
+
+        What was asked before is not asked again. Raises `UserError` where it cannot be fitted,
+        `ProviderError` on an outage, `BudgetExceeded`.
+        """
+        ...
+
+
+class Variant(Frozen):
+    """A candidate that was tried on the way."""
+
+    candidate: Candidate
+    score: float | None = None
+    """Mean on the examples that it was asked; None where none was scored."""
+    n: int = 0
+    """Scored answers."""
+
+
+class Refined(Frozen):
+    """The end of a search."""
+
+    best: Candidate
+    """The start, where nothing was found to be better."""
+    tried: tuple[Variant, ...] = ()
+    """In the order of trying, the start among them."""
+
+
+class Refiner(Protocol):
+    """Searches one slot. Equal starts and answers lead to the same end, so that a search which
+    was interrupted goes on by being run again."""
+
+    def serves(self, start: Candidate, task: Task) -> bool:
+        """Whether there is anything to search in this rung's slot. Asks nothing."""
+        ...
+
+    async def refine(self, start: Candidate, trial: Trial) -> Refined:
+        """The best candidate found that differs from `start` in this slot alone."""
+        ...
