@@ -38,12 +38,16 @@ test-edges: $(VENV)/developing install ## The slow tests of server, pages and ex
 test-fast: $(VENV)/developing ## The tests of the rooms below a climb: no model, no server
 	$(BIN)/pytest -m 'not slow' -n 2 $(CORE)
 
-check: $(VENV)/developing ## Format, lint, types, layers, generated docs
+check: types style ## Format, lint, types, layers, generated docs
+
+style: $(VENV)/developing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
+
+types: $(VENV)/developing
+	$(BIN)/mypy
 
 fix: $(VENV)/developing ## Format and mend what can be mended
 	$(BIN)/ruff format .
@@ -58,4 +62,4 @@ bench: $(VENV)/developing install ## Engine against plain transformers, decision
 	test -x .venv-litellm/bin/litellm || ($(PYTHON) -m venv .venv-litellm && .venv-litellm/bin/pip install -q 'litellm[proxy]==1.106.2')
 	$(BIN)/python benchmarks/serving.py overhead --litellm .venv-litellm/bin/litellm
 
-.PHONY: help install demo test test-edges test-fast check fix docs bench
+.PHONY: help install demo test test-edges test-fast check style types fix docs bench

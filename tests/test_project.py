@@ -40,10 +40,11 @@ def cpu_seconds(code: str) -> float:
 
 
 BARE = (
-    "import sys; sys.argv = ['bare', '--help']; import pydantic, typer, rich.markdown; "
+    "import sys; sys.argv = ['bare', '--help']; import typer, rich.markdown; "
     "app = typer.Typer(); app.command()(lambda: None); app()"
 )
-LIGHT = f"import sys; assert not {HEAVY!r} & set(sys.modules), {HEAVY!r} & set(sys.modules)"
+SLOW = HEAVY | {"asyncio", "numpy", "pydantic", "tomllib", "tempfile"}
+LIGHT = f"import sys; assert not {SLOW!r} & set(sys.modules), {SLOW!r} & set(sys.modules)"
 HELP = (
     "import sys, atexit; sys.argv = ['rung', '--help']; "
     f"atexit.register(lambda: exec({LIGHT!r})); from rung.cli.app import main; main()"
@@ -54,9 +55,9 @@ HELP = (
     "code", [f"import rung; {LIGHT}", HELP], ids=["import rung", "rung --help"]
 )
 def test_it_starts_quickly_and_without_torch(code: str) -> None:
-    """Within a moment; on a slow machine within twice of what its own libraries take."""
+    """Within a moment; on a busy machine half as long again as its own library takes."""
     took = cpu_seconds(code)
-    assert took < QUICK_S or took < 2 * cpu_seconds(BARE)
+    assert took < QUICK_S or took < 1.5 * cpu_seconds(BARE)
 
 
 def test_every_public_name_resolves() -> None:

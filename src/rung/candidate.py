@@ -7,6 +7,7 @@ never stored: it follows from which slots are filled.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
@@ -44,6 +45,8 @@ class Prompt(Frozen):
     """Describe the form of the answer in the prompt; tuned candidates have it in the weights."""
     constrained: bool = True
     """Labels and JSON decided by constrained decoding where the model can."""
+    head: bool = False
+    """Labels: all are scored as wholes, and a head fitted on train chooses among them."""
     repairs: int = 1
     """How often an invalid answer is sent back with the problem named."""
     max_input_chars: int = 20_000
@@ -191,12 +194,12 @@ class Candidate(Frozen):
     def learns(self) -> bool:
         """Training examples are shown, fitted or tuned on."""
         fitted = not self.uses_llm or self.first is not None
-        return fitted or self.prompt.shots.shown or self.weights.tuned
+        return fitted or self.prompt.shots.shown or self.prompt.head or self.weights.tuned
 
     @property
     def digest(self) -> str:
         """Content hash: equal slots, equal digest."""
-        return digest([FORMAT, self])
+        return _digest(self)
 
     @property
     def key(self) -> str:
@@ -204,6 +207,8 @@ class Candidate(Frozen):
         parts = [short_name(self.model)]
         if self.prompt.shots.shown:
             parts.append(f"{self.prompt.shots.k}-{self.prompt.shots.kind}")
+        if self.prompt.head:
+            parts.append("head")
         if self.prompt.reasoning:
             parts.append("reasoning")
         if self.context.traits.mark:
@@ -215,6 +220,12 @@ class Candidate(Frozen):
         if self.fallback is not None:
             parts.append(f"else-{short_name(self.fallback)}")
         return "+".join(parts) + "~" + self.digest[:6]
+
+
+@lru_cache(maxsize=1024)
+def _digest(candidate: Candidate) -> str:
+    """Asked for with every answer."""
+    return digest([FORMAT, candidate])
 
 
 def short_name(model: str) -> str:

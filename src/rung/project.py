@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -121,6 +120,8 @@ def write_whole(
     `mode` is the file's permissions; `durable` has it on the disk before the rename. Makes the
     folder where it is missing. Raises `StoreError`.
     """
+    import tempfile
+
     data = content.encode() if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,6 +150,8 @@ def workspace(target: Path) -> Iterator[Path]:
 
     Whatever is built goes to a path below it and from there to `put_folder` or `os.replace`.
     """
+    import tempfile
+
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))

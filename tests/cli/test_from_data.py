@@ -68,7 +68,7 @@ def test_a_table_becomes_a_project_that_reads_it_where_it_lies(tmp_path: Path) -
     assert "retruns" not in {e.expected for e in (*fixed.train, *fixed.dev, *fixed.test)}
 
 
-def test_a_folder_of_rows_and_documents_becomes_a_project_itself(tmp_path: Path) -> None:
+def test_a_folder_of_rows_and_documents_has_its_project_within(tmp_path: Path) -> None:
     (tmp_path / "handbook").mkdir()
     for n in range(3):
         (tmp_path / f"handbook/{n}.md").write_text(f"# Part {n}\n\nFact {n}.\n")
@@ -77,10 +77,31 @@ def test_a_folder_of_rows_and_documents_becomes_a_project_itself(tmp_path: Path)
     ]
     (tmp_path / "faq.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
     console, _ = screen()
-    assert project_of(tmp_path, console) == tmp_path
-    task = load_task(tmp_path)
+    assert project_of(tmp_path, console) == tmp_path / "rung"
+    task = load_task(tmp_path / "rung")
     assert len(task.documents) == 3 and task.output.kind == "text"
-    assert 'documents = "handbook"  # a guess' in (tmp_path / "rung.toml").read_text()
+    assert 'documents = "../handbook"  # a guess' in (tmp_path / "rung/rung.toml").read_text()
+
+
+def test_a_folder_of_files_by_split_too(tmp_path: Path) -> None:
+    for split, n in (("train", 60), ("test", 30)):
+        made = [
+            {"text": f"{split} {k} {QUEUES[k % 3]} {k * 7}", "label": QUEUES[k % 3]}
+            for k in range(n)
+        ]
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in made))
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/a.md").write_text("# A\n\nFact.\n")
+    console, _ = screen()
+    project = project_of(tmp_path, console)
+    task = load_task(project)
+    assert len(task.test) == 30 and len(task.documents) == 1 and task.name == tmp_path.name
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "docs",
+        "rung",
+        "test.jsonl",
+        "train.jsonl",
+    ]
 
 
 @pytest.mark.parametrize("typed", ["n", "abc"])

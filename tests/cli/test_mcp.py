@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rung.cli.mcp import server
+from rung.cli.mcp_server import server
 from rung.errors import UserError
 
 from .test_mistakes import write

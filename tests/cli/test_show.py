@@ -72,7 +72,7 @@ def test_terminal_and_markdown_name_choice_and_ladder(
     assert "Prompt, 5 nearest" in out and "good enough" in out and "cannot tell" in out
 
 
-@pytest.mark.parametrize("width", [60, 80, 100, 180])
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
 def test_the_ladder_fits_terminals_of_every_width(width: int) -> None:
     result, _ = make_run(make_task())
     console = Console(width=width, record=True, force_terminal=False, file=io.StringIO())
@@ -81,8 +81,8 @@ def test_the_ladder_fits_terminals_of_every_width(width: int) -> None:
     assert max(len(line) for line in text.splitlines()) <= width
     assert "good enough" in text and "cannot tell" in text
     assert ("unscored" in text) == (width >= 100)  # some answers are missing: that comes first
-    assert ("fine-tuning" in text) == (width == 180)
-    assert ("●" in text) == (width == 180)
+    assert ("fine-tuning" in text) == (width == 160)
+    assert ("●" in text) == (width == 160)
 
 
 def test_wrong_input_is_one_sentence(folder: Path, tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ PAIRS: dict[str, tuple[str, str]] = {
     "unreadable": (said([failed(invalid=8)]), said([failed(invalid=4)])),
     "nobody in the way": (said([BELOW]), said([failed(cut=8)])),
     "suite": (said_of("suite", None, 0.95, 20), said_of("traffic", None, 0.95, 20)),
-    "suite of nobody knows how many": (said_of("suite", None, 0.95, 0), said_of("traffic", None, 0.95, 0)),
+    "suite of some": (said_of("suite", None, 0.95, 0), said_of("traffic", None, 0.95, 0)),
     "traffic": (said_of("traffic", None, 0.95, 20), said_of("suite", None, 0.95, 20)),
     "groups": (said_of("traffic", "meta.talk", 0.95, 20), said_of("traffic", None, 0.95, 20)),
     "judge alone": (by_whom(0), by_whom(None)),
@@ -139,9 +139,12 @@ def test_every_wording_has_figures_that_make_it_said_and_figures_that_make_it_un
 ) -> None:
     found = set(wordings(speaker))
     assert found
+    pairs = list(PAIRS.values())
     lacking = [
-        text for text in found if not any(text in true and text not in false for true, false in PAIRS.values())
-    ]  # fmt: skip
+        text
+        for text in found
+        if not any(text in true and text not in false for true, false in pairs)
+    ]
     assert lacking == []
 
 

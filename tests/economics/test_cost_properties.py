@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rung.economics.amounts import Span, amounts, crossings, total
@@ -99,10 +99,9 @@ def test_cost_is_additive_in_usage(a, b, requests):
 
 
 @given(specs("a"), specs("b"), volume)
-@settings(max_examples=60)
 def test_break_even_is_symmetric(a, b, requests):
     one, other = priced(a, requests), priced(b, requests)
-    assert break_even(one, other, count=40) == break_even(other, one, count=40)
+    assert break_even(one, other, count=10) == break_even(other, one, count=10)
 
 
 @given(specs("a", sure=True), specs("b", sure=True), volume)

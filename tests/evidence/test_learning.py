@@ -58,7 +58,7 @@ def test_intervals_cover_and_the_gate_errs_on_the_careful_side():
         truth = power_law(ceiling, gap, exponent, [*SIZES, 1600])
         noisy = [rng.normal(value, 0.01) for value in truth[:4]]
         scores = [rng.binomial(300, min(max(value, 0), 1)) / 300 for value in noisy]
-        point = learning_curve(SIZES, scores, [300] * 4, 0.85).points[1]
+        point = learning_curve(SIZES, scores, [300] * 4, 0.85, factors=(4.0,)).points[0]
         covered.append(point.low <= truth[-1] <= point.high)
         width.append(point.high - point.low)
         if point.outlook.startswith("may"):
@@ -77,7 +77,7 @@ def test_low_ceilings_are_covered_and_a_plateau_is_seldom_promised_away():
         for _ in range(60):
             noisy = np.clip(rng.normal(truth[:4], 0.01), 0, 1)
             scores = rng.binomial(60, noisy) / 60
-            yield learning_curve(SIZES, scores, [60] * 4, target).points[1]
+            yield learning_curve(SIZES, scores, [60] * 4, target, factors=(4.0,)).points[0]
 
     for ceiling, gap, exponent, target in ((0.3, 0.2, 0.5, 0.35), (0.45, 0.3, 0.8, 0.5)):
         truth = np.array(power_law(ceiling, gap, exponent, [*SIZES, 1600]))

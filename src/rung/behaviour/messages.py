@@ -28,6 +28,10 @@ class Shot(Frozen):
     input: str
     answer: str
 
+    def shows(self, text: str) -> bool:
+        """It is of this input, with passages or without."""
+        return self.input == text or self.input.endswith(f"\n\n{text}")
+
 
 def build_messages(
     instruction: str,

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import sys
-import tempfile
-import tomllib
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -90,6 +87,8 @@ def _take_over(folder: Path, origin: Path) -> None:
 
     Nothing is written where the task could not be loaded, but for what only a person can add.
     """
+    import tempfile
+
     from rung.exchange.importing import from_path
     from rung.task.load import load_task
 
@@ -172,6 +171,9 @@ def _stated(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(file: Path) -> dict[str, Any]:
+    import tomllib
+    from decimal import Decimal
+
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"), parse_float=Decimal)
     except FileNotFoundError as error:

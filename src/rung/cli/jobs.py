@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rung.money import usd
 from rung.project import ProjectFolder
 
 if TYPE_CHECKING:
@@ -27,6 +24,9 @@ def jobs(
 
     What a provider charges for a job that was cancelled is up to the provider.
     """
+    import asyncio
+    import json
+
     from rung.behaviour.trainers.hosted import bought, cancel_job, open_tuner
     from rung.behaviour.trainers.hosted.trainer import FOLDER
     from rung.task.files import project_folder
@@ -47,6 +47,8 @@ def jobs(
 
 
 def _line(file: JobFile) -> str:
+    from rung.money import usd
+
     said = f"{file.tag}  {file.provider}/{file.base}  {file.stage}"
     if file.job is not None:
         said += f"  job {file.job}"

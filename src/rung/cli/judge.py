@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +18,8 @@ def judge(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compare the judge with people: it marks the answers of \\[judge] labelled as they did."""
+    import asyncio
+
     from rung.climbing.judging import agreement_sentence
     from rung.task.load import load_task
 

@@ -18,7 +18,7 @@ from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
 from rung.economics.pricing import PriceBook
 from rung.errors import UserError
-from rung.models.base import ChatModel
+from rung.models.base import ChatModel, scores
 from rung.money import dec
 from rung.records import Usage
 from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, Task
@@ -54,6 +54,8 @@ class Planned(Frozen):
     """Once, all in."""
     usd_per_month: Decimal
     """At the workload, all in: the sum of `rung cost`, with what is expected to be used."""
+    assumed_usd_per_month: Decimal = Decimal(0)
+    """Part of it that nobody stated."""
 
 
 def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -> list[Candidate]:
@@ -92,6 +94,7 @@ def _with_fallback(task: Task, found: Sequence[Candidate]) -> list[Candidate]:
             and c.first is None
             and not c.is_probe
             and not c.prompt.reasoning
+            and not c.prompt.head
         ]
         closed = [c for c in mine if not c.context.traits.reads]
         reading = [c for c in mine if c.context.traits.searches and c.context.k == 1]
@@ -115,9 +118,7 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
     if fixed:
         nearest = shots("nearest", min(SHOTS, len(task.train)))
         found.append(Candidate(model=name, prompt=shots("fixed", fixed)))
-        found.append(Candidate(model=name, prompt=nearest, embedder=embedder))
-        if task.climb.cascade and isinstance(task.output, LabelsOutput):
-            found.append(found[-1].model_copy(update={"first": "no-llm/linear"}))
+        found += _of_nearest(task, Candidate(model=name, prompt=nearest, embedder=embedder), model)
     searching = embedder if context.search != "lexical" else None
     if task.documents:
         size = sum(len(d.text) for d in task.documents) / CHARS_PER_TOKEN
@@ -142,6 +143,17 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
             found.append(Candidate(model=name, prompt=steps, context=context, embedder=searching))
     if model.trains:
         found += _tuned(task, name, model, context, "lora")
+    return found
+
+
+def _of_nearest(task: Task, nearest: Candidate, model: ChatModel) -> list[Candidate]:
+    """The prompt with the nearest shots and, for labels, what else can be made of it."""
+    found = [nearest]
+    if isinstance(task.output, LabelsOutput) and task.climb.cascade:
+        found.append(nearest.model_copy(update={"first": "no-llm/linear"}))
+    if isinstance(task.output, LabelsOutput) and scores(model):
+        headed = nearest.prompt.model_copy(update={"head": True})
+        found.append(nearest.model_copy(update={"prompt": headed}))
     return found
 
 
@@ -189,6 +201,7 @@ def plan(
                 usd_per_request=sum(asked, Decimal(0)),
                 setup_usd=total(cost.once, {}),
                 usd_per_month=total(cost.monthly, {}),
+                assumed_usd_per_month=total(cost.assumed, {}),
             )
         )
     # Where machines stand there anyway, the seconds they compute decide; where calls are free,

@@ -20,7 +20,7 @@ from rung.knowledge.contexts import knowledge_of
 from rung.models.base import ChatModel, Message, parameters
 from rung.records import Passage, Usage
 from rung.task.contract import describe, render
-from rung.task.types import Example, Frozen, Task
+from rung.task.types import Example, Frozen, LabelsOutput, Task
 
 MATCH_S = 0.02
 """Seconds of one embedded lookup, before anything is measured: for the order only."""
@@ -136,6 +136,10 @@ def _of_model(task: Task, candidate: Candidate, model: ChatModel, size: int | No
         model.count_tokens((*prompts[0], Message(role="assistant", content=said))) - empty + 1
         for said in (render(task.output, e.expected) for e in pool[:SAMPLE])
     )
+    if candidate.prompt.head and isinstance(task.output, LabelsOutput):
+        said = [Message(role="assistant", content=label) for label in task.output.labels]
+        read += sum(model.count_tokens((*prompts[0], one)) - empty + 1 for one in said)
+        written = 0.0
     if candidate.prompt.reasoning:
         written += THOUGHTS
     return Usage(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 from scipy.special import bdtr
 
 from rung.errors import UserError
@@ -36,10 +37,11 @@ def quantile_bounds(sample: Sequence[float], share: float, confidence: float = 0
         )
     ordered = sorted(sample)
     # P(k-th smallest > quantile) = P(fewer than k draws below it) = F(k - 1).
-    below = [k for k in range(1, n + 1) if bdtr(k - 1, n, share) <= 1.0 - confidence]
-    above = [k for k in range(1, n + 1) if bdtr(k - 1, n, share) >= confidence]
+    chance = bdtr(np.arange(n), n, share)
+    below = int(np.count_nonzero(chance <= 1.0 - confidence))
+    above = int(np.count_nonzero(chance < confidence))
     return Quantile(
         ordered[math.ceil(share * n) - 1],
-        ordered[max(below) - 1] if below else None,
-        ordered[min(above) - 1] if above else None,
+        ordered[below - 1] if below else None,
+        ordered[above] if above < n else None,
     )

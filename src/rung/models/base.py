@@ -36,6 +36,8 @@ class ChatRequest(Frozen):
     seed: int = 0
     choices: tuple[str, ...] | None = None
     """The answer must be exactly one of these (constrained decoding)."""
+    scored: bool = False
+    """All of `choices` are scored as wholes: `ChatReply.logprobs`."""
     json_schema: dict[str, JsonValue] | None = None
     """The answer must be JSON that satisfies this schema (constrained decoding)."""
     adapter: Adapter | None = None
@@ -56,6 +58,8 @@ class ChatReply(Frozen):
     """From the request handed in until the answer, queueing included."""
     confidence: float | None = None
     """Probability of the chosen answer among `choices`, where the model tells."""
+    logprobs: tuple[float, ...] | None = None
+    """Natural log-probability of each of the choices as a whole, where they were to be scored."""
     thought: bool = False
     """It thought before it answered, shown or hidden: that takes room."""
     cached: bool = False
@@ -93,6 +97,11 @@ class ChatModel(Protocol):
 def thinks(model: ChatModel) -> bool:
     """Whether a model is known to think before it answers: an endpoint's handshake says so."""
     return bool(getattr(model, "thinks", False))
+
+
+def scores(model: ChatModel) -> bool:
+    """Whether a model tells the log-probability of every choice as a whole."""
+    return bool(getattr(getattr(model, "inner", model), "scores", False))
 
 
 def paid_aside(model: ChatModel) -> list[Usage]:

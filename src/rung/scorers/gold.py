@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rung.errors import UserError
 from rung.records import Answer
-from rung.scorers.base import Score, Scorer
+from rung.scorers.base import Scorer
 from rung.scorers.judge import Judge
 from rung.scorers.shelf import scorer_for
 from rung.task.contract import parse, render
@@ -16,6 +16,8 @@ from rung.task.types import Example, SplitName, Task
 from rung.task.wording import shown
 
 _FULL = 1 - 1e-9
+_TOLD = 3
+"""Of those that fail, told with what they hold."""
 _SPLITS: tuple[SplitName, ...] = ("train", "dev", "test")
 
 
@@ -28,22 +30,34 @@ async def grade_gold(task: Task, scorer: Scorer | None = None) -> None:
     if isinstance(scorer, Judge) or (scorer is None and by_judge):
         return
     scorer = scorer or scorer_for(task)
-    failed: list[tuple[Example, SplitName, Score]] = []
+    failed: list[str] = []
     total = 0
     for split in _SPLITS:
         for example in task.split(split):
             total += 1
-            score = await scorer.score(example, gold_answer(task, example))
-            if score.value is None or score.value < _FULL:
-                failed.append((example, split, score))
+            why = await _why_not_full(scorer, example, gold_answer(task, example))
+            if why is not None:
+                expected = shown(example.expected)
+                failed.append(f"example {example.id!r} ({split}), expected {expected}: {why}")
     if failed:
-        example, split, score = failed[0]
+        more = f"; and {len(failed) - _TOLD} more" if len(failed) > _TOLD else ""
         raise UserError(
             f"{len(failed)} of {total} gold answers do not score full marks under "
-            f"{scorer.name!r}: first example {example.id!r} ({split}), expected "
-            f"{shown(example.expected)}: {(score.reason or f'score {score.value}').rstrip('.')}; "
-            "correct the examples, the [output] or the metric"
+            f"{scorer.name!r}: first {'; '.join(failed[:_TOLD])}{more}; correct the examples, the "
+            "[output] or the metric"
         )
+
+
+async def _why_not_full(scorer: Scorer, example: Example, gold: Answer) -> str | None:
+    """Why the gold gets less than 1, or cannot be scored at all; None where it gets 1."""
+    try:
+        score = await scorer.score(example, gold)
+    except UserError as problem:  # such as an expected query that fails
+        own = f"example {example.id!r}: "
+        return str(problem).removeprefix(own).partition("; correct")[0]
+    if score.value is not None and score.value >= _FULL:
+        return None
+    return (score.reason or f"score {score.value}").rstrip(".")
 
 
 def gold_answer(task: Task, example: Example) -> Answer:

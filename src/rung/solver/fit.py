@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
-from rung.behaviour.shots import choose_shots
+from rung.behaviour.label_head import MOST_ROWS, fit_head
+from rung.behaviour.shots import choose_shots, in_turn
 from rung.behaviour.trainers.base import Desk, Hooks, Order, Till, Tuned
 from rung.behaviour.trainers.lessons import TuningExample
 from rung.behaviour.trainers.shelf import open_trainer
@@ -20,7 +22,7 @@ from rung.candidate import NO_LLM, Candidate
 from rung.errors import BudgetExceeded, ProviderError, UserError
 from rung.knowledge.contexts import Knowledge, knowledge_of
 from rung.knowledge.retriever import Retriever
-from rung.models.base import ChatModel, Vectors
+from rung.models.base import ChatModel, Vectors, scores
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import LabelModel, fit_label_model
 from rung.models.no_llm_sets import fit_set_model
@@ -28,7 +30,7 @@ from rung.records import Answer
 from rung.solver.cascade import sure_from
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
 from rung.task.contract import render
-from rung.task.types import Document, Example, MultiLabelOutput, Task, digest
+from rung.task.types import Document, Example, LabelsOutput, MultiLabelOutput, Task, digest
 
 DEV_FOR_LOSS = 40
 """Dev examples whose loss is watched while tuning."""
@@ -95,6 +97,8 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
         spec = spec.model_copy(update={"tuned_model": tuned.model})
         chat = workshop.chat(tuned.model or candidate.model)
         parts = replace(parts, chat=chat, adapter=tuned.adapter)
+    if candidate.prompt.head:
+        parts = replace(parts, head=await _head(Solver(spec, parts), task))
     if candidate.fallback is not None:
         chat = workshop.chat(candidate.fallback)
         spec, parts = await _fall_back(candidate.fallback, spec, parts, task, chat)
@@ -109,6 +113,28 @@ def _label_model(name: str, task: Task, vectors: Vectors) -> LabelModel:
         sets = [e.expected for e in task.train]
         return fit_set_model(name, vectors, sets, task.output.labels)
     return fit_label_model(name, vectors, [render(task.output, e.expected) for e in task.train])
+
+
+async def _head(solver: Solver, task: Task) -> LabelModel:
+    """Ask for the labels' log-probabilities of train rows, each without itself among its shots."""
+    chat = solver.parts.chat
+    assert chat is not None
+    if not scores(chat):
+        raise UserError(
+            f"{solver.candidate.model} does not tell the log-probabilities of whole labels: leave "
+            "the label head out"
+        )
+    rows = in_turn(task, MOST_ROWS)
+    await solver.prepare([e.input for e in rows])
+
+    async def told(example: Example) -> tuple[float, ...]:
+        text = example.input_text()
+        messages, _, _ = await solver.messages(text, without=text)
+        return (await chat.reply(solver.request(messages))).logprobs or ()
+
+    asked = await all_of([told(example) for example in rows])
+    labels = [render(task.output, example.expected) for example in rows]
+    return fit_head(asked, labels, task.climb.seed)
 
 
 async def lessons(solver: Solver, examples: Sequence[Example]) -> list[TuningExample]:
@@ -182,11 +208,20 @@ async def _answers(solver: Solver, examples: Sequence[Example]) -> list[Answer |
             raise
 
     await solver.prepare([e.input for e in examples])
-    asked = [asyncio.create_task(answer(e)) for e in examples]
+    return await all_of([answer(e) for e in examples])
+
+
+Made = TypeVar("Made")
+
+
+async def all_of(calls: Sequence[Coroutine[Any, Any, Made]]) -> list[Made]:
+    """All results in order. Where one fails, the others end with it; where the budget is out, what
+    has begun is paid for and kept."""
+    asked = [asyncio.create_task(call) for call in calls]
     try:
         return list(await asyncio.gather(*asked))
     except BaseException as error:
-        if not isinstance(error, BudgetExceeded):  # what has begun is paid for: kept
+        if not isinstance(error, BudgetExceeded):
             for one in asked:
                 one.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
@@ -201,6 +236,8 @@ def _refuse_what_is_missing(candidate: Candidate, task: Task) -> None:
                 f"{candidate.key} cannot fall back from {candidate.model!r} to "
                 f"{candidate.fallback!r}: name two different language models"
             )
+    if candidate.prompt.head and not isinstance(task.output, LabelsOutput):
+        raise UserError(f"{candidate.key} has a label head, but the output is no list of labels")
     if candidate.learns and not task.train:
         raise UserError(f"{candidate.key} learns from training examples, but `train` is empty")
     if candidate.context.traits.reads and not task.documents:

@@ -6,7 +6,7 @@ steps depend on nothing but the first limit: after a kill the same calls are mad
 
 from __future__ import annotations
 
-from rung.models.base import ChatReply
+from rung.models.base import ChatModel, ChatReply, ChatRequest
 
 TIMES, LEAST = 4, 1024
 """Room for an answer that was cut: so many times as much, and at least so many tokens."""
@@ -30,6 +30,11 @@ def more_room(reply: ChatReply, first: int, room: int, spare: int) -> int | None
         steps += FOR_THOUGHTS
     step = min((s for s in steps if s > room), default=room)
     return min(step, spare) if min(step, spare) > room else None
+
+
+def spare(chat: ChatModel, request: ChatRequest) -> int:
+    """Tokens that the model's window leaves for an answer."""
+    return chat.context_window - chat.count_tokens(request.messages)
 
 
 def _loops(text: str) -> bool:

@@ -27,7 +27,7 @@ from rung.models.no_llm import LabelModel
 from rung.records import Answer, ModelUsage, Passage, Usage
 from rung.solver.breaker import CircuitBreaker
 from rung.solver.cascade import after, passed_on, resolved
-from rung.solver.room import more_room
+from rung.solver.room import more_room, spare
 from rung.task.contract import Parsed, describe, parse
 from rung.task.types import (
     Frozen,
@@ -78,6 +78,8 @@ class Parts:
     shot_vectors: Vectors | None = None
     knowledge: Knowledge | None = None
     label_model: LabelModel | None = None
+    head: LabelModel | None = None
+    """Chooses a label from the log-probabilities of all."""
     adapter: Adapter | None = None
     fallback: ChatModel | None = None
 
@@ -190,12 +192,13 @@ class Solver:
     ) -> Answer:
         """The model's answer, or its fallback's where that one does not stand."""
         messages, passages, seconds = await self.messages(text, given)
-        asked = _Asked(self._request(messages, seed), passages, seconds)
+        asked = _Asked(self.request(messages, seed), passages, seconds)
         fallback, name = self.parts.fallback, self.candidate.fallback
         if fallback is None or name is None:
             return _ended(await self._converse(self.model, self._chat(), asked))
         # An adapter belongs to the model that it was trained for.
-        again = replace(asked, request=asked.request.model_copy(update={"adapter": None}))
+        plain = {"adapter": None, "scored": False}
+        again = replace(asked, request=asked.request.model_copy(update=plain))
         own = await self._own(asked, breaker)
         if own is None:
             answer = await self._converse(name, fallback, again)
@@ -233,6 +236,8 @@ class Solver:
     async def _converse(self, name: str, chat: ChatModel, asked: _Asked) -> Answer:
         """Ask one model until its answer is valid, as often as the prompt allows."""
         prompt, request = self.candidate.prompt, asked.request
+        if request.scored and self.parts.head is not None:
+            return self._chosen(name, await chat.reply(request), asked, self.parts.head)
         replies: list[ChatReply] = []
         asks = 0
         while True:
@@ -253,6 +258,16 @@ class Solver:
             request = request.model_copy(update={"messages": repaired})
         return self._assemble(name, said, parsed, replies, asked)
 
+    def _chosen(self, name: str, reply: ChatReply, asked: _Asked, head: LabelModel) -> Answer:
+        """The label that the head chooses."""
+        if reply.logprobs is None:
+            raise ProviderError(f"{name} did not tell the log-probabilities of the labels")
+        told = np.asarray([reply.logprobs], dtype=np.float32)
+        label, confidence = head.predict(told)[0]
+        parsed = parse(self.spec.output, label)
+        reply = reply.model_copy(update={"text": label, "confidence": confidence})
+        return self._assemble(name, label, parsed, [reply], asked)
+
     async def _whole(self, chat: ChatModel, request: ChatRequest) -> list[ChatReply]:
         """Ask, and ask again with more room while the answer is cut; the last reply counts.
 
@@ -261,13 +276,13 @@ class Solver:
         replies: list[ChatReply] = []
         room, fixed = request.max_tokens, self.candidate.prompt.fixed_room
         if not fixed and self.room > room:
-            room = max(room, min(self.room, _spare(chat, request)))
+            room = max(room, min(self.room, spare(chat, request)))
         while True:
             reply = await chat.reply(request.model_copy(update={"max_tokens": room}))
             replies.append(reply)
             more = None
             if not fixed and reply.finish == "length" and not self._rambles(chat, reply):
-                more = more_room(reply, request.max_tokens, room, _spare(chat, request))
+                more = more_room(reply, request.max_tokens, room, spare(chat, request))
             if more is None:
                 return replies
             room, self.room = more, max(more, self.room)
@@ -279,15 +294,18 @@ class Solver:
         return chat.constrains and plain and not self.candidate.prompt.reasoning
 
     async def messages(
-        self, text: str, given: tuple[Passage, ...] | None = None
+        self,
+        text: str,
+        given: tuple[Passage, ...] | None = None,
+        without: str | None = None,
     ) -> tuple[tuple[Message, ...], tuple[Passage, ...], float]:
         """The messages of the first call, the passages in them, and the seconds it took.
 
-        Waiting is not counted: many inputs wait for one machine at once.
+        No shot of the input `without` is shown. Waiting (for one machine) is not counted.
         """
         find = self.knowledge.find
         passages, searching = await find(text) if given is None else (given, 0.0)
-        shots, choosing = await self._shots(text)
+        shots, choosing = await self._shots(text, without)
         messages = build_messages(
             self.spec.instruction,
             self.contract,
@@ -299,7 +317,8 @@ class Solver:
         )
         return messages, passages, searching + choosing
 
-    def _request(self, messages: tuple[Message, ...], seed: int) -> ChatRequest:
+    def request(self, messages: tuple[Message, ...], seed: int = 0) -> ChatRequest:
+        """The first call that these messages are sent with."""
         prompt, output = self.candidate.prompt, self.spec.output
         constrain = prompt.constrained and not prompt.reasoning
         choices = output.labels if constrain and isinstance(output, LabelsOutput) else None
@@ -312,6 +331,7 @@ class Solver:
             temperature=prompt.temperature,
             seed=seed,
             choices=choices,
+            scored=prompt.head and choices is not None,
             json_schema=schema,
             adapter=self.parts.adapter,
         )
@@ -343,16 +363,19 @@ class Solver:
             confidence=replies[-1].confidence,
         )
 
-    async def _shots(self, text: str) -> tuple[Sequence[Shot], float]:
+    async def _shots(self, text: str, without: str | None = None) -> tuple[Sequence[Shot], float]:
         """The solved examples to show, and the seconds that choosing them took."""
         shots = self.candidate.prompt.shots
         if not shots.chosen_by_input:
-            return self.spec.shots, 0.0
+            return [s for s in self.spec.shots if without is None or not s.shows(without)], 0.0
         assert self.parts.shot_vectors is not None
         vectors, seconds = await self._embedder().embed_metered([text])
         started = time.perf_counter()
         similarity = self.parts.shot_vectors @ vectors[0]
-        nearest = np.argsort(-similarity, kind="stable")[: shots.k]
+        ranked = np.argsort(-similarity, kind="stable")
+        if without is not None:
+            ranked = np.array([i for i in ranked if not self.spec.shots[i].shows(without)], int)
+        nearest = ranked[: shots.k]
         # The nearest stands last: closest to the question that it resembles.
         chosen = [self.spec.shots[i] for i in reversed(nearest)]
         return chosen, seconds[0] + time.perf_counter() - started
@@ -364,11 +387,6 @@ class Solver:
     def _embedder(self) -> MeteredEmbedder:
         assert self.parts.embedder is not None
         return self.parts.embedder
-
-
-def _spare(chat: ChatModel, request: ChatRequest) -> int:
-    """Tokens that the model's window leaves for an answer."""
-    return chat.context_window - chat.count_tokens(request.messages)
 
 
 def _ended(answer: Answer) -> Answer:

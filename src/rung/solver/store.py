@@ -3,6 +3,7 @@
     solver.json      the spec (candidate, instruction, output, shots)
     shots.npy        vectors of the shot pool, where the nearest are taken
     labels.npz       the no-llm model
+    head.npz         the label head
     retriever/       passages and vectors
     adapter/         the LoRA adapter
     evidence.json    what the measurement said of it
@@ -73,7 +74,7 @@ def load(
     if manifest["adapter"]:
         adapter = Adapter(path=str(folder / "adapter"), digest=str(manifest["adapter"]))
     asked = spec.tuned_model or candidate.model
-    shots, labels = folder / "shots.npy", folder / "labels.npz"
+    shots, labels, head = (folder / n for n in ("shots.npy", "labels.npz", "head.npz"))
     try:
         parts = Parts(
             chat=None if candidate.technique == "no-llm" else chat(asked),
@@ -83,6 +84,7 @@ def load(
                 candidate.context, folder, spec.documents, ears
             ),
             label_model=load_label_model(labels) if labels.exists() else None,
+            head=load_label_model(head) if head.exists() else None,
             adapter=adapter,
             fallback=chat(candidate.fallback) if candidate.fallback else None,
         )
@@ -123,6 +125,8 @@ def _write(solver: Solver, work: Path) -> None:
         np.save(work / "shots.npy", parts.shot_vectors, allow_pickle=False)
     if parts.label_model is not None:
         parts.label_model.save(work / "labels.npz")
+    if parts.head is not None:
+        parts.head.save(work / "head.npz")
     solver.knowledge.save(work)
     if parts.adapter is not None:
         shutil.copytree(parts.adapter.path, work / "adapter")

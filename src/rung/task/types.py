@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -41,18 +42,30 @@ def canonical(value: Any) -> JsonValue:
     if isinstance(value, BaseModel):
         return {
             name: canonical(getattr(value, name))
-            for name, field in type(value).model_fields.items()
-            if not field.exclude
-            and (
-                _tells_apart(field)
-                or getattr(value, name) != field.get_default(call_default_factory=True)
-            )
+            for name, left_out in _left_out(type(value))
+            if left_out is _NOTHING or getattr(value, name) != left_out
         }
     if isinstance(value, dict):
         return {str(key): canonical(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [canonical(item) for item in value]
     return str(value) if isinstance(value, Path) else value
+
+
+_NOTHING = object()
+
+
+@cache
+def _left_out(model: type[BaseModel]) -> tuple[tuple[str, Any], ...]:
+    """The fields of a model that count, each with the value at which it is left out."""
+    return tuple(
+        (
+            name,
+            _NOTHING if _tells_apart(field) else field.get_default(call_default_factory=True),
+        )
+        for name, field in model.model_fields.items()
+        if not field.exclude
+    )
 
 
 def _tells_apart(field: FieldInfo) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from rung.exchange.exporting.files import Files
+from rung.exchange.exporting.files import HEADLESS, Files
 from rung.exchange.exporting.source import Source
 from rung.exchange.exporting.trainers import dump_yaml
 from rung.models.response_format import response_format
@@ -180,6 +180,8 @@ def _say_what_is_left_out(files: Files, source: Source, solver: Solver) -> None:
             f"{solver.candidate.fallback} is no fallback there: only {solver.model} is asked, so "
             "figures may be lower"
         )
+    if solver.parts.head is not None:
+        files.note(HEADLESS)
     if solver.candidate.prompt.repairs:
         files.note("an invalid answer is not sent back for repair there, so figures may be lower")
     if source.split == "test":

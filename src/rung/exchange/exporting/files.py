@@ -9,6 +9,11 @@ from pathlib import Path
 from rung.errors import StoreError, UserError
 from rung.project import write_whole
 
+HEADLESS = (
+    "the label head is not exported: there the model names a label itself, so figures may be lower"
+)
+"""Noted where a candidate chooses by the log-probabilities of labels."""
+
 
 @dataclass
 class Files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from rung.behaviour.messages import build_messages
-from rung.exchange.exporting.files import Files
+from rung.exchange.exporting.files import HEADLESS, Files
 from rung.exchange.exporting.source import Source
 from rung.models.base import Message
 from rung.records import Passage
@@ -48,6 +48,8 @@ async def export_prompt(source: Source) -> Files:
     sent, _, _ = await solver.messages(example.input_text())
     filled = [m.model_dump() for m in sent]
     files.put("example.json", json.dumps(filled, ensure_ascii=False, indent=1) + "\n")
+    if solver.parts.head is not None:
+        files.note(HEADLESS)
     if prompt.shots.chosen_by_input:
         files.note(
             f"the {prompt.shots.k} shots nearest to each input are chosen out of shots.jsonl and "

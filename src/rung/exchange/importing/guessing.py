@@ -6,6 +6,7 @@ Every guess comes with a sentence for the comment that stands beside it.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
@@ -20,8 +21,10 @@ from rung.task.types import JsonValue
 from rung.task.wording import listed
 
 MOST_LABELS = 30
-"""Different answers above which they are no labels."""
+"""Different answers above which they are labels only if short and often repeated."""
 _ROWS_A_LABEL = 3
+_MANY, _ROWS_OF_MANY, _LONGEST = 300, 8, 5
+"""At most so many of those, with so many rows each, of so many words."""
 _LABELS = ("queue", "category", "class", "intent", "topic", "sentiment", "type", "team", "tag")
 _TEXTS = ("body", "content", "description", "review", "sentence", "ticket", "email", "comment")
 _IDS = ("id", "_id", "uuid", "key", "nr", "number", "ticket_id", "row_id")
@@ -113,7 +116,7 @@ def is_object(value: JsonValue) -> bool:
 
 
 def _parsed(value: JsonValue) -> JsonValue:
-    if isinstance(value, str) and value.lstrip().startswith("{"):
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
         try:
             return json.loads(value)
         except ValueError:
@@ -126,12 +129,17 @@ def guess_output(expected: Sequence[JsonValue]) -> tuple[dict[str, JsonValue], s
     objects = [_parsed(value) for value in expected]
     if all(isinstance(value, dict) for value in objects):
         return {"schema": schema_of(objects)}, "every answer is a JSON object"
+    if _are_records(objects):
+        return {"schema": _type_of(objects)}, "every answer is a list of JSON objects"
     flat = [one for v in expected for one in (v if isinstance(v, list) else [v])]
     texts = Counter(str(one).strip() for one in flat if one not in (None, ""))
     spelt: dict[str, str] = {}
     for text, _ in texts.most_common():
         spelt.setdefault(text.casefold(), text)
-    if 2 <= len(spelt) <= _most(len(expected)) and max(map(len, spelt)) <= 60:
+    few = len(spelt) <= _most(len(expected))
+    many = len(spelt) <= min(_MANY, len(expected) / _ROWS_OF_MANY)
+    short = all(len(re.split(r"[\W_]+", one)) <= _LONGEST for one in spelt)
+    if len(spelt) >= 2 and (few or (many and short)) and max(map(len, spelt)) <= 60:
         more: dict[str, JsonValue] = (
             {"multiple": True} if any(isinstance(v, list) for v in expected) else {}
         )
@@ -141,6 +149,15 @@ def guess_output(expected: Sequence[JsonValue]) -> tuple[dict[str, JsonValue], s
             f"{said}; also spelt {', '.join(odd[:8])}" if odd else said
         )
     return {"text": {}}, f"{len(texts)} different answers in {len(expected)} rows"
+
+
+def _are_records(values: Sequence[JsonValue]) -> bool:
+    inner = [one for value in values if isinstance(value, list) for one in value]
+    return (
+        all(isinstance(value, list) for value in values)
+        and bool(inner)
+        and all(isinstance(one, dict) for one in inner)
+    )
 
 
 def schema_of(objects: Sequence[dict[str, JsonValue]]) -> dict[str, JsonValue]:

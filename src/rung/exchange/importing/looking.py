@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rung.errors import UserError
@@ -24,6 +24,18 @@ from rung.task.shapes import OWN, Taken, shape_of, take
 from rung.task.types import JsonValue
 from rung.task.wording import listed
 
+_NAMED = {"id", "_id", "doc_id", "title"}
+_ASKED = {
+    "input",
+    "expected",
+    "label",
+    "labels",
+    "intent",
+    "category",
+    "answer",
+    "output",
+    "target",
+}
 _INSTRUCTIONS = {
     "labels": "Give the one label that fits the input.",
     "schema": "Read the input and give its fields as JSON.",
@@ -41,13 +53,14 @@ def from_path(path: Path, name: str, project: Path | None = None) -> Imported:
         for reader in FOLDERS:
             found = reader(path)
             if found is not None:
-                return task_of(found, name)
+                keys, notes = ({}, []) if found.documents else _beside(path, project)
+                return task_of(found._replace(notes=[*found.notes, *notes]), name, documents=keys)
         return _folder(path, name, project)
     if not path.is_file():
         raise UserError(f"{path}: no such file or folder; name the data that the task is to be of")
     if path.suffix.lower() in (".yaml", ".yml") or _is_configuration(path):
         return from_promptfoo(path, name)
-    return _file(path, name, {}, project)
+    return _file(path, name, {}, (), project)
 
 
 def _is_configuration(path: Path) -> bool:
@@ -65,62 +78,79 @@ def _folder(path: Path, name: str, project: Path | None) -> Imported:
     config = next((p for p in sorted(path.glob("promptfooconfig.y*ml"))), None)
     if config is not None:
         return from_promptfoo(config, name)
-    inside = [p for p in sorted(path.rglob("*")) if p.is_file() and not _hidden(p, path)]
-    tables = [p for p in inside if is_rows(p)]
+    tables = [p for p in _inside(path) if is_rows(p) and not _is_documents(p)]
     if len(tables) != 1:
         seen = listed(p.relative_to(path).as_posix() for p in tables) if tables else "none"
         raise UserError(
             f"{path}: of the shapes that are known none fits, and {len(tables)} files hold rows "
             f"({seen}); name the one file that is meant"
         )
-    documents = {
-        p.relative_to(path).as_posix(): p
-        for p in inside
-        if p.suffix.lower() in (*PLAIN, *CONVERTED) and p.stem.lower() != "readme"
-    }
-    return _file(tables[0], name, documents, project)
+    return _file(tables[0], name, *_beside(path, project), project)
+
+
+def _inside(path: Path) -> list[Path]:
+    return [p for p in sorted(path.rglob("*")) if p.is_file() and not _hidden(p, path)]
+
+
+def _is_documents(path: Path) -> bool:
+    """Whether the rows of a file are texts with a name, and neither asked nor answered."""
+    try:
+        known = {key.strip().casefold() for key in read_table(path, path.name).rows[0].data}
+    except UserError:  # whoever reads it says so
+        return False
+    return "text" in known and bool(known & _NAMED) and not known & _ASKED
+
+
+def _beside(path: Path, project: Path | None) -> tuple[dict[str, JsonValue], list[str]]:
+    """The documents of a folder as a key of `[task]` where they lie in one folder, and a note."""
+    inside = _inside(path)
+    documents = [
+        p for p in inside if p.suffix.lower() in (*PLAIN, *CONVERTED) and p.stem.lower() != "readme"
+    ]
+    packed = [p for p in inside if is_rows(p) and _is_documents(p)]
+    places = {p.parent for p in documents} | set(packed)
+    documents += packed
+    if not documents:
+        return {}, []
+    if project is not None and len(places) == 1 and path not in places:
+        place = places.pop()
+        note = f"the documents of {place.name} may be looked up for an answer"
+        return {"documents": os.path.relpath(place, project)}, [note]
+    seen = listed(p.relative_to(path).as_posix() for p in documents)
+    return {}, [
+        f"{len(documents)} documents lie beside the rows ({seen}): set "
+        '[task] documents = "…" to their folder where answers need them'
+    ]
 
 
 def _hidden(path: Path, root: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
-def _file(path: Path, name: str, documents: Mapping[str, Path], project: Path | None) -> Imported:
+def _file(
+    path: Path,
+    name: str,
+    documents: Mapping[str, JsonValue],
+    said: Sequence[str],
+    project: Path | None,
+) -> Imported:
     table = read_table(path, path.name)
     taken, columns, reasons = _taken(table.rows)
-    notes = [*table.notes, *taken.notes]
+    notes = [*table.notes, *taken.notes, *said]
     keys: dict[str, JsonValue] = {}
     if project is not None:
         keys["examples"] = os.path.relpath(path, project)
         if columns is not None:
             keys["columns"] = columns.model_dump(exclude_none=True)
-    folder = _common(documents.values())
-    if documents and project is not None and folder is not None:
-        keys["documents"] = os.path.relpath(folder, project)
-        notes.append(f"{len(documents)} documents of {folder.name} may be looked up for an answer")
-    elif documents:
-        notes.append(
-            f"{len(documents)} documents lie beside the rows ({listed(documents)}): set "
-            '[task] documents = "…" to their folder where answers need them'
-        )
     origin = f"the rows of {path.name}"
     if reasons:
-        said = ", ".join(f"{key} is {why}" for key, why in reasons.items())
-        notes.append(f"{path.name}: guessed that {said}")
-        origin += f": {said}"
-    remarks = {
-        "columns" if "columns" in keys else "examples": f"{origin} (a guess)"
-        if reasons
-        else origin,
-        "documents": "a guess: take this line out where answers do not need them",
-    }
-    return task_of(Found({"examples": taken.rows}, taken.system, notes, remarks), name, keys)
-
-
-def _common(paths: Iterable[Path]) -> Path | None:
-    """The one folder that all paths lie in; None without one."""
-    folders = {path.parent for path in paths}
-    return folders.pop() if len(folders) == 1 else None
+        guessed = ", ".join(f"{key} is {why}" for key, why in reasons.items())
+        notes.append(f"{path.name}: guessed that {guessed}")
+        origin += f": {guessed}"
+    place = "columns" if "columns" in keys else "examples"
+    remarks = {place: f"{origin} (a guess)" if reasons else origin}
+    found = Found({"examples": taken.rows}, taken.system, notes, remarks)
+    return task_of(found, name, keys, documents)
 
 
 def _taken(rows: list[Row]) -> tuple[Taken, Columns | None, dict[str, str]]:
@@ -133,10 +163,16 @@ def _taken(rows: list[Row]) -> tuple[Taken, Columns | None, dict[str, str]]:
     return take(rows, guess.columns), guess.columns, guess.reasons
 
 
-def task_of(found: Found, name: str, linked: Mapping[str, JsonValue] | None = None) -> Imported:
+def task_of(
+    found: Found,
+    name: str,
+    linked: Mapping[str, JsonValue] | None = None,
+    documents: Mapping[str, JsonValue] | None = None,
+) -> Imported:
     """The files of a task out of rows under Rung's own names.
 
     `linked` are keys of `[task]` that lead to the rows where they lie; without, they are copied.
+    `documents` is the key of `[task]` that leads to theirs.
     """
     notes = list(found.notes)
     every = [row for rows in found.rows.values() for row in rows]
@@ -146,11 +182,17 @@ def task_of(found: Found, name: str, linked: Mapping[str, JsonValue] | None = No
     answers = [row.data.get("expected") for row in every if row not in unanswered]
     output, why = guess_output(answers) if answers else ({"text": {}}, "no answer is known")
     kind = next(iter(output))
+    if kind == "text" and answers and all(_is_query(answer) for answer in answers):
+        notes.append(
+            "every answer is a SQL query, judged as plain text here: give [output] sql = "
+            '{ database = "…" } to judge what it finds'
+        )
     files: dict[str, str] = {}
     keys = dict(linked or {})
     if not keys:
         files = {f"{key}.jsonl": lines(map(_row, rows)) for key, rows in found.rows.items()}
         keys = {key: f"{key}.jsonl" for key in found.rows}
+    keys |= documents or {}
     if found.documents:
         files["documents.jsonl"] = lines(found.documents)
         keys["documents"] = "documents.jsonl"
@@ -163,6 +205,7 @@ def task_of(found: Found, name: str, linked: Mapping[str, JsonValue] | None = No
         remarks={
             "instruction": said,
             kind: f"a guess: {why}",
+            "documents": "a guess: take this line out where answers do not need them",
             **found.remarks,
         },
     )
@@ -177,6 +220,10 @@ def task_of(found: Found, name: str, linked: Mapping[str, JsonValue] | None = No
         notes=tuple(notes),
         unready=unready,
     )
+
+
+def _is_query(answer: JsonValue) -> bool:
+    return str(answer).lstrip().upper().startswith(("SELECT ", "WITH "))
 
 
 def _row(row: Row) -> dict[str, JsonValue]:

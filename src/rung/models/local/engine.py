@@ -7,6 +7,7 @@ fit together (same adapter, alike beginning, about the same length), and answers
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 import threading
 import time
@@ -26,6 +27,7 @@ from rung.models.local.decoding import Row, Timing, decode, read_prefix
 from rung.models.local.kv import Prefix, PrefixStore
 from rung.models.local.machine import at_work, machine_seconds
 from rung.models.local.network import Network
+from rung.models.local.scoring import choice_logprobs
 from rung.models.spoken import Spoken, spoken
 from rung.records import Usage
 
@@ -56,6 +58,7 @@ class LocalModel:
 
     constrains = True
     trains = True
+    scores = True
 
     def __init__(self, folder: Path, card: ModelCard, *, limits: Limits = DEFAULT_LIMITS) -> None:
         self.folder = folder
@@ -172,7 +175,12 @@ class Worker:
 
     def _next_batch(self, waiting: list[Job]) -> list[Job]:
         adapter = waiting[0].request.adapter
-        same = [job for job in waiting if job.request.adapter == adapter]
+        scored = waiting[0].request.scored
+        same = [
+            job
+            for job in waiting
+            if job.request.adapter == adapter and job.request.scored == scored
+        ]
         room = [job.request.max_tokens for job in same]
         return [same[i] for i in plan([job.prompt for job in same], room, self._limits)]
 
@@ -213,6 +221,8 @@ class Worker:
         assert self._network is not None
         adapter = jobs[0].request.adapter
         self._network.use(adapter)
+        if jobs[0].request.scored:
+            return self._score(jobs)
         started = machine_seconds()
         key = adapter.digest if adapter else None
         prefix, fresh = self._prefix(key, [row.prompt for row in rows])
@@ -225,6 +235,39 @@ class Worker:
         for job, row, usage in zip(jobs, rows, usages, strict=True):
             if row.error is None:
                 job.future.set_result(self._reply(job, row, usage))
+
+    def _score(self, jobs: list[Job]) -> None:
+        """Score every choice of each request; what the prompts share is read once."""
+        assert self._network is not None
+        adapter = jobs[0].request.adapter
+        key = adapter.digest if adapter else None
+        started = machine_seconds()
+        _, fresh = self._prefix(key, [job.prompt for job in jobs])
+        extra = (machine_seconds() - started) / len(jobs)
+        for job in jobs:
+            started = machine_seconds()
+            known = self._prefixes.longest(key, job.prompt)
+            names = job.request.choices or ()
+            choices = [[*self._codec.encode(name), self._codec.end_token] for name in names]
+            told = choice_logprobs(self._network, job.prompt, choices, known, self._limits.tokens)
+            best = max(range(len(names)), key=told.__getitem__)
+            odds = [math.exp(value - told[best]) for value in told]
+            usage = Usage(
+                input_tokens=len(job.prompt) + sum(map(len, choices)),
+                output_tokens=0,
+                cache_read_tokens=known.length if known and not fresh else 0,
+                seconds=machine_seconds() - started + extra,
+            )
+            fresh = 0
+            job.future.set_result(
+                ChatReply(
+                    text=names[best],
+                    usage=usage,
+                    latency_s=time.perf_counter() - job.arrived,
+                    confidence=1 / sum(odds),
+                    logprobs=tuple(told),
+                )
+            )
 
     def _prefix(self, key: str | None, prompts: list[Tokens]) -> tuple[Prefix | None, int]:
         """What is known of the prompts' common beginning, and how many tokens it cost now."""

@@ -83,6 +83,7 @@ class Network:
         self._group = text.num_attention_heads // shared
         self._layers = text.num_hidden_layers
         self._last: Tensor | None = None
+        self._every = False
         self._base.get_output_embeddings().register_forward_pre_hook(self._only_last)
 
     def use(self, adapter: Adapter | None) -> None:
@@ -116,19 +117,26 @@ class Network:
             layer.select(torch.tensor(rows))
 
     def forward(
-        self, padded: Padded, cache: Cache, batch: slice = ALL, *, reading: bool = False
+        self,
+        padded: Padded,
+        cache: Cache,
+        batch: slice = ALL,
+        *,
+        reading: bool = False,
+        every: bool = False,
     ) -> Tensor:
         """Logits after each row's last token, (rows, vocabulary). The cache grows.
 
         `batch` says which of the cache's rows the padded ones are, `reading` that they are of
-        prompts: attention then goes the way that suits many tokens.
+        prompts: attention then goes the way that suits many tokens. `every` gives the logits after
+        all tokens, (rows, longest, vocabulary).
         """
         import torch
 
         if cache.slots is not None:
             cache.slots.batch = batch
         ids, positions = torch.from_numpy(padded.ids), torch.from_numpy(padded.positions)
-        self._last = torch.from_numpy(padded.last)
+        self._last, self._every = torch.from_numpy(padded.last), every
         if ids.numel() == 1 and cache.slots is not None:
             # A single token takes another path through the matrix library, with other rounding:
             # one token of padding keeps a text alone on the path of a text in company.
@@ -141,7 +149,7 @@ class Network:
                 past_key_values=cache.held,
                 use_cache=True,
             )
-        logits: Tensor = out.logits[:, 0]
+        logits: Tensor = out.logits if every else out.logits[:, 0]
         return logits
 
     def _place(self, positions: Tensor, slots: Slots | None, reading: bool) -> dict[str, Any]:
@@ -165,6 +173,8 @@ class Network:
         import torch
 
         (hidden,) = inputs
+        if self._every:
+            return (hidden,)
         assert self._last is not None
         return (hidden[torch.arange(len(hidden)), self._last][:, None],)
 
