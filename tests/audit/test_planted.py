@@ -239,7 +239,7 @@ def test_a_paste_that_was_cut_or_is_one_field_or_stands_elsewhere_is_found_too()
     words = "my parcel went to the old address although I had changed it a week before"
     test = list(task.test)
     test[3] = test[3].model_copy(update={"input": {"subject": "Hello", "body": f"Hi, {words}."}})
-    leaking = task.model_copy(update={"test": tuple(test)})
+    leaking = with_rows(task, train=list(task.train), test=test)
 
     def found(**parts: Any) -> list[str]:
         changed = leaking.model_copy(update=parts)
