@@ -194,3 +194,26 @@ def test_what_nobody_stated_is_said_beside_the_month(tmp_path: Path, machine: No
     rows = tuple(changed if r.key == row.key else r for r in result.candidates)
     said = headline(result.model_copy(update={"candidates": rows}))
     assert "$156.33 a month all in, of which $83.33 is set-up that nobody stated." in said
+
+
+def test_a_star_marks_each_month_in_a_table_that_holds_what_nobody_stated(
+    tmp_path: Path, machine: None
+) -> None:
+    chat, base = ScriptedModel(reading, MODEL), ScriptedModel(reading, BASE)
+
+    def shown(folder: str, **costs: Any) -> tuple[str, str, str]:
+        how = options(tmp_path / folder, chat, extra={BASE: base}, only=("rag", "hybrid"))
+        result = rung.climb(facts(**costs), how)
+        terminal = io.StringIO()
+        show(result, Console(file=terminal, width=160))
+        (path,) = (tmp_path / folder / "runs").glob(f"*/{RUN_FILE}")
+        return terminal.getvalue(), markdown(result), render(read_run(path.parent), facts())
+
+    # RAG on its machine: $73 + $1,000 / 12, which C's low end stands for.
+    plain, marked, page = shown("assumed")
+    note = "* with set-up that nobody stated: $83.33 of rag. Yours: [costs] setup_hours"
+    assert "$156.33*" in plain and note in plain
+    assert "$156.33\\*" in marked and "nobody stated: $83.33 of rag" in marked
+    assert "$156.33*" in page and "of which $83.33 is set-up that nobody stated" in page
+    stated = shown("stated", labour_usd_per_hour=50, setup_hours=12, rag_setup_hours=0)
+    assert all("nobody stated" not in text and "$123" in text for text in stated)

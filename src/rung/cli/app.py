@@ -155,9 +155,11 @@ def _climbed(task: Task, options: ClimbOptions, console: Console) -> RunResult:
     from rung.climbing import Several
     from rung.climbing import climb as climb_task
     from rung.climbing.journal import Journal
+    from rung.climbing.unanswered import Unanswered
 
     with LiveLadder(console, task.target.score) as live, Journal(task, _kept(task)) as journal:
-        result = climb_task(task, options, Several(live, journal))
+        told = Several(live, journal)
+        result = climb_task(task, options, Several(told, Unanswered(told)))
         journal.finished(result)
     return result
 

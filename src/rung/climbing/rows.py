@@ -378,6 +378,7 @@ def unmeasured(rung: Planned) -> CandidateResult:
         candidate=candidate,
         expected_cost_per_request_usd=float(rung.usd_per_request),
         expected_monthly_usd=float(rung.usd_per_month),
+        assumed_monthly_usd=float(rung.assumed_usd_per_month),
         setup_usd=float(rung.setup_usd),
     )
 

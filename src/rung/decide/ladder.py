@@ -54,6 +54,8 @@ class Planned(Frozen):
     """Once, all in."""
     usd_per_month: Decimal
     """At the workload, all in: the sum of `rung cost`, with what is expected to be used."""
+    assumed_usd_per_month: Decimal = Decimal(0)
+    """Part of it that nobody stated."""
 
 
 def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -> list[Candidate]:
@@ -199,6 +201,7 @@ def plan(
                 usd_per_request=sum(asked, Decimal(0)),
                 setup_usd=total(cost.once, {}),
                 usd_per_month=total(cost.monthly, {}),
+                assumed_usd_per_month=total(cost.assumed, {}),
             )
         )
     # Where machines stand there anyway, the seconds they compute decide; where calls are free,

@@ -75,7 +75,7 @@ def text(
         _sources(analysis, why=why),
         ["Notes", *notes] if notes else [],
     ]
-    lines = ["\n".join(_wrapped(_in_words(part, named or {}))) for part in parts if part]
+    lines = ["\n".join(wrapped(_in_words(part, named or {}))) for part in parts if part]
     return "\n\n".join(lines) + "\n"
 
 
@@ -87,7 +87,7 @@ def _in_words(lines: Sequence[str], named: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _wrapped(lines: Sequence[str]) -> list[str]:
+def wrapped(lines: Sequence[str]) -> list[str]:
     """Lines no wider than a terminal; what goes on is indented by two more."""
     found: list[str] = []
     for line in lines:

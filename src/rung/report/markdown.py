@@ -14,15 +14,15 @@ from rung.report.terminal import calls_text
 from rung.report.texts import one_line
 from rung.report.words import (
     COUNTS,
-    about,
+    assumed_note,
     bound,
     counts,
     headline,
     labels,
+    month_cell,
     per_thousand,
     score_text,
     state_text,
-    usd,
 )
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~])")
@@ -57,7 +57,7 @@ def markdown(result: RunResult, changes: Sequence[str] = ()) -> str:
         *_parts(result),
         f"**Next:** {escape(next_text(result))}",
         "",
-        *(f"> {escape(note)}" for note in result.notes),
+        *(f"> {escape(note)}" for note in (*result.notes, assumed_note(result.candidates)) if note),
         *(f"> Red flag: {escape(line)}" for line in flag_lines(result.flags)),
         f"<sub>{escape(calls_text(result))} · run `{result.run}` · seed {result.seed}</sub>",
     ]
@@ -102,7 +102,7 @@ def _cells(row: CandidateResult, label: str, choice: str | None) -> list[str]:
         bound(certified),
         *counts(score),
         per_thousand(row),
-        about(row) + usd(row.monthly_usd),
+        month_cell(row).replace("*", "\\*"),
         late,
         state_text(row) + (f" ({escape(row.reason, 120)})" if row.reason else ""),
     ]

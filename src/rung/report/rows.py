@@ -18,6 +18,7 @@ from rung.report.words import (
     about,
     assumed_text,
     bound,
+    month_cell,
     name_and_model,
     number,
     per_thousand,
@@ -254,7 +255,7 @@ def _money(
             f"Mean of {cost.n} answers ({tokens} each), 95% interval {spread}.{source}",
         ),
         "monthly": Fact(
-            about(row) + usd(row.monthly_usd),
+            month_cell(row),
             f"All in at {requests:,} requests{setup}; with every measured input at the ends of "
             f"its 95% interval: {usd(low)} to {usd(high)}.",
         ),

@@ -15,11 +15,12 @@ from rung.report.red_flags import flag_lines
 from rung.report.words import (
     COUNTS,
     TECHNIQUE_COLOURS,
-    about,
+    assumed_note,
     counts,
     headline,
     labels,
     models,
+    month_cell,
     number,
     per_thousand,
     score_text,
@@ -147,7 +148,7 @@ def _cells(row: CandidateResult, label: str, chosen: bool, shown: set[str]) -> l
     cells += [Text("–" if score is None else f"{score.n} {score.split}")] if "on" in shown else []
     cells += [Text(c) for c in counts(score)] if "counts" in shown else []
     cells += [Text(per_thousand(row))] if "$/1k" in shown else []
-    cells += [Text(about(row) + usd(row.monthly_usd))] if "$/month" in shown else []
+    cells += [Text(month_cell(row))] if "$/month" in shown else []
     cells.append(Text(state_text(row)))
     return cells
 
@@ -193,6 +194,8 @@ def show(result: RunResult, console: Console) -> None:
     table = ladder_table(result.candidates, result.verdict.choice, console.width, result.target)
     notes = [Text(f"note: {note}", style="dim") for note in result.notes]
     notes += [Text(f"flag: {line}", style="yellow") for line in flag_lines(result.flags)]
+    starred = assumed_note(result.candidates)
+    notes += [Text(starred, style="dim")] if starred else []
     console.print(Padding(table, (1, 0)))
     console.print(Group(verdict_text(result), *notes, Text(calls_text(result), style="dim")))
     if result.ledger:

@@ -13,7 +13,9 @@ from rung.report.reasons import next_text, reason_texts
 from rung.report.rows import Fact, Row
 from rung.report.spending import Cost, crossing
 from rung.report.words import (
+    assumed_text,
     bound,
+    month_text,
     name_and_model,
     number,
     signed,
@@ -79,7 +81,7 @@ def _lead(result: RunResult, chosen: Row | None, rows: Sequence[Row]) -> str:
     return (
         f"{which} good enough: {result.metric} "
         f"{number(test.value, 2)}, {certificate(result, bound(test.certified), test)}, "
-        f"for {usd(chosen.row.monthly_usd)} a month."
+        f"for {month_text(chosen.row)}."
     )
 
 
@@ -109,7 +111,7 @@ def _untried(run: FinishedRun, chosen: Row) -> str:
         return ""
     return (
         f"The next technique was not tried: {run.label(row)} is expected to cost "
-        f"{usd(_expected(run, row))} a month."
+        f"{usd(_expected(run, row))} a month{assumed_text(row.assumed_monthly_usd)}."
     )
 
 
@@ -209,7 +211,7 @@ def _passed(run: FinishedRun, choice: CandidateResult) -> list[CandidateResult]:
 def _as_cheap(run: FinishedRun, choice: CandidateResult) -> list[str]:
     """Certified candidates that a closer look at the costs could put first."""
     return [
-        f"Cost: {run.label(row)} is good enough too, for {usd(row.monthly_usd)} a month; of costs "
+        f"Cost: {run.label(row)} is good enough too, for {month_text(row)}; of costs "
         "within 1% of each other the lower rung is chosen."
         for row in _passed(run, choice)
         if alike(row, choice)
@@ -282,7 +284,7 @@ def _quality(run: FinishedRun, choice: CandidateResult) -> list[str]:
     return [
         f"Quality: of the cheaper candidates that were left, {run.label(row)} comes closest, "
         f"with {value:.3f} on {row.score.split if row.score else ''} for "
-        f"{usd(row.monthly_usd)} a month."
+        f"{month_text(row)}."
     ]
 
 

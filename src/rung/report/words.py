@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rung.candidate import Candidate, Technique
 from rung.decide.claims import certificate
@@ -70,6 +70,26 @@ def score_text(measured: Measured | None) -> str:
 def assumed_text(monthly: float) -> str:
     """Beside a figure of a month: what of it nobody stated; empty where nothing is assumed."""
     return f", of which {usd(monthly)} is set-up that nobody stated" if monthly else ""
+
+
+def month_text(row: CandidateResult) -> str:
+    """`$156.33 a month`, with what of it nobody stated."""
+    return f"{about(row)}{usd(row.monthly_usd)} a month{assumed_text(row.assumed_monthly_usd)}"
+
+
+def month_cell(row: CandidateResult) -> str:
+    """A month in a narrow table: the star is explained by `assumed_note`."""
+    star = "*" if row.monthly_usd is not None and row.assumed_monthly_usd else ""
+    return f"{about(row)}{usd(row.monthly_usd)}{star}"
+
+
+def assumed_note(rows: Iterable[CandidateResult]) -> str:
+    """What the stars of a table stand for; empty where there is none."""
+    found = {r.technique: r.assumed_monthly_usd for r in rows if month_cell(r).endswith("*")}
+    if not found:
+        return ""
+    said = ", ".join(f"{usd(amount)} of {technique}" for technique, amount in found.items())
+    return f"* with set-up that nobody stated: {said}. Yours: [costs] setup_hours"
 
 
 def bound(value: float | None, digits: int = 3) -> str:

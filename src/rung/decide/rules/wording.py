@@ -29,9 +29,9 @@ def text(advice: Advice) -> str:
         _disputes(advice.disputes),
         _costs(advice),
         ["Documents", *(f"  {key}: {title}" for key, title in cited().items())],
-        [f"Next: {advice.next_command}"],
     ]
-    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+    said = "\n\n".join("\n".join(show.wrapped(part)) for part in parts if part)
+    return f"{said}\n\nNext: {advice.next_command}\n"
 
 
 def as_json(advice: Advice) -> dict[str, Any]:
