@@ -58,6 +58,8 @@ class TuningResult(Frozen):
     """Per answer token (nats), before training and after each epoch; empty without dev."""
     train_losses: tuple[float, ...]
     """Mean over each epoch's answer tokens."""
+    left_out: int = 0
+    """Training examples that are longer than what the model reads."""
 
 
 class TrainingStopped(RungError):
@@ -79,20 +81,26 @@ def train_lora(
     to 40 of) `dev` is kept, and training ends early when that loss rises. Equal data and seed
     give an equal adapter on the same machine. Blocks; the engine goes on answering between
     steps. `on_progress` hears what is done and the share of all steps. Raises `UserError`
-    where there is nothing to learn from or an example exceeds the window, `TrainingStopped`
-    when `stop()` turns true, `StoreError` where the folder cannot be written.
+    where there is nothing to learn from; an example beyond the window is left out, and counted.
+    Raises `TrainingStopped` when `stop()` turns true, `StoreError` where the folder cannot be
+    written.
     """
     done = finished_result(folder)
     if done is not None:
         return done
     if not train:
         raise UserError("a LoRA adapter cannot be trained: there are no training examples")
-    learn = [encode(model.codec, example, model.context_window) for example in train]
-    check = [encode(model.codec, example, model.context_window) for example in dev[:DEV_EXAMPLES]]
+    learn = encoded(model, train)
+    if not learn:
+        raise UserError(
+            f"no training example fits into the window of {model.context_window} tokens of "
+            f"{model.name}: shorten their inputs, or tune a model that reads more"
+        )
+    check = encoded(model, dev[:DEV_EXAMPLES])
     say = on_progress or (lambda doing, share: None)
     trainer = _Trainer(model.folder, weights, learn, check, stop or (lambda: False))
     trainer.run(say)
-    return _save(trainer, model.name, folder)
+    return _save(trainer, model.name, folder, left_out=len(train) - len(learn))
 
 
 def finished_result(folder: Path) -> TuningResult | None:
@@ -104,16 +112,16 @@ def finished_result(folder: Path) -> TuningResult | None:
     return result.model_copy(update={"adapter": adapter})
 
 
-def encode(codec: Codec, example: TuningExample, window: int) -> Encoded:
+def encoded(model: LocalModel, examples: Sequence[TuningExample]) -> list[Encoded]:
+    """Those of the examples that the model can read whole."""
+    found = [encode(model.codec, example) for example in examples]
+    return [one for one in found if len(one.prompt) + len(one.answer) <= model.context_window]
+
+
+def encode(codec: Codec, example: TuningExample) -> Encoded:
     """The tokens that the engine would read for this prompt, then the answer's, then the end."""
     prompt = codec.encode_prompt(example.messages)
-    answer = [*codec.encode(example.answer), codec.end_token]
-    if len(prompt) + len(answer) > window:
-        raise UserError(
-            f"a training example has {len(prompt) + len(answer)} tokens, more than the window "
-            f"of {window}: shorten its input {example.messages[-1].content[:60]!r}"
-        )
-    return Encoded(prompt, answer)
+    return Encoded(prompt, [*codec.encode(example.answer), codec.end_token])
 
 
 class _Trainer:
@@ -269,7 +277,7 @@ def _with_lora(base: Path, weights: Weights) -> Any:
         return get_peft_model(model, config, autocast_adapter_dtype=False)
 
 
-def _save(trainer: _Trainer, model_name: str, folder: Path) -> TuningResult:
+def _save(trainer: _Trainer, model_name: str, folder: Path, left_out: int) -> TuningResult:
     """Write beside the target, then rename: a folder is either whole or not there."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -287,6 +295,7 @@ def _save(trainer: _Trainer, model_name: str, folder: Path) -> TuningResult:
                 epochs_run=len(trainer.train_losses),
                 dev_losses=tuple(trainer.dev_losses),
                 train_losses=tuple(trainer.train_losses),
+                left_out=left_out,
             )
             (built / RESULT).write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
             if folder.exists():
