@@ -14,8 +14,7 @@ from rung.errors import ProviderError
 from rung.models.base import ChatRequest
 from rung.records import Passage
 from rung.serve.winner import Served
-from rung.solver.solver import InputField
-from rung.task.types import SqlOutput
+from rung.task.types import InputField, SqlOutput
 
 from .winners import LABELS, SCHEMA, TEXT, ask, running, scripted, service
 

@@ -23,13 +23,7 @@ from rung.decide.ladder import Planned
 from rung.decide.verdict import decide, standing_of
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
-from rung.evidence import (
-    Design,
-    chance_to_reach,
-    forecast,
-    must_see,
-    paired_comparison,
-)
+from rung.evidence import Design, chance_to_reach, forecast, must_see, paired_comparison
 from rung.evidence.ledger import SMALLEST_ALPHA
 from rung.evidence.weights import MOST
 from rung.measure.store import RunStore

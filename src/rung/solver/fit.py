@@ -28,9 +28,17 @@ from rung.models.no_llm import LabelModel, fit_label_model
 from rung.models.no_llm_sets import fit_set_model
 from rung.records import Answer
 from rung.solver.cascade import sure_from
-from rung.solver.solver import InputField, Parts, Solver, SolverSpec
+from rung.solver.solver import Parts, Solver, SolverSpec
 from rung.task.contract import render
-from rung.task.types import Document, Example, LabelsOutput, MultiLabelOutput, Task, digest
+from rung.task.types import (
+    Document,
+    Example,
+    InputField,
+    LabelsOutput,
+    MultiLabelOutput,
+    Task,
+    digest,
+)
 
 DEV_FOR_LOSS = 40
 """Dev examples whose loss is watched while tuning."""

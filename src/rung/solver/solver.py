@@ -31,6 +31,7 @@ from rung.solver.room import more_room, spare
 from rung.task.contract import Parsed, describe, parse
 from rung.task.types import (
     Frozen,
+    InputField,
     JsonValue,
     LabelsOutput,
     MultiLabelOutput,
@@ -38,14 +39,6 @@ from rung.task.types import (
     SchemaOutput,
     render_input,
 )
-
-
-class InputField(Frozen):
-    """A field of a task's input."""
-
-    name: str
-    required: bool = True
-    """Every example that was seen has it."""
 
 
 class SolverSpec(Frozen):

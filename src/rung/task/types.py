@@ -79,6 +79,14 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+class InputField(Frozen):
+    """A field of a task's input."""
+
+    name: str
+    required: bool = True
+    """Every example that was seen has it."""
+
+
 class Example(Frozen):
     """One labelled row. Nothing of it but `input` ever reaches a model when measured."""
 
