@@ -14,7 +14,8 @@ from rung.errors import ProviderError
 from rung.models.base import ChatRequest
 from rung.records import Passage
 from rung.serve.winner import Served
-from rung.task.types import InputField, SqlOutput
+from rung.solver.solver import InputField
+from rung.task.types import SqlOutput
 
 from .winners import LABELS, SCHEMA, TEXT, ask, running, scripted, service
 
