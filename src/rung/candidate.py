@@ -106,6 +106,12 @@ class Context(Frozen):
     k: int = 3
     chunk_chars: int = 600
     search: Literal["lexical", "dense", "hybrid"] = "hybrid"
+    rewrite: str | None = None
+    """A stage of `rung.knowledge.stages` that words the question anew before it is searched for."""
+    rerank: str | None = None
+    """One that orders anew what was found."""
+    store: str = "embedded"
+    """Where the passages lie (`rung.knowledge.stores`)."""
 
     @property
     def traits(self) -> Traits:
@@ -122,7 +128,12 @@ class Trained(NamedTuple):
     """Trained on this machine, and paid by its hours; else bought by the token."""
 
 
-WEIGHTS = {"base": Trained(""), "lora": Trained("lora"), "hosted": Trained("tuned", here=False)}
+WEIGHTS = {
+    "base": Trained(""),
+    "lora": Trained("lora"),
+    "trl": Trained("lora"),
+    "hosted": Trained("tuned", here=False),
+}
 """The shelf's list; who trains a kind is in `rung.behaviour.trainers.shelf`."""
 
 
@@ -137,6 +148,13 @@ class Weights(Frozen):
     rank: int = 16
     learning_rate: float = 5e-4
     epochs: int = 3
+    rows: int = 8
+    """Examples a step."""
+    share: float = 1.0
+    """Of the steps that all epochs have; the rate's schedule is as much shorter."""
+    recipe: Literal["stated", "sized", "found"] = "stated"
+    """How `learning_rate` and `rows` are set: as they stand here, by the sizes of model and data,
+    or by a race on dev that begins with those."""
     train_size: int | None = None
     seed: int = 0
 
@@ -162,6 +180,8 @@ class Candidate(Frozen):
     """Set where similarity is used: nearest shots, dense or hybrid search, no-llm."""
     first: Literal["no-llm/nearest", "no-llm/linear"] | None = None
     """A cascade: this one answers where it is sure, the model is asked the rest."""
+    way: str = "converse"
+    """How a model that is asked comes to an answer (`rung.solver.ways`)."""
     fallback: str | None = None
     """A further model, asked the same messages where the answer is invalid after its repairs,
     refused, or less sure than a threshold chosen on dev."""

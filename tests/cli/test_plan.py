@@ -97,7 +97,7 @@ def test_it_says_what_lies_behind_the_months_and_how_long_training_takes(
     row = plan.candidates[0].model_copy(update=trained)
     (said,) = training_lines(plan.model_copy(update={"candidates": (row,)}))
     assert said.endswith(
-        "96,000 tokens in all epochs, about 2 minutes of computing on this machine."
+        "96,000 tokens in all epochs, about 2 minutes of computing on this machine (cpu)."
     )
 
 

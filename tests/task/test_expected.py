@@ -121,14 +121,15 @@ def test_labels_without_a_model(name: str, tmp_path: Path) -> None:
     vectors = rng.normal(size=(80, 6)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     sets = [[n for n, x in zip("abc", row, strict=False) if x > 0] for row in vectors]
-    model = fit_set_model(name, vectors, sets, ["a", "b", "c", "never"])
+    texts = [f"row {i}" for i in range(80)]
+    model = fit_set_model(name, vectors, texts, sets, ["a", "b", "c", "never"])
     model.save(tmp_path / "m.npz")
-    told = load_label_model(tmp_path / "m.npz").predict(vectors)
-    assert told == model.predict(vectors)
+    told = load_label_model(tmp_path / "m.npz").predict(vectors, texts)
+    assert told == model.predict(vectors, texts)
     right = [json.loads(text) == one for (text, _), one in zip(told, sets, strict=True)]
     assert np.mean(right) > 0.85 and all(0 < sure <= 1 for _, sure in told)
     with pytest.raises(UserError, match="some training examples have"):
-        fit_set_model("no-llm/linear", vectors, [["a"]] * 80, ["a", "b"])
+        fit_set_model("no-llm/linear", vectors, texts, [["a"]] * 80, ["a", "b"])
 
 
 FREE = TextOutput()

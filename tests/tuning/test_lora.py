@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from rung.behaviour.trainers import TrainingStopped, TuningExample, train_lora
-from rung.behaviour.trainers.lora import encode, encoded, finished_result
+from rung.behaviour.trainers.lora import encode, finished_result
 from rung.candidate import Weights
 from rung.errors import UserError
 from rung.models.base import ChatRequest, Message
@@ -118,7 +118,7 @@ def test_a_kill_while_saving_leaves_no_folder_that_counts(model, tmp_path, monke
 
 def test_what_is_trained_is_what_is_asked(model):
     example = examples(TEMPLATES)[0]
-    tokens = encode(model.codec, example)
+    tokens = encode(model.codec, example, model.context_window)
     assert tokens.prompt == model.codec.encode_prompt(example.messages)
     whole = (*example.messages, Message(role="assistant", content=example.answer))
     text = model.codec.render(whole, answer_next=False)
@@ -134,5 +134,25 @@ def test_what_cannot_be_trained_is_one_sentence(model, tmp_path):
     long = TuningExample(messages=turns("x " * 9000), answer="a")
     with pytest.raises(UserError, match="fits into the window of 8192"):
         train_lora(model, [long], [], Weights(), tmp_path / "out")
-    short = examples(TEMPLATES)[0]
-    assert encoded(model, [long, short, long]) == [encode(model.codec, short)]
+
+
+def test_a_row_beyond_the_window_is_left_out_and_counted(model, tmp_path):
+    long = TuningExample(messages=turns("x " * 9000), answer="a")
+    weights = Weights(epochs=1, learning_rate=2e-3)
+    alone = train_lora(model, examples(TEMPLATES[:1]), [], weights, tmp_path / "a")
+    among = train_lora(model, [long, *examples(TEMPLATES[:1])], [long], weights, tmp_path / "b")
+    assert (among.left_out, alone.left_out) == (1, 0) and among.dev_losses == ()
+    assert among.adapter.digest == alone.adapter.digest
+
+
+def test_a_share_of_the_steps_is_taken_and_a_sized_recipe_is_stated_in_the_result(model, tmp_path):
+    few = examples(TEMPLATES)
+    weights = Weights(kind="lora", epochs=2, rows=4, share=0.25)
+    assert train_lora(model, few, [], weights, tmp_path / "a").steps == 2  # of 2 x 4
+    sized = Weights(kind="lora", epochs=1, recipe="sized", share=0.25)
+    done = train_lora(model, few, [], sized, tmp_path / "b")
+    assert (done.weights.recipe, done.weights.learning_rate, done.weights.rows) == (
+        "stated",
+        2e-3,
+        2,
+    )

@@ -18,7 +18,7 @@ from rung.climbing.certify import certify, in_order, is_graded, plan_design
 from rung.climbing.gate import Gate
 from rung.climbing.handshakes import how_asked, shake_hands
 from rung.climbing.latency import ASKED, ASKED_FOR_LIMIT, p95_alone
-from rung.climbing.learning import learning_of, sentence
+from rung.climbing.learning import learning_of, put_training, sentence
 from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
 from rung.climbing.people import people_of
@@ -164,7 +164,9 @@ class Climber:
 
     async def _climb(self, rungs: Sequence[Planned], ladder: Ladder) -> None:
         slots = max([SLOTS, *(s.in_flight for s in self.task.models.settings.values())])
-        runner = Runner(self.task, self.scorer, ladder.store, self.tools.price, slots)
+        runner = Runner(
+            self.task, self.scorer, ladder.store, self.tools.price, slots, self.options.executor
+        )
         named = ladder.people.name
         tested = [named(r.candidate.key) for r in rungs if not r.candidate.is_probe]
         ledger = TestLedger(self.tools.project.folder, self.task, tested)
@@ -287,7 +289,7 @@ class _Rung:
         solver = await fit(self.candidate, self.task, workshop)
         self.climber.remember(solver)
         if (tuned := workshop.tuned.get(self.key)) is not None:
-            self.ladder.update(self.key, training=tuned.took)
+            put_training(tuned, self.candidate, self.ladder, self.observer)
         return solver
 
     async def _learn(self, solver: Solver) -> CandidateResult:

@@ -9,8 +9,10 @@ from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
+from rung.behaviour.trainers.base import Tuned
 from rung.candidate import Candidate
 from rung.climbing.observer import Observer
+from rung.climbing.rows import Ladder
 from rung.climbing.summary import unit_scores
 from rung.evidence import learning_curve
 from rung.measure.runner import Runner
@@ -40,11 +42,12 @@ async def learning_of(
     base = candidate.model_copy(
         update={"weights": candidate.weights.model_copy(update={"kind": "base"})}
     )
+    took = workshop.tuned[candidate.key].took.get("weights") or {}  # one race for all sizes
+    recipe = {k: took[k] for k in ("recipe", "learning_rate", "rows") if k in took}
     scores: list[float] = []
     for size in [0, *sizes]:
-        weights = candidate.weights.model_copy(
-            update={"train_size": None if size == sizes[-1] else size}
-        )
+        changes = {"train_size": size, **recipe} if size != sizes[-1] else {}
+        weights = candidate.weights.model_copy(update=changes)
         tried = candidate.model_copy(update={"weights": weights}) if size else base
         observer.note(f"learning curve: {size} training examples")
         solver = await fit(tried, task, workshop)
@@ -57,6 +60,23 @@ async def learning_of(
         sizes, scores[1:], [len(pilot)] * len(sizes), task.target.score, base=scores[0]
     )
     return {"sizes": sizes, "scores": scores[1:], "untrained": scores[0], **asdict(curve)}
+
+
+def put_training(tuned: Tuned, candidate: Candidate, ladder: Ladder, observer: Observer) -> None:
+    """Put what a training took into its row, and say what a reader should know beside it."""
+    ladder.update(candidate.key, training=tuned.took)
+    notes = []
+    if tuned.took.get("left_out"):
+        notes.append(
+            f"{tuned.took['left_out']} of {len(ladder.task.train)} train rows are longer than the "
+            f"window of {candidate.model}: left out of its tuning."
+        )
+    guard = tuned.took.get("guard")
+    if guard is not None and guard["lost"]:
+        notes.append(f"{candidate.key}: {guard['said']}. Ask it nothing but this task.")
+    ladder.notes += notes
+    for note in notes:
+        observer.note(note)
 
 
 def sentence(curve: dict[str, Any]) -> str:

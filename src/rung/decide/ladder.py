@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from rung.behaviour.messages import ROOM_TO_THINK
+from rung.behaviour.trainers.shelf import trained_here
 from rung.candidate import Candidate, Context, Prompt, Shots, Weights
 from rung.decide.room import plain_prompt
 from rung.decide.usage import ExpectedCall, expected_calls, expected_cost, expected_usage
@@ -142,7 +143,7 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
         if task.documents:
             found.append(Candidate(model=name, prompt=steps, context=context, embedder=searching))
     if model.trains:
-        found += _tuned(task, name, model, context, "lora")
+        found += _tuned(task, name, model, context, trained_here())
     return found
 
 
@@ -163,8 +164,9 @@ def _tuned(task: Task, name: str, model: ChatModel, context: Context, kind: str)
         return []
     baked = plain_prompt(task, name, model).model_copy(update={"contract": False})
     weights = Weights(kind=kind, epochs=task.climb.epochs, seed=task.climb.seed)
-    if weights.bought:
-        weights = weights.model_copy(update={"learning_rate": HOSTED_RATE})
+    recipe = "found" if task.climb.effort == "serious" else "sized"
+    changes = {"learning_rate": HOSTED_RATE} if weights.bought else {"recipe": recipe}
+    weights = weights.model_copy(update=changes)
     found = [Candidate(model=name, prompt=baked, weights=weights)]
     if task.documents:
         searching = task.models.embedder if context.search != "lexical" else None

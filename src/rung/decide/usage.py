@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from rung.behaviour.messages import Shot, build_messages, user_turn
+from rung.behaviour.trainers.recipe import race_share
 from rung.candidate import NO_LLM, Candidate
 from rung.economics.pricing import PriceBook, runs_here
 from rung.economics.setup import SETUP_USD
@@ -104,11 +105,11 @@ def expected_cost(
 
 
 def training_tokens(task: Task, candidate: Candidate, usage: Usage) -> int:
-    """Tokens that training reads in all epochs; 0 where nothing is trained."""
+    """Tokens that training reads in all epochs, the race for its recipe with it; 0 untuned."""
     if not candidate.weights.tuned:
         return 0
-    read = usage.input_tokens + usage.output_tokens
-    return read * len(task.train) * candidate.weights.epochs
+    read = (usage.input_tokens + usage.output_tokens) * len(task.train) * candidate.weights.epochs
+    return round(read * (1 + race_share(candidate.weights)))
 
 
 def _times(usage: Usage, n: int) -> Usage:

@@ -1,26 +1,32 @@
 """Answers without a language model: the nearest labelled example, or a linear head.
 
-Both work on unit embedding vectors and answer with a label seen in training, so an answer outside
-the list cannot happen. They are saved as plain arrays (`.npz`, no pickle).
+Both work on unit embedding vectors (the head on the text's letters too, where that helps) and
+answer with a label seen in training, so an answer outside the list cannot happen. They are saved
+as plain arrays (`.npz`, no pickle).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rung.errors import UserError
 from rung.models.base import Vectors
+from rung.models.no_llm_choice import Head, Shares, fitted, head_arrays, logistic, saved_head
 from rung.models.no_llm_sets import NearestSets, OneVsRest
+
+_UNSEEN = -30.0
+"""Logit of a label that a fold's training rows lack."""
 
 
 class LabelModel(Protocol):
-    """Vectors in, labels out: one a row, or a JSON array of them."""
+    """Vectors and texts in, labels out: one a row, or a JSON array of them."""
 
-    def predict(self, vectors: Vectors) -> list[tuple[str, float]]:
+    def predict(self, vectors: Vectors, texts: Sequence[str] = ()) -> list[tuple[str, float]]:
         """Label and confidence in [0, 1] of each row."""
         ...
 
@@ -35,7 +41,7 @@ class Nearest:
     def __init__(self, vectors: Vectors, labels: list[str], k: int = 5) -> None:
         self.vectors, self.labels, self.k = vectors, labels, min(k, len(labels))
 
-    def predict(self, vectors: Vectors) -> list[tuple[str, float]]:
+    def predict(self, vectors: Vectors, texts: Sequence[str] = ()) -> list[tuple[str, float]]:
         """Label and share of the votes of each row."""
         similarity = vectors @ self.vectors.T
         return [self._vote(row) for row in similarity]
@@ -56,40 +62,52 @@ class Nearest:
 
 
 class Linear:
-    """Softmax of a linear map: logistic regression on the embedding."""
+    """Softmax of a linear head on the embedding, and on the letters where they help."""
 
-    def __init__(
-        self, weights: NDArray[np.float64], bias: NDArray[np.float64], labels: list[str]
-    ) -> None:
-        self.weights, self.bias, self.labels = weights, bias, labels
+    def __init__(self, head: Head, labels: list[str]) -> None:
+        self.head, self.labels = head, labels
 
     @classmethod
-    def fit(cls, vectors: Vectors, labels: list[str]) -> Linear:
-        """Multinomial logistic regression, L2, C = 10 on unit vectors (scikit-learn)."""
-        from sklearn.linear_model import LogisticRegression
+    def fit(cls, vectors: Vectors, texts: Sequence[str], labels: list[str]) -> Linear:
+        """Multinomial logistic regression; features and strength by cross-validation."""
+        names = sorted(set(labels))
+        answers = np.array([names.index(label) for label in labels])
 
-        head = LogisticRegression(C=10.0, max_iter=2000).fit(vectors, labels)
-        weights, bias = head.coef_, head.intercept_
-        if len(head.classes_) == 2:  # scikit-learn keeps one row for two classes
-            weights, bias = np.vstack([-weights, weights]), np.concatenate([-bias, bias])
-        return cls(weights.astype(np.float64), bias.astype(np.float64), list(head.classes_))
+        def head(rows: Any, chosen: NDArray[Any], c: float) -> tuple[Shares, Shares]:
+            found = logistic(rows, chosen, c)
+            weights, bias = found.coef_, found.intercept_
+            if len(found.classes_) == 2:  # scikit-learn keeps one row for two classes
+                weights, bias = np.vstack([-weights, weights]), np.concatenate([-bias, bias])
+            every = np.zeros((len(names), weights.shape[1]))
+            unseen = np.full(len(names), _UNSEEN)
+            every[found.classes_], unseen[found.classes_] = weights, bias
+            return every, unseen
 
-    def predict(self, vectors: Vectors) -> list[tuple[str, float]]:
+        return cls(fitted(vectors, texts, answers, head, _cross_entropy), names)
+
+    def predict(self, vectors: Vectors, texts: Sequence[str] = ()) -> list[tuple[str, float]]:
         """Label and softmax share of each row."""
-        logits = vectors @ self.weights.T + self.bias
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        shares = odds / odds.sum(axis=1, keepdims=True)
+        shares = np.exp(_log_shares(self.head.logits(vectors, texts) / self.head.temperature))
         best = shares.argmax(axis=1)
         return [(self.labels[b], float(shares[i, b])) for i, b in enumerate(best)]
 
     def save(self, path: Path) -> None:
         """Write one `.npz` file."""
-        np.savez(
-            path, kind="linear", weights=self.weights, bias=self.bias, labels=np.array(self.labels)
-        )
+        np.savez(path, kind="linear", labels=np.array(self.labels), **head_arrays(self.head))
 
 
-def fit_label_model(name: str, vectors: Vectors, labels: list[str]) -> LabelModel:
+def _log_shares(logits: Shares) -> Shares:
+    logits = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
+
+
+def _cross_entropy(logits: Shares, answers: NDArray[Any]) -> float:
+    return float(-_log_shares(logits)[np.arange(len(answers)), answers].mean())
+
+
+def fit_label_model(
+    name: str, vectors: Vectors, texts: Sequence[str], labels: list[str]
+) -> LabelModel:
     """Fit `no-llm/nearest` or `no-llm/linear`. Raises `UserError` for any other name."""
     if name == "no-llm/nearest":
         return Nearest(vectors, labels)
@@ -99,7 +117,7 @@ def fit_label_model(name: str, vectors: Vectors, labels: list[str]) -> LabelMode
                 f"no-llm/linear needs training examples of two labels or more, found only "
                 f"{labels[0]!r}; add examples of the other labels"
             )
-        return Linear.fit(vectors, labels)
+        return Linear.fit(vectors, texts, labels)
     raise UserError(f"unknown model {name!r}; known are 'no-llm/nearest' and 'no-llm/linear'")
 
 
@@ -113,5 +131,5 @@ def load_label_model(path: Path) -> LabelModel:
         if kind == "nearest-sets":
             return NearestSets(arrays["vectors"], arrays["held"], labels, int(arrays["k"]))
         if kind == "one-vs-rest":
-            return OneVsRest(arrays["weights"], arrays["bias"], labels)
-        return Linear(arrays["weights"], arrays["bias"], labels)
+            return OneVsRest(saved_head(arrays), labels)
+        return Linear(saved_head(arrays), labels)

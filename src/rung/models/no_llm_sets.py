@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rung.errors import UserError
 from rung.models.base import Vectors
+from rung.models.no_llm_choice import Head, Shares, fitted, head_arrays, logistic
 
 _SURE = 30.0
 """Log-odds of a label that every training example has, or none."""
@@ -38,7 +40,7 @@ class NearestSets:
     ) -> None:
         self.vectors, self.held, self.labels, self.k = vectors, held, labels, min(k, len(held))
 
-    def predict(self, vectors: Vectors) -> list[tuple[str, float]]:
+    def predict(self, vectors: Vectors, texts: Sequence[str] = ()) -> list[tuple[str, float]]:
         """Labels as a JSON array, and a confidence, of each row."""
         similarity = vectors @ self.vectors.T
         nearest = np.argsort(-similarity, axis=1, kind="stable")[:, : self.k]
@@ -60,39 +62,41 @@ class NearestSets:
 
 
 class OneVsRest:
-    """A logistic regression for each label, on the embedding."""
+    """A logistic regression for each label, on the embedding and, where they help, the letters."""
 
-    def __init__(
-        self, weights: NDArray[np.float64], bias: NDArray[np.float64], labels: list[str]
-    ) -> None:
-        self.weights, self.bias, self.labels = weights, bias, labels
+    def __init__(self, head: Head, labels: list[str]) -> None:
+        self.head, self.labels = head, labels
 
     @classmethod
-    def fit(cls, vectors: Vectors, held: NDArray[np.bool_], labels: list[str]) -> OneVsRest:
-        """L2, C = 10 on unit vectors (scikit-learn); a label that never varies is constant."""
-        from sklearn.linear_model import LogisticRegression
+    def fit(
+        cls, vectors: Vectors, texts: Sequence[str], held: NDArray[np.bool_], labels: list[str]
+    ) -> OneVsRest:
+        """Features and strength by cross-validation; a label that never varies is constant."""
 
-        weights = np.zeros((len(labels), vectors.shape[1]))
-        bias = np.where(held.any(axis=0), _SURE, -_SURE)
-        for n in np.flatnonzero(held.any(axis=0) & ~held.all(axis=0)):
-            head = LogisticRegression(C=10.0, max_iter=2000).fit(vectors, held[:, n])
-            weights[n], bias[n] = head.coef_[0], head.intercept_[0]
-        return cls(weights, bias, labels)
+        def head(rows: Any, chosen: NDArray[Any], c: float) -> tuple[Shares, Shares]:
+            weights = np.zeros((len(labels), rows.shape[1]))
+            bias = np.where(chosen.any(axis=0), _SURE, -_SURE)
+            for n in np.flatnonzero(chosen.any(axis=0) & ~chosen.all(axis=0)):
+                found = logistic(rows, chosen[:, n], c)
+                weights[n], bias[n] = found.coef_[0], found.intercept_[0]
+            return weights, bias
 
-    def predict(self, vectors: Vectors) -> list[tuple[str, float]]:
+        return cls(fitted(vectors, texts, held, head, _log_loss), labels)
+
+    def predict(self, vectors: Vectors, texts: Sequence[str] = ()) -> list[tuple[str, float]]:
         """Labels as a JSON array, and a confidence, of each row."""
-        logits = vectors @ self.weights.T + self.bias
+        logits = self.head.logits(vectors, texts) / self.head.temperature
         return _answers(1 / (1 + np.exp(-np.clip(logits, -_SURE, _SURE))), self.labels)
 
     def save(self, path: Path) -> None:
         """Write one `.npz` file."""
-        np.savez(
-            path,
-            kind="one-vs-rest",
-            weights=self.weights,
-            bias=self.bias,
-            labels=np.array(self.labels),
-        )
+        np.savez(path, kind="one-vs-rest", labels=np.array(self.labels), **head_arrays(self.head))
+
+
+def _log_loss(logits: Shares, held: NDArray[Any]) -> float:
+    """Mean over all decisions."""
+    signed = np.where(held, logits, -logits)
+    return float(np.logaddexp(0.0, -signed).mean())
 
 
 def _answers(shares: NDArray[np.floating], labels: list[str]) -> list[tuple[str, float]]:
@@ -106,7 +110,11 @@ def _answers(shares: NDArray[np.floating], labels: list[str]) -> list[tuple[str,
 
 
 def fit_set_model(
-    name: str, vectors: Vectors, sets: Sequence[Sequence[str]], labels: Sequence[str]
+    name: str,
+    vectors: Vectors,
+    texts: Sequence[str],
+    sets: Sequence[Sequence[str]],
+    labels: Sequence[str],
 ) -> NearestSets | OneVsRest:
     """Fit `no-llm/nearest` or `no-llm/linear` on sets of labels; `UserError` for another name."""
     held = members(sets, labels)
@@ -119,4 +127,4 @@ def fit_set_model(
             "no-llm/linear needs a label that some training examples have and others do not; "
             "all have the same labels: add examples of the others"
         )
-    return OneVsRest.fit(vectors, held, list(labels))
+    return OneVsRest.fit(vectors, texts, held, list(labels))

@@ -25,6 +25,8 @@ class PlannedRung(Frozen):
     passed_on: float | None = None
     """Share of the requests assumed to go to a cascade's last model; None where there is one
     model."""
+    raced: bool = False
+    """Its recipe is found by a race, which its training counts."""
     hosted: bool = False
     """The model's provider trains it, which is bought."""
     training_usd: float | None = None

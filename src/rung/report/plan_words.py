@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rung.behaviour.trainers.race import BUDGET_S
+from rung.models.local.machine import device
 from rung.money import usd
 from rung.report.plan_data import Amount, Plan, PlannedRung
 
@@ -27,8 +29,14 @@ def training_lines(plan: Plan) -> list[str]:
     """What training adds, in sentences; none where nothing is trained."""
     tokens = sum(row.training_tokens for row in plan.candidates)
     here = sum(row.training_seconds for row in plan.candidates)
-    lasts = f", {minutes_text(here / 60)} of computing on this machine" if here else ""
+    place = f"of computing on this machine ({device()})"
+    lasts = f", {minutes_text(here / 60)} {place}" if here else ""
     lines = [f"Training comes on top: {tokens:,} tokens in all epochs{lasts}."] if tokens else []
+    if any(row.raced for row in plan.candidates):
+        lines.append(
+            "In it, a race on dev finds each tuned rung's recipe: no recipe is begun there that "
+            f"would take it beyond {minutes_text(BUDGET_S / 60)}."
+        )
     return lines + [_bought(row) for row in plan.candidates if row.hosted]
 
 

@@ -84,6 +84,7 @@ def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
         training_seconds=_training_seconds(rung, learnt),
         passed_on=rung.calls[-1].share if len(rung.calls) > 1 else None,
         hosted=candidate.weights.bought,
+        raced=candidate.weights.recipe == "found",
         training_usd=None if price is None else float(price),
     )
 

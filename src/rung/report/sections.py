@@ -105,6 +105,7 @@ def figures(run: FinishedRun, rows: list[Row], costs: Mapping[str, Cost]) -> dic
         ],
         "training_facts": training_facts,
         "loss_table": loss_table,
+        "tried_table": tried_table,
     }
 
 
@@ -128,8 +129,18 @@ def training_facts(row: CandidateResult) -> list[str]:
         said.append(f"trained by {facts['provider']}, job {facts['job']}")
         paid = facts.get("usd")
         said.append("its price is not known" if paid is None else f"{usd(paid)} paid")
-    weights = row.candidate.weights
-    said.append(f"LoRA rank {weights.rank}, learning rate {weights.learning_rate:g}")
+    recipe = {**row.candidate.weights.model_dump(), **facts.get("weights", {})}
+    said.append(
+        f"LoRA rank {recipe['rank']}, learning rate {recipe['learning_rate']:g}, "
+        f"{recipe['rows']} rows a step"
+    )
+    if facts.get("left_out"):
+        said.append(f"{facts['left_out']} rows longer than the model's window were left out")
+    if facts.get("guard"):
+        said.append(facts["guard"]["said"])
+    if facts.get("tried"):
+        lasted = seconds(float(facts["race_seconds"]))
+        said.append(f"the best of {len(facts['tried'])} recipes by dev, found in {lasted} of it")
     return said
 
 
@@ -139,6 +150,19 @@ def loss_table(row: CandidateResult) -> list[tuple[int, str, str]]:
     train = ["–", *(f"{float(v):.4f}" for v in row.training.get("train_losses", ()))]
     pairs = zip_longest(dev, train, fillvalue="–")
     return [(i, a, b) for i, (a, b) in enumerate(pairs)]
+
+
+def tried_table(row: CandidateResult) -> list[dict[str, str]]:
+    """The recipes that a race tried: recipe, score, losses, seconds as text."""
+    return [
+        {
+            "recipe": f"rate {heat['learning_rate']:g}, {heat['rows']} rows a step",
+            "score": f"{heat['score']:.3f}" if heat.get("score") is not None else "–",
+            "losses": " → ".join(f"{float(v):.3f}" for v in heat.get("dev_losses", ())),
+            "seconds": f"{heat['seconds']:.0f}",
+        }
+        for heat in row.training.get("tried", ())
+    ]
 
 
 @lru_cache(maxsize=4)

@@ -278,6 +278,9 @@ class ClimbSettings(Frozen):
     """Most test examples to certify on; all when left out."""
     epochs: int = Field(default=3, ge=1)
     """Most passes over the training examples; the loss on dev decides when to stop."""
+    effort: Literal["quick", "serious"] = "quick"
+    """How hard each rung is tried: as it is plainly begun, or refined for as long as that pays. A
+    tuned one takes the recipe that suits its size, or the one that wins a race on dev."""
     cascade: bool = False
     """For labels: also try a linear head that answers where it is sure, and the prompt with the
     nearest examples for the rest."""

@@ -13,12 +13,13 @@ import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
 from rung.behaviour.trainers.batches import Encoded, collate, epoch_order, in_order
 from rung.behaviour.trainers.lessons import TuningExample
+from rung.behaviour.trainers.recipe import ROWS, sized
 from rung.candidate import Weights
 from rung.errors import MissingExtraError, RungError, StoreError, UserError
 from rung.models.base import Adapter
@@ -27,17 +28,18 @@ from rung.models.local.card import sha256_file
 from rung.models.local.codec import Codec
 from rung.models.local.engine import LocalModel
 from rung.models.local.machine import at_work, machine_seconds
+from rung.models.local.memory import refuse_what_does_not_fit
 from rung.models.local.network import load_base, plain_layers
 from rung.task.types import Frozen
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-ROWS = 8
-"""Examples per step."""
 STEP_TOKENS = 4096
 """Most padded tokens per step: bounds the memory."""
 DEV_EXAMPLES = 40
+PATIENCE = 2
+"""Measurements of the loss on dev without a better one, after which training ends."""
 WARM_UP = 0.06
 """Share of the steps in which the learning rate rises."""
 CLIP = 1.0
@@ -59,8 +61,25 @@ class TuningResult(Frozen):
     """Per answer token (nats), before training and after each epoch; empty without dev."""
     train_losses: tuple[float, ...]
     """Mean over each epoch's answer tokens."""
+    weights: Weights
+    """As they were trained: its recipe is a stated one."""
+    steps: int
+    """Steps taken."""
     left_out: int = 0
-    """Training examples that are longer than what the model reads."""
+    """Train rows longer than the model's window."""
+
+
+class Trained(NamedTuple):
+    """What a training loop leaves, before it is kept."""
+
+    model: Any
+    """PEFT's model."""
+    weights: Weights
+    tokens: int
+    seconds: float
+    steps: int
+    dev_losses: tuple[float, ...]
+    train_losses: tuple[float, ...]
 
 
 class TrainingStopped(RungError):
@@ -79,29 +98,60 @@ def train_lora(
     """Train an adapter for `model` into `folder` (PEFT format) and return it.
 
     A folder that holds a finished result is returned as it is. The best epoch by loss on (up
-    to 40 of) `dev` is kept, and training ends early when that loss rises. Equal data and seed
+    to 40 of) `dev` is kept, and training ends early when that loss has not fallen for `PATIENCE`
+    epochs. Rows that exceed the model's window are left out and counted. Equal data and seed
     give an equal adapter on the same machine. Blocks; the engine goes on answering between
     steps. `on_progress` hears what is done and the share of all steps. Raises `UserError`
-    where there is nothing to learn from; an example beyond the window is left out, and counted.
-    Raises `TrainingStopped` when `stop()` turns true, `StoreError` where the folder cannot be
-    written.
+    where there is nothing to learn from, `TrainingStopped` when `stop()` turns true,
+    `StoreError` where the folder cannot be written.
     """
     done = finished_result(folder)
     if done is not None:
         return done
+    learn, weights = as_learnt(model, train, weights)
+    check = fitting(model, dev[:DEV_EXAMPLES])
+    refuse_what_does_not_fit(model.name, model.parameters)
+    say = on_progress or (lambda doing, share: None)
+    trainer = _Trainer(model.folder, weights, learn, check, stop or (lambda: False))
+    trainer.run(say)
+    trained = Trained(
+        model=trainer.model,
+        weights=weights,
+        tokens=trainer.tokens,
+        seconds=trainer.seconds,
+        steps=trainer.steps,
+        dev_losses=tuple(trainer.dev_losses),
+        train_losses=tuple(trainer.train_losses),
+    )
+    return keep(trained, model.name, folder, len(train) - len(learn))
+
+
+def as_learnt(
+    model: LocalModel, train: Sequence[TuningExample], weights: Weights
+) -> tuple[list[Encoded], Weights]:
+    """The rows that fit the window, and a stated recipe for them. `UserError` where none fits."""
     if not train:
         raise UserError("a LoRA adapter cannot be trained: there are no training examples")
-    learn = encoded(model, train)
+    learn = fitting(model, train)
     if not learn:
         raise UserError(
             f"no training example fits into the window of {model.context_window} tokens of "
             f"{model.name}: shorten their inputs, or tune a model that reads more"
         )
-    check = encoded(model, dev[:DEV_EXAMPLES])
-    say = on_progress or (lambda doing, share: None)
-    trainer = _Trainer(model.folder, weights, learn, check, stop or (lambda: False))
-    trainer.run(say)
-    return _save(trainer, model.name, folder, left_out=len(train) - len(learn))
+    if weights.recipe != "stated":
+        weights = sized(weights, model.parameters, len(learn))
+    return learn, weights
+
+
+def fitting(model: LocalModel, examples: Sequence[TuningExample]) -> list[Encoded]:
+    """The examples as tokens; those that the model's window does not hold are left out."""
+    found = []
+    for example in examples:
+        try:
+            found.append(encode(model.codec, example, model.context_window))
+        except UserError:
+            continue
+    return found
 
 
 def finished_result(folder: Path) -> TuningResult | None:
@@ -115,16 +165,16 @@ def finished_result(folder: Path) -> TuningResult | None:
     return found.model_copy(update={"adapter": adapter})
 
 
-def encoded(model: LocalModel, examples: Sequence[TuningExample]) -> list[Encoded]:
-    """Those of the examples that the model can read whole."""
-    found = [encode(model.codec, example) for example in examples]
-    return [one for one in found if len(one.prompt) + len(one.answer) <= model.context_window]
-
-
-def encode(codec: Codec, example: TuningExample) -> Encoded:
+def encode(codec: Codec, example: TuningExample, window: int) -> Encoded:
     """The tokens that the engine would read for this prompt, then the answer's, then the end."""
     prompt = codec.encode_prompt(example.messages)
-    return Encoded(prompt, [*codec.encode(example.answer), codec.end_token])
+    answer = [*codec.encode(example.answer), codec.end_token]
+    if len(prompt) + len(answer) > window:
+        raise UserError(
+            f"a training example has {len(prompt) + len(answer)} tokens, more than the window "
+            f"of {window}: shorten its input {example.messages[-1].content[:60]!r}"
+        )
+    return Encoded(prompt, answer)
 
 
 class _Trainer:
@@ -146,12 +196,9 @@ class _Trainer:
         self._train = train
         self._dev = dev
         self._stop = stop
-        self._epochs = [
-            epoch_order(train, ROWS, STEP_TOKENS, weights.seed * 1009 + epoch)
-            for epoch in range(weights.epochs)
-        ]
+        self._epochs = _epochs(train, weights)
         self._steps = sum(map(len, self._epochs))
-        self._step = 0
+        self.steps = 0
         with at_work():
             self.model = _with_lora(base, weights)
             self._parameters = [p for p in self.model.parameters() if p.requires_grad]
@@ -160,8 +207,9 @@ class _Trainer:
         self._optimizer = self._make_optimizer()
 
     def run(self, say: Callable[[str, float], None]) -> None:
-        """Train until the epochs are over or the loss on dev rises; leaves the best weights."""
+        """Train until the epochs are over or patience is; leaves the best weights by dev."""
         best: tuple[float, list[Tensor]] | None = None
+        waited = 0
         self._measure_dev(say)
         for number, batches in enumerate(self._epochs, start=1):
             total, count = 0.0, 0
@@ -170,14 +218,18 @@ class _Trainer:
                     raise TrainingStopped("training was stopped before it was finished")
                 loss, answers = self._learn([self._train[i] for i in batch])
                 total, count = total + loss * answers, count + answers
-                say(f"epoch {number} of {len(self._epochs)}", self._step / self._steps)
+                say(f"epoch {number} of {len(self._epochs)}", self.steps / self._steps)
             self.train_losses.append(total / count)
             if not self._dev:
                 continue
             self._measure_dev(say)
-            if best is not None and self.dev_losses[-1] >= best[0]:
+            if best is None or self.dev_losses[-1] < best[0]:
+                best = self.dev_losses[-1], [p.detach().clone() for p in self._parameters]
+                waited = 0
+                continue
+            waited += 1
+            if waited == PATIENCE:
                 break
-            best = self.dev_losses[-1], [p.detach().clone() for p in self._parameters]
         if best is not None:
             self._restore(best[1])
         say("trained", 1.0)
@@ -194,10 +246,10 @@ class _Trainer:
                 parameter.grad = None
             torch.nn.utils.clip_grad_norm_(self._masters, CLIP)
             for group in self._optimizer.param_groups:
-                group["lr"] = self.weights.learning_rate * _schedule(self._step, self._steps)
+                group["lr"] = self.weights.learning_rate * _schedule(self.steps, self._steps)
             self._optimizer.step()
             self._restore(self._masters)
-            self._step += 1
+            self.steps += 1
             self.tokens += sum(example.length for example in examples)
             self.seconds += machine_seconds() - started
             return float(loss.detach()), answers
@@ -222,7 +274,7 @@ class _Trainer:
 
         if not self._dev:
             return
-        say("loss on dev", self._step / self._steps)
+        say("loss on dev", self.steps / self._steps)
         total, count = 0.0, 0
         for batch in in_order(self._dev, ROWS, STEP_TOKENS):
             with at_work(), torch.inference_mode():
@@ -247,6 +299,20 @@ class _Trainer:
         )
 
 
+def _epochs(train: list[Encoded], weights: Weights) -> list[list[list[int]]]:
+    """Batches of each epoch, all of them or the first share; the last epoch may be cut."""
+    epochs = [
+        epoch_order(train, weights.rows, STEP_TOKENS, weights.seed * 1009 + epoch)
+        for epoch in range(weights.epochs)
+    ]
+    left = max(1, round(weights.share * sum(map(len, epochs))))
+    kept = []
+    for batches in epochs:
+        kept.append(batches[:left])
+        left -= len(kept[-1])
+    return [batches for batches in kept if batches]
+
+
 def _schedule(step: int, steps: int) -> float:
     """Factor on the learning rate: linear warm-up, then half a cosine down to a tenth."""
     warm = max(1, round(WARM_UP * steps))
@@ -256,13 +322,11 @@ def _schedule(step: int, steps: int) -> float:
     return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * through))
 
 
-def _with_lora(base: Path, weights: Weights) -> Any:
-    try:
-        import torch
-        from peft import LoraConfig, get_peft_model
-    except ImportError as error:
-        raise MissingExtraError("training an adapter", "local") from error
-    config = LoraConfig(
+def lora_config(weights: Weights) -> Any:
+    """PEFT's description of the adapter: all linear layers, alpha twice the rank."""
+    from peft import LoraConfig
+
+    return LoraConfig(
         r=weights.rank,
         lora_alpha=2 * weights.rank,
         lora_dropout=0.0,
@@ -270,6 +334,14 @@ def _with_lora(base: Path, weights: Weights) -> Any:
         bias="none",
         task_type="CAUSAL_LM",
     )
+
+
+def _with_lora(base: Path, weights: Weights) -> Any:
+    try:
+        import torch
+        from peft import get_peft_model
+    except ImportError as error:
+        raise MissingExtraError("training an adapter", "local") from error
     model = load_base(base)
     if plain_layers(model):
         use_packed_attention(model)
@@ -277,27 +349,29 @@ def _with_lora(base: Path, weights: Weights) -> Any:
         # peft asks transformers for a property that is about to be renamed.
         warnings.simplefilter("ignore", FutureWarning)
         torch.manual_seed(weights.seed)
-        return get_peft_model(model, config, autocast_adapter_dtype=False)
+        return get_peft_model(model, lora_config(weights), autocast_adapter_dtype=False)
 
 
-def _save(trainer: _Trainer, model_name: str, folder: Path, left_out: int) -> TuningResult:
+def keep(trained: Trained, model_name: str, folder: Path, left_out: int) -> TuningResult:
     """Write beside the target, then rename: a folder is either whole or not there."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as work:
             built = Path(work) / "adapter"
             # The folder may travel: it names the model, not where it lay.
-            trainer.model.peft_config["default"].base_model_name_or_path = model_name
-            trainer.model.save_pretrained(str(built), save_embedding_layers=False)
+            trained.model.peft_config["default"].base_model_name_or_path = model_name
+            trained.model.save_pretrained(str(built), save_embedding_layers=False)
             (built / "README.md").unlink(missing_ok=True)
             digest = sha256_file(built / WEIGHTS_FILE)
             result = TuningResult(
                 adapter=Adapter(path=str(folder), digest=digest),
-                train_tokens=trainer.tokens,
-                seconds=trainer.seconds,
-                epochs_run=len(trainer.train_losses),
-                dev_losses=tuple(trainer.dev_losses),
-                train_losses=tuple(trainer.train_losses),
+                train_tokens=trained.tokens,
+                seconds=trained.seconds,
+                epochs_run=len(trained.train_losses),
+                dev_losses=trained.dev_losses,
+                train_losses=trained.train_losses,
+                weights=trained.weights,
+                steps=trained.steps,
                 left_out=left_out,
             )
             (built / RESULT).write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 from rung.behaviour.trainers.base import Trainer
 from rung.behaviour.trainers.embedded import Embedded
 from rung.behaviour.trainers.hosted.trainer import Hosted
+from rung.behaviour.trainers.trl import Trl
+from rung.models.local.machine import device
 
-TRAINERS: dict[str, Callable[[str], Trainer]] = {"lora": Embedded, "hosted": Hosted}
+TRAINERS: dict[str, Callable[[str], Trainer]] = {
+    "lora": Embedded,
+    "trl": Trl,
+    "hosted": Hosted,
+}
 """By `Weights.kind`: given a base model's name, its trainer. Of `hosted`, each vendor's tuner."""
+
+
+def trained_here() -> str:
+    """The kind of weights that this machine trains: by TRL where a GPU and TRL are there."""
+    return "trl" if device() == "cuda" and find_spec("trl") is not None else "lora"
 
 
 def open_trainer(kind: str, model: str) -> Trainer:

@@ -17,7 +17,7 @@ from rung.exchange.exporting.source import Source
 from rung.models.fetch import PACKAGED
 from rung.models.vendors import vendor_of
 
-SIZES = ("hidden_size", "intermediate_size", "num_hidden_layers")
+KINDS = ("model_type", "vocab_size", "num_attention_heads", "num_key_value_heads")
 
 
 def base_model(source: Source, name: str, files: Files) -> str:
@@ -59,13 +59,20 @@ def check_base(source: Source, name: str, weights: Path) -> None:
             f"whether {source.base} is the model that the adapter was trained on ({name}) cannot "
             f"be checked, because it is not on this machine: give its folder{known}"
         )
-    wanted = adapter_sizes(weights)
+    wanted = {**adapter_sizes(weights), **_kind_of(source, name)}
     other = [f"{s} {config.get(s)}, not {n}" for s, n in wanted.items() if config.get(s) != n]
     if other:
         raise UserError(
             f"the adapter was trained on {name} and does not fit {source.base}: "
             f"{'; '.join(other)}; leave --base out or name the same model"
         )
+
+
+def _kind_of(source: Source, name: str) -> dict[str, object]:
+    """What else tells models of one size apart: architecture, vocabulary, heads, as trained on."""
+    folder = getattr(source.chat(name), "folder", None)
+    config = _config(str(folder)) if folder is not None else None
+    return {key: config[key] for key in KINDS if key in config} if config else {}
 
 
 def adapter_sizes(weights: Path) -> dict[str, int]:

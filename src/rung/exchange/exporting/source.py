@@ -11,17 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rung.behaviour.trainers.lessons import TuningExample
+from rung.behaviour.trainers.lora import finished_result
+from rung.behaviour.trainers.recipe import sized
 from rung.candidate import Candidate, Weights
 from rung.decide.room import plain_prompt
 from rung.errors import UserError
 from rung.measure.cache import Cache, CachedEmbedder
-from rung.models.base import ChatModel
+from rung.models.base import ChatModel, parameters
 from rung.models.metered import Metered
 from rung.models.registry import open_embedder, open_model
 from rung.project import ProjectFolder
 from rung.records.results import RunResult
 from rung.solver import Solver, Workshop, fit, load
-from rung.solver.fit import lessons
+from rung.solver.tuning import lessons
 from rung.state import RUN_CURE, read_model
 from rung.task.load import load_task
 from rung.task.types import SplitName, Task
@@ -106,11 +108,18 @@ class Source:
         return await lessons(solver, train), await lessons(solver, self.task.dev)
 
     def recipe(self, solver: Solver) -> Weights:
-        """How it is trained: as the candidate says, else as the ladder would."""
-        weights = solver.candidate.weights
-        if weights.tuned:
+        """How it is trained: as the winner was, else as the candidate says or the ladder would."""
+        weights, adapter = solver.candidate.weights, solver.parts.adapter
+        if not weights.tuned:
+            climb = self.task.climb
+            weights = Weights(kind="lora", epochs=climb.epochs, seed=climb.seed, recipe="sized")
+        if weights.recipe == "stated":
             return weights
-        return Weights(kind="lora", epochs=self.task.climb.epochs, seed=self.task.climb.seed)
+        done = finished_result(Path(adapter.path)) if adapter is not None else None
+        if done is not None:
+            return done.weights
+        size = parameters(self.chat(solver.candidate.model))
+        return sized(weights, size, len(self.task.train))
 
     def workshop(self) -> Workshop:
         """For fitting without a budget: nothing here asks a chat model."""

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rung.behaviour.trainers.hosted.base import chat_turns
 from rung.behaviour.trainers.lessons import TuningExample
-from rung.behaviour.trainers.lora import CLIP, ROWS, WARM_UP
+from rung.behaviour.trainers.lora import CLIP, WARM_UP
 from rung.candidate import Weights
 from rung.exchange.exporting.bases import base_model
 from rung.exchange.exporting.files import Files
@@ -44,7 +44,7 @@ class Lesson(NamedTuple):
     @property
     def warm_up(self) -> int:
         """Steps in which the learning rate rises: a number every release of the trainers takes."""
-        return max(1, round(WARM_UP * -(-self.rows // ROWS) * self.weights.epochs))
+        return max(1, round(WARM_UP * -(-self.rows // self.weights.rows) * self.weights.epochs))
 
 
 async def export_trainer(source: Source, name: str) -> Files:
@@ -111,7 +111,7 @@ def _axolotl(lesson: Lesson) -> dict[str, str]:
         "lora_target_linear": True,
         "sequence_len": lesson.tokens,
         "sample_packing": False,
-        "micro_batch_size": ROWS,
+        "micro_batch_size": weights.rows,
         "gradient_accumulation_steps": 1,
         "num_epochs": weights.epochs,
         **_schedule(lesson),
@@ -160,7 +160,7 @@ def _llama_factory(lesson: Lesson) -> dict[str, str]:
         "mask_history": True,
         "train_on_prompt": False,
         "output_dir": "adapter",
-        "per_device_train_batch_size": ROWS,
+        "per_device_train_batch_size": weights.rows,
         "gradient_accumulation_steps": 1,
         "num_train_epochs": float(weights.epochs),
         **_schedule(lesson),
@@ -222,7 +222,7 @@ def _script(template: str) -> Callable[[Lesson], dict[str, str]]:
             weights=lesson.weights,
             tokens=lesson.tokens,
             has_dev=lesson.has_dev,
-            rows=ROWS,
+            rows=lesson.weights.rows,
             warm_up=lesson.warm_up,
             clip=CLIP,
         )

@@ -25,7 +25,7 @@ from rung.models.local.codec import Codec
 from rung.models.local.constrain import ChoiceConstraint, Constrainer
 from rung.models.local.decoding import Row, Timing, decode, read_prefix
 from rung.models.local.kv import Prefix, PrefixStore
-from rung.models.local.machine import at_work, machine_seconds
+from rung.models.local.machine import at_work, device, machine_seconds
 from rung.models.local.network import Network
 from rung.models.local.scoring import choice_logprobs
 from rung.models.spoken import Spoken, spoken
@@ -64,6 +64,8 @@ class LocalModel:
         self.folder = folder
         self.name = card.name
         self.identity = f"{card.name}@{card.identity}+engine{ENGINE_VERSION}-bf16"
+        if device() != "cpu":  # other kernels, other rounding
+            self.identity += f"-{device()}"
         self.context_window = card.context_window
         self.codec = Codec(folder)
         self._limits = limits

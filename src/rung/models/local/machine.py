@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from rung.errors import UserError
@@ -45,6 +48,26 @@ class Turns:
                     self._waiting.popleft().set()
                 else:
                     self._busy = False
+
+
+@cache
+def device() -> str:
+    """What models compute on: `cuda` where torch sees a GPU, else `cpu`; `RUNG_DEVICE` sets it.
+
+    torch is only asked where a driver is there: importing it takes seconds.
+    """
+    wanted = os.environ.get("RUNG_DEVICE")
+    if wanted is not None:
+        if wanted not in ("cpu", "cuda"):
+            raise UserError(f"RUNG_DEVICE is {wanted!r}: set it to cpu or cuda")
+        return wanted
+    if not Path("/proc/driver/nvidia").exists() and shutil.which("nvidia-smi") is None:
+        return "cpu"
+    try:
+        import torch
+    except ImportError:
+        return "cpu"
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def thread_count() -> int:

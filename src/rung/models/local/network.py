@@ -12,7 +12,7 @@ from rung.models.base import Adapter
 from rung.models.local.attention import split, use_packed_attention
 from rung.models.local.batching import Padded
 from rung.models.local.kv import GrowingLayer, Prefix, Slots
-from rung.models.local.machine import quiet_waiting
+from rung.models.local.machine import device, quiet_waiting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -70,7 +70,8 @@ class Network:
 
         # transformers asks for the type; importing it where the class stands would load torch.
         CacheLayerMixin.register(GrowingLayer)
-        self._base = load_base(folder)
+        self._device = device()
+        self._base = load_base(folder).to(self._device)
         self._tuned: Any = None
         self._loaded: OrderedDict[str, None] = OrderedDict()
         self._config = self._base.config
@@ -114,7 +115,7 @@ class Network:
         import torch
 
         for layer in cache.held.layers:
-            layer.select(torch.tensor(rows))
+            layer.select(torch.tensor(rows, device=self._device))
 
     def forward(
         self,
@@ -143,13 +144,13 @@ class Network:
             ids, positions = ids.repeat(1, 2), torch.cat([positions, positions + 1], dim=1)
         with torch.inference_mode():
             out = self._base(
-                input_ids=ids,
+                input_ids=ids.to(self._device),
                 **self._place(positions, cache.slots, reading),
-                position_ids=positions,
+                position_ids=positions.to(self._device),
                 past_key_values=cache.held,
                 use_cache=True,
             )
-        logits: Tensor = out.logits if every else out.logits[:, 0]
+        logits: Tensor = (out.logits if every else out.logits[:, 0]).cpu()
         return logits
 
     def _place(self, positions: Tensor, slots: Slots | None, reading: bool) -> dict[str, Any]:
@@ -165,6 +166,7 @@ class Network:
         slots.rows = torch.arange(len(positions))[:, None]
         slots.columns = positions
         parts = split(positions, self._group, self._base.dtype, reading)
+        parts = [part._replace(mask=part.mask.to(self._device)) for part in parts]
         # A mask in four dimensions is taken as it is; attention goes by the parts.
         return {"attention_mask": parts[-1].mask, "parts": parts}
 

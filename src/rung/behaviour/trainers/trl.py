@@ -1,0 +1,219 @@
+"""LoRA by TRL and PEFT, as a trainer of the shelf: for a GPU, and the same on processors.
+
+TRL's `SFTTrainer` is given the very tokens that the solver sends, so that only the loop is its
+own: gradient checkpointing and bf16 where a GPU is there, 4-bit base weights (QLoRA, arXiv
+2305.14314) where bitsandbytes is and 16 bits would not fit, several GPUs by `accelerate launch`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from rung.behaviour.trainers.base import Desk, Order, Tuned
+from rung.behaviour.trainers.batches import Encoded
+from rung.behaviour.trainers.lessons import TuningExample
+from rung.behaviour.trainers.lora import (
+    CLIP,
+    DEV_EXAMPLES,
+    PATIENCE,
+    WARM_UP,
+    Trained,
+    TrainingStopped,
+    TuningResult,
+    as_learnt,
+    finished_result,
+    fitting,
+    keep,
+    lora_config,
+)
+from rung.candidate import Weights
+from rung.errors import MissingExtraError, UserError
+from rung.models.local.engine import LocalModel
+from rung.models.local.machine import at_work, device, machine_seconds
+from rung.models.local.memory import refuse_what_does_not_fit, takes_four_bits
+from rung.task.types import FORMAT, digest
+
+
+class Trl:
+    """Adapters for models whose weights are here, trained by TRL on whatever device is there."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+
+    async def train(self, order: Order, desk: Desk) -> Tuned:
+        """See `train_trl`."""
+        base = desk.model
+        if not isinstance(base, LocalModel):
+            raise UserError(f"{self.model} cannot be tuned here; name a local model in [models]")
+        train, dev = list(order.train), list(order.dev)
+        content = ["trl", FORMAT, base.identity, order.weights, train, dev]
+        folder = desk.folder / digest(content)[:20]
+        hooks = desk.hooks
+        result = await asyncio.to_thread(
+            train_trl, base, (train, dev), order.weights, folder, hooks.progress, hooks.stop
+        )
+        took = result.model_dump(mode="json", exclude={"adapter"}, exclude_none=True)
+        return Tuned(adapter=result.adapter, took={**took, "device": device(), "by": "TRL"})
+
+
+def train_trl(
+    model: LocalModel,
+    rows: tuple[Sequence[TuningExample], Sequence[TuningExample]],
+    weights: Weights,
+    folder: Path,
+    say: Callable[[str, float], None],
+    stop: Callable[[], bool],
+) -> TuningResult:
+    """What `train_lora` does, by TRL; `rows` are those of train and of dev.
+
+    Killed, it begins anew: nothing but a finished folder counts. Raises as `train_lora` does, and
+    `UserError` where the device's memory will not suffice, before anything is loaded.
+    """
+    done = finished_result(folder)
+    if done is not None:
+        return done
+    learn, weights = as_learnt(model, rows[0], weights)
+    check = fitting(model, rows[1][:DEV_EXAMPLES])
+    four_bits = takes_four_bits(model.parameters)
+    refuse_what_does_not_fit(model.name, model.parameters, four_bits=four_bits)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    heard = _heard(say, stop)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as work:
+        with at_work() if device() == "cpu" else nullcontext():
+            before, started = machine_seconds(), time.perf_counter()
+            trainer = _trainer(model.folder, weights, learn, check, Path(work))
+            trainer.add_callback(heard)
+            untrained = (float(trainer.evaluate()["eval_loss"]),) if check else ()
+            trainer.train()
+            on_cpu, lasted = machine_seconds() - before, time.perf_counter() - started
+        if heard.stopped:
+            raise TrainingStopped("training was stopped before it was finished")
+        steps = int(trainer.state.global_step)
+        read = sum(example.length for example in learn)
+        trained = Trained(
+            model=trainer.model,
+            weights=weights,
+            tokens=round(read * float(trainer.state.epoch or 0)),
+            seconds=on_cpu if device() == "cpu" else lasted,
+            steps=steps,
+            dev_losses=(*untrained, *_logged(trainer, "eval_loss")),
+            train_losses=_logged(trainer, "loss"),
+        )
+        return keep(trained, model.name, folder, len(rows[0]) - len(learn))
+
+
+def _trainer(
+    base: Path, weights: Weights, learn: list[Encoded], check: list[Encoded], work: Path
+) -> Any:
+    try:
+        from datasets import Dataset, disable_progress_bars
+        from transformers import EarlyStoppingCallback
+        from trl import SFTConfig, SFTTrainer
+    except ImportError as error:
+        raise MissingExtraError("training by TRL", "trl") from error
+    logging.getLogger("trl").setLevel(logging.ERROR)
+    disable_progress_bars()
+    on_gpu = device() == "cuda"
+    each = -(-len(learn) // weights.rows)
+    whole = each * weights.epochs
+    steps = max(1, round(weights.share * whole))
+    config = SFTConfig(
+        output_dir=str(work / "checkpoints"),
+        use_cpu=not on_gpu,
+        bf16=on_gpu,
+        gradient_checkpointing=on_gpu,
+        completion_only_loss=True,
+        max_length=None,
+        packing=False,
+        per_device_train_batch_size=weights.rows,
+        per_device_eval_batch_size=weights.rows,
+        max_steps=steps,
+        learning_rate=weights.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=max(1, round(WARM_UP * steps)),
+        max_grad_norm=CLIP,
+        weight_decay=0.0,
+        seed=weights.seed,
+        logging_strategy="epoch",
+        eval_strategy="epoch" if check else "no",
+        save_strategy="epoch" if check else "no",
+        save_total_limit=1,
+        load_best_model_at_end=bool(check),
+        metric_for_best_model="eval_loss" if check else None,
+        greater_is_better=False if check else None,
+        report_to="none",
+        disable_tqdm=True,
+        log_level="error",
+    )
+    return SFTTrainer(
+        model=_base(base, weights),
+        args=config,
+        train_dataset=Dataset.from_list([_row(e) for e in learn]),
+        eval_dataset=Dataset.from_list([_row(e) for e in check]) if check else None,
+        peft_config=lora_config(weights),
+        callbacks=[EarlyStoppingCallback(PATIENCE)] if check else None,
+    )
+
+
+def _row(example: Encoded) -> dict[str, list[int]]:
+    """Tokens as they are, and which of them are learnt."""
+    return {
+        "input_ids": [*example.prompt, *example.answer],
+        "completion_mask": [0] * len(example.prompt) + [1] * len(example.answer),
+    }
+
+
+def _base(folder: Path, weights: Weights) -> Any:
+    """The base weights on the device, in bf16 or 4 bits. The seed is set before any draw."""
+    import torch
+    from transformers import AutoModelForCausalLM, set_seed
+
+    set_seed(weights.seed)
+    options: dict[str, Any] = {"dtype": torch.bfloat16, "local_files_only": True}
+    if device() == "cuda":
+        options["device_map"] = {"": torch.cuda.current_device()}
+    count = sum(path.stat().st_size for path in folder.glob("*.safetensors")) // 2
+    if takes_four_bits(count):
+        from transformers import BitsAndBytesConfig
+
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+    return AutoModelForCausalLM.from_pretrained(str(folder), **options)
+
+
+def _heard(say: Callable[[str, float], None], stop: Callable[[], bool]) -> Any:
+    """A callback of transformers that tells how far it is, and ends the training when asked."""
+    from transformers import TrainerCallback
+
+    class Heard(TrainerCallback):  # type: ignore[misc]
+        stopped = False
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self._look(state, control)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self._look(state, control)
+            epoch = int(state.epoch or 0) + 1
+            say(f"epoch {epoch}", state.global_step / max(1, state.max_steps))
+
+        def _look(self, state: Any, control: Any) -> None:
+            if stop() and state.global_step < state.max_steps:
+                self.stopped = True
+                control.should_training_stop = True
+
+    return Heard()
+
+
+def _logged(trainer: Any, name: str) -> tuple[float, ...]:
+    return tuple(float(entry[name]) for entry in trainer.state.log_history if name in entry)

@@ -1,0 +1,159 @@
+"""Tuning a candidate: the lessons of its task, the race for a recipe, and who trains it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from rung.behaviour.trainers.base import Desk, Hooks, Order, Trainer, Tuned
+from rung.behaviour.trainers.guard import GUARDS, Guarded, guarded
+from rung.behaviour.trainers.lessons import TuningExample
+from rung.behaviour.trainers.race import FEWEST_SCORED, Race, found_recipe
+from rung.behaviour.trainers.shelf import open_trainer
+from rung.knowledge.gold import gold_passages
+from rung.models.base import ChatModel, parameters
+from rung.records import Passage
+from rung.scorers import scorer_for
+from rung.scorers.judge import Judge
+from rung.solver.answering import answers
+from rung.solver.solver import Solver
+from rung.task.contract import render
+from rung.task.types import Example, JsonValue, Task
+
+if TYPE_CHECKING:
+    from rung.solver.fit import Workshop
+
+DEV_FOR_LOSS = 40
+"""Dev examples whose loss is watched while tuning."""
+
+
+async def lessons(solver: Solver, examples: Sequence[Example]) -> list[TuningExample]:
+    """What tuning learns from: exactly the messages that the solver sends, and the answer."""
+    await solver.prepare([e.input for e in examples])
+    return [await _lesson(solver, example, None) for example in examples]
+
+
+async def reading_lessons(
+    solver: Solver, task: Task, examples: Sequence[Example]
+) -> list[TuningExample]:
+    """Lessons of a reader: passages in random order, the one that holds the answer among them.
+
+    As in RAFT (arXiv 2403.10131): what search found are the distractors, and a passage of the
+    row's `context_ids` takes the last one's place where search missed them all: from passages
+    that do not say it, an answer would be learnt by heart. A row that nothing answers keeps what
+    was found, and teaches to refuse.
+    """
+    if not solver.candidate.context.traits.searches:
+        return await lessons(solver, examples)
+    await solver.prepare([e.input for e in examples])
+    seed = solver.candidate.weights.seed
+    return [
+        await _lesson(solver, example, await _to_read(solver, task, example, seed))
+        for example in examples
+    ]
+
+
+async def _lesson(
+    solver: Solver, example: Example, given: tuple[Passage, ...] | None
+) -> TuningExample:
+    messages, _, _ = await solver.messages(example.input_text(), given)
+    return TuningExample(messages=messages, answer=render(solver.spec.output, example.expected))
+
+
+async def _to_read(solver: Solver, task: Task, example: Example, seed: int) -> tuple[Passage, ...]:
+    found, _ = await solver.knowledge.find(example.input_text())
+    chosen = list(found)
+    if example.context_ids:
+        said = [render(task.output, e) for e in example.references]
+        held = gold_passages(example, task.documents, solver.knowledge.passages, said)
+        places = {(p.document_id, p.start) for p in held}
+        if chosen and held and not places & {(p.document_id, p.start) for p in chosen}:
+            chosen[-1] = held[0]
+    random.Random(f"{seed} {example.id}").shuffle(chosen)
+    return tuple(chosen)
+
+
+async def tune(untuned: Solver, task: Task, workshop: Workshop) -> Tuned:
+    """Train on the messages that the solver will send, loss on the answer only."""
+    candidate, chat = untuned.candidate, untuned.parts.chat
+    assert chat is not None
+    trainer = open_trainer(candidate.weights.kind, candidate.model)
+    order = await _order(untuned, task, chat)
+
+    def progress(stage: str, share: float) -> None:
+        if workshop.on_tuning is not None:
+            workshop.on_tuning(candidate.key, stage, share)
+
+    hooks = Hooks(progress, workshop.stop.is_set)
+    raw = workshop.raw(candidate.model)
+    desk = Desk(raw, workshop.folder, workshop.till, hooks)
+    if candidate.weights.recipe == "found":
+        tuned = await _raced(trainer, order, desk, untuned, task)
+    else:
+        tuned = await trainer.train(order, desk)
+    guard = await guarded(raw, tuned.adapter, workshop.folder.parent / GUARDS)
+    if guard is not None:
+        told = {**guard.model_dump(mode="json"), "lost": guard.lost, "said": guard.said}
+        tuned = tuned.model_copy(update={"took": {**tuned.took, "guard": told}})
+    workshop.tuned[candidate.key] = tuned
+    return tuned
+
+
+async def _order(untuned: Solver, task: Task, chat: ChatModel) -> Order:
+    weights = untuned.candidate.weights
+    train = await reading_lessons(untuned, task, task.train[: weights.train_size])
+    lengths = [chat.count_tokens(e.turns) for e in train]
+    return Order(
+        model=untuned.candidate.model.partition("/")[2],
+        weights=weights,
+        train=tuple(train),
+        dev=tuple(await lessons(untuned, task.dev[:DEV_FOR_LOSS])),
+        tokens=sum(lengths) * weights.epochs,
+        longest=max(lengths, default=0),
+    )
+
+
+async def _raced(trainer: Trainer, order: Order, desk: Desk, untuned: Solver, task: Task) -> Tuned:
+    """Find the recipe, then train by it. What is found counts to what the training took."""
+
+    async def judge(tuned: Tuned) -> tuple[float | None, Guarded | None]:
+        score = await _score(_tuned_solver(untuned, desk.model, tuned), task)
+        return score, await guarded(desk.model, tuned.adapter, desk.folder.parent / GUARDS)
+
+    size = parameters(desk.model)
+    weights, race = await found_recipe(trainer, order, desk, size, judge)
+    tuned = await trainer.train(order.model_copy(update={"weights": weights}), desk)
+    return tuned.model_copy(update={"took": _with(tuned.took, race)})
+
+
+def _tuned_solver(untuned: Solver, model: ChatModel, tuned: Tuned) -> Solver:
+    """The solver with a tuned model, without cache or budget: a heat is kept whole."""
+    return Solver(untuned.spec, replace(untuned.parts, chat=model, adapter=tuned.adapter))
+
+
+async def _score(solver: Solver, task: Task) -> float | None:
+    """Mean on dev; None where there are too few rows, or another model would have to judge."""
+    rows = task.dev[:DEV_FOR_LOSS]
+    if len(rows) < FEWEST_SCORED or (task.scorer is None and task.target.metric == Judge.name):
+        return None
+    scorer = scorer_for(task)
+    values = []
+    for example, answer in zip(rows, await answers(solver, rows), strict=True):
+        value = 0.0 if answer is None else (await scorer.score(example, answer)).value
+        values += [] if value is None else [value]
+    return fmean(values) if values else None
+
+
+def _with(took: dict[str, JsonValue], race: Race) -> dict[str, JsonValue]:
+    if not race.tried:
+        return took
+    return {
+        **took,
+        "seconds": took["seconds"] + race.seconds,
+        "train_tokens": took["train_tokens"] + race.train_tokens,
+        "tried": [heat.model_dump(mode="json", exclude_none=True) for heat in race.tried],
+        "race_seconds": race.seconds,
+    }

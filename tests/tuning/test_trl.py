@@ -1,0 +1,81 @@
+"""TRL's trainer on the real embedded model: as the embedded loop, whole or not there."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rung.behaviour.trainers import TrainingStopped, TuningExample
+from rung.behaviour.trainers.trl import train_trl
+from rung.candidate import Weights
+from rung.errors import UserError
+from rung.models.local import memory
+from rung.models.local.machine import device
+
+from .test_lora import CODES, NAME, TEMPLATES, answer, examples, model, pytestmark, turns
+
+__all__ = ["model", "pytestmark"]
+RECIPE = Weights(kind="trl", epochs=5, learning_rate=2e-3)
+
+
+def train(model, folder, rows=None, stop=lambda: False):
+    train_rows = examples(TEMPLATES[:4]) if rows is None else rows
+    return train_trl(
+        model, (train_rows, examples(TEMPLATES[4:])), RECIPE, folder, lambda *_: None, stop
+    )
+
+
+def test_it_learns_what_the_embedded_loop_learns(model, tmp_path):
+    long = TuningExample(messages=turns("x " * 9000), answer="a")
+    done = train(model, tmp_path / "codes", [*examples(TEMPLATES[:4]), long])
+    assert min(done.dev_losses[1:]) < 0.2 * done.dev_losses[0]
+    assert len(done.train_losses) == done.epochs_run == len(done.dev_losses) - 1
+    assert (done.left_out, done.steps) == (1, done.epochs_run * 2) and done.seconds > 0
+    texts = [TEMPLATES[4].format(word) for word in CODES]
+    assert answer(model, texts, [done.adapter] * 3) == list(CODES.values())
+    assert answer(model, texts, [None] * 3) != list(CODES.values())
+    config = json.loads((tmp_path / "codes" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == NAME
+    assert train(model, tmp_path / "codes", []) == done  # what is finished is not done again
+    assert [p.name for p in tmp_path.iterdir()] == ["codes"]
+
+
+def test_stopped_it_leaves_nothing(model, tmp_path):
+    asked = []
+
+    def stop():
+        asked.append(1)
+        return len(asked) > 2
+
+    with pytest.raises(TrainingStopped):
+        train(model, tmp_path / "codes", stop=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_that_will_not_do_is_said_before_anything_is_loaded(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda: 10**9)
+    with pytest.raises(
+        UserError, match=rf"tuning {NAME} takes about 1.8 GB, and {device()} has 1.0"
+    ):
+        train(model, tmp_path / "codes")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_while_it_trains_leaves_no_folder_that_counts(model, tmp_path):
+    def killed():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(model, tmp_path / "codes", stop=killed)
+    assert not (tmp_path / "codes").exists()
+
+
+def test_the_device_is_what_is_set(monkeypatch):
+    device.cache_clear()
+    monkeypatch.setenv("RUNG_DEVICE", "tpu")
+    with pytest.raises(UserError, match="cpu or cuda"):
+        device()
+    monkeypatch.setenv("RUNG_DEVICE", "cpu")
+    assert device() == "cpu"
+    device.cache_clear()
