@@ -174,7 +174,6 @@ def test_no_error_where_none_is(body: Any) -> None:
     [
         ({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 2}}, "without any"),
         ({"choices": [{"index": 0, "message": None, "finish_reason": None}]}, "without any"),
-        ({"choices": [], "prompt_feedback": {"block_reason": "SAFETY"}}, "SAFETY"),
         ("<html><title>Sign in</title></html>", "Sign in"),
         ({"models": []}, "models"),
     ],

@@ -118,7 +118,7 @@ def test_a_kill_while_saving_leaves_no_folder_that_counts(model, tmp_path, monke
 
 def test_what_is_trained_is_what_is_asked(model):
     example = examples(TEMPLATES)[0]
-    tokens = encode(model.codec, example, model.context_window)
+    tokens = encode(model.codec, example)
     assert tokens.prompt == model.codec.encode_prompt(example.messages)
     whole = (*example.messages, Message(role="assistant", content=example.answer))
     text = model.codec.render(whole, answer_next=False)
@@ -132,7 +132,7 @@ def test_what_cannot_be_trained_is_one_sentence(model, tmp_path):
     with pytest.raises(UserError, match="no training examples"):
         train_lora(model, [], [], Weights(), tmp_path / "out")
     long = TuningExample(messages=turns("x " * 9000), answer="a")
-    with pytest.raises(UserError, match="more than the window of 8192"):
+    with pytest.raises(UserError, match="fits into the window of 8192"):
         train_lora(model, [long], [], Weights(), tmp_path / "out")
 
 

@@ -20,7 +20,7 @@ from tenacity.wait import wait_exponential_jitter
 from rung.models.endpoint import Endpoint
 from rung.models.endpoint_errors import Refusal, failed, inside_200, of_status, unreached
 from rung.models.pace import Pace
-from rung.models.replies import error_object, failed_generation, read_body
+from rung.models.replies import error_object, failed_generation, read_body, was_cut
 from rung.task.endpoints import EndpointSettings, from_environment
 from rung.task.types import JsonValue
 
@@ -131,12 +131,18 @@ async def _post(
 ) -> JsonValue:
     try:
         came = await client.post(
-            "/chat/completions", body=body, cast_to=Response, options={"headers": headers}
+            "/chat/completions",
+            body=body,
+            cast_to=Response,
+            # Whatever holds a key is not carried to wherever a server points.
+            options={"headers": headers, "follow_redirects": False},
         )
     except APIStatusError as error:
         refusal = of_status(error)
     else:
         answer = read_body(came.content)
+        if was_cut(answer):
+            raise Refusal(502, "an answer that breaks off", came.headers)
         if (said := error_object(answer)) is None:
             return answer
         refusal = inside_200(said, came.headers)

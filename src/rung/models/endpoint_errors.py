@@ -24,21 +24,25 @@ ACCOUNT_PROBLEMS = {
 _SET_UP = {
     403: "does not allow this key to use the model",
     404: "knows no such model or address",
+    405: "takes no questions at this address",
 }
 _OVERLOADED = 529
 """Anthropic's own. https://platform.claude.com/docs/en/api/errors"""
 _HASTE = re.compile(
     r"rate.?limit|too many(?! tokens(?! per))|overload|capacity|throttl|resource.?exhausted", re.I
 )
-_THROTTLED = re.compile(r"rate.?limit.?exceeded|throttl|too many requests", re.IGNORECASE)
+_THROTTLED = re.compile(
+    r"rate.?limit.?exceeded|rate exceeded|throttl|too many requests", re.IGNORECASE
+)
 _QUOTA = re.compile(
     r"insufficient.{0,12}(quota|balance|credit|fund)|(credit|balance).{0,16}(too low|exhaust)|"
-    r"exceeded your current quota|billing.?hard.?limit|out of credit",
+    r"exceeded your current quota|billing.?hard.?limit|out of credit|欠费|余额不足",
     re.IGNORECASE,
 )
 _KINDS = (
     (429, re.compile(f"{_QUOTA.pattern}|{_HASTE.pattern}", re.IGNORECASE)),
     (401, re.compile(r"invalid.{0,8}api.?key|authentication|unauthori[sz]ed", re.IGNORECASE)),
+    (404, re.compile(r"model.?not.?found|no such model|model .{0,80}does not exist", re.I)),
     (
         400,
         re.compile(
@@ -47,6 +51,7 @@ _KINDS = (
     ),
 )
 """Statuses by what a refusal without one says."""
+_NEVER = re.compile(r"limit:? (\d+),? .{0,40}?requested:? (\d+)", re.IGNORECASE)
 _PER_MINUTE = re.compile(r"requests? per min\w*.{0,40}?limit:? ?(\d+)", re.IGNORECASE)
 _LOADING = re.compile(
     r"(?<!over)load|warm|starting|start.?up|initiali|not ready|booting", re.IGNORECASE
@@ -70,6 +75,7 @@ class Refusal(Exception):
         self.clue = f"{self.said} {self.code} {_param(body)}"
         """Its words and the parameter that it names beside them."""
         super().__init__(f"{status}: {self.said[:MOST_SAID]}")
+        self.location = headers.get("location", "").partition("?")[0]
         self.retry_after_s = told_to_wait(headers, body, self.said)
 
     @property
@@ -82,13 +88,19 @@ class Refusal(Exception):
     @property
     def hasty(self) -> bool:
         """Too much was asked at once, whatever the status that says so."""
-        if self.quota:
+        if self.quota or self.never:
             return False
         said = f"{self.said} {self.code}"
         if self.status in (400, 403):
             return _THROTTLED.search(said) is not None
         busy = self.status == 503 and _HASTE.search(said) is not None
         return busy or self.status in (429, _OVERLOADED)
+
+    @property
+    def never(self) -> bool:
+        """One request alone asks for more than a minute lets through: no wait helps it."""
+        found = _NEVER.search(self.said)
+        return found is not None and int(found.group(2)) > int(found.group(1))
 
     @property
     def loading(self) -> bool:
@@ -109,7 +121,7 @@ class Refusal(Exception):
     @property
     def too_long(self) -> bool:
         """Whether it speaks of the length of what was sent."""
-        return self.status == 413 or _TOO_LONG.search(self.said) is not None
+        return self.status == 413 or self.never or _TOO_LONG.search(self.said) is not None
 
 
 def of_status(error: openai.APIStatusError) -> Refusal:
@@ -191,8 +203,10 @@ def failed(refusal: Refusal, endpoint: Endpoint, key: str, attempts: int) -> Pro
 def set_up(refusal: Refusal, endpoint: Endpoint, key: str) -> ProviderError:
     """The error for a refusal that every request of this form meets, whatever the example."""
     what = _SET_UP.get(refusal.status)
+    if 300 <= refusal.status < 400:
+        what = f"sends questions on to {refusal.location or 'another address'}"
     if what is not None:
-        look = "the model's name and the address" if refusal.status == 404 else "the account"
+        look = "the account" if refusal.status == 403 else "the model's name and the address"
         return ProviderError(
             f"{endpoint.place} {what} ({refusal.status}, model {endpoint.model!r}): check {look}"
             f"{_quoted(refusal, key)}",
@@ -250,7 +264,9 @@ def words(body: object) -> str:
 def _code(body: object) -> str:
     """The word for its kind that a server adds: `code`, else `type`."""
     inner = body.get("error", body) if isinstance(body, dict) else {}
-    found = (inner.get("code") or inner.get("type")) if isinstance(inner, dict) else None
+    names = ("code", "type", "__type")
+    told = inner if isinstance(inner, dict) else {}
+    found = next((told[name] for name in names if told.get(name)), None)
     return str(found or "")
 
 

@@ -197,9 +197,10 @@ class OpenAICompatible:
         self._passed[form] = time.monotonic()
 
     async def _one_off(self, request: ChatRequest, dialect: Dialect, refusal: Refusal) -> JsonValue:
-        """Others of its form are answered: this one is tried once more as its refusal says."""
+        """Others of its form are answered: this one is tried again, and as its refusal says."""
         named = [r.dialect for r in remedies(dialect, request, refusal.clue) if r.named]
-        for other in () if refusal.too_long else named[:MOST_ONE_OFFS]:
+        # As it was, once more: gateways refuse at random too.
+        for other in () if refusal.too_long else [dialect, *named[:MOST_ONE_OFFS]]:
             try:
                 return await self._ask(request, other, 1)
             except Refusal:

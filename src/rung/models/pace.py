@@ -70,7 +70,7 @@ class Pace:
                     await asyncio.wait_for(
                         self._freed.wait(), wait if math.isfinite(wait) else None
                     )
-            if not self._recent and not self._inside:
+            if not (self._recent or self._inside or self._trying):
                 self._since = self._clock()
             let_in = Pass(self._clock(), tokens, self._trying)
             if self._trying:

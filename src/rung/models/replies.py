@@ -34,6 +34,7 @@ _REFUSED = {
     "prohibited_content",
     "spii",
 }
+_BROKEN_OFF = {"message": "the answer ended in an error", "code": 502}
 _OUT_OF_ROOM = re.compile(r"max\w*.{0,24}tokens?.{0,12}(reached|exceeded)", re.IGNORECASE)
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thoughts")
 _THINKING_PARTS = {"thinking", "reasoning", "redacted_thinking", "thought"}
@@ -77,10 +78,13 @@ def read_reply(
         raw = _said(choice)
         thoughts, said = raw.thoughts, spoken(raw.text)
         reason = str(choice.get("finish_reason") or choice.get("stop_reason") or "").lower()
-        if not (raw.text or thoughts or raw.refusal or reason):
+        silent = choice.get("message") is None and reason not in _LENGTH | _REFUSED
+        if not (raw.text or thoughts or raw.refusal) and (silent or not reason):
             raise ValueError
     except (AttributeError, KeyError, IndexError, TypeError, ValueError):
         used = used_for(completion, request)
+        if (blocked := _blocked(completion)) is not None:
+            return ChatReply(text=blocked, usage=used, finish="refused", latency_s=latency_s)
         raise UnreadableReply(_unreadable(place, completion), used) from None
     usage = read_usage(reported, _asked(request), thoughts + raw.text + raw.refusal)
     text, sure = said.text or raw.refusal, None
@@ -100,8 +104,18 @@ def read_reply(
 
 def read_body(content: bytes) -> JsonValue:
     """What a server sent, as JSON; as text where it is none."""
-    text = content.decode("utf-8", "replace").removeprefix("\ufeff")
-    return as_completion(text)
+    try:
+        found: JsonValue = json.loads(content)  # UTF-8 with or without a mark, UTF-16, UTF-32
+    except (ValueError, RecursionError):
+        return as_completion(content.decode("utf-8", "replace").strip())
+    return found
+
+
+def was_cut(answer: JsonValue) -> bool:
+    """Whether what came is the beginning of a completion, or nothing at all."""
+    if not isinstance(answer, str) or "}\n{" in answer:  # the last: objects of another protocol
+        return False
+    return not answer or answer.startswith(('{"', "{ ", "{\n"))
 
 
 def used_for(completion: JsonValue, request: ChatRequest) -> Usage:
@@ -133,7 +147,10 @@ def error_object(completion: JsonValue) -> JsonValue:
     choices = completion.get("choices")
     if choices:
         first = choices[0] if isinstance(choices, list) else None
-        return first.get("error") or None if isinstance(first, dict) else None
+        if not isinstance(first, dict):
+            return None
+        broken = first.get("finish_reason") == "error"
+        return first.get("error") or (_BROKEN_OFF if broken else None)
     if completion.get("object") == "error" or completion.get("type") == "error":
         return completion.get("error") or completion
     return completion.get("error") or completion.get("errors") or None
@@ -196,6 +213,8 @@ def _parts(content: list[JsonValue]) -> Iterator[_Said]:
     for part in content:
         if isinstance(part, str):
             yield _Said(text=part)
+        elif not isinstance(part, dict):
+            continue
         elif part.get("type") in _THINKING_PARTS:
             yield _Said(thoughts=_flat(part.get("thinking") or part.get("text")))
         elif part.get("type") == "refusal":
@@ -242,11 +261,17 @@ def _asked(request: ChatRequest) -> str:
     return "".join(message.content for message in request.messages)
 
 
+def _blocked(completion: JsonValue) -> str | None:
+    """Why a question was not let through to the model, where that is said in place of an answer."""
+    if not isinstance(completion, dict) or completion.get("choices"):
+        return None
+    blocked = completion.get("prompt_filter_results") or completion.get("prompt_feedback")
+    return shown(blocked) if blocked else None
+
+
 def _unreadable(place: str, completion: JsonValue) -> str:
     if isinstance(completion, dict) and "choices" in completion:
-        blocked = completion.get("prompt_filter_results") or completion.get("prompt_feedback")
-        why = f" ({shown(blocked)})" if blocked else ""
-        return f"{place} answered without any words{why}: {shown(completion['choices'])}"
+        return f"{place} answered without any words: {shown(completion['choices'])}"
     return (
         f"{place} answered something that is no chat completion: {shown(completion)}; is the "
         "address right (it usually ends in /v1)?"

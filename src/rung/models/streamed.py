@@ -27,8 +27,16 @@ def gathered(body: str) -> dict[str, JsonValue] | None:
         for part in chunk.get("choices") or ():
             if isinstance(part, dict) and part.get("index", 0) == 0:
                 _add(choice, message, part)
+    if not _ended(body, choice, whole):
+        return {"error": {"message": "the answer broke off in the middle", "code": 502}}
     heard = message or choice["finish_reason"] or any("choices" in chunk for chunk in chunks)
     return {**whole, "choices": [choice]} if heard and "error" not in whole else whole
+
+
+def _ended(body: str, choice: dict[str, Any], whole: dict[str, Any]) -> bool:
+    """Whether a stream came to its end: says why it ended, counts tokens, fails, or says so."""
+    told = choice["finish_reason"] or whole.get("usage") or whole.get("error")
+    return bool(told) or "[DONE]" in body
 
 
 def _add(choice: dict[str, Any], message: dict[str, Any], part: dict[str, Any]) -> None:
@@ -53,15 +61,20 @@ def _add(choice: dict[str, Any], message: dict[str, Any], part: dict[str, Any]) 
 def _events(body: str) -> Iterator[JsonValue]:
     """The JSON of each event; lines of one event's data belong together."""
     data: list[str] = []
+    failed = False
     for line in (*body.lstrip("\ufeff").splitlines(), ""):
-        if line.startswith("data:"):
+        if line.startswith("event:"):
+            failed = "error" in line
+        elif line.startswith("data:"):
             data.append(line[5:].removeprefix(" "))
         elif not line.strip() and data:
             try:
-                yield json.loads("\n".join(data))
+                said = json.loads("\n".join(data))
+                named = isinstance(said, dict) and "error" in said
+                yield {"error": said} if failed and not named else said
             except ValueError:
                 yield from _each(data)
-            data = []
+            data, failed = [], False
 
 
 def _each(data: list[str]) -> Iterator[JsonValue]:
