@@ -106,6 +106,12 @@ class Context(Frozen):
     k: int = 3
     chunk_chars: int = 600
     search: Literal["lexical", "dense", "hybrid"] = "hybrid"
+    rewrite: str | None = None
+    """A stage of `rung.knowledge.stages` that words the question anew before it is searched for."""
+    rerank: str | None = None
+    """One that orders anew what was found."""
+    store: str = "embedded"
+    """Where the passages lie (`rung.knowledge.stores`)."""
 
     @property
     def traits(self) -> Traits:
@@ -174,6 +180,8 @@ class Candidate(Frozen):
     """Set where similarity is used: nearest shots, dense or hybrid search, no-llm."""
     first: Literal["no-llm/nearest", "no-llm/linear"] | None = None
     """A cascade: this one answers where it is sure, the model is asked the rest."""
+    way: str = "converse"
+    """How a model that is asked comes to an answer (`rung.solver.ways`)."""
     fallback: str | None = None
     """A further model, asked the same messages where the answer is invalid after its repairs,
     refused, or less sure than a threshold chosen on dev."""

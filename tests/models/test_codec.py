@@ -84,7 +84,7 @@ def test_an_answer_to_learn_and_a_choice_hold_no_control_token(tmp_path: Path) -
     end = made.tokenizer.token_to_id("<|im_end|>")
     assert end not in made.encode("yes<|im_end|>") and made.decode(made.encode(FORGED)) == FORGED
     example = TuningExample(messages=(said(FORGED),), answer="no<|im_end|>")
-    learnt = encode(made, example)
+    learnt = encode(made, example, 1000)
     assert learnt.answer.count(end) == 1 and learnt.answer[-1] == end
     assert learnt.prompt == made.encode_prompt(example.messages)
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from climbing import tasks
 from rung.candidate import Candidate, Prompt, Shots
 from rung.climbing.tools import Tools
+from rung.models.chain import FEWEST_SURE, sure_from
 from rung.solver import Solver, Workshop, fit, load, save
-from rung.solver.cascade import FEWEST_SURE, sure_from
 from rung.task.types import ClimbSettings, Example
 
 CASCADE = Candidate(

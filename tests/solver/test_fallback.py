@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from climbing import tasks
-from rung.candidate import Candidate, Prompt, Shots
+from rung.candidate import Candidate, Prompt, Shots, Weights
 from rung.climbing.tools import Tools
 from rung.economics.pricing import PriceBook
 from rung.errors import ProviderError, UserError
 from rung.models.base import Adapter, ChatReply, ChatRequest
+from rung.models.chain import passed_on, resolved
 from rung.models.scripted import Script, ScriptedModel
 from rung.records import Answer, ModelUsage, Usage
 from rung.solver import CircuitBreaker, Solver, Workshop, fit, load, save
-from rung.solver.cascade import passed_on, resolved
 from rung.solver.solver import Parts, SolverSpec
 from rung.task.types import LabelsOutput, Models, Task
 
@@ -69,7 +69,9 @@ def scripted(
 ) -> Solver:
     """A solver whose two models say these things, one after the other."""
     spec = SolverSpec(
-        candidate=PLAIN,
+        candidate=PLAIN.model_copy(
+            update={"weights": Weights(kind="lora") if adapter else Weights()}
+        ),
         task="items",
         instruction="Name the item's kind.",
         output=LabelsOutput(labels=tasks.LABELS),

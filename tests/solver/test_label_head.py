@@ -84,6 +84,6 @@ def test_it_is_refused_where_nothing_tells_or_nothing_is_chosen(tmp_path: Path) 
 
 def test_two_labels_and_single_rows(tmp_path: Path) -> None:
     head = fit_head([[0.0, -3.0], [-3.0, 0.0]], ["a", "b"], 0)
-    told = head.predict(np.asarray([[0.0, -3.0], [-3.0, 0.0]], dtype=np.float32))
+    told = head.predict(np.asarray([[0.0, -3.0], [-3.0, 0.0]], dtype=np.float32), ["", ""])
     assert [label for label, _ in told] == ["a", "b"]
     assert all(0.5 < sure < 1 for _, sure in told)

@@ -10,11 +10,11 @@ import pytest
 from climbing.tasks import EMBEDDER, MODEL, fact_task, label_task, reading
 from rung.candidate import Candidate, Context, Prompt, Shots
 from rung.models.base import Vectors
+from rung.models.chain import after, resolved
 from rung.models.metered import Metered
 from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.records import Answer, ModelUsage, Usage
 from rung.solver import Workshop, fit
-from rung.solver.cascade import after, resolved
 
 SEARCH_S = 3.0
 PROMPT = Prompt(max_output_tokens=8)

@@ -198,3 +198,25 @@ def test_json_among_prose(text: str) -> None:
 def test_a_part_of_a_cut_answer_is_no_answer(text: str) -> None:
     parsed = parse(SchemaOutput(json_schema=closed(a=TEXT)), text)
     assert not parsed.valid and "not JSON" in (parsed.problem or "")
+
+
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        ({"items": [{"type": "string"}, {"type": "integer"}]}, ["a", 1, 2], ["a", "b"]),
+        ({"items": [{"type": "string"}], "additionalItems": False}, ["a"], ["a", 1]),
+        ({"dependencies": {"a": ["b"]}}, {"a": 1, "b": 2}, {"a": 1}),
+        ({"dependencies": {"a": {"required": ["b"]}}}, {"a": 1, "b": 2}, {"a": 1}),
+        ({"minimum": 0, "exclusiveMinimum": True}, 1, 0),
+        ({"maximum": 9, "exclusiveMaximum": False}, 9, 10),
+        ({"type": "OBJECT", "properties": {"a": {"type": "STRING"}}}, {"a": "x"}, {"a": 1}),
+        ({"properties": {"items": {"items": [{"const": 1}]}}}, {"items": [1]}, {"items": [2]}),
+    ],
+)
+def test_older_drafts_need_not_say_so(schema: dict, good: object, bad: object) -> None:
+    modern = unwrapped_schema(schema)
+    check_schema(modern, "schema")
+    assert schema_problem(modern, good) is None and schema_problem(modern, bad) is not None
+    assert unwrapped_schema(modern) == modern
+    named = {"$schema": "http://json-schema.org/draft-07/schema#", **schema}
+    assert unwrapped_schema(named) is named

@@ -118,7 +118,7 @@ def test_a_kill_while_saving_leaves_no_folder_that_counts(model, tmp_path, monke
 
 def test_what_is_trained_is_what_is_asked(model):
     example = examples(TEMPLATES)[0]
-    tokens = encode(model.codec, example)
+    tokens = encode(model.codec, example, model.context_window)
     assert tokens.prompt == model.codec.encode_prompt(example.messages)
     whole = (*example.messages, Message(role="assistant", content=example.answer))
     text = model.codec.render(whole, answer_next=False)

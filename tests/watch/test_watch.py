@@ -18,11 +18,13 @@ from rung.cli.app import app
 from rung.climbing import ClimbOptions
 from rung.errors import StoreError, UserError
 from rung.loop.watch import Look, watch
+from rung.loop.watch.checks import Seen, cost
 from rung.loop.watch.state import Change, History, Snapshot, rates
 from rung.models.base import ChatRequest
 from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.records import Answer
 from rung.solver.store import digest_of
+from rung.task.types import LabelsOutput, Target, Task
 from rung.traffic import Feedback, TrafficRecord, open_store
 
 MODEL, EMBEDDER = "http://localhost:1/v1#m", "local/all-minilm-l6-v2"
@@ -133,6 +135,7 @@ def test_the_same_traffic_is_quiet(folder: Path) -> None:
     look = watch(folder)
     assert states(look) == {
         "inputs": "quiet",
+        "off topic": "quiet",
         "answers": "quiet",
         "validity": "quiet",
         "errors": "quiet",
@@ -140,11 +143,13 @@ def test_the_same_traffic_is_quiet(folder: Path) -> None:
         "quality": "not tested",
         "latency": "quiet",
         "cost": "too little data",
+        "feedback": "not tested",
         "documents": "quiet",
     }
+    assert "requests like" not in found(look, "off topic").said
     assert look.per_month == pytest.approx(144 * 30.4, rel=0.01)
     tested = [c for c in look.checks if c.p_value is not None]
-    assert all(c.alpha == pytest.approx(0.05 / 8 / 52) for c in tested)
+    assert all(c.alpha == pytest.approx(0.05 / 9 / 52) for c in tested)
 
 
 def other_inputs(i: int, row: dict[str, Any]) -> None:
@@ -176,7 +181,7 @@ def dear(i: int, row: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "alarm"),
     [
-        (other_inputs, "inputs"),
+        (other_inputs, "inputs, off topic"),
         (one_label, "answers"),
         (broken_answers, "validity"),
         (failing, "errors"),
@@ -189,8 +194,84 @@ def test_what_changed_is_named(
 ) -> None:
     serve(folder, 300, change=change)
     look = watch(folder)
-    assert [c.name for c in look.alarms] == [alarm], states(look)
+    assert ", ".join(c.name for c in look.alarms) == alarm, states(look)
     assert look.alarms[0].advice
+
+
+def found(look: Look, name: str) -> Any:
+    (check,) = [c for c in look.checks if c.name == name]
+    return check
+
+
+def test_a_fifth_that_no_example_is_like_is_told_and_its_kinds_are_listed(folder: Path) -> None:
+    def some(i: int, row: dict[str, Any]) -> None:
+        if i % 5 == 0:
+            row["input"] = f"giraffe volcano number {i}"
+
+    serve(folder, 300, change=some)
+    check = found(watch(folder), "off topic")
+    assert check.state == "alarm" and "harvest" in check.advice
+    assert "21% of 300 inputs are far from the examples, 2% usual" in check.said
+    assert "60 requests like 'giraffe volcano number " in check.said
+
+
+def test_a_few_of_one_kind_are_listed_without_an_alarm(folder: Path) -> None:
+    def some(i: int, row: dict[str, Any]) -> None:
+        if i % 60 == 0:
+            row["input"] = f"giraffe volcano number {i}"
+
+    serve(folder, 300, change=some)
+    check = found(watch(folder), "off topic")
+    assert check.state == "quiet" and "5 requests like 'giraffe volcano" in check.said
+
+
+def at(i: int) -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=10 * i)
+
+
+@pytest.mark.parametrize(
+    ("usd", "per_month", "by_the_hour", "stated", "state"),
+    [
+        (0.02, 4_000, False, None, "alarm"),  # $40 a month more than the $0.01 measured
+        (0.02, 400, False, None, "quiet"),  # $4: not worth an alarm
+        (0.02, 400, False, 0.015, "alarm"),  # a limit that was stated is one
+        (0.012, 400, False, 0.015, "quiet"),
+        (0.02, None, False, None, "alarm"),  # nobody knows how much is asked
+        (0.02, 4_000, True, None, "not tested"),  # its machine is paid by the hour, busy or not
+        (0.02, 4_000, True, 0.015, "alarm"),
+    ],
+)
+def test_a_cost_alarms_by_what_it_comes_to(
+    usd: float, per_month: float | None, by_the_hour: bool, stated: float | None, state: str
+) -> None:
+    output = LabelsOutput(labels=("a", "b"))
+    target = Target(metric="accuracy", score=0.5, max_cost_per_request=stated)
+    row = {"at": at(0), "candidate": "c", "solver": "s", "input": "x", "latency_s": 0.1}
+    traffic = [
+        TrafficRecord(**row, id=f"r{i}", answer=Answer(text="a", value="a"), cost_usd=usd)
+        for i in range(40)
+    ]
+    seen = Seen(
+        task=Task(name="t", instruction="i", output=output, target=target),
+        measured=(), traffic=traffic, examples=None, inputs=None, asked=(), judged_right=(),
+        cost_usd=0.01, by_the_hour=by_the_hour, per_month=per_month, alpha=0.001,
+    )  # fmt: skip
+    check = cost(seen)
+    assert check.state == state, check.said
+    assert ("not worth an alarm" in check.said) == (state == "quiet" and usd == 0.02)
+
+
+def test_what_people_say_by_themselves_is_shown_and_tested_by_nothing(folder: Path) -> None:
+    serve(folder, 100)
+    store = open_store(folder)
+    for i in range(1000, 1030):
+        verdict = "wrong" if i % 3 else "right"
+        store.add_feedback(Feedback(request_id=f"r{i}", verdict=verdict, who="ann"))
+    store.close()
+    look = watch(folder)
+    check = found(look, "feedback")
+    assert check.state == "not tested" and not look.alarms
+    assert "30 of 100 answers were marked: 20 wrong, 10 right; self-selected" in check.said
 
 
 def test_what_an_outage_had_answered_says_nothing_of_the_winner(folder: Path) -> None:
@@ -214,8 +295,8 @@ def test_judged_answers_of_the_random_draw_tell_of_quality(folder: Path) -> None
         verdict = "wrong" if i >= 1080 or i % 2 else "right"
         store.add_feedback(Feedback(request_id=f"r{i}", verdict=verdict, who="ann"))
     store.close()
-    (found,) = [c for c in watch(folder).checks if c.name == "quality"]
-    assert found.state == "alarm" and "0.500 of 80 answers" in found.said
+    check = found(watch(folder), "quality")
+    assert check.state == "alarm" and "0.500 of 80 answers" in check.said
 
 
 def test_changed_documents_are_counted(folder: Path) -> None:

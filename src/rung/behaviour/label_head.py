@@ -9,19 +9,95 @@ then be read off them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from rung.behaviour.base import Ask, Fitted, Fitting, Slot, Tokens
+from rung.behaviour.gathering import all_of
+from rung.behaviour.shots import in_turn
+from rung.candidate import Candidate
 from rung.errors import UserError
-from rung.models.no_llm import Linear
+from rung.models.base import scores
+from rung.models.no_llm import LabelModel, Linear, load_label_model
 from rung.models.no_llm_choice import Head
+from rung.task.contract import render
+from rung.task.types import Example, LabelsOutput, Task
 
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Inverse L2 penalties that are compared by cross-validation."""
 FOLDS = 5
 MOST_ROWS = 120
 """Train rows that the head is fitted on: each costs a call once."""
+FILE = "head.npz"
+
+
+class LabelHead(Slot):
+    """All labels scored as wholes, and one chosen by a head fitted on train."""
+
+    part = "head"
+
+    @staticmethod
+    def filled(candidate: Candidate) -> bool:
+        """Asked for."""
+        return candidate.prompt.head
+
+    @staticmethod
+    def words(candidate: Candidate) -> str:
+        """Beside the examples it is shown."""
+        return "label head"
+
+    @staticmethod
+    def needs(candidate: Candidate, task: Task) -> str:
+        """Labels."""
+        told = isinstance(task.output, LabelsOutput)
+        return (
+            "" if told else f"{candidate.key} has a label head, but the output is no list of labels"
+        )
+
+    @staticmethod
+    def expected(tokens: Tokens, task: Task, count: Callable[[str], int]) -> Tokens:
+        """Every label is read, and none written."""
+        labels = task.output.labels if isinstance(task.output, LabelsOutput) else ()
+        return Tokens(tokens.read + sum(map(count, labels)), 0.0)
+
+    @classmethod
+    async def fit(cls, candidate: Candidate, fitting: Fitting) -> Fitted:
+        """Ask for the labels' log-probabilities of train rows, each without itself among its
+        shots."""
+        solver, task = fitting.solver, fitting.task
+        if not scores(solver.chat):
+            raise UserError(
+                f"{candidate.model} does not tell the log-probabilities of whole labels: leave the "
+                "label head out"
+            )
+        rows = in_turn(task, MOST_ROWS)
+        await solver.prepare([e.input for e in rows])
+
+        async def told(example: Example) -> tuple[float, ...]:
+            text = example.input_text()
+            request = await solver.request(text, without=text)
+            return (await solver.chat.reply(request)).logprobs or ()
+
+        asked = await all_of([told(example) for example in rows])
+        labels = [render(task.output, example.expected) for example in rows]
+        return Fitted(held=fit_head(asked, labels, task.climb.seed))
+
+    async def apply(self, ask: Ask) -> Ask:
+        """Scored, where labels are chosen from."""
+        return replace(ask, scored=ask.choices is not None)
+
+    def save(self, folder: Path) -> None:
+        """Its arrays."""
+        if self.held is not None:
+            self.held.save(folder / FILE)
+
+    @classmethod
+    def load(cls, folder: Path) -> LabelModel | None:
+        """Its arrays."""
+        return load_label_model(folder / FILE) if (folder / FILE).exists() else None
 
 
 def fit_head(logprobs: Sequence[Sequence[float]], labels: Sequence[str], seed: int) -> Linear:

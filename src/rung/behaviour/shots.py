@@ -3,16 +3,78 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+
+from rung.behaviour.base import Ask, Fitted, Fitting, Slot
 from rung.behaviour.messages import Shot, user_turn
 from rung.candidate import Candidate
 from rung.knowledge.contexts import Knowledge
+from rung.models.base import Vectors
 from rung.task.contract import render
 from rung.task.types import Example, Task
 
 TRIED = 10
 """Examples looked at for each shot that should have its answer among its passages."""
+VECTORS = "shots.npy"
+
+
+class ShownShots(Slot):
+    """Solved training examples: the same for each question, or the nearest to it."""
+
+    part = "shot_vectors"
+
+    @staticmethod
+    def filled(candidate: Candidate) -> bool:
+        """Some are shown."""
+        return candidate.prompt.shots.shown
+
+    @staticmethod
+    def words(candidate: Candidate) -> str:
+        """Such as "5 nearest examples"."""
+        shots = candidate.prompt.shots
+        return f"{shots.k} {shots.kind} examples"
+
+    @classmethod
+    async def fit(cls, candidate: Candidate, fitting: Fitting) -> Fitted:
+        """The shots, and their vectors where the nearest are taken."""
+        shots = await choose_shots(candidate, fitting.task, fitting.solver.knowledge)
+        vectors = None
+        if candidate.prompt.shots.chosen_by_input:
+            assert fitting.embedder is not None
+            vectors, _ = await fitting.embedder.embed_metered([s.input for s in shots])
+        return Fitted(held=vectors, spec={"shots": shots})
+
+    async def apply(self, ask: Ask) -> Ask:
+        """Those to show."""
+        shots, without = self.spec.candidate.prompt.shots, ask.without
+        kept = [i for i, s in enumerate(self.spec.shots) if without is None or not s.shows(without)]
+        if not shots.chosen_by_input:
+            return replace(ask, shots=[self.spec.shots[i] for i in kept])
+        assert self.held is not None and self.embedder is not None
+        vectors, seconds = await self.embedder.embed_metered([ask.text])
+        started = time.perf_counter()
+        similarity = self.held[kept] @ vectors[0]
+        nearest = np.argsort(-similarity, kind="stable")[: shots.k]
+        # The nearest stands last: closest to the question that it resembles.
+        chosen = [self.spec.shots[kept[i]] for i in reversed(nearest)]
+        took = ask.seconds + seconds[0] + time.perf_counter() - started
+        return replace(ask, shots=chosen, seconds=took)
+
+    def save(self, folder: Path) -> None:
+        """The vectors."""
+        if self.held is not None:
+            np.save(folder / VECTORS, self.held, allow_pickle=False)
+
+    @classmethod
+    def load(cls, folder: Path) -> Vectors | None:
+        """The vectors."""
+        path = folder / VECTORS
+        return np.load(path, allow_pickle=False) if path.exists() else None
 
 
 async def choose_shots(candidate: Candidate, task: Task, knowledge: Knowledge) -> tuple[Shot, ...]:

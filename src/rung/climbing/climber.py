@@ -164,7 +164,9 @@ class Climber:
 
     async def _climb(self, rungs: Sequence[Planned], ladder: Ladder) -> None:
         slots = max([SLOTS, *(s.in_flight for s in self.task.models.settings.values())])
-        runner = Runner(self.task, self.scorer, ladder.store, self.tools.price, slots)
+        runner = Runner(
+            self.task, self.scorer, ladder.store, self.tools.price, slots, self.options.executor
+        )
         named = ladder.people.name
         tested = [named(r.candidate.key) for r in rungs if not r.candidate.is_probe]
         ledger = TestLedger(self.tools.project.folder, self.task, tested)

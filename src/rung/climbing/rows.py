@@ -18,7 +18,7 @@ from rung.climbing.found_notes import found_notes
 from rung.climbing.people import People
 from rung.climbing.summary import left_out_of_test, mean_usage, measured, value_of, versions
 from rung.climbing.tools import Tools
-from rung.decide.claims import by_whom, said_of
+from rung.decide.claims import claim_of
 from rung.decide.ladder import Planned
 from rung.decide.verdict import decide, standing_of
 from rung.economics.amounts import total
@@ -54,6 +54,7 @@ PROMOTE = (
     "The winner that is served stays, and the choice waits in .rung/challenger: `rung promote` "
     "tests it against that one."
 )
+TIMED = ("p95", "low", "high")
 CLEARLY = 1.25
 """A rung whose pilot costs this much more than one that waits is expected to gives way to it. Our
 own threshold: expectations are seldom closer, and each change of order asks a pilot more."""
@@ -93,8 +94,7 @@ class Ladder:
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._clock = time.perf_counter()
         self._before = {row.key: row for row in self._earlier()}
-        for key in self.rows:
-            self._timed(key)
+        self.rows = {key: self._timed(key) for key in list(self.rows)}
 
     def _earlier(self) -> Sequence[CandidateResult]:
         """The rows of the same run when it was last written."""
@@ -106,9 +106,8 @@ class Ladder:
 
     def _timed(self, key: str) -> CandidateResult:
         """The row with what was timed before: that is not asked twice."""
-        kept = ("latency_p95_s", "latency_low_s", "latency_high_s")
         row = self._before.get(key, self.rows[key])
-        return self.update(key, **{name: getattr(row, name) for name in kept})
+        return self.update(key, **{f"latency_{n}_s": getattr(row, f"latency_{n}_s") for n in TIMED})
 
     def update(self, key: str, **changes: Any) -> CandidateResult:
         """Change a row."""
@@ -273,15 +272,13 @@ class Ladder:
         )
 
     def _decided(self, stopped: Stopped | None, mode: str, unit: str | None) -> Verdict:
-        whose = by_whom(self.people.marked)
-        plain = mode != "suite" and unit is None and not whose
         return decide(
             list(self.rows.values()),
             self.task.target,
             stopped=stopped,
             go_on=self._go_on(stopped),
             unused=self.unused,
-            claim=None if plain else said_of(mode, unit, self.task.target.confidence, 0) + whose,
+            claim=claim_of(mode, unit, self.task.target.confidence, self.people.marked),
         )
 
     def write(self, *, finished: bool) -> RunResult:

@@ -14,6 +14,7 @@ from rung.economics.pricing import PriceBook
 from rung.economics.speed import MEASURED, answer_seconds
 from rung.errors import UserError
 from rung.measure.cache import Cache, CachedEmbedder
+from rung.measure.executors import EXECUTORS
 from rung.measure.metered_model import Budget, Counter, MeteredModel
 from rung.models.base import ChatModel, Embedder, parameters
 from rung.models.known_endpoints import KnownEndpoints
@@ -51,6 +52,8 @@ class ClimbOptions:
     embedders: Mapping[str, Embedder] = field(default_factory=dict)
     folder: Path | None = None
     """Where to keep the cache and the runs; `.rung` beside `rung.toml` when left out."""
+    executor: str = "here"
+    """Where solvers answer (`rung.measure.executors`)."""
     today: date | None = None
     """Date of the prices; the present day when left out."""
 
@@ -58,6 +61,10 @@ class ClimbOptions:
         if self.budget_usd is not None and not self.budget_usd >= 0:
             raise UserError(
                 f"the budget is {self.budget_usd:g} USD: give 0 or more, or none at all"
+            )
+        if self.executor not in EXECUTORS:
+            raise UserError(
+                f"the executor {self.executor!r} is unknown; known are {', '.join(EXECUTORS)}"
             )
 
     @property

@@ -22,6 +22,14 @@ def holds_for(result: RunResult, measured: Measured | None) -> str:
     return f"{said}{by_whom(result.marked)}"
 
 
+def claim_of(mode: str, unit: str | None, confidence: float, marked: int | None) -> str | None:
+    """The same of a run that is not over; None where the plain confidence says all."""
+    whose = by_whom(marked)
+    if mode != "suite" and unit is None and not whose:
+        return None
+    return said_of(mode, unit, confidence, 0) + whose
+
+
 def by_whom(marked: int | None) -> str:
     """Whose marks a bound is said of, where a judge gives them."""
     if marked is None:

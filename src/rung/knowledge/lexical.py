@@ -18,6 +18,7 @@ from itertools import pairwise
 
 import regex
 
+from rung.records import Passage
 from rung.task.scripts import UNSPACED
 
 _ONE = regex.compile(UNSPACED)
@@ -33,6 +34,11 @@ MAX_TERMS = 512
 
 Ranking = list[tuple[int, float]]
 """Positions with scores, best first; equal scores by position."""
+
+
+def searched_text(passage: Passage) -> str:
+    """What every search reads of a passage: title, a line break, text."""
+    return f"{passage.title}\n{passage.text}" if passage.title else passage.text
 
 
 class LexicalIndex:

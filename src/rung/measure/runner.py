@@ -14,6 +14,7 @@ from statistics import fmean
 
 from rung.errors import BudgetExceeded, ProviderError
 from rung.knowledge.gold import gold_passages
+from rung.measure.executors import EXECUTORS, Question
 from rung.measure.store import AttemptKey, RunStore
 from rung.records import Answer, Attempt, Passage, Usage
 from rung.scorers import Scorer
@@ -35,8 +36,10 @@ class Runner:
         store: RunStore,
         price: Callable[[Usage, str], Decimal],
         concurrency: int = 32,
+        executor: str = "here",
     ) -> None:
         self.task, self.scorer, self.store = task, scorer, store
+        self._executor = EXECUTORS[executor]()
         self._price = price
         self._slots = asyncio.Semaphore(concurrency)
         self.beginning: asyncio.Task[None] | None = None
@@ -173,7 +176,8 @@ class Runner:
         seeds: Sequence[int],
     ) -> Attempt:
         try:
-            answers = [await solver.answer(example.input, given, seed) for seed in seeds]
+            questions = [Question(example.input, given, seed) for seed in seeds]
+            answers = await self._executor.answers(solver, questions)
         except ProviderError as error:
             if error.asks_nothing_more:
                 raise

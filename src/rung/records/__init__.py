@@ -9,6 +9,7 @@ from rung.records.attempts import (
     ModelUsage,
     Passage,
     Severity,
+    Step,
     Usage,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "ModelUsage",
     "Passage",
     "Severity",
+    "Step",
     "Usage",
 ]

@@ -64,6 +64,15 @@ class Passage(Frozen):
     score: float = 0.0
 
 
+class Step(Frozen):
+    """What a solver did on the way to an answer beside asking its model, such as a tool's use."""
+
+    name: str
+    given: str = ""
+    got: str = ""
+    seconds: float = 0.0
+
+
 class Answer(Frozen):
     """What a solver says to one input."""
 
@@ -92,6 +101,8 @@ class Answer(Frozen):
     latency_s: float = 0.0
     confidence: float | None = None
     """In [0, 1] where the candidate knows it (no-llm, constrained labels)."""
+    steps: tuple[Step, ...] = ()
+    """On the way to it, in order; empty where a model was only asked."""
 
     def usd(self, price: Callable[[Usage, str], Decimal], model: str) -> Decimal:
         """USD: each call by itself, at the prices of the model that was asked.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
-from rung.errors import BudgetExceeded, ProviderError
+from rung.behaviour.gathering import all_of
+from rung.errors import ProviderError
 from rung.records import Answer
 from rung.solver.solver import Solver
 from rung.task.types import Example
@@ -29,20 +28,3 @@ async def answers(solver: Solver, examples: Sequence[Example]) -> list[Answer | 
 
     await solver.prepare([e.input for e in examples])
     return await all_of([answer(e) for e in examples])
-
-
-Made = TypeVar("Made")
-
-
-async def all_of(calls: Sequence[Coroutine[Any, Any, Made]]) -> list[Made]:
-    """All results in order. Where one fails, the others end with it; where the budget is out, what
-    has begun is paid for and kept."""
-    asked = [asyncio.create_task(call) for call in calls]
-    try:
-        return list(await asyncio.gather(*asked))
-    except BaseException as error:
-        if not isinstance(error, BudgetExceeded):
-            for one in asked:
-                one.cancel()
-        await asyncio.gather(*asked, return_exceptions=True)
-        raise

@@ -10,25 +10,26 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from rung.behaviour.label_head import MOST_ROWS, fit_head
-from rung.behaviour.shots import choose_shots, in_turn
+from rung.behaviour.base import Fitting
+from rung.behaviour.shelf import filled
 from rung.behaviour.trainers.base import Till, Tuned
-from rung.candidate import NO_LLM, Candidate
+from rung.candidate import Candidate
 from rung.errors import UserError
 from rung.knowledge.contexts import Knowledge, knowledge_of
 from rung.knowledge.retriever import Retriever
-from rung.models.base import ChatModel, Vectors, scores
+from rung.models.base import ChatModel, Vectors
+from rung.models.chain import sure_from, unchainable
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import LabelModel, fit_label_model
 from rung.models.no_llm_sets import fit_set_model
-from rung.solver.answering import all_of, answers
-from rung.solver.cascade import sure_from
+from rung.solver.answering import answers
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
-from rung.solver.tuning import tune
+from rung.solver.tuning import tune as tune_weights
 from rung.task.contract import render
-from rung.task.types import Document, Example, LabelsOutput, MultiLabelOutput, Task, digest
+from rung.task.types import Document, Example, MultiLabelOutput, Task, digest
 
 
 @dataclass
@@ -58,7 +59,9 @@ class Workshop:
 
         async def index(documents: Sequence[Document]) -> Retriever:
             embedder = self.embedder(candidate.embedder) if candidate.embedder else None
-            name = digest([context.chunk_chars, context.search, candidate.embedder])
+            name = digest(
+                [context.model_copy(update={"kind": "retrieved", "k": 0}), candidate.embedder]
+            )
             if name not in self._retrievers:
                 self._retrievers[name] = await Retriever.build(documents, context, embedder)
             return self._retrievers[name]
@@ -71,29 +74,29 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     _refuse_what_is_missing(candidate, task)
     embedder = workshop.embedder(candidate.embedder) if candidate.embedder else None
     knowledge = await workshop.knowledge(candidate, task)
-    spec = await _spec(candidate, task, knowledge)
+    spec = SolverSpec(
+        candidate=candidate,
+        task=task.name,
+        instruction=task.instruction,
+        output=task.output,
+        documents=knowledge.passages if candidate.context.traits.leads else (),
+        input_fields=_fields([*task.train, *task.dev]),
+    )
     if not candidate.uses_llm:
         assert embedder is not None
         vectors, _ = await embedder.embed_metered([e.input_text() for e in task.train])
         model = await asyncio.to_thread(_label_model, candidate.model, task, vectors)
         return Solver(spec, Parts(embedder=embedder, label_model=model))
-    shot_vectors = None
-    if candidate.prompt.shots.chosen_by_input:
-        assert embedder is not None
-        shot_vectors, _ = await embedder.embed_metered([s.input for s in spec.shots])
-    parts = Parts(
-        chat=workshop.chat(candidate.model),
-        embedder=embedder,
-        shot_vectors=shot_vectors,
-        knowledge=knowledge,
-    )
-    if candidate.weights.tuned:
-        tuned = await tune(Solver(spec, parts), task, workshop)
-        spec = spec.model_copy(update={"tuned_model": tuned.model})
-        chat = workshop.chat(tuned.model or candidate.model)
-        parts = replace(parts, chat=chat, adapter=tuned.adapter)
-    if candidate.prompt.head:
-        parts = replace(parts, head=await _head(Solver(spec, parts), task))
+    parts = Parts(workshop.chat(candidate.model), embedder, knowledge=knowledge)
+    for slot in filled(candidate).values():
+        so_far = Solver(spec, parts)
+        tune = partial(tune_weights, so_far, task, workshop)
+        fitted = await slot.fit(candidate, Fitting(task, so_far, embedder, tune))
+        spec = spec.model_copy(update=fitted.spec)
+        parts = replace(
+            parts.holding({slot.part: fitted.held}),
+            chat=workshop.chat(spec.tuned_model or candidate.model),
+        )
     if candidate.fallback is not None:
         chat = workshop.chat(candidate.fallback)
         spec, parts = await _fall_back(candidate.fallback, spec, parts, task, chat)
@@ -110,28 +113,6 @@ def _label_model(name: str, task: Task, vectors: Vectors) -> LabelModel:
         return fit_set_model(name, vectors, texts, sets, task.output.labels)
     labels = [render(task.output, e.expected) for e in task.train]
     return fit_label_model(name, vectors, texts, labels)
-
-
-async def _head(solver: Solver, task: Task) -> LabelModel:
-    """Ask for the labels' log-probabilities of train rows, each without itself among its shots."""
-    chat = solver.parts.chat
-    assert chat is not None
-    if not scores(chat):
-        raise UserError(
-            f"{solver.candidate.model} does not tell the log-probabilities of whole labels: leave "
-            "the label head out"
-        )
-    rows = in_turn(task, MOST_ROWS)
-    await solver.prepare([e.input for e in rows])
-
-    async def told(example: Example) -> tuple[float, ...]:
-        text = example.input_text()
-        messages, _, _ = await solver.messages(text, without=text)
-        return (await chat.reply(solver.request(messages))).logprobs or ()
-
-    asked = await all_of([told(example) for example in rows])
-    labels = [render(task.output, example.expected) for example in rows]
-    return fit_head(asked, labels, task.climb.seed)
 
 
 async def _cascade(
@@ -180,33 +161,16 @@ async def _fall_back(
 
 
 def _refuse_what_is_missing(candidate: Candidate, task: Task) -> None:
-    if candidate.fallback is not None:
-        pair = {candidate.model, candidate.fallback}
-        if len(pair) < 2 or any(name.startswith(NO_LLM) for name in pair):
-            raise UserError(
-                f"{candidate.key} cannot fall back from {candidate.model!r} to "
-                f"{candidate.fallback!r}: name two different language models"
-            )
-    if candidate.prompt.head and not isinstance(task.output, LabelsOutput):
-        raise UserError(f"{candidate.key} has a label head, but the output is no list of labels")
+    lacking = [unchainable(candidate)]
+    lacking += [slot.needs(candidate, task) for slot in filled(candidate).values()]
     if candidate.learns and not task.train:
-        raise UserError(f"{candidate.key} learns from training examples, but `train` is empty")
+        lacking.append(f"{candidate.key} learns from training examples, but `train` is empty")
     if candidate.context.traits.reads and not task.documents:
-        raise UserError(
+        lacking.append(
             f"{candidate.key} reads documents, but the task names none: set [task] documents"
         )
-
-
-async def _spec(candidate: Candidate, task: Task, knowledge: Knowledge) -> SolverSpec:
-    return SolverSpec(
-        candidate=candidate,
-        task=task.name,
-        instruction=task.instruction,
-        output=task.output,
-        shots=await choose_shots(candidate, task, knowledge),
-        documents=knowledge.passages if candidate.context.traits.leads else (),
-        input_fields=_fields([*task.train, *task.dev]),
-    )
+    for sentence in filter(None, lacking):
+        raise UserError(sentence)
 
 
 def _fields(examples: Sequence[Example]) -> tuple[InputField, ...]:

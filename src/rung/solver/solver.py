@@ -8,65 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import reduce
-from operator import add
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
-import numpy as np
-
-from rung.behaviour.messages import Shot, build_messages, final_answer, repair_messages
+from rung.behaviour.base import Ask
+from rung.behaviour.messages import build_messages
+from rung.behaviour.shelf import filled
+from rung.behaviour.spec import InputField, SolverSpec
 from rung.candidate import Candidate
-from rung.errors import ProviderError
-from rung.knowledge.citations import cite
+from rung.errors import ProviderError, UserError
 from rung.knowledge.contexts import Knowledge
 from rung.knowledge.contexts.whole import AllDocuments
-from rung.models.base import Adapter, ChatModel, ChatReply, ChatRequest, Message, Vectors
+from rung.models.base import Adapter, ChatModel, ChatRequest, Message, Vectors
+from rung.models.breaker import CircuitBreaker
+from rung.models.chain import Chain, Link, after
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import LabelModel
 from rung.records import Answer, ModelUsage, Passage, Usage
-from rung.solver.breaker import CircuitBreaker
-from rung.solver.cascade import after, passed_on, resolved
-from rung.solver.room import more_room, spare
-from rung.task.contract import Parsed, describe, parse
-from rung.task.types import (
-    Frozen,
-    JsonValue,
-    LabelsOutput,
-    MultiLabelOutput,
-    Output,
-    SchemaOutput,
-    render_input,
-)
+from rung.solver.ways import WAYS, Asked
+from rung.task.contract import describe, parse
+from rung.task.types import JsonValue, render_input
 
-
-class InputField(Frozen):
-    """A field of a task's input."""
-
-    name: str
-    required: bool = True
-    """Every example that was seen has it."""
-
-
-class SolverSpec(Frozen):
-    """What a solver is, as plain data: everything but models, vectors and index."""
-
-    candidate: Candidate
-    task: str
-    instruction: str
-    output: Output
-    shots: tuple[Shot, ...] = ()
-    """The fixed shots, or the pool that the nearest are taken from."""
-    documents: tuple[Passage, ...] = ()
-    """Whole documents, where the context is `all`."""
-    sure: float | None = None
-    """Of a cascade: confidence from which its first answer stands; None: it never does."""
-    unsure_below: float | None = None
-    """Confidence of the model under which its fallback is asked; None: a valid answer stands."""
-    input_fields: tuple[InputField, ...] = ()
-    """Fields of the inputs in the order they were measured in; empty where inputs are text."""
-    tuned_model: str | None = None
-    """The model that answers where a provider tuned the candidate's."""
+__all__ = ["InputField", "Parts", "Solver", "SolverSpec"]
 
 
 @dataclass(frozen=True)
@@ -82,16 +46,21 @@ class Parts:
     """Chooses a label from the log-probabilities of all."""
     adapter: Adapter | None = None
     fallback: ChatModel | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What other slots hold, by the name of their part."""
+
+    def held(self, part: str) -> Any:
+        """What a slot holds."""
+        return getattr(self, part) if part in _PARTS else self.more.get(part)
+
+    def holding(self, held: Mapping[str, Any]) -> Parts:
+        """With what slots hold, by the names of their parts."""
+        own = {part: value for part, value in held.items() if part in _PARTS}
+        others = {part: value for part, value in held.items() if part and part not in _PARTS}
+        return replace(self, **own, more={**self.more, **others})
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """One input on its way to a model."""
-
-    request: ChatRequest
-    passages: tuple[Passage, ...]
-    seconds: float
-    """Of this machine, for finding passages and shots."""
+_PARTS = frozenset(one.name for one in fields(Parts)) - {"more"}
 
 
 class Solver:
@@ -105,8 +74,16 @@ class Solver:
         documents = spec.documents if context.traits.leads else ()
         self.knowledge = parts.knowledge or AllDocuments(context, documents)
         """What it is given to know; what the spec itself holds, where nothing was fitted."""
-        self.room = spec.candidate.prompt.max_output_tokens
-        """Tokens that an answer may take: more once answers were cut."""
+        self.slots = {
+            name: slot(spec, parts.held(slot.part) if slot.part else None, parts.embedder)
+            for name, slot in filled(spec.candidate).items()
+        }
+        if spec.candidate.way not in WAYS:
+            raise UserError(
+                f"the way {spec.candidate.way!r} to an answer is unknown; known are "
+                f"{', '.join(WAYS)}"
+            )
+        self._way = WAYS[spec.candidate.way](spec, parts.head)
 
     @property
     def candidate(self) -> Candidate:
@@ -190,108 +167,33 @@ class Solver:
         seed: int,
         breaker: CircuitBreaker | None,
     ) -> Answer:
-        """The model's answer, or its fallback's where that one does not stand."""
-        messages, passages, seconds = await self.messages(text, given)
-        asked = _Asked(self.request(messages, seed), passages, seconds)
-        fallback, name = self.parts.fallback, self.candidate.fallback
-        if fallback is None or name is None:
-            return _ended(await self._converse(self.model, self._chat(), asked))
-        # An adapter belongs to the model that it was trained for.
-        plain = {"adapter": None, "scored": False}
-        again = replace(asked, request=asked.request.model_copy(update=plain))
-        own = await self._own(asked, breaker)
-        if own is None:
-            answer = await self._converse(name, fallback, again)
-            return answer.model_copy(update={"fallback": "outage"})
-        why = passed_on(own, self.spec.unsure_below)
-        if why is None:
-            return own
-        try:
-            async with asyncio.timeout(None if breaker is None else breaker.wait_s):
-                later = await self._converse(name, fallback, replace(again, seconds=0.0))
-                return resolved(own, later, why)
-        except (ProviderError, TimeoutError) as error:
-            if breaker is None or getattr(error, "final", False) or not own.valid:
-                raise
-            return own.model_copy(update={"fallback": "outage"})
+        """The answer of whoever of the chain has one that stands."""
+        ask, passages = await self._put_together(text, given)
+        request = self._request(self._turns(ask, passages), ask, seed)
+        first = Asked(request, passages, ask.contract, ask.seconds)
+        # An adapter belongs to the model that it was trained for, a head to the one it was fitted
+        # on, and preparing a prompt to the first answer that it is sent for.
+        plain = request.model_copy(update={"adapter": None, "scored": False})
+        answered = False
 
-    async def _own(self, asked: _Asked, breaker: CircuitBreaker | None) -> Answer | None:
-        """The first model's answer; None where it is out, and a server asks the second instead."""
-        if breaker is None:
-            return await self._converse(self.model, self._chat(), asked)
-        if breaker.is_open():
-            return None
-        try:
-            async with asyncio.timeout(breaker.wait_s):
-                own = await self._converse(self.model, self._chat(), asked)
-        except (ProviderError, TimeoutError) as error:
-            if getattr(error, "final", False):
-                breaker.answered()
-                raise
-            breaker.failed()
-            return None
-        breaker.answered()
-        return own
+        async def one(link: Link) -> Answer:
+            nonlocal answered
+            asked = first if link.first else replace(first, request=plain)
+            asked = replace(asked, seconds=0.0) if answered else asked
+            answer = await self._way.answer(link, asked)
+            answered = True
+            return answer
 
-    async def _converse(self, name: str, chat: ChatModel, asked: _Asked) -> Answer:
-        """Ask one model until its answer is valid, as often as the prompt allows."""
-        prompt, request = self.candidate.prompt, asked.request
-        if request.scored and self.parts.head is not None:
-            return self._chosen(name, await chat.reply(request), asked, self.parts.head)
-        replies: list[ChatReply] = []
-        asks = 0
-        while True:
-            replies += await self._whole(chat, request)
-            reply = replies[-1]
-            asks += 1
-            said = final_answer(reply.text, prompt)
-            parsed = self._parse(said, reply)
-            # What ran out of room under its schema, or in thoughts, would run out of it again.
-            endless = isinstance(self.spec.output, SchemaOutput) or not said
-            cut = reply.finish == "length" and endless
-            stop = cut or reply.finish == "refused" or asks > prompt.repairs
-            if parsed.valid or stop:
-                break
-            repaired = repair_messages(
-                request.messages, reply.text, parsed.problem or "", self.contract
-            )
-            request = request.model_copy(update={"messages": repaired})
-        return self._assemble(name, said, parsed, replies, asked)
+        chain = self.chain
+        answer = await chain.answer(one, breaker)
+        return answer if chain.other else _ended(answer)
 
-    def _chosen(self, name: str, reply: ChatReply, asked: _Asked, head: LabelModel) -> Answer:
-        """The label that the head chooses."""
-        if reply.logprobs is None:
-            raise ProviderError(f"{name} did not tell the log-probabilities of the labels")
-        told = np.asarray([reply.logprobs], dtype=np.float32)
-        label, confidence = head.predict(told)[0]
-        parsed = parse(self.spec.output, label)
-        reply = reply.model_copy(update={"text": label, "confidence": confidence})
-        return self._assemble(name, label, parsed, [reply], asked)
-
-    async def _whole(self, chat: ChatModel, request: ChatRequest) -> list[ChatReply]:
-        """Ask, and ask again with more room while the answer is cut; the last reply counts.
-
-        Room that was needed once is given from then on. A second asking is paid for as well.
-        """
-        replies: list[ChatReply] = []
-        room, fixed = request.max_tokens, self.candidate.prompt.fixed_room
-        if not fixed and self.room > room:
-            room = max(room, min(self.room, spare(chat, request)))
-        while True:
-            reply = await chat.reply(request.model_copy(update={"max_tokens": room}))
-            replies.append(reply)
-            more = None
-            if not fixed and reply.finish == "length" and not self._rambles(chat, reply):
-                more = more_room(reply, request.max_tokens, room, spare(chat, request))
-            if more is None:
-                return replies
-            room, self.room = more, max(more, self.room)
-
-    def _rambles(self, chat: ChatModel, reply: ChatReply) -> bool:
-        """A local model's tokens are counted, not estimated: text that was cut is longer than the
-        longest right answer by half, and more room would only make it longer."""
-        plain = not isinstance(self.spec.output, SchemaOutput) and not reply.thought
-        return chat.constrains and plain and not self.candidate.prompt.reasoning
+    @property
+    def chain(self) -> Chain:
+        """Who answers, and who else."""
+        other, name = self.parts.fallback, self.candidate.fallback
+        link = None if other is None or name is None else Link(name, other, first=False)
+        return Chain(Link(self.model, self.chat), link, self.spec.unsure_below)
 
     async def messages(
         self,
@@ -303,84 +205,51 @@ class Solver:
 
         No shot of the input `without` is shown. Waiting (for one machine) is not counted.
         """
+        ask, passages = await self._put_together(text, given, without)
+        return self._turns(ask, passages), passages, ask.seconds
+
+    async def _put_together(
+        self, text: str, given: tuple[Passage, ...] | None, without: str | None = None
+    ) -> tuple[Ask, tuple[Passage, ...]]:
         find = self.knowledge.find
         passages, searching = await find(text) if given is None else (given, 0.0)
-        shots, choosing = await self._shots(text, without)
-        messages = build_messages(
+        ask = Ask(text, without, seconds=searching)
+        for slot in self.slots.values():
+            ask = await slot.apply(ask)
+        return ask, passages
+
+    def _turns(self, ask: Ask, passages: tuple[Passage, ...]) -> tuple[Message, ...]:
+        return build_messages(
             self.spec.instruction,
-            self.contract,
+            ask.contract,
             self.candidate.prompt,
-            shots,
+            ask.shots,
             passages,
-            text,
+            ask.text,
             passages_first=self.candidate.context.traits.leads,
         )
-        return messages, passages, searching + choosing
 
-    def request(self, messages: tuple[Message, ...], seed: int = 0) -> ChatRequest:
-        """The first call that these messages are sent with."""
-        prompt, output = self.candidate.prompt, self.spec.output
-        constrain = prompt.constrained and not prompt.reasoning
-        choices = output.labels if constrain and isinstance(output, LabelsOutput) else None
-        schema = None
-        if constrain and isinstance(output, SchemaOutput | MultiLabelOutput):
-            schema = output.json_schema
+    async def request(self, text: str, without: str | None = None) -> ChatRequest:
+        """The first call for an input. No shot of the input `without` is shown."""
+        ask, passages = await self._put_together(text, None, without)
+        return self._request(self._turns(ask, passages), ask)
+
+    def _request(self, messages: tuple[Message, ...], ask: Ask, seed: int = 0) -> ChatRequest:
+        prompt = self.candidate.prompt
         return ChatRequest(
             messages=messages,
             max_tokens=prompt.max_output_tokens,
             temperature=prompt.temperature,
             seed=seed,
-            choices=choices,
-            scored=prompt.head and choices is not None,
-            json_schema=schema,
-            adapter=self.parts.adapter,
+            choices=ask.choices,
+            scored=ask.scored,
+            json_schema=ask.json_schema,
+            adapter=ask.adapter,
         )
 
-    def _parse(self, said: str, reply: ChatReply) -> Parsed:
-        if reply.finish == "refused":
-            return Parsed(valid=False, problem="the model refused to answer.")
-        return parse(self.spec.output, said)
-
-    def _assemble(
-        self, name: str, said: str, parsed: Parsed, replies: list[ChatReply], asked: _Asked
-    ) -> Answer:
-        # Preparing a prompt belongs to the first call that it is sent with.
-        took = [Usage(seconds=asked.seconds) + replies[0].usage, *(r.usage for r in replies[1:])]
-        return Answer(
-            text=said,
-            value=parsed.value,
-            valid=parsed.valid,
-            problem=parsed.problem,
-            finish=replies[-1].finish,
-            passages=asked.passages,
-            citations=cite(said, asked.passages) if asked.passages else (),
-            usage=reduce(add, took),
-            by_call=tuple(ModelUsage(model=name, usage=usage) for usage in took),
-            model=name,
-            calls=len(replies),
-            cached_calls=sum(r.cached for r in replies),
-            latency_s=asked.seconds + sum(r.latency_s for r in replies),
-            confidence=replies[-1].confidence,
-        )
-
-    async def _shots(self, text: str, without: str | None = None) -> tuple[Sequence[Shot], float]:
-        """The solved examples to show, and the seconds that choosing them took."""
-        shots = self.candidate.prompt.shots
-        if not shots.chosen_by_input:
-            return [s for s in self.spec.shots if without is None or not s.shows(without)], 0.0
-        assert self.parts.shot_vectors is not None
-        vectors, seconds = await self._embedder().embed_metered([text])
-        started = time.perf_counter()
-        similarity = self.parts.shot_vectors @ vectors[0]
-        ranked = np.argsort(-similarity, kind="stable")
-        if without is not None:
-            ranked = np.array([i for i in ranked if not self.spec.shots[i].shows(without)], int)
-        nearest = ranked[: shots.k]
-        # The nearest stands last: closest to the question that it resembles.
-        chosen = [self.spec.shots[i] for i in reversed(nearest)]
-        return chosen, seconds[0] + time.perf_counter() - started
-
-    def _chat(self) -> ChatModel:
+    @property
+    def chat(self) -> ChatModel:
+        """The model that is asked first."""
         assert self.parts.chat is not None
         return self.parts.chat
 

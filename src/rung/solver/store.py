@@ -16,15 +16,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
+from rung.behaviour.shelf import filled
 from rung.errors import StoreError
 from rung.knowledge.contexts import knowledge_of
-from rung.models.base import Adapter, ChatModel
+from rung.models.base import ChatModel
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import load_label_model
 from rung.project import EVIDENCE_FILE, MANIFEST_FILE, place_of, put_folder, workspace
@@ -66,28 +64,24 @@ def load(
 ) -> Solver:
     """Open what `save` wrote; raises `StoreError` if any file is missing or was changed."""
     folder = folder.resolve()  # what the link names may change while the files are read
-    manifest = _checked(folder)
+    _checked(folder)
     spec = _spec(folder)
     candidate = spec.candidate
     ears = embedder(candidate.embedder) if candidate.embedder else None
-    adapter = None
-    if manifest["adapter"]:
-        adapter = Adapter(path=str(folder / "adapter"), digest=str(manifest["adapter"]))
     asked = spec.tuned_model or candidate.model
-    shots, labels, head = (folder / n for n in ("shots.npy", "labels.npz", "head.npz"))
+    labels = folder / "labels.npz"
     try:
         parts = Parts(
             chat=None if candidate.technique == "no-llm" else chat(asked),
             embedder=ears,
-            shot_vectors=np.load(shots, allow_pickle=False) if shots.exists() else None,
             knowledge=knowledge_of(candidate.context).load(
                 candidate.context, folder, spec.documents, ears
             ),
             label_model=load_label_model(labels) if labels.exists() else None,
-            head=load_label_model(head) if head.exists() else None,
-            adapter=adapter,
             fallback=chat(candidate.fallback) if candidate.fallback else None,
         )
+        slots = filled(candidate).values()
+        parts = parts.holding({slot.part: slot.load(folder) for slot in slots})
     except _DAMAGE as error:  # also a pickle, which is never loaded
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise StoreError(f"the solver in {folder} cannot be opened ({said}): {CURE}") from error
@@ -121,15 +115,11 @@ def _spec(folder: Path) -> SolverSpec:
 def _write(solver: Solver, work: Path) -> None:
     parts = solver.parts
     (work / "solver.json").write_text(solver.spec.model_dump_json(indent=1) + "\n")
-    if parts.shot_vectors is not None:
-        np.save(work / "shots.npy", parts.shot_vectors, allow_pickle=False)
     if parts.label_model is not None:
         parts.label_model.save(work / "labels.npz")
-    if parts.head is not None:
-        parts.head.save(work / "head.npz")
     solver.knowledge.save(work)
-    if parts.adapter is not None:
-        shutil.copytree(parts.adapter.path, work / "adapter")
+    for slot in solver.slots.values():
+        slot.save(work)
 
 
 def _checked(folder: Path) -> dict[str, object]:

@@ -63,6 +63,7 @@ UNENFORCED = frozenset(
 
 https://platform.openai.com/docs/guides/structured-outputs#some-type-specific-keywords-are-not-yet-supported,
 https://github.com/guidance-ai/llguidance/blob/main/docs/json_schema.md"""
+_TYPES = frozenset(["object", "array", "string", "number", "integer", "boolean", "null"])
 _FORMATS = frozenset(
     ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"]
 )  # of both enforcers, with `uri` of llguidance alone: a server that lacks it takes it as a word
@@ -75,13 +76,36 @@ def unwrapped_schema(given: Schema) -> Schema:
     """The schema inside of what an API's documentation shows around it; else as it is given.
 
     {name, strict, schema}, {type: "json_schema", json_schema: …}, {response_format: …},
-    {type: "function", function: {name, parameters}}, {name, input_schema}.
+    {type: "function", function: {name, parameters}}, {name, input_schema}. One without `$schema`
+    that is written as older drafts, or Google's APIs, have it comes back as draft 2020-12 has it.
     """
     while True:
         inner = _inside(given)
         if inner is None:
-            return given
+            modern: Schema = given if "$schema" in given else _mapped(given, _modern)
+            return modern
         given = inner
+
+
+def _modern(part: Schema) -> Schema:
+    """Keywords of drafts 4 to 7 in those of 2020-12, types in lower case.
+
+    By https://json-schema.org/draft/2019-09/release-notes and /draft/2020-12/release-notes.
+    """
+    made = dict(part)
+    if isinstance(made.get("type"), str) and made["type"].lower() in _TYPES:
+        made["type"] = made["type"].lower()
+    if isinstance(made.get("items"), list):
+        made["prefixItems"], rest = made.pop("items"), made.pop("additionalItems", None)
+        made |= {} if rest is None else {"items": rest}
+    for name, limit in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if isinstance(made.get(name), bool) and isinstance(made.get(limit), int | float):
+            made |= {name: made.pop(limit)} if made.pop(name) else {}
+    others = made.pop("dependencies", None)
+    for field, needs in others.items() if isinstance(others, dict) else ():
+        name = "dependentRequired" if isinstance(needs, list) else "dependentSchemas"
+        made[name] = {**made.get(name, {}), field: needs}
+    return made
 
 
 def _inside(given: Schema) -> Schema | None:

@@ -109,7 +109,7 @@ def train_lora(
     if done is not None:
         return done
     learn, weights = as_learnt(model, train, weights)
-    check = encoded(model, dev[:DEV_EXAMPLES])
+    check = fitting(model, dev[:DEV_EXAMPLES])
     refuse_what_does_not_fit(model.name, model.parameters)
     say = on_progress or (lambda doing, share: None)
     trainer = _Trainer(model.folder, weights, learn, check, stop or (lambda: False))
@@ -132,7 +132,7 @@ def as_learnt(
     """The rows that fit the window, and a stated recipe for them. `UserError` where none fits."""
     if not train:
         raise UserError("a LoRA adapter cannot be trained: there are no training examples")
-    learn = encoded(model, train)
+    learn = fitting(model, train)
     if not learn:
         raise UserError(
             f"no training example fits into the window of {model.context_window} tokens of "
@@ -141,6 +141,17 @@ def as_learnt(
     if weights.recipe != "stated":
         weights = sized(weights, model.parameters, len(learn))
     return learn, weights
+
+
+def fitting(model: LocalModel, examples: Sequence[TuningExample]) -> list[Encoded]:
+    """The examples as tokens; those that the model's window does not hold are left out."""
+    found = []
+    for example in examples:
+        try:
+            found.append(encode(model.codec, example, model.context_window))
+        except UserError:
+            continue
+    return found
 
 
 def finished_result(folder: Path) -> TuningResult | None:
@@ -154,16 +165,16 @@ def finished_result(folder: Path) -> TuningResult | None:
     return found.model_copy(update={"adapter": adapter})
 
 
-def encoded(model: LocalModel, examples: Sequence[TuningExample]) -> list[Encoded]:
-    """Those of the examples that the model can read whole."""
-    found = [encode(model.codec, example) for example in examples]
-    return [one for one in found if len(one.prompt) + len(one.answer) <= model.context_window]
-
-
-def encode(codec: Codec, example: TuningExample) -> Encoded:
+def encode(codec: Codec, example: TuningExample, window: int) -> Encoded:
     """The tokens that the engine would read for this prompt, then the answer's, then the end."""
     prompt = codec.encode_prompt(example.messages)
-    return Encoded(prompt, [*codec.encode(example.answer), codec.end_token])
+    answer = [*codec.encode(example.answer), codec.end_token]
+    if len(prompt) + len(answer) > window:
+        raise UserError(
+            f"a training example has {len(prompt) + len(answer)} tokens, more than the window "
+            f"of {window}: shorten its input {example.messages[-1].content[:60]!r}"
+        )
+    return Encoded(prompt, answer)
 
 
 class _Trainer:

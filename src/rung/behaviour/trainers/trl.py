@@ -28,8 +28,8 @@ from rung.behaviour.trainers.lora import (
     TrainingStopped,
     TuningResult,
     as_learnt,
-    encoded,
     finished_result,
+    fitting,
     keep,
     lora_config,
 )
@@ -80,7 +80,7 @@ def train_trl(
     if done is not None:
         return done
     learn, weights = as_learnt(model, rows[0], weights)
-    check = encoded(model, rows[1][:DEV_EXAMPLES])
+    check = fitting(model, rows[1][:DEV_EXAMPLES])
     four_bits = takes_four_bits(model.parameters)
     refuse_what_does_not_fit(model.name, model.parameters, four_bits=four_bits)
     folder.parent.mkdir(parents=True, exist_ok=True)

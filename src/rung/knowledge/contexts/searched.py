@@ -30,7 +30,8 @@ class Retrieved(Knowledge):
     @staticmethod
     def words(context: Context) -> str:
         """Such as "2 retrieved passages"."""
-        return f"{context.k} {context.kind} passage{'s' if context.k > 1 else ''}"
+        how = f" reranked by {context.rerank}" if context.rerank else ""
+        return f"{context.k} {context.kind} passage{'s' if context.k > 1 else ''}{how}"
 
     @classmethod
     def expected(

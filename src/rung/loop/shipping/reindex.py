@@ -15,7 +15,8 @@ from rung.behaviour.shots import choose_shots
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.errors import UserError
 from rung.knowledge.contexts import knowledge_of
-from rung.knowledge.retriever import Retriever, searched_text
+from rung.knowledge.lexical import searched_text
+from rung.knowledge.retriever import Retriever
 from rung.loop.shipping.winners import Winners
 from rung.project import EVIDENCE_FILE
 from rung.records import Passage

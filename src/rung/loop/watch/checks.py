@@ -11,17 +11,24 @@ import numpy as np
 
 from rung.evidence import drift
 from rung.evidence.drift import TwoSamples
+from rung.loop.watch.topics import Asked, topics
 from rung.models.base import Vectors
 from rung.money import usd
 from rung.records import Answer, Attempt
 from rung.task.types import Frozen, LabelsOutput, Task
-from rung.traffic import TrafficRecord
+from rung.task.wording import shown
+from rung.traffic import Judged, TrafficRecord
 
 State = Literal["quiet", "alarm", "too little data", "not tested"]
 FEWEST = 30
 """Values of either side below which a check says nothing."""
 COST_SLACK = 1.25
 """Costs may exceed what was measured by this factor before it is worth an alarm."""
+
+
+LEAST_USD_PER_MONTH = 10.0
+"""What a month must cost more before it is worth an alarm: less than the time to look into it. Our
+own figure; `[target] max_cost_per_request` is a limit whatever it comes to."""
 
 
 class Check(Frozen):
@@ -50,10 +57,16 @@ class Seen:
     """Embedded inputs of the examples."""
     inputs: Vectors | None
     """Embedded inputs of the traffic, repeats taken out."""
+    asked: Sequence[Asked]
+    """Their texts, row by row."""
     judged_right: Sequence[float]
     """Scores of judged answers that were drawn at random."""
     cost_usd: float | None
     """Measured, per request."""
+    by_the_hour: bool
+    """Its machine is paid whatever is asked: what a request takes of it costs nothing more."""
+    per_month: float | None
+    """Requests a month at the pace of the traffic."""
     alpha: float
     """Of each test."""
     seed: int = 0
@@ -78,6 +91,21 @@ def inputs(seen: Seen) -> Check:
         f"{found.effect:.2f} (0.50: not at all), {found.n} examples against {found.m} inputs"
     )
     return _check(name, found, seen.alpha, said, "label some of the traffic (`rung harvest`)")
+
+
+def off_topic(seen: Seen) -> Check:
+    """Do people ask what no example is like? The kinds that stand out are listed."""
+    name = "off topic"
+    if seen.examples is None or seen.inputs is None:
+        return _none(name, "not tested", "there is no embedder")
+    found = topics(seen.examples, seen.inputs, seen.asked, seen.seed)
+    if found is None:
+        return _none(name, "too little data", f"{len(seen.examples)} different examples")
+    far = found.far
+    said = f"{found.share:.0%} of {far.m} inputs are far from the examples, {found.usual:.0%} usual"
+    kinds = "; ".join(f"{kind.requests} requests like {shown(kind.like)}" for kind in found.kinds)
+    said += f": {kinds}" if kinds else ""
+    return _check(name, far, seen.alpha, said, "label some of them (`rung harvest`)")
 
 
 def answers(seen: Seen) -> Check:
@@ -171,20 +199,31 @@ def cost(seen: Seen) -> Check:
     name = "cost"
     new = [r.cost_usd for r in seen.traffic if r.cost_usd is not None]
     limits = [seen.task.target.max_cost_per_request]
-    if seen.cost_usd:
+    if seen.cost_usd and not seen.by_the_hour:
         limits.append(seen.cost_usd * COST_SLACK)
     known = [x for x in limits if x is not None]
     if not known:
-        return _none(name, "not tested", "no cost was measured and [target] sets no limit")
+        why = "no cost was measured and [target] sets no limit"
+        if seen.by_the_hour:
+            why = "a machine of your own is paid by the hour, whatever a request takes of it"
+        return _none(name, "not tested", why)
     if len(new) < FEWEST:
         return _none(name, "too little data", f"{len(new)} answers with a price")
     found = drift.mean_above(new, min(known))
+    mean, stated = float(np.mean(new)), limits[0]
     planned = "not measured" if seen.cost_usd is None else usd(seen.cost_usd * 1000)
-    said = f"{usd(float(np.mean(new)) * 1000)} per 1,000 requests, {planned} measured"
-    return _check(name, found, seen.alpha, said, "run `rung cost` with today's usage")
+    said = f"{usd(mean * 1000)} per 1,000 requests, {planned} measured"
+    check = _check(name, found, seen.alpha, said, "run `rung cost` with today's usage")
+    if check.state != "alarm" or (stated is not None and mean > stated) or seen.per_month is None:
+        return check
+    more = (mean - (seen.cost_usd or 0.0)) * seen.per_month
+    if more >= LEAST_USD_PER_MONTH:
+        return check
+    little = f"{said}: {usd(more)} a month more, not worth an alarm"
+    return check.model_copy(update={"state": "quiet", "said": little, "advice": ""})
 
 
-CHECKS = (inputs, answers, invalid, errors, confidence, quality, latency, cost)
+CHECKS = (inputs, off_topic, answers, invalid, errors, confidence, quality, latency, cost)
 """Every statistical check; alpha is shared over all of them, tested or not."""
 
 
@@ -215,3 +254,13 @@ def _check(name: str, found: TwoSamples, alpha: float, said: str, advice: str) -
 
 def _none(name: str, state: State, said: str) -> Check:
     return Check(name=name, state=state, said=said)
+
+
+def marked(judged: Sequence[Judged]) -> Check:
+    """What people said of answers by themselves: shown, and tested by nothing."""
+    verdicts = Counter(one.feedback.verdict for one in judged if one.feedback is not None)
+    if not verdicts:
+        return _none("feedback", "not tested", "nobody marked an answer")
+    each = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
+    said = f"{verdicts.total()} of {len(judged)} answers were marked: {each}; self-selected, so no "
+    return _none("feedback", "not tested", said + "share of all answers")

@@ -8,22 +8,25 @@ input are taken out of the check of the inputs.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from rung.economics.pricing import runs_here
 from rung.evidence.drift import per_test
 from rung.loop.harvest.build import RANDOM
 from rung.loop.harvest.queue import queued
 from rung.loop.shipping.reindex import document_changes
-from rung.loop.watch.checks import CHECKS, Check, Seen
+from rung.loop.watch.checks import CHECKS, Check, Seen, marked
 from rung.loop.watch.state import Change, Snapshot, hashes, rates, read_history, remember
+from rung.loop.watch.topics import Asked
 from rung.measure.cache import Cache, CachedEmbedder
 from rung.measure.store import RunStore
 from rung.models.base import Embedder, Vectors
 from rung.models.metered import Metered
-from rung.models.registry import open_embedder, open_model
+from rung.models.registry import is_path, open_embedder, open_model
 from rung.project import EVIDENCE_FILE, ProjectFolder
 from rung.records import Attempt
 from rung.scorers import scorer_for
@@ -76,6 +79,7 @@ class Look(Frozen):
 class _Evidence(NamedTuple):
     attempts: list[Attempt]
     cost_usd: float | None
+    model: str = ""
 
 
 def watch(
@@ -103,7 +107,7 @@ def watch(
     checks: list[Check] = []
     if fresh >= FEWEST_NEW:
         seen = asyncio.run(_seen(task, root, winner, judged, each, embedder))
-        checks += [check(seen) for check in CHECKS]
+        checks += [*(check(seen) for check in CHECKS), marked(judged)]
     else:
         said = f"{max(0, fresh)} requests since the last look, {FEWEST_NEW} are needed"
         checks.append(Check(name="traffic", state="too little data", said=said))
@@ -158,15 +162,18 @@ async def _seen(
 ) -> Seen:
     evidence = _evidence(winner, root)
     records = [j.record for j in judged]
-    examples, inputs = await _embedded(task, root, records, embedder)
+    examples, inputs, asked = await _embedded(task, root, records, embedder)
     return Seen(
         task=task,
         measured=evidence.attempts,
         traffic=records,
         examples=examples,
         inputs=inputs,
+        asked=asked,
         judged_right=await _scores(task, root, judged),
         cost_usd=evidence.cost_usd,
+        by_the_hour=runs_here(evidence.model) or is_path(evidence.model, root),
+        per_month=_per_month(records),
         alpha=alpha,
         seed=task.climb.seed,
     )
@@ -174,21 +181,22 @@ async def _seen(
 
 async def _embedded(
     task: Task, root: Path, records: Sequence[TrafficRecord], given: Embedder | None
-) -> tuple[Vectors | None, Vectors | None]:
-    """Inputs of examples and traffic, each text once."""
+) -> tuple[Vectors | None, Vectors | None, list[Asked]]:
+    """Inputs of examples and traffic, each text once, and how often the latter were asked."""
     known = {
         normalised(e.input_text()): e.input_text() for e in (*task.train, *task.dev, *task.test)
     }
-    asked = {normalised(t): t for t in (render_input(r.input) for r in records)}
+    texts = [render_input(r.input) for r in records]
+    asked, times = {normalised(t): t for t in texts}, Counter(map(normalised, texts))
     if not known or not asked:
-        return None, None
+        return None, None, []
     cache = Cache(ProjectFolder(root).cache)
     try:
         inner = given or open_embedder(task.models.embedder, root)
         embedder = CachedEmbedder(Metered(inner), cache)
-        return await embedder.embed(list(known.values())), await embedder.embed(
-            list(asked.values())
-        )
+        ours = await embedder.embed(list(known.values()))
+        theirs = await embedder.embed(list(asked.values()))
+        return ours, theirs, [Asked(text, times[key]) for key, text in asked.items()]
     finally:
         cache.close()
 
@@ -222,11 +230,11 @@ def _evidence(winner: Path, root: Path) -> _Evidence:
     row = given if isinstance(given, dict) else {}
     folder = ProjectFolder(root).runs / str(plain.get("run"))
     if not plain.get("run") or not folder.is_dir():
-        return _Evidence([], row.get("cost_per_request_usd"))
+        return _Evidence([], row.get("cost_per_request_usd"), str(row.get("model", "")))
     store = RunStore(folder)
     store.close()
     attempts = [a for a in store.attempts.values() if a.candidate == row.get("key")]
-    return _Evidence(attempts, row.get("cost_per_request_usd"))
+    return _Evidence(attempts, row.get("cost_per_request_usd"), str(row.get("model", "")))
 
 
 def _documents(

@@ -15,7 +15,7 @@ PROVIDERS = tuple(vendor.name for vendor in VENDORS.values() if vendor.tuner)
 def provider_of(model: str) -> str:
     """`together` of `together/meta-llama/…`; `UserError` where nobody tunes that model."""
     provider, _, name = model.partition("/")
-    if provider not in PROVIDERS or not name:
+    if provider not in VENDORS or not VENDORS[provider].tuner or not name:
         raise UserError(
             f"[models] tune names {model!r}, which no provider tunes; write "
             f"{', '.join(f'{p}/<base model>' for p in PROVIDERS)}"

@@ -1,0 +1,47 @@
+"""Weights of one's own: an adapter for the model, or a model under another name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from rung.behaviour.base import Ask, Fitted, Fitting, Slot
+from rung.candidate import Candidate
+from rung.models.base import Adapter
+from rung.project import MANIFEST_FILE
+
+FOLDER = "adapter"
+
+
+class TunedWeights(Slot):
+    """Trained by whoever trains this kind (`rung.behaviour.trainers`)."""
+
+    part = "adapter"
+
+    @staticmethod
+    def filled(candidate: Candidate) -> bool:
+        """Not the base weights."""
+        return candidate.weights.tuned
+
+    @classmethod
+    async def fit(cls, candidate: Candidate, fitting: Fitting) -> Fitted:
+        """Train on exactly what the solver sends."""
+        tuned = await fitting.tune()
+        return Fitted(held=tuned.adapter, spec={"tuned_model": tuned.model})
+
+    async def apply(self, ask: Ask) -> Ask:
+        """Asked with the adapter."""
+        return replace(ask, adapter=self.held)
+
+    def save(self, folder: Path) -> None:
+        """The adapter's folder."""
+        if self.held is not None:
+            shutil.copytree(self.held.path, folder / FOLDER)
+
+    @classmethod
+    def load(cls, folder: Path) -> Adapter | None:
+        """The adapter where it lies now."""
+        digest = json.loads((folder / MANIFEST_FILE).read_bytes())["adapter"]
+        return Adapter(path=str(folder / FOLDER), digest=digest) if digest else None

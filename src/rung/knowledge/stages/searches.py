@@ -1,0 +1,57 @@
+"""Searches by words and by meaning, and both made one."""
+
+from __future__ import annotations
+
+import time
+
+from rung.knowledge.fusion import fuse
+from rung.knowledge.stages.base import Hunt
+from rung.knowledge.stores.base import Store
+from rung.models.base import Embedder
+from rung.models.metered import Metered
+
+
+class ByWords:
+    """Passages that share words with the query."""
+
+    def __init__(self, _: Embedder | None) -> None:
+        pass
+
+    async def run(self, hunt: Hunt, store: Store) -> Hunt:
+        """One ranking more."""
+        started = time.perf_counter()
+        ranking = await store.by_words(hunt.query, hunt.depth)
+        took = hunt.seconds + time.perf_counter() - started
+        return hunt._replace(rankings=(*hunt.rankings, ranking), seconds=took)
+
+
+class ByMeaning:
+    """Passages whose vectors are near to the query's."""
+
+    def __init__(self, embedder: Embedder | None) -> None:
+        self._embedder = embedder
+
+    async def run(self, hunt: Hunt, store: Store) -> Hunt:
+        """One ranking more."""
+        embedder = self._embedder
+        assert embedder is not None
+        metered = embedder if isinstance(embedder, Metered) else Metered(embedder)
+        vectors, seconds = await metered.embed_metered([hunt.query])
+        started = time.perf_counter()
+        ranking = await store.by_vector(vectors[0], hunt.depth)
+        took = hunt.seconds + seconds[0] + time.perf_counter() - started
+        return hunt._replace(rankings=(*hunt.rankings, ranking), seconds=took)
+
+
+class Fused:
+    """All rankings made one, by rank."""
+
+    def __init__(self, _: Embedder | None) -> None:
+        pass
+
+    async def run(self, hunt: Hunt, store: Store) -> Hunt:
+        """One ranking in all."""
+        started = time.perf_counter()
+        ranking = fuse(([place for place, _ in r] for r in hunt.rankings), hunt.depth)
+        took = hunt.seconds + time.perf_counter() - started
+        return hunt._replace(rankings=(ranking,), seconds=took)

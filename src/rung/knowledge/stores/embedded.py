@@ -1,0 +1,62 @@
+"""Passages in memory, and in the solver's folder: exact vector search, words in SQLite's index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Self
+
+import numpy as np
+
+from rung.knowledge.dense import DenseIndex
+from rung.knowledge.lexical import LexicalIndex, Ranking, searched_text
+from rung.knowledge.stores.base import Store
+from rung.models.base import Vectors
+from rung.records import Passage
+
+PASSAGES, VECTORS = "passages.jsonl", "vectors.npy"
+
+
+class EmbeddedStore(Store):
+    """Up to some 100,000 passages; no server, no approximation."""
+
+    def __init__(
+        self, passages: tuple[Passage, ...], vectors: Vectors | None, *, words: bool
+    ) -> None:
+        self.passages = passages
+        self._dense = None if vectors is None else DenseIndex(vectors)
+        self._lexical = LexicalIndex([searched_text(p) for p in passages]) if words else None
+
+    @classmethod
+    async def build(
+        cls, passages: tuple[Passage, ...], vectors: Vectors | None, *, words: bool
+    ) -> Self:
+        """Indexed at once."""
+        return cls(passages, vectors, words=words)
+
+    async def by_words(self, query: str, k: int) -> Ranking:
+        """By BM25."""
+        return self._lexical.search(query, k) if self._lexical else []
+
+    async def by_vector(self, vector: Vectors, k: int) -> Ranking:
+        """Exact, so that no index error enters a measurement."""
+        return self._dense.search(vector, k) if self._dense else []
+
+    def files(self) -> dict[str, bytes]:
+        """Passages a line each, vectors as an array."""
+        rows = (p.model_dump_json(exclude={"score"}) + "\n" for p in self.passages)
+        files = {PASSAGES: "".join(rows).encode()}
+        if self._dense is not None:
+            buffer = BytesIO()
+            np.save(buffer, self._dense.vectors, allow_pickle=False)
+            files[VECTORS] = buffer.getvalue()
+        return files
+
+    @classmethod
+    def opened(cls, files: Mapping[str, bytes], *, words: bool) -> Self:
+        """Never unpickles."""
+        lines = files[PASSAGES].decode().split("\n")
+        passages = tuple(Passage.model_validate_json(line) for line in lines if line)
+        kept = files.get(VECTORS)
+        vectors = None if kept is None else np.load(BytesIO(kept), allow_pickle=False)
+        return cls(passages, vectors, words=words)

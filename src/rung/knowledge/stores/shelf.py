@@ -1,0 +1,8 @@
+"""The shelf's list, by the name that a context gives."""
+
+from __future__ import annotations
+
+from rung.knowledge.stores.base import Store
+from rung.knowledge.stores.embedded import EmbeddedStore
+
+STORES: dict[str, type[Store]] = {"embedded": EmbeddedStore}

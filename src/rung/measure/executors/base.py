@@ -1,0 +1,31 @@
+"""The port of the shelf: a solver and questions in, answers out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from rung.records import Answer, Passage
+from rung.solver import Solver
+from rung.task.types import JsonValue
+
+
+class Question(NamedTuple):
+    """What a solver is asked once."""
+
+    input: str | dict[str, JsonValue]
+    given: tuple[Passage, ...] | None = None
+    """What it is to know instead of what it would find: gold probes only."""
+    seed: int = 0
+
+
+class Executor(Protocol):
+    """Has questions answered. Called many times at once: the runner bounds how many."""
+
+    async def answers(self, solver: Solver, questions: Sequence[Question]) -> list[Answer]:
+        """One answer a question, in order.
+
+        Raises `ProviderError` where one gets none, and `BudgetExceeded`; cancelled, it begins
+        nothing more.
+        """
+        ...

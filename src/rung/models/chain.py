@@ -1,0 +1,152 @@
+"""Who answers, and who else: a chain of models, and what an answer is that several took part in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from rung.candidate import NO_LLM, Candidate
+from rung.errors import ProviderError
+from rung.models.base import ChatModel
+from rung.models.breaker import CircuitBreaker
+from rung.records import Answer, FallbackReason
+
+FEWEST_SURE = 5
+"""Dev answers below which nothing is said of a confidence."""
+ROUNDING = 1e-9
+
+
+def sure_from(judged: Sequence[tuple[float, bool]], target: float) -> float | None:
+    """The confidence from which answers are right at the target's rate, the least sure of them too.
+
+    `judged` are confidences with whether the answer was right. The rate at a confidence is the
+    isotonic fit, which only rises with it: a rate of all answers from some confidence on would let
+    the surest ones carry others that are wrong more often than not. None where fewer than
+    `FEWEST_SURE` answers are that sure.
+    """
+    from scipy.optimize import isotonic_regression  # a server starts without it
+
+    by_level: dict[float, list[bool]] = {}
+    for confidence, good in sorted(judged):
+        by_level.setdefault(confidence, []).append(good)  # equal ones stand or fall together
+    if not by_level:
+        return None
+    seen = list(by_level.values())
+    fit = isotonic_regression([fmean(s) for s in seen], weights=[len(s) for s in seen])
+    sure = [level for level, rate in zip(by_level, fit.x, strict=True) if rate >= target - ROUNDING]
+    kept = sum(len(by_level[level]) for level in sure)
+    return sure[0] if kept >= FEWEST_SURE else None
+
+
+def passed_on(answer: Answer, below: float | None) -> FallbackReason | None:
+    """Why an answer goes to the fallback; None where it stands.
+
+    `below` is the confidence under which it is unsure; None where nothing is told of confidence.
+    """
+    if answer.finish == "refused":
+        return "refused"
+    if not answer.valid:
+        return "invalid"
+    told = answer.confidence
+    return "unsure" if below is not None and told is not None and told < below else None
+
+
+def after(earlier: Answer, later: Answer) -> Answer:
+    """The later answer, with what both took."""
+    return later.model_copy(update=_both(earlier, later))
+
+
+def resolved(own: Answer, fallback: Answer, why: FallbackReason) -> Answer:
+    """The fallback's answer; the own one where only that is valid. With what both took."""
+    kept = own if own.valid and not fallback.valid else fallback
+    return kept.model_copy(update={**_both(own, fallback), "fallback": why})
+
+
+def _both(earlier: Answer, later: Answer) -> dict[str, object]:
+    return {
+        "usage": earlier.usage + later.usage,
+        "by_call": (*earlier.by_call, *later.by_call),
+        "calls": earlier.calls + later.calls,
+        "cached_calls": earlier.cached_calls + later.cached_calls,
+        "latency_s": earlier.latency_s + later.latency_s,
+    }
+
+
+@dataclass(frozen=True)
+class Link:
+    """One model of a chain."""
+
+    name: str
+    """At whose price it answers."""
+    chat: ChatModel
+    first: bool = True
+    """What a candidate's own model is given (its adapter, say) is only the first one's."""
+
+
+Asking = Callable[[Link], Awaitable[Answer]]
+"""How one model of the chain comes to an answer."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A candidate's own model, and who is asked where its answer does not stand."""
+
+    own: Link
+    other: Link | None = None
+    unsure_below: float | None = None
+    """Confidence of the first model under which the other is asked."""
+
+    async def answer(self, ask: Asking, breaker: CircuitBreaker | None = None) -> Answer:
+        """The own answer, or the other's where that one does not stand.
+
+        With a `breaker`, where one of two has no answer in time or cannot be asked, the other's is
+        taken and marked "outage". Raises `ProviderError`.
+        """
+        if self.other is None:
+            return await ask(self.own)
+        own = await self._first(ask, breaker)
+        if own is None:
+            return (await ask(self.other)).model_copy(update={"fallback": "outage"})
+        why = passed_on(own, self.unsure_below)
+        if why is None:
+            return own
+        try:
+            async with asyncio.timeout(None if breaker is None else breaker.wait_s):
+                return resolved(own, await ask(self.other), why)
+        except (ProviderError, TimeoutError) as error:
+            if breaker is None or getattr(error, "final", False) or not own.valid:
+                raise
+            return own.model_copy(update={"fallback": "outage"})
+
+    async def _first(self, ask: Asking, breaker: CircuitBreaker | None) -> Answer | None:
+        """The own model's answer; None where it is out, and a server asks the other instead."""
+        if breaker is None:
+            return await ask(self.own)
+        if breaker.is_open():
+            return None
+        try:
+            async with asyncio.timeout(breaker.wait_s):
+                own = await ask(self.own)
+        except (ProviderError, TimeoutError) as error:
+            if getattr(error, "final", False):
+                breaker.answered()
+                raise
+            breaker.failed()
+            return None
+        breaker.answered()
+        return own
+
+
+def unchainable(candidate: Candidate) -> str:
+    """Why a candidate's models make no chain; empty where they do."""
+    if candidate.fallback is None:
+        return ""
+    pair = {candidate.model, candidate.fallback}
+    if len(pair) == 2 and not any(name.startswith(NO_LLM) for name in pair):
+        return ""
+    return (
+        f"{candidate.key} cannot fall back from {candidate.model!r} to {candidate.fallback!r}: "
+        "name two different language models"
+    )

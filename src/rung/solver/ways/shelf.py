@@ -1,0 +1,8 @@
+"""The shelf's list, by the name that a candidate gives."""
+
+from __future__ import annotations
+
+from rung.solver.ways.base import Way
+from rung.solver.ways.converse import Converse
+
+WAYS: dict[str, type[Way]] = {"converse": Converse}
