@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from rung.behaviour.shelf import filled
 from rung.candidate import Candidate, Technique
 from rung.decide.claims import certificate
 from rung.knowledge.contexts import knowledge_of
@@ -198,17 +199,12 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
     known = knowledge_of(candidate.context).words(candidate.context)
     if known:
         parts.append(known)
-    shots = candidate.prompt.shots
-    if shots.shown:
-        parts.append(f"{shots.k} {shots.kind} examples")
-    elif technique == "prompting":
+    if technique == "prompting" and not candidate.prompt.shots.shown:
         parts.append("no examples")
-    if candidate.prompt.head:
-        parts.append("labels scored, with a head")
-    if candidate.prompt.reasoning:
-        parts.append("step by step")
-    if candidate.fallback is not None:
-        parts.append(f"else {_bare(candidate.fallback)}")
+    if candidate.uses_llm:
+        parts += filter(None, (slot.words(candidate) for slot in filled(candidate).values()))
+    if candidate.then is not None:
+        parts.append(f"else {_bare(candidate.then)}")
     return ", ".join(parts), _bare(candidate.model)
 
 
@@ -224,7 +220,7 @@ def answered_by(answer: Answer) -> str:
     """Whose words an answer is, and why a fallback was asked; empty where no file says so."""
     if answer.model is None:
         return ""
-    why = f"; fallback asked: {FALLBACKS[answer.fallback]}" if answer.fallback else ""
+    why = f"; fallback asked: {FALLBACKS[answer.passed_on]}" if answer.passed_on else ""
     return f"answered by {_bare(answer.model)}{why}"
 
 
