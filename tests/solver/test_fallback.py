@@ -103,7 +103,7 @@ def test_the_threshold_asks_what_the_pilot_asks(tmp_path: Path) -> None:
     solver, tools = fitted(tmp_path, one, large(), task, NEAREST)
     alone = Solver(
         solver.spec.model_copy(update={"candidate": NEAREST.model_copy(update={"fallback": None})}),
-        type(solver.parts)(**{**vars(solver.parts), "fallback": None}),
+        type(solver.parts)(**{**vars(solver.parts), "other": None}),
     )
     before = one.calls
     for example in task.dev:
