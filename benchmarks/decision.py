@@ -1,11 +1,13 @@
 """Measure how few calls a decision takes, and whether its promises hold. No model is called.
 
-    python benchmarks/decision.py [--json] [--replicates N] [--only B1,B2,B3,B4,B11,gate,cheapest]
+    python benchmarks/decision.py [--json] [--replicates N] [--only B1,B2,B3,B4,B11,gate,cheapest,
+                                                             graded,said,ordinary]
 
 B1 simulated ladders, B2 false selections on the worst ladders, B3 real paired tables, B4
-forecasts, B11 speed, gate the learning curve, cheapest how often the
-cheapest of eight that suffices is named. Each prints its seed, its sizes, its result and
-whether the goal is met. About two minutes on one core.
+forecasts, B11 speed, gate the learning curve, cheapest how often the cheapest of eight that
+suffices is named, graded the exact error of Gaffke's test at a grid of laws, said whether intervals
+and limits hold, ordinary what users really do. Each prints its seed, its sizes, its result and
+whether the goal is met. About five minutes on one core.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from decision_parts import b1, b2, b3, b4, b11, cheapest, gate, ordinary
+from decision_parts import b1, b2, b3, b4, b11, cheapest, gate, graded, ordinary, said
 from decision_parts.report import Report
 
 
@@ -27,7 +29,9 @@ def main() -> int:
         "--replicates", type=int, default=2000, help="of B1 (B2 runs five times as many)"
     )
     parser.add_argument(
-        "--only", default="B1,B2,B3,B4,B11,gate,cheapest,ordinary", help="comma-separated names"
+        "--only",
+        default="B1,B2,B3,B4,B11,gate,cheapest,graded,said,ordinary",
+        help="comma-separated names",
     )
     parser.add_argument(
         "--no-agentopt", action="store_true", help="leave AgentOpt's own environment alone"
@@ -42,6 +46,8 @@ def main() -> int:
         "B11": b11.run,
         "gate": lambda: gate.run(size),
         "cheapest": lambda: cheapest.run(size),
+        "graded": lambda: graded.run(size),
+        "said": lambda: said.run(size),
         "ordinary": lambda: ordinary.run(size),
     }
     names = [name.strip() for name in arguments.only.split(",") if name.strip()]

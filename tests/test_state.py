@@ -122,7 +122,25 @@ def _solver(root: Path) -> None:
     save(Solver(spec, Parts(chat=ScriptedModel(lambda _: "x"))), root / "w", {"run": "r"})
 
 
+def _keys(root: Path, text: bytes) -> None:
+    from rung.serve.keys import KeyRing
+
+    (root / ".rung").mkdir()
+    (root / ".rung/keys.json").write_bytes(text)
+    KeyRing(root).owner(b"rung_x")
+
+
+def _diagnosis(root: Path, text: bytes) -> None:
+    from rung.report.diagnosis import DIAGNOSIS_FILE, read_diagnosis
+
+    (root / DIAGNOSIS_FILE).write_bytes(text)
+    found, said = read_diagnosis(root)
+    assert found is None
+    raise RungError(said)
+
+
 FILES = [_run, _cost, _ledger, _promotions, _swap, _manifest, _spec, _cache, _calibration]
+FILES += [_keys, _diagnosis]
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -135,6 +153,17 @@ def test_damage_is_one_sentence(
         file(tmp_path, text)
     sentence = str(said.value)
     assert "\n" not in sentence.strip() and 20 < len(sentence) < 700, sentence
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_can_be_made_again_is_made_again(tmp_path: Path, damage: str) -> None:
+    from rung.behaviour.trainers.lora import RESULT, finished_result
+    from rung.climbing.journal import LIVE_FILE, read_live
+    from rung.models.local.card import CARD, read_card
+
+    for name in (RESULT, LIVE_FILE, CARD):
+        (tmp_path / name).write_text(DAMAGE[damage], encoding="utf-8")
+    assert finished_result(tmp_path) is read_live(tmp_path) is read_card(tmp_path) is None
 
 
 def test_a_newer_version_is_named(tmp_path: Path) -> None:

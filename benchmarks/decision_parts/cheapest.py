@@ -11,13 +11,15 @@ import numpy as np
 from decision_parts.ladders import Ladder, binary_scores
 from decision_parts.report import Goal, Report
 from rung.climbing.certify import batch_size
+from rung.climbing.reconsider import REOPENED
 from rung.climbing.summary import upper_bound
-from rung.evidence import binomial_interval, dev_weight, sequential
-from rung.evidence.ledger import PLANNED_SHARE, SMALLEST_ALPHA
+from rung.evidence import binomial_interval, chance_to_reach, dev_weight, sequential
+from rung.evidence.ledger import PLANNED_SHARE, SMALLEST_ALPHA, AlphaLedger
 
 SEED = 7707
 ALPHA, TARGET, PILOT = 0.05, 0.8, 40
 SIZES = (50, 100, 200, 500)
+ROWS = frozenset({"all"})
 STEP = 0.02
 """Alphas are rounded down to steps of 2 %, so that designs are few."""
 
@@ -58,11 +60,14 @@ def _share(right: int, place: int, left: float) -> float:
     return dev_weight(scores, TARGET, waiting=7 - place, left=left)
 
 
-DEALS: dict[str, Weight] = {
-    "equal shares (before)": _equal,
-    "half or a twentieth": _halves,
-    "0.7 chance squared (now)": _by_dev,
+DEALS: dict[str, tuple[Weight, bool]] = {
+    "equal shares (before)": (_equal, False),
+    "half or a twentieth": (_halves, False),
+    "0.7 chance squared": (_by_dev, False),
+    "0.7 chance squared, inherited (now)": (_by_dev, True),
 }
+"""How alpha is dealt, and whether a certified rung's goes to cheaper ones."""
+NOW = "0.7 chance squared, inherited (now)"
 
 
 def run(replicates: int) -> Report:
@@ -83,8 +88,8 @@ def run(replicates: int) -> Report:
 def _compare(report: Report, ladder: Ladder, examples: int, replicates: int) -> None:
     cheapest = next(k for k, mean in enumerate(ladder.means) if mean >= TARGET)
     found: dict[str, dict[str, float]] = {}
-    for name, weight in DEALS.items():
-        walk = climb(ladder, examples, replicates, weight)
+    for name, (weight, inherit) in DEALS.items():
+        walk = climb(ladder, examples, replicates, weight, inherit=inherit)
         found[name] = {
             "cheapest named": float((walk.chosen == cheapest).mean()),
             "dearer named": float((walk.chosen > cheapest).mean()),
@@ -92,7 +97,7 @@ def _compare(report: Report, ladder: Ladder, examples: int, replicates: int) -> 
             "calls": float(walk.calls.mean()),
         }
         report.rows.append({"ladder": ladder.name, "N": examples, "alpha": name, **found[name]})
-    before, best, now = found.values()
+    before, best, _, now = found.values()
     where = f"{ladder.name}, N={examples}"
     half = (before["cheapest named"] + best["cheapest named"]) / 2
     report.goals += [
@@ -102,22 +107,28 @@ def _compare(report: Report, ladder: Ladder, examples: int, replicates: int) -> 
 
 
 def _false(report: Report, examples: int, replicates: int) -> None:
-    walk = climb(BELOW, examples, replicates, _by_dev)
+    walk = climb(BELOW, examples, replicates, _by_dev, inherit=True)
     false = int((walk.chosen >= 0).sum())
     upper = binomial_interval(false, replicates, 0.90).high
     report.rows.append(
-        {"ladder": BELOW.name, "N": examples, "alpha": "0.7 chance squared (now)"}
+        {"ladder": BELOW.name, "N": examples, "alpha": NOW}
         | {"false passes": false / replicates, "upper 95 %": upper}
     )
     report.goals.append(Goal.at_most(f"false passes, upper limit, N={examples}", upper, ALPHA))
 
 
-def climb(ladder: Ladder, examples: int, replicates: int, weight: Weight) -> Walk:
-    """Pilot, leave, weigh, certify: rung after rung until one passes."""
+def climb(
+    ladder: Ladder, examples: int, replicates: int, weight: Weight, *, inherit: bool = False
+) -> Walk:
+    """Pilot, leave, weigh, certify: rung after rung until one passes.
+
+    `inherit`: what the one that passed was granted goes to the cheaper ones before it is named.
+    """
     rng = np.random.default_rng([SEED, examples])
     tables = binary_scores(ladder, PILOT + examples, replicates, rng)
     chosen, calls = np.full(replicates, -1), np.zeros(replicates)
     left, climbing = np.full(replicates, ALPHA), np.arange(replicates)
+    granted_to: list[dict[int, float]] = [{} for _ in range(replicates)]
     for place, table in enumerate(tables):
         calls[climbing] += PILOT
         right = table[:, :PILOT].sum(axis=1).astype(int)
@@ -126,7 +137,7 @@ def climb(ladder: Ladder, examples: int, replicates: int, weight: Weight) -> Wal
         for row in going:
             granted = _rounded(max(weight(int(right[row]), place, left[row]), SMALLEST_ALPHA))
             if granted <= left[row]:
-                alphas[row] = granted
+                alphas[row] = granted_to[row][place] = granted
                 left[row] -= granted
         for alpha in set(alphas.values()):
             rows = np.array([row for row, granted in alphas.items() if granted == alpha])
@@ -134,7 +145,38 @@ def climb(ladder: Ladder, examples: int, replicates: int, weight: Weight) -> Wal
             calls[rows] += used
             chosen[rows[passed]] = place
         climbing = climbing[chosen[climbing] == -1]
+    if inherit:
+        scores = np.stack([table[:, PILOT:] for table in tables], axis=1)
+        for row in np.flatnonzero(chosen >= 0):
+            chosen[row], more = _inherited(scores[row], granted_to[row], int(chosen[row]))
+            calls[row] += more
     return Walk(chosen, calls)
+
+
+def _inherited(scores: np.ndarray, granted: dict[int, float], passed: int) -> tuple[int, int]:
+    """The cheapest that passes with what dearer ones left to it, and the calls that it took."""
+    ledger = AlphaLedger()
+    for place, alpha in granted.items():
+        ledger = ledger.grant(
+            str(place), ROWS, 1 - ALPHA, alpha, ledger.heirs_by_alpha([*map(str, granted)], ROWS)
+        )
+    asked = {place: int(_certify(scores[[place]], alpha)[1][0]) for place, alpha in granted.items()}
+    before, best = sum(asked.values()), passed
+    found = {str(passed)}
+    again = True
+    while again:
+        again = False
+        for place in sorted(p for p in granted if p < best):
+            freed = ledger.freed(str(place), ROWS, found)
+            if freed <= SMALLEST_ALPHA or not _is_open(asked[place], scores[place]):
+                continue
+            is_passed, used = _certify(scores[[place]], granted[place], _rounded(freed))
+            asked[place] = max(asked[place], int(used[0]))
+            if is_passed[0]:
+                best, again = place, True
+                found.add(str(place))
+                break
+    return best, sum(asked.values()) - before
 
 
 @lru_cache(maxsize=1)
@@ -148,15 +190,26 @@ def _rounded(alpha: float) -> float:
     return float(f"{np.exp(np.floor(np.log(alpha) / STEP) * STEP):.9g}")
 
 
-@lru_cache(maxsize=4096)
-def _design(alpha: float, examples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    made = sequential(TARGET, alpha, examples, batch_size(examples))
+def _is_open(asked: int, scores: np.ndarray) -> bool:
+    return _chance(int(scores[:asked].sum()), asked) >= REOPENED
+
+
+@lru_cache(maxsize=16384)
+def _chance(right: int, asked: int) -> float:
+    return chance_to_reach([1.0] * right + [0.0] * (asked - right), TARGET)
+
+
+@lru_cache(maxsize=16384)
+def _design(
+    alpha: float, examples: int, freed: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    made = sequential(TARGET, alpha, examples, batch_size(examples), freed=freed)
     return np.array(made.looks), np.array(made.upper), np.array(made.lower)  # type: ignore[union-attr]
 
 
-def _certify(scores: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+def _certify(scores: np.ndarray, alpha: float, freed: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Whether each replicate passes before it is dropped, and the examples that it took."""
-    looks, upper, lower = _design(alpha, scores.shape[1])
+    looks, upper, lower = _design(alpha, scores.shape[1], freed)
     counts = scores.cumsum(axis=1)[:, looks - 1]
     never = len(looks)
     ups, downs = counts >= upper, counts <= lower

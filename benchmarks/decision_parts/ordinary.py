@@ -143,6 +143,37 @@ def repeats(copies: int) -> Callable[[np.random.Generator, int, Path], Scenario]
     return make
 
 
+def nearly(copies: int) -> Callable[[np.random.Generator, int, Path], Scenario]:
+    """Rows that are another's with a word more."""
+    words = [
+        "alpha",
+        "bravo",
+        "cedar",
+        "delta",
+        "eagle",
+        "forest",
+        "garden",
+        "harbour",
+        "island",
+        "jungle",
+        "kettle",
+        "lemon",
+    ]
+
+    def make(rng: np.random.Generator, size: int, root: Path) -> Scenario:
+        rows = [row(i, _like(i // copies) + f" {words[i % copies]}") for i in range(200)]
+        table = np.repeat(draws(rng, (size, -(-200 // copies))), copies, axis=1)[:, :200]
+        return [a_task(rows, root)], [table]
+
+    return make
+
+
+def _like(number: int) -> str:
+    """A long input that shares no words with another number's."""
+    draw = np.random.default_rng(number)
+    return " ".join(np.base_repr(int(n), 36).lower() for n in draw.integers(10**8, 10**9, 20))
+
+
 def talks(members: int, correlation: float) -> Callable[[np.random.Generator, int, Path], Scenario]:
     def make(rng: np.random.Generator, size: int, root: Path) -> Scenario:
         spread = (1 - correlation) / correlation
@@ -162,6 +193,8 @@ SCENARIOS = {
     "ten candidates, .rung deleted between": candidates(10),
     "every test row twice": repeats(2),
     "every test row ten times": repeats(10),
+    "every test row twice, but for a word": nearly(2),
+    "every test row ten times, but for a word": nearly(10),
     "talks of ten that nobody declared, ICC .3": talks(10, 0.3),
     "talks of four that nobody declared, ICC .3": talks(4, 0.3),
 }

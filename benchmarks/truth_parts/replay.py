@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +23,7 @@ import numpy as np
 from rung.climbing.climber import _Rung
 from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
+from rung.climbing.reconsider import reconsider
 from rung.climbing.rows import Ladder
 from rung.climbing.tools import ClimbOptions
 from rung.decide.ladder import Planned
@@ -92,15 +93,18 @@ async def _climb(table: Table, drawn: Draw, target: float) -> Said:
         options=ClimbOptions(),
         scorer=SimpleNamespace(graded=table.graded),
     )
+    walked = {}
     for planned in rungs:
         rung: Any = _Rung(climber, planned, ladder, runner, ledger)  # type: ignore[arg-type]
         ladder.current = rung.key
         solver = SimpleNamespace(candidate=planned.candidate, parts=SimpleNamespace(chat=None))
+        walked[rung.key] = partial(rung._certify, solver)
         row = await rung._pilot(solver)
         if row.state != "hopeless":
             row = await rung._certify(solver)
         if row.state == "pass" and within_limits(row, task.target) is None:
             break
+    await reconsider(walked, ladder, ledger)
     verdict = decide(list(ladder.rows.values()), task.target)
     keys = list(monthly)
     choice = None if verdict.choice is None else keys.index(verdict.choice)

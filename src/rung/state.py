@@ -31,6 +31,14 @@ def read_model(path: Path, kind: type[M], cure: str) -> M:
     return model_of(read_bytes(path, cure), kind, str(path), cure)
 
 
+def read_kept(path: Path, kind: type[M]) -> M | None:
+    """What can be made again: None where it is not there, damaged, or of a newer version."""
+    try:
+        return read_model(path, kind, "")
+    except StoreError:
+        return None
+
+
 def read_lines(path: Path, kind: type[M], cure: str) -> list[M]:
     """A file of one JSON object a line, blank ones left out; empty where there is no file."""
     if not path.exists():

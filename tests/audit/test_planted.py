@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rung.audit import Window
+from rung.audit import Material, Window, audit
 from rung.audit.checks import breadth, documents, moving
 from rung.audit.checks.shelf import SHELF
 from rung.records import Flag
@@ -18,6 +18,7 @@ from rung.task.types import (
     Example,
     Facts,
     LabelsOutput,
+    SchemaOutput,
     Source,
     Target,
     Task,
@@ -231,6 +232,29 @@ def test_test_examples_in_the_instruction_block() -> None:
     found = flags("leakage", task.model_copy(update={"instruction": pasted}))["leakage-prompts"]
     assert found.examples == (task.test[3].id,) and found.severity == "block"
     assert "leakage-prompts" not in flags("leakage", task)
+
+
+def test_a_paste_that_was_cut_or_is_one_field_or_stands_elsewhere_is_found_too() -> None:
+    task = text_task()
+    words = "my parcel went to the old address although I had changed it a week before"
+    test = list(task.test)
+    test[3] = test[3].model_copy(update={"input": {"subject": "Hello", "body": f"Hi, {words}."}})
+    leaking = with_rows(task, train=list(task.train), test=test)
+
+    def found(**parts: Any) -> list[str]:
+        changed = leaking.model_copy(update=parts)
+        material = Material(changed, prompts=[parts.get("instruction", "")])
+        return [f.id for f in audit(material).flags if f.id == "leakage-prompts"]
+
+    cut = " ".join(words.split()[:-2])
+    rule = SchemaOutput(json_schema={"type": "object", "description": f"As in: {words}"})
+    assert found() == []
+    assert found(instruction=f"Like this: {cut}") == ["leakage-prompts"]
+    assert found(instruction="Say where my parcel went and which address was the old one") == []
+    assert found(output=rule) == ["leakage-prompts"]
+    prompts = [f"Like: {words.replace('week', 'month')}"]
+    flagged = audit(Material(leaking, prompts=prompts)).flags
+    assert "leakage-prompts" in {flag.id for flag in flagged}
 
 
 def test_labels_without_examples_are_named() -> None:

@@ -28,12 +28,10 @@ async def test_with_cached_vectors_it_is_quick_calls_no_model_and_blocks_nothing
     folder: Path, tmp_path: Path
 ) -> None:
     tools = Tools(load_task(folder), ClimbOptions(folder=tmp_path))
-    begun = time.process_time()
     first = await audit_of(tools)  # embeds, and imports what it needs
     started = time.process_time()
     again = await audit_of(tools)
-    took = time.process_time() - started
-    assert took < SECONDS or took < (started - begun) / 2  # the slowest machines
+    assert time.process_time() - started < SECONDS
     await tools.aclose()
     assert again == first and again.blocking == () and tools.counter.made == 0
     assert not any("embedder" in check.skipped for check in again.checked)

@@ -3,10 +3,6 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import settings
-
-settings.register_profile("economics", deadline=None)
-settings.load_profile("economics")
 
 
 @pytest.fixture

@@ -182,3 +182,30 @@ def test_expected_calls_and_power_are_those_of_the_design(mode, table):
         )
         assert expected == pytest.approx(calls, rel=0.04, abs=2)
         assert chance == pytest.approx(power, abs=0.02)
+
+
+@given(PLANS, st.sampled_from([0.0005, 0.01, 0.04]))
+@settings(max_examples=25, deadline=None)
+def test_freed_error_is_spent_at_the_last_look_alone_and_never_beyond_its_sum(plan, freed):
+    examples, batch, target, alpha = plan
+    looks = look_schedule(examples, batch)
+    before = pass_boundary(looks, target, alpha, late_spending)
+    after = pass_boundary(looks, target, alpha, late_spending, freed)
+    never = np.full_like(looks, -1)
+    assert crossing_chance(looks, after, never, target)[0] <= alpha + freed + 1e-12
+    assert (after <= before).all()  # whoever passes without it passes with it
+    early = after[:-1] < before[:-1]
+    assert (after[:-1][early] == after[-1]).all()  # they only hold what the last look asks for
+
+
+def test_freed_error_lets_the_last_look_ask_for_less_in_either_design():
+    plain, more = (sequential(0.8, 0.01, 100, 25, freed=freed) for freed in (0.0, 0.03))
+    assert more.needed < plain.needed
+    right = [1.0] * more.needed + [0.0] * (100 - more.needed)
+    scores = np.random.default_rng(4).permutation(right)
+    assert plain.look(scores).state != "pass" and more.look(scores).state == "pass"
+    assert more.look(scores).lower_bound >= 0.8 > plain.look(scores).lower_bound
+    graded = [sequential(0.8, 0.01, 100, 25, graded=True, freed=f) for f in (0.0, 0.03)]
+    assert graded[0].wealth_alpha == graded[1].wealth_alpha
+    assert graded[1].last_alpha == pytest.approx(graded[0].last_alpha + 0.03)
+    assert type(more).from_json(more.to_json()) == more

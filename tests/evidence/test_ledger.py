@@ -142,3 +142,36 @@ def test_the_order_is_the_same_on_every_machine_and_changes_with_the_seed():
     ids = [f"example-{number}" for number in range(6)]
     assert fixed_order(ids, 0) == [f"example-{number}" for number in (5, 0, 4, 3, 2, 1)]
     assert fixed_order(ids, 1) != fixed_order(ids, 0)
+
+
+@given(
+    st.lists(st.floats(0.0001, 0.005), min_size=1, max_size=8),
+    st.data(),
+)
+def test_what_certified_ones_leave_never_sums_above_what_was_granted(alphas, data):
+    ledger, names = AlphaLedger(), []
+    for place, alpha in enumerate(alphas):
+        known = data.draw(st.sets(st.sampled_from(names))) if names else set()
+        heirs = ledger.heirs_by_alpha(sorted(known), ROWS)
+        assert sum(share for _, share in heirs) == pytest.approx(1.0 if known else 0.0)
+        ledger = ledger.grant(f"c{place}", ROWS, 0.95, alpha, heirs)
+        names.append(f"c{place}")
+    passed = data.draw(st.sets(st.sampled_from(names)))
+    more = passed | data.draw(st.sets(st.sampled_from(names)))
+    levels = {n: a + ledger.freed(n, ROWS, passed) for n, a in zip(names, alphas, strict=True)}
+    after = {n: a + ledger.freed(n, ROWS, more) for n, a in zip(names, alphas, strict=True)}
+    # Weighted Bonferroni of the graph: of those not certified, the levels sum to alpha at most,
+    # and no level falls when another one is certified.
+    assert sum(levels[n] for n in names if n not in passed) <= sum(alphas) + 1e-12
+    assert all(after[n] >= levels[n] for n in names)
+    assert ledger.freed(names[0], ["other"], passed) == 0.0
+    assert AlphaLedger.from_dict(ledger.to_dict()) == ledger
+    assert ledger.spent(ROWS) == pytest.approx(sum(alphas))
+
+
+def test_heirs_that_would_get_more_than_there_is_are_refused():
+    ledger = AlphaLedger().grant("a", ROWS, 0.95, 0.01)
+    kept = ledger.grant("b", ROWS, 0.95, 0.01, (("a", 1.0),)).to_dict()
+    kept["uses"][1]["heirs"]["a"] = 1.5
+    with pytest.raises(UserError, match="changed by hand"):
+        AlphaLedger.from_dict(kept)

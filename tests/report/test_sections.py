@@ -75,7 +75,7 @@ def test_a_diagnosis_is_read_beside_the_run_and_a_broken_one_is_named(
     (folder / DIAGNOSIS_FILE).write_text("{}")
     broken = read_run(folder)
     assert broken.diagnosis is None
-    assert "diagnosis.json is left out because it cannot be read" in render(broken, task)
+    assert "The causes of failures are left out" in render(broken, task)
 
 
 def test_answers_that_only_the_probes_asked_for_are_shown_and_change_no_figure(

@@ -100,7 +100,7 @@ def find(vectors: Vectors, labels: NDArray[np.str_], seed: int) -> Noise | None:
     if len(set(given[judged])) < 2:
         return None
     kept_names, y = np.unique(given[judged], return_inverse=True)
-    x = np.asarray(vectors, dtype=np.float64)[judged]
+    x = np.asarray(vectors, dtype=np.float32)[judged]
     size, majority = len(labels), float(np.bincount(y).max() / len(y))
     first = _linear(x, y, np.ones(len(y), dtype=bool), seed, repeats=1)
     accuracy = float((first.argmax(axis=1) == y).mean())
@@ -144,13 +144,13 @@ def _doubts(likely: Floats, y: Whole) -> tuple[Flags, Floats, Whole]:
     return suspect, margin, others.argmax(axis=1)
 
 
-def _judge(x: Floats, y: Whole, seed: int) -> Floats:
+def _judge(x: Vectors, y: Whole, seed: int, repeats: int = REPEATS) -> Floats:
     """Out-of-sample probabilities of the last round."""
     nearest, closeness = _neighbours(x)
     kept = np.ones(len(y), dtype=bool)
     likely = np.zeros((len(y), int(y.max()) + 1))
     for _ in range(ROUNDS):
-        likely = (_linear(x, y, kept, seed) + _voted(y, kept, nearest, closeness)) / 2.0
+        likely = (_linear(x, y, kept, seed, repeats) + _voted(y, kept, nearest, closeness)) / 2.0
         kept = ~_doubts(likely, y)[0]
         for label in range(likely.shape[1]):
             own = y == label
@@ -159,7 +159,7 @@ def _judge(x: Floats, y: Whole, seed: int) -> Floats:
     return likely
 
 
-def _linear(x: Floats, y: Whole, kept: Flags, seed: int, repeats: int = REPEATS) -> Floats:
+def _linear(x: Vectors, y: Whole, kept: Flags, seed: int, repeats: int = REPEATS) -> Floats:
     from sklearn.linear_model import LogisticRegression
 
     likely = np.zeros((len(y), int(y.max()) + 1))
@@ -184,7 +184,7 @@ def _folds(y: Whole, seed: int) -> Whole:
     return fold
 
 
-def _neighbours(x: Floats) -> tuple[Whole, Floats]:
+def _neighbours(x: Vectors) -> tuple[Whole, Floats]:
     """For each row the `NEIGHBOURS` * 3 nearest others by cosine, closest first."""
     most = min(NEIGHBOURS * 3, len(x) - 1)
     near = np.empty((len(x), most), dtype=np.int64)
@@ -213,8 +213,13 @@ def _voted(y: Whole, kept: Flags, near: Whole, close: Floats) -> Floats:
     return shares
 
 
-def _sensitivity(x: Floats, y: Whole, suspect: Flags, draw: np.random.Generator) -> tuple[int, int]:
-    """Labels changed on purpose, and how many of them are found suspect."""
+def _sensitivity(
+    x: Vectors, y: Whole, suspect: Flags, draw: np.random.Generator
+) -> tuple[int, int]:
+    """Labels changed on purpose, and how many of them are found suspect.
+
+    By folds drawn once: a judge that sees a little less, so that the upper end stays an upper end.
+    """
     calm = np.flatnonzero(~suspect)
     size = min(len(calm), max(10, round(PLANTED * len(y))))
     hits = planted = 0
@@ -224,7 +229,7 @@ def _sensitivity(x: Floats, y: Whole, suspect: Flags, draw: np.random.Generator)
         changed[chosen] = (y[chosen] + draw.integers(1, int(y.max()) + 1, size)) % (y.max() + 1)
         if len(np.unique(changed)) <= int(y.max()):  # a label would be gone: nothing is told
             continue
-        found = _doubts(_judge(x, changed, int(draw.integers(1 << 30))), changed)[0]
+        found = _doubts(_judge(x, changed, int(draw.integers(1 << 30)), repeats=1), changed)[0]
         hits += int(found[chosen].sum())
         planted += size
     return hits, max(planted, 1)

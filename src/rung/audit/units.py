@@ -27,10 +27,13 @@ LONG = 80
 KEPT = 8
 
 _NAMES = re.compile(
-    r"(^|_)(talk|conversation|dialog(ue)?|thread|session|chat|call|ticket|case|user|customer|client|"
-    r"author|speaker|patient|person|account|doc(ument)?|article|page|file|url|story|passage|report|"
-    r"group|cluster)s?(_?(id|name|no|number|key|ref|uuid))?$"
+    r"(^|[_\W])(talk|conversation|dialog(ue)?|thread|session|chat|call|ticket|case|order|user|"
+    r"customer|client|author|speaker|patient|person|account|company|tenant|"
+    r"doc(ument)?|article|page|file|url|story|passage|report|group|cluster)s?"
+    r"([_\W]?(id|name|nr|no|number|key|ref|hash|uuid))?s?$",
+    re.IGNORECASE,
 )
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _NAME_OF_ONE = re.compile(r".+_(id|uuid|ref|no)$")
 _VALUE = re.compile(r"^(?=.*\d)(?=.*[^\d.,\s])\S+$")
 """A letter or a sign and a digit, no blank: `t17`, `conv-3`, `a.md#2`, a UUID."""
@@ -180,8 +183,13 @@ def _is_source(name: str, values: Sequence[str], rows: int) -> bool:
     if sum(_DATE.match(v) is not None for v in counts) > len(counts) / 2:
         return False
     looks = sum(_VALUE.match(v) is not None for v in counts) >= 0.9 * len(counts)
-    plain = field.casefold()
-    return looks or bool(_NAMES.search(plain) or _NAME_OF_ONE.match(plain))
+    return looks or names_a_source(field)
+
+
+def names_a_source(field: str) -> bool:
+    """Whether a field is named like somebody or something that several examples may come from."""
+    plain = _CAMEL.sub("_", field)
+    return bool(_NAMES.search(plain) or _NAME_OF_ONE.match(plain.casefold()))
 
 
 def sentences(task: Task) -> tuple[str, ...]:

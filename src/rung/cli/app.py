@@ -14,6 +14,7 @@ import typer
 from rung.cli.advise import advise, init
 from rung.cli.audit import audit
 from rung.cli.cost import cost
+from rung.cli.erase import erase
 from rung.cli.explain import explain
 from rung.cli.export import export
 from rung.cli.harvest import harvest
@@ -127,9 +128,10 @@ def _watched(task: Task, options: ClimbOptions, console: Console) -> RunResult:
     from rung.climbing.journal import is_running, read_live
 
     other = read_live(_kept(task))
-    if other is not None and is_running(_kept(task)):
+    if is_running(_kept(task)):
+        who = f" (process {other.pid}, since {other.started})" if other else ""
         raise UserError(
-            f"this folder is being climbed already (process {other.pid}, since {other.started}): "
+            f"this folder is being climbed already{who}: "
             "two climbs at once would pay for the same answers twice; wait for it, or stop it"
         )
     before = signal.signal(signal.SIGTERM, _as_ctrl_c)
@@ -239,7 +241,7 @@ def _known(option: str, value: str, known: Sequence[str]) -> str:
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(init, plan, audit, climb, judge, explain, report, reveal),
     *(ui, cost, advise, serve, review),
-    *(harvest, watch, promote, rollback, reindex, export, jobs, mcp),
+    *(harvest, watch, erase, promote, rollback, reindex, export, jobs, mcp),
 )
 """As `--help` lists them: in the order in which a newcomer needs them."""
 for command in COMMANDS:

@@ -64,8 +64,13 @@ def plan_design(
     graded: bool,
     mode: str = "traffic",
     target: float | None = None,
+    *,
+    freed: float = 0.0,
 ) -> Design:
-    """The looks of one candidate on so many units; `target` is the task's when left out."""
+    """The looks of one candidate on so many units; `target` is the task's when left out.
+
+    `freed` is error for the last look alone.
+    """
     graded = is_graded(task, graded)
     return sequential(
         target=task.target.score if target is None else target,
@@ -74,6 +79,7 @@ def plan_design(
         batch=batch_size(units),
         mode="traffic" if graded else mode,  # type: ignore[arg-type]
         graded=graded,
+        freed=freed,
     )
 
 

@@ -17,11 +17,12 @@ from rung.climbing.auditing import audit_of, refuse
 from rung.climbing.certify import certify, in_order, is_graded, plan_design
 from rung.climbing.gate import Gate
 from rung.climbing.handshakes import how_asked, shake_hands
-from rung.climbing.latency import ASKED, ASKED_FOR_LIMIT, p95_alone
+from rung.climbing.latency import timed
 from rung.climbing.learning import learning_of, put_training, sentence
 from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
 from rung.climbing.people import people_of
+from rung.climbing.reconsider import reconsider
 from rung.climbing.refining import best_of
 from rung.climbing.retrieval import choose_context
 from rung.climbing.rows import Ladder
@@ -180,10 +181,11 @@ class Climber:
         down = dict(self._unasked)
         # Probes first: they cost little and say what the rungs above can hope for.
         first = sorted(rungs, key=lambda r: not r.candidate.is_probe)
-        waiting = [_Rung(self, r, ladder, runner, ledger) for r in first]
-        reached = [rung for rung in waiting if not down.keys() & rung.candidate.models]
+        every = [_Rung(self, r, ladder, runner, ledger) for r in first]
+        reached = [rung for rung in every if not down.keys() & rung.candidate.models]
         async with asked_ahead(self.task, self.tools, runner, ledger, reached):
-            await self._rise(waiting, gate, down, ledger)
+            await self._rise(list(every), gate, down, ledger)
+        await reconsider({r.key: r.again for r in every}, ladder, ledger)
         ladder.look_ahead(ledger.left)
 
     async def _rise(
@@ -337,7 +339,15 @@ class _Rung:
         """It asks no language model, so nothing is saved by stopping early."""
         return all(model.startswith(NO_LLM) for model in self.candidate.models)
 
-    async def _certify(self, solver: Solver) -> CandidateResult:
+    async def again(self, freed: float) -> CandidateResult:
+        """Certify anew, with error that a dearer candidate left to this one."""
+        solver = await self.fitted()
+        row = await self._certify(solver, freed)
+        row = await self._time(solver) if row.state == "pass" else row
+        self.observer.result(row)
+        return row
+
+    async def _certify(self, solver: Solver, freed: float = 0.0) -> CandidateResult:
         ladder, target = self.ladder, self.task.target.score
         people, named = ladder.people, ladder.people.name(self.key)
         try:
@@ -348,10 +358,10 @@ class _Rung:
         if lacking is not None:
             ladder.update(self.key, state="undecided", reason=lacking)
             return ladder.leave(self.key, self._scores)
-        graded = self.climber.scorer.graded
+        graded, mode = self.climber.scorer.graded, ladder.mode
         units = in_order(self.task, self.ledger.rows)
         asked, half = people.asked(target, alpha)
-        design = plan_design(self.task, len(units), half, graded, ladder.mode, asked)
+        design = plan_design(self.task, len(units), half, graded, mode, asked, freed=freed)
         self.observer.phase(self.key, "test", sum(map(len, units)))
         chat = solver.parts.chat
 
@@ -360,29 +370,16 @@ class _Rung:
 
         def seen(attempt: Attempt) -> None:
             if value_of(attempt) is not None:  # the first one spends the error; none, none
-                self.ledger.grant(named, alpha)
+                self.ledger.grant(named, alpha, ladder.on_test())
             self.observer.attempt(attempt)
 
         whole = self.climber.options.everything or self._free
         ahead = chat is not None and not chat.trains
         outcome = await certify(self.task, design, units, ask, everything=whole, ahead=ahead)
-        return ladder.tested(self.key, outcome, design, whole=whole or ladder.mode == "suite")
+        return ladder.tested(self.key, outcome, design, whole=whole or mode == "suite")
 
     async def _time(self, solver: Solver) -> CandidateResult:
-        row = self.ladder.rows[self.key]
-        if row.latency_p95_s is None:
-            limit = self.task.target.max_latency_p95_s
-            asked = ASKED if limit is None else ASKED_FOR_LIMIT
-            await self.runner.quiet()
-            self.observer.phase(self.key, "latency", asked)
-            took = await p95_alone(solver, self.task.dev, self.climber.tools, asked)
-            if took is not None:
-                row = self.ladder.update(
-                    self.key,
-                    latency_p95_s=took.value,
-                    latency_low_s=took.low,
-                    latency_high_s=took.high,
-                )
-            self.ladder.write(finished=False)  # a kill from here on does not time it again
+        await self.runner.quiet()
+        row = await timed(solver, self.ladder, self.climber.tools, self.observer)
         broken = within_limits(row, self.task.target)
         return self.ladder.update(self.key, reason=broken) if broken else row

@@ -26,6 +26,7 @@ from rung.scorers import Scorer
 from rung.solver import Solver, Workshop
 from rung.task.types import Example, Task, digest
 
+FAILED = ("hopeless", "drop", "undecided")
 WORTH = 0.2
 """Chance of ruling a rung out below which no further failure is probed."""
 
@@ -47,9 +48,12 @@ class Gate:
         self._found: Diagnosis | None = None
 
     def failed(self, solver: Solver) -> None:
-        """A candidate did not make it; the first closed-book prompt is the one to diagnose."""
+        """A candidate did not make it; the first closed-book prompt is the one to diagnose.
+
+        However it failed: what is skipped may depend on dev, never on which test answers came.
+        """
         row = self.ladder.rows[solver.candidate.key]
-        if self._failed is None and row.state in ("hopeless", "drop") and _closed(row.candidate):
+        if self._failed is None and row.state in FAILED and _closed(row.candidate):
             self._failed = solver
 
     async def skip(self, candidate: Candidate) -> str | None:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from filelock import FileLock
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from rung.climbing.observer import Observer
 from rung.climbing.rows import unmeasured
@@ -26,6 +26,7 @@ from rung.evidence import interval
 from rung.project import is_locked, lock, write_whole
 from rung.records import Attempt
 from rung.records.results import CandidateResult, RunResult
+from rung.state import read_kept
 from rung.task.types import Frozen, SplitName, Task
 
 LIVE_FILE, LOCK_FILE = "live.json", "live.lock"
@@ -194,10 +195,7 @@ class Journal(Observer):
 
 def read_live(folder: Path) -> Live | None:
     """The climb whose `.rung` is `folder`, as last written; None where there is none."""
-    try:
-        return Live.model_validate_json((folder / LIVE_FILE).read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return read_kept(folder / LIVE_FILE, Live)
 
 
 def is_running(folder: Path) -> bool:

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from itertools import cycle, islice
 
 from rung.candidate import NO_LLM
+from rung.climbing.observer import Observer
+from rung.climbing.rows import Ladder
 from rung.climbing.tools import Tools
 from rung.errors import ProviderError
 from rung.evidence import Quantile, quantile_bounds
 from rung.measure.cache import CachedEmbedder
 from rung.measure.metered_model import MeteredModel
+from rung.records.results import CandidateResult
 from rung.solver import Solver
 from rung.task.types import Example
 
@@ -49,3 +52,22 @@ async def p95_alone(
         for tool in used:
             tool.fresh = False
     return quantile_bounds(took, 0.95) if took else None
+
+
+async def timed(
+    solver: Solver, ladder: Ladder, tools: Tools, observer: Observer
+) -> CandidateResult:
+    """The candidate's row with its latency, asked once; raises as `p95_alone`."""
+    key, limit = solver.candidate.key, ladder.task.target.max_latency_p95_s
+    row = ladder.rows[key]
+    if row.latency_p95_s is not None:
+        return row
+    asked = ASKED if limit is None else ASKED_FOR_LIMIT
+    observer.phase(key, "latency", asked)
+    took = await p95_alone(solver, ladder.task.dev, tools, asked)
+    if took is not None:
+        ladder.update(
+            key, latency_p95_s=took.value, latency_low_s=took.low, latency_high_s=took.high
+        )
+    ladder.write(finished=False)  # a kill from here on does not time it again
+    return ladder.rows[key]

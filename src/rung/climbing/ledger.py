@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rung.errors import StoreError, UserError
@@ -88,12 +88,21 @@ class TestLedger:
             )
         return alpha
 
-    def grant(self, key: str, alpha: float) -> None:
-        """Write down that a candidate is scored on these rows at the error it was offered."""
-        if self.ledger.find(self._name(key), self.rows) is None:
+    def grant(self, key: str, alpha: float, before: Collection[str] = ()) -> None:
+        """Write down that a candidate is scored on these rows at the error it was offered.
+
+        Those that were scored `before` in this climb inherit it when the candidate is certified.
+        """
+        name = self._name(key)
+        if self.ledger.find(name, self.rows) is None:
             self.ledger = self._read()  # another process may have written since
-            self.ledger = self.ledger.grant(self._name(key), self.rows, self.confidence, alpha)
+            heirs = self.ledger.heirs_by_alpha([*map(self._name, before)], self.rows)
+            self.ledger = self.ledger.grant(name, self.rows, self.confidence, alpha, heirs)
             self._write()
+
+    def freed(self, key: str, passed: Collection[str]) -> float:
+        """Error that a candidate inherits from those that were certified."""
+        return self.ledger.freed(self._name(key), self.rows, [*map(self._name, passed)])
 
     def alpha(self, key: str, weight: float | None = None) -> float:
         """The error granted to a candidate; raises `UserError` when the examples are used up."""

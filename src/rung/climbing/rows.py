@@ -14,6 +14,7 @@ from rung.audit.units import units_of
 from rung.candidate import Candidate
 from rung.climbing.certify import Outcome, in_order
 from rung.climbing.economics import economics_of, priced_attempts, usage_of
+from rung.climbing.forecasting import look_ahead
 from rung.climbing.found_notes import found_notes
 from rung.climbing.people import People
 from rung.climbing.summary import left_out_of_test, mean_usage, measured, value_of, versions
@@ -26,11 +27,8 @@ from rung.economics.model import Workload, model_of_usage
 from rung.evidence import (
     Design,
     chance_to_reach,
-    forecast,
-    must_see,
     paired_comparison,
 )
-from rung.evidence.ledger import SMALLEST_ALPHA
 from rung.evidence.weights import MOST
 from rung.measure.store import RunStore
 from rung.money import dec, usd
@@ -41,7 +39,6 @@ from rung.records.results import (
     Calls,
     CandidateResult,
     Comparison,
-    Forecast,
     Measured,
     RunResult,
     Stopped,
@@ -148,12 +145,23 @@ class Ladder:
         if row.monthly_usd is not None:
             return row.monthly_usd
         seen = [
-            r.cost_per_request_usd / r.expected_cost_per_request_usd
+            mean / r.expected_cost_per_request_usd
             for r in self.rows.values()
-            if r.cost_per_request_usd and r.expected_cost_per_request_usd and r.model == row.model
+            if r.model == row.model
+            and r.expected_cost_per_request_usd
+            and (mean := self._pilot_usd(r.key))
         ]
         more = float(expected.usd_per_request) * (fmean(seen) - 1.0) if seen else 0.0
         return float(expected.usd_per_month) + more * self.task.workload.requests_per_month
+
+    def _pilot_usd(self, key: str) -> float | None:
+        """Mean cost of an answer on dev: no order may depend on what was answered on test."""
+        pilot = [a for a in self.attempts(key) if a.split == "dev"]
+        return mean_usage(priced_attempts(pilot))[2]
+
+    def on_test(self) -> list[str]:
+        """The ledger's names of candidates that were granted error so far."""
+        return [self.people.name(k) for k, row in self.rows.items() if row.alpha is not None]
 
     def cheaper_waits(self, key: str) -> bool:
         """Whether a rung that was not reached is likely to cost clearly less than this one does."""
@@ -195,7 +203,7 @@ class Ladder:
 
     def tested(self, key: str, outcome: Outcome, design: Design, *, whole: bool) -> CandidateResult:
         """Put the outcome of the test phase into a row; `whole` where it could not stop early."""
-        alpha = self.people.alpha(design)
+        alpha = self.people.alpha(design) + design.freed
         self.price(key)
         found = measured(self.task, "test", outcome.examples, outcome.attempts)
         if outcome.decision is None:
@@ -223,7 +231,7 @@ class Ladder:
                 continue
             alpha = MOST * left
             left -= alpha
-            ahead = _forecast(scores, self.people, self.task, self.rows[key].alpha, alpha)
+            ahead = look_ahead(scores, self.people, self.task, self.rows[key].alpha, alpha)
             self.update(key, forecast=ahead)
 
     def result(self, *, finished: bool) -> RunResult:
@@ -377,21 +385,4 @@ def unmeasured(rung: Planned) -> CandidateResult:
         expected_monthly_usd=float(rung.usd_per_month),
         assumed_monthly_usd=float(rung.assumed_usd_per_month),
         setup_usd=float(rung.setup_usd),
-    )
-
-
-def _forecast(
-    scores: Sequence[float], people: People, task: Task, alpha: float | None, later: float
-) -> Forecast:
-    """`alpha` is what this climb granted, `later` what the next one on more examples would."""
-    ahead = forecast(scores, *people.asked(task.target.score, max(later, SMALLEST_ALPHA)))
-    must = must_see(len(scores), *people.asked(task.target.score, alpha)) if alpha else None
-    if later < SMALLEST_ALPHA:
-        return Forecast(points=(), ceiling=ahead.ceiling, must_see=must, alpha=0.0)
-    return Forecast(
-        points=tuple((p.n, p.chance) for p in ahead.points),
-        ceiling=ahead.ceiling,
-        must_see=must,
-        alpha=later,
-        more=None if ahead.n_to_tell is None else max(ahead.n_to_tell - len(scores), 1),
     )

@@ -18,9 +18,10 @@ that; of those the lower rung is chosen."""
 STILL_FALLING = 0.05
 """A loss on dev that fell by this share in the last epoch says that training ended too soon. Our
 own threshold: the learning rate has come down to a tenth by then, so a loss at rest moves less."""
-LIKELY = 0.1
-"""Chance of being good enough from which one that was left is said to be open. Our own threshold:
-below it, nine of ten times, more examples would be labelled for nothing."""
+LIKELY = 0.05
+"""Chance of being good enough from which one that was left is said to be open: as unsure as a
+verdict of .95 may be. Below it, nineteen of twenty times, more examples would be labelled for
+nothing."""
 
 
 def decide(

@@ -81,11 +81,14 @@ def critical_count(examples: int, target: float, alpha: float) -> int:
     return low
 
 
-def pass_boundary(looks: Counts, target: float, alpha: float, spending: Spending) -> Counts:
+def pass_boundary(
+    looks: Counts, target: float, alpha: float, spending: Spending, freed: float = 0.0
+) -> Counts:
     """Smallest counts that certify `target` at each look, shape of `looks`.
 
-    sup over true means <= target of P(ever S_n >= upper(n)) <= alpha, exactly. An unreachable
-    boundary is n + 1. Drops are ignored, so overruling one costs no error.
+    sup over true means <= target of P(ever S_n >= upper(n)) <= alpha + freed, exactly. An
+    unreachable boundary is n + 1. Drops are ignored, so overruling one costs no error. `freed` is
+    for the last look alone: whoever passes without it passes with it.
     """
     alive: Floats = np.ones(1)
     spent, seen = 0.0, 0
@@ -93,7 +96,8 @@ def pass_boundary(looks: Counts, target: float, alpha: float, spending: Spending
     for index, look in enumerate(looks.tolist()):
         alive = np.convolve(alive, binomial_pmf(look - seen, target))
         tail = np.cumsum(alive[::-1])
-        allowance = alpha * spending(look / int(looks[-1])) * (1.0 - ROUNDING) - spent
+        granted = alpha * spending(look / int(looks[-1])) + (freed if look == looks[-1] else 0.0)
+        allowance = granted * (1.0 - ROUNDING) - spent
         passing = int(np.searchsorted(tail, allowance, side="right"))
         upper[index] = look + 1 - passing
         if passing:

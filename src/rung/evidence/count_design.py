@@ -135,7 +135,13 @@ class CountDesign(Design):
 
 
 def count_design(
-    target: float, alpha: float, max_examples: int, batch: int, mode: Mode, eps: float
+    target: float,
+    alpha: float,
+    max_examples: int,
+    batch: int,
+    mode: Mode,
+    eps: float,
+    freed: float = 0.0,
 ) -> CountDesign:
     """Work out both boundaries for checked arguments; milliseconds, before the first call."""
     looks = look_schedule(max_examples, batch)
@@ -149,7 +155,7 @@ def count_design(
         upper = replay_boundary(looks, needed, error)
         lower = drop_boundary(looks, needed, eps, upper)
     else:
-        upper = pass_boundary(looks, target, alpha, _spending(mode))
+        upper = pass_boundary(looks, target, alpha, _spending(mode), freed)
         if mode == "fast":
             hoped = hoped_mean(target, alpha, max_examples, eps)
             lower = futility_boundary(looks, hoped, eps, upper)
@@ -161,6 +167,7 @@ def count_design(
         mode=mode,
         target=target,
         alpha=alpha,
+        freed=freed,
         eps=eps,
         max_examples=max_examples,
         batch=batch,
@@ -193,9 +200,11 @@ def _spending(mode: Mode) -> Spending:
 
 
 @lru_cache(maxsize=1024)
-def _upper_at(mode: Mode, step: int, alpha: float, max_examples: int, batch: int) -> Counts:
+def _upper_at(
+    mode: Mode, step: int, alpha: float, freed: float, max_examples: int, batch: int
+) -> Counts:
     looks = look_schedule(max_examples, batch)
-    return pass_boundary(looks, step / GRID, alpha, _spending(mode))
+    return pass_boundary(looks, step / GRID, alpha, _spending(mode), freed)
 
 
 def _highest_passing(design: CountDesign, counts: Counts, low: int, high: int) -> int:
@@ -208,7 +217,8 @@ def _highest_passing(design: CountDesign, counts: Counts, low: int, high: int) -
     def passes(step: int) -> bool:
         if step <= 0:
             return True
-        upper = _upper_at(design.mode, step, design.alpha, design.max_examples, design.batch)
+        error = design.alpha, design.freed
+        upper = _upper_at(design.mode, step, *error, design.max_examples, design.batch)
         return bool((counts >= upper[: counts.size]).any())
 
     floor = low

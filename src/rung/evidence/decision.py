@@ -74,6 +74,8 @@ class Design(Plan):
     """Mean score to certify."""
     alpha: float
     """Chance of certifying a candidate whose mean is below the target."""
+    freed: float = 0.0
+    """Chance that a dearer candidate's PASS left to this one, spent at the last look alone."""
     eps: float
     """Chance of dropping early a candidate that was worth all the examples."""
     max_examples: int

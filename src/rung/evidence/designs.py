@@ -28,14 +28,19 @@ def sequential(
     mode: Mode = "traffic",
     graded: bool = False,
     eps: float | None = None,
+    *,
+    freed: float = 0.0,
 ) -> CountDesign | WealthDesign:
     """Plan the looks of one candidate.
 
     `target` is the mean score to certify, `alpha` the chance of certifying a worse one (of this
     candidate: split the run's error with `AlphaLedger`), `eps` the chance of dropping early whom
-    the last look would pass. Raises `UserError` for impossible arguments.
+    the last look would pass. `freed` is what a dearer one's PASS adds to `alpha`: the looks stay,
+    only the last one asks for less. Raises `UserError` for impossible arguments.
     """
     check_plan(target, alpha, max_examples, batch)
+    if not 0.0 <= freed < 1.0 - alpha:
+        raise UserError(f"Freed is {freed!r} beside an alpha of {alpha!r}; both stay below 1.")
     if mode not in DEFAULT_EPS:
         raise UserError(f"Mode is {mode!r}; choose one of {', '.join(DEFAULT_EPS)}.")
     if target == 1.0 and mode != "suite":
@@ -48,7 +53,9 @@ def sequential(
         raise UserError(f"Eps is {error!r}; give an error probability between 0 and 1.")
     batch = min(batch, max_examples)
     if not graded:
-        return count_design(target, alpha, max_examples, batch, mode, error)
+        if freed and mode not in ("traffic", "fast"):
+            raise UserError(f"Mode is {mode!r}; only traffic and fast designs spend freed error.")
+        return count_design(target, alpha, max_examples, batch, mode, error, freed)
     if mode != "traffic":
         raise UserError(
             f"Mode is {mode!r} with graded scores; graded scores have the mode 'traffic' only. "
@@ -57,6 +64,7 @@ def sequential(
     return WealthDesign(
         target=target,
         alpha=alpha,
+        freed=freed,
         eps=error,
         max_examples=max_examples,
         batch=batch,

@@ -95,7 +95,7 @@ def paired_comparison(first: Scores, second: Scores, confidence: float = 0.95) -
     _check(ours.size, confidence)
     gap = ours - theirs
     low, high = (2.0 * end - 1.0 for end in _gaffke((gap + 1.0) / 2.0, 1.0 - confidence))
-    test, p = _paired_test(ours, theirs)
+    test, p = paired_test(ours, theirs)
     method = f"{test} + gaffke"
     return PairedComparison(float(gap.mean()), low, high, p, confidence, gap.size, method)
 
@@ -108,7 +108,8 @@ def mcnemar_p_value(first_only: int, second_only: int) -> float:
     return min(1.0, 2.0 * float(bdtr(min(first_only, second_only), discordant, 0.5)))
 
 
-def _paired_test(ours: Floats, theirs: Floats) -> tuple[str, float]:
+def paired_test(ours: Floats, theirs: Floats) -> tuple[str, float]:
+    """Name and two-sided p-value of the test of no difference, on scores in the same order."""
     both = np.concatenate([ours, theirs])
     if np.count_nonzero(both) == np.count_nonzero(both == 1.0):
         return "exact McNemar", mcnemar_p_value(

@@ -27,6 +27,9 @@ SHOWN_ALPHA, SHOWN_CONFIDENCE = 0.5, 1.0 - 1e-12
 """More than any confidence above 0.5 leaves, at every confidence."""
 
 
+Heirs = tuple[tuple[str, float], ...]
+
+
 @dataclass(frozen=True)
 class Use:
     """One test that was made on some rows, or one look at them."""
@@ -40,6 +43,8 @@ class Use:
     """Confidence that is printed beside it."""
     rows: frozenset[str]
     """Names of the rows; a name follows from a row's content."""
+    heirs: Heirs = ()
+    """To whom this test's alpha goes when it certifies, and which share of it; set beforehand."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +116,37 @@ class AlphaLedger:
         left = self.left(rows, confidence)
         return max(weight * left, SMALLEST_ALPHA) if left >= SMALLEST_ALPHA else None
 
+    def heirs_by_alpha(self, keys: Collection[str], rows: Collection[str]) -> Heirs:
+        """Shares for these tests of the same rows, in proportion to what they were granted."""
+        known = [use for key in keys if (use := self.find(key, rows)) is not None]
+        total = sum(use.alpha for use in known)
+        return tuple((use.key, use.alpha / total) for use in known)
+
+    def freed(self, key: str, rows: Collection[str], passed: Collection[str]) -> float:
+        """Alpha that a test has beside its own once the tests `passed` have certified.
+
+        What a certified candidate was granted, with all that came to it, goes to its heirs. Heirs
+        were granted before, so nothing comes back. Bretz, Maurer, Brannath and Posch, "A graphical
+        approach to sequentially rejective multiple test procedures", Statistics in Medicine 28
+        (2009), 586-604; with several looks Maurer and Bretz, Statistics in Biopharmaceutical
+        Research 5 (2013), 311-320.
+        """
+        wanted, come = frozenset(rows), Counter[str]()
+        for use in reversed(self.uses):
+            if use.rows == wanted and use.key in passed:
+                for heir, share in use.heirs:
+                    come[heir] += share * (use.alpha + come[use.key])  # type: ignore[assignment]
+        return come[key]
+
     def grant(
-        self, key: str, rows: Collection[str], confidence: float, alpha: float
+        self,
+        key: str,
+        rows: Collection[str],
+        confidence: float,
+        alpha: float,
+        heirs: Heirs = (),
     ) -> AlphaLedger:
-        """The ledger after this test; a known one spends nothing again.
+        """The ledger after this test; a known one spends nothing again and keeps its heirs.
 
         Raises `UserError` where the rows have less left than `alpha`.
         """
@@ -126,7 +158,7 @@ class AlphaLedger:
                 f"These test examples have an error of {left:.2g} left, not {alpha!r}; "
                 f"add fresh test examples for {key!r}."
             )
-        return AlphaLedger((*self.uses, Use(key, alpha, confidence, frozenset(rows))))
+        return AlphaLedger((*self.uses, Use(key, alpha, confidence, frozenset(rows), heirs)))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for a JSON file: each set of rows stands once."""
@@ -136,6 +168,7 @@ class AlphaLedger:
         return {
             "uses": [
                 {"key": u.key, "alpha": u.alpha, "confidence": u.confidence, "rows": sets[u.rows]}
+                | ({"heirs": dict(u.heirs)} if u.heirs else {})
                 for u in self.uses
             ],
             "rows": {name: sorted(rows) for rows, name in sets.items()},
@@ -147,7 +180,13 @@ class AlphaLedger:
         try:
             sets = {name: frozenset(map(str, rows)) for name, rows in data["rows"].items()}
             uses = [
-                Use(str(u["key"]), float(u["alpha"]), float(u["confidence"]), sets[u["rows"]])
+                Use(
+                    str(u["key"]),
+                    float(u["alpha"]),
+                    float(u["confidence"]),
+                    sets[u["rows"]],
+                    tuple((str(k), float(share)) for k, share in u.get("heirs", {}).items()),
+                )
                 for u in data["uses"]
             ]
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -155,7 +194,7 @@ class AlphaLedger:
                 f"A stored alpha ledger cannot be read ({error!r}); restore it from a copy, "
                 "or start with fresh test examples."
             ) from error
-        wrong = [u for u in uses if not (0.0 < u.alpha < 1.0 and 0.0 < u.confidence < 1.0)]
+        wrong = [u for u in uses if not _possible(u)]
         if wrong:
             raise UserError(
                 f"A stored alpha ledger grants {wrong[0].alpha!r} at a confidence of "
@@ -163,6 +202,12 @@ class AlphaLedger:
                 "start with fresh test examples."
             )
         return cls(tuple(uses))
+
+
+def _possible(use: Use) -> bool:
+    shares = [share for _, share in use.heirs]
+    inherited = all(share >= 0.0 for share in shares) and sum(shares) <= 1.0 + ROUNDING
+    return 0.0 < use.alpha < 1.0 and 0.0 < use.confidence < 1.0 and inherited
 
 
 def equal_weight(planned: int, granted: int) -> float:

@@ -56,12 +56,16 @@ class WealthDesign(Design):
     @property
     def last_alpha(self) -> float:
         """Error of the last fixed test."""
-        return self.alpha * (LAST_SHARE_OF_FEW if self.planned < MANY else LAST_SHARE)
+        return self.alpha * self._last_share + self.freed
 
     @property
     def wealth_alpha(self) -> float:
         """Error of the e-process: what the last fixed test leaves."""
-        return self.alpha - self.last_alpha
+        return self.alpha - self.alpha * self._last_share
+
+    @property
+    def _last_share(self) -> float:
+        return LAST_SHARE_OF_FEW if self.planned < MANY else LAST_SHARE
 
     def extended(self, max_examples: int) -> WealthDesign:
         """The same plan with examples added: only the e-process goes on, at no further error."""
@@ -146,7 +150,7 @@ class WealthDesign(Design):
 
     def _margin(self, deviation: Floats) -> Floats:
         """Least margin worth hoping for: (z_alpha + z_beta) sd / sqrt(N)."""
-        quantiles = -float(ndtri(self.alpha) + ndtri(self.eps))
+        quantiles = -float(ndtri(self.alpha + self.freed) + ndtri(self.eps))
         margin: Floats = quantiles * deviation / math.sqrt(self.planned)
         return margin
 

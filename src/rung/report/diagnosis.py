@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from rung.climbing.explaining import DIAGNOSIS_FILE
 from rung.diagnose import MEANING, CauseShare, Diagnosis
+from rung.errors import StoreError
+from rung.state import read_model
 
 BAR = 320.0
 
@@ -29,13 +29,12 @@ class CauseBar:
 def read_diagnosis(folder: Path) -> tuple[Diagnosis | None, str]:
     """The diagnosis beside a run, or what is wrong with it. Neither: the run has none."""
     path = folder / DIAGNOSIS_FILE
-    try:
-        return Diagnosis.model_validate_json(path.read_bytes()), ""
-    except FileNotFoundError:
+    if not path.exists():
         return None, ""
-    except (OSError, ValidationError) as error:
-        problem = str(error).splitlines()[0]
-        return None, f"{DIAGNOSIS_FILE} is left out because it cannot be read ({problem})."
+    try:
+        return read_model(path, Diagnosis, "`rung explain` writes it anew"), ""
+    except StoreError as error:
+        return None, f"The causes of failures are left out: {error}."
 
 
 def cause_name(cause: str) -> str:

@@ -11,6 +11,7 @@ from rung.candidate import NO_LLM
 from rung.climbing import Climber, ClimbOptions, Observer
 from rung.climbing.certify import in_order, is_graded
 from rung.climbing.ledger import TestLedger
+from rung.climbing.people import people_of
 from rung.climbing.till import ClimbTill
 from rung.decide.ladder import Planned
 from rung.decide.usage import training_tokens
@@ -114,7 +115,8 @@ def _certification(task: Task, rungs: Sequence[Planned], climber: Climber) -> Ce
     tested = sum(not r.candidate.is_probe for r in rungs)
     alpha = (MOST if tested > 1 else LAST) * max(ledger.left, SMALLEST_ALPHA)
     graded = is_graded(task, climber.scorer.graded)
-    seen = None if graded or not units else must_see(units, task.target.score, alpha)
+    asked = people_of(climber.tools, climber.scorer.version).asked(task.target.score, alpha)
+    seen = None if graded or not units else must_see(units, *asked)
     return Certification(
         units=units, target=task.target.score, alpha=alpha, must_see=seen, graded=graded
     )

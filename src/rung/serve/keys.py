@@ -12,15 +12,17 @@ import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime
 
 from rung.errors import StoreError, UserError
 from rung.project import ProjectFolder, write_whole
+from rung.state import read_model
 from rung.task.types import Frozen
 from rung.task.wording import listed
 
 FILE = "keys.json"
 PREFIX = "rung_"
+_CURE = "mend it, or delete it and make new keys (`rung keys add`)"
 _NAME = re.compile(r"[\w.@-]{1,64}", re.ASCII)
 
 
@@ -51,14 +53,10 @@ class KeyRing:
         except FileNotFoundError:
             return ()
         except OSError as error:
-            raise self._broken(error) from None
+            raise StoreError(f"{self.path} cannot be read ({error.strerror}): {_CURE}") from None
         stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
         if stamp != self._read[0]:
-            try:
-                kept = _File.model_validate_json(self.path.read_bytes())
-            except (OSError, ValidationError) as error:
-                raise self._broken(error) from None
-            self._read = (stamp, kept.keys)
+            self._read = (stamp, read_model(self.path, _File, _CURE).keys)
         return self._read[1]
 
     def owner(self, given: bytes) -> str | None:
@@ -96,7 +94,3 @@ class KeyRing:
 
     def _write(self, keys: tuple[Key, ...]) -> None:
         write_whole(self.path, _File(keys=keys).model_dump_json(indent=1) + "\n", mode=0o600)
-
-    def _broken(self, error: Exception) -> StoreError:
-        said = error.strerror if isinstance(error, OSError) else "it holds something else"
-        return StoreError(f"the keys in {self.path} cannot be used ({said}): mend or delete it")

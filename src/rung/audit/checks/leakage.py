@@ -9,6 +9,7 @@ from rung.audit.base import Found, percent, these, verb
 from rung.audit.material import Material
 from rung.audit.pairs import bare, numbers
 from rung.records import Flag
+from rung.task.types import JsonValue
 
 SOURCE = "our own: an example that was seen in training says nothing about new ones"
 WARNS = 0.01
@@ -16,6 +17,9 @@ BLOCKS = 0.5
 """Share of the test examples from which the score would mostly say what was remembered."""
 _PASTED = 12
 """Characters of an input from which it stands in an instruction by no chance."""
+_RUN, _FEWEST_RUNS, _MOST = 4, 4, 0.6
+"""Words in a run, runs of a text worth comparing, and the share of them that tells a paste: a text
+that was cut or changed in a word keeps most of its runs, one of the same kind few."""
 Likeness = Literal["exact", "near", "template"]
 """template: nearly the same but for a number."""
 _ORDER = {"train": 0, "dev": 1, "test": 2}
@@ -141,12 +145,21 @@ def _in_documents(material: Material) -> Flag | None:
 
 
 def _in_prompts(material: Material) -> Flag | None:
-    """Test inputs that stand in an instruction: a prompt that was tuned on them remembers them."""
-    prompts = "\n".join(bare(text) for text in (material.task.instruction, *material.prompts))
-    padded = f" {prompts} "
+    """Test inputs that stand in what every request says: it was written with them in sight.
+
+    That is the instructions and what the output says of its form. Shots are training examples:
+    `leakage` compares those.
+    """
+    said = _texts(material.task.output.model_dump(exclude={"labels"}))
+    prompts = [bare(text) for text in (material.task.instruction, *material.prompts, *said)]
+    padded = f" {' . '.join(prompts)} "
+    runs = {run for text in prompts for run in _runs(text)}
     tests = [i for i, row in enumerate(material.rows) if _tested(material, row.example.id)]
-    asked = [(i, bare(material.inputs[i])) for i in tests]
-    found = [i for i, text in asked if len(text) >= _PASTED and f" {text} " in padded]
+    found = [
+        i
+        for i in tests
+        if any(_pasted(bare(t), padded, runs) for t in _texts(material.rows[i].example.input))
+    ]
     if not found:
         return None
     share = len(found) / len(tests)
@@ -158,12 +171,34 @@ def _in_prompts(material: Material) -> Flag | None:
         source=SOURCE,
         text=(
             f"{these(len(found), 'test example')} ({percent(share)}) {verb(len(found), 'stand')} "
-            "word for word in the instruction: it was written with them in sight, and what it "
-            "scores on test says little of other requests."
+            "word for word, or nearly, in the instruction or the output's description: it was "
+            "written with them in sight, and what it scores on test says little of other requests."
         ),
         advice="Take them out of the instruction; show train or dev examples instead.",
         examples=material.most_suspicious(found),
     )
+
+
+def _texts(value: JsonValue) -> Iterator[str]:
+    """Every text in a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
+def _runs(text: str) -> set[str]:
+    words = text.split()
+    return {" ".join(words[i : i + _RUN]) for i in range(len(words) - _RUN + 1)}
+
+
+def _pasted(text: str, padded: str, runs: set[str]) -> bool:
+    """Whether a bare text stands there whole, or most of its runs of words do."""
+    if len(text) >= _PASTED and f" {text} " in padded:
+        return True
+    own = _runs(text)
+    return len(own) >= _FEWEST_RUNS and len(own & runs) >= _MOST * len(own)
 
 
 def _tested(material: Material, ident: str) -> bool:

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
 
 from rung.audit.base import NOTHING, Found, one, percent, these, verb
 from rung.audit.material import Material
+from rung.audit.units import names_a_source
 from rung.records import Flag
 from rung.task.splits import unit_of
 from rung.task.types import Example
 
 WARNS = 0.05
 """Share of the test examples."""
-_ENTITY = re.compile(
-    r"(^|[_\W])(cluster|group|customer|client|user|author|speaker|patient|subject|account|"
-    r"conversation|thread|session|dialog(ue)?|family|order|case|ticket|document|doc|source|page|"
-    r"article|url|author|company|tenant)([_\W]?(id|nr|no|number|key|name|hash|uuid))?s?$",
-    re.IGNORECASE,
-)
-"""Names of fields whose equal values mean the same somebody or something."""
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _FEWEST_VALUES = 5
 _DISTINCT = 0.02
 """Different values, as a share of the rows, from which a field tells people apart, not kinds."""
@@ -83,7 +75,7 @@ def _entities(examples: Sequence[Example]) -> list[str]:
     names = Counter(name for example in examples for name in example.meta)
     found = []
     for name, count in names.items():
-        if count < len(examples) / 2 or not _ENTITY.search(_CAMEL.sub("_", name)):
+        if count < len(examples) / 2 or not names_a_source(name):
             continue
         values = Counter(unit_of(example, name) for example in examples)
         values.pop(None, None)

@@ -15,8 +15,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import ValidationError
-
 from rung.behaviour.trainers.batches import Encoded, collate, epoch_order, in_order
 from rung.behaviour.trainers.lessons import TuningExample
 from rung.behaviour.trainers.recipe import ROWS, sized
@@ -30,6 +28,7 @@ from rung.models.local.engine import LocalModel
 from rung.models.local.machine import at_work, machine_seconds
 from rung.models.local.memory import refuse_what_does_not_fit
 from rung.models.local.network import load_base, plain_layers
+from rung.state import read_kept
 from rung.task.types import Frozen
 
 if TYPE_CHECKING:
@@ -156,13 +155,11 @@ def fitting(model: LocalModel, examples: Sequence[TuningExample]) -> list[Encode
 
 def finished_result(folder: Path) -> TuningResult | None:
     """The result of an earlier training in `folder`, or None. The folder may have moved."""
-    try:
-        text = (folder / RESULT).read_text(encoding="utf-8")
-        found = TuningResult.model_validate_json(text)
-    except (OSError, ValidationError):
+    result = read_kept(folder / RESULT, TuningResult)
+    if result is None:
         return None
-    adapter = found.adapter.model_copy(update={"path": str(folder)})
-    return found.model_copy(update={"adapter": adapter})
+    adapter = result.adapter.model_copy(update={"path": str(folder)})
+    return result.model_copy(update={"adapter": adapter})
 
 
 def encode(codec: Codec, example: TuningExample, window: int) -> Encoded:

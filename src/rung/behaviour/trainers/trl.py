@@ -122,8 +122,7 @@ def _trainer(
     disable_progress_bars()
     on_gpu = device() == "cuda"
     each = -(-len(learn) // weights.rows)
-    whole = each * weights.epochs
-    steps = max(1, round(weights.share * whole))
+    steps = max(1, round(weights.share * each * weights.epochs))
     config = SFTConfig(
         output_dir=str(work / "checkpoints"),
         use_cpu=not on_gpu,

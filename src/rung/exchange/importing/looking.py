@@ -187,15 +187,7 @@ def task_of(
             "every answer is a SQL query, judged as plain text here: give [output] sql = "
             '{ database = "…" } to judge what it finds'
         )
-    files: dict[str, str] = {}
-    keys = dict(linked or {})
-    if not keys:
-        files = {f"{key}.jsonl": lines(map(_row, rows)) for key, rows in found.rows.items()}
-        keys = {key: f"{key}.jsonl" for key in found.rows}
-    keys |= documents or {}
-    if found.documents:
-        files["documents.jsonl"] = lines(found.documents)
-        keys["documents"] = "documents.jsonl"
+    files, keys = _placed(found, linked or {}, documents or {})
     said = "as the data has it" if found.instruction else "a guess: say what is asked"
     draft = Draft(
         name=name,
@@ -209,17 +201,31 @@ def task_of(
             **found.remarks,
         },
     )
-    unready = ""
-    if unanswered:
-        unready = (
-            f"{len(unanswered)} of {len(every)} rows have no expected answer, and none is made up: "
-            f"fill in 'expected' in {listed(str(keys[k]) for k in found.rows)}, then climb"
-        )
+    unready = (
+        f"{len(unanswered)} of {len(every)} rows have no expected answer, and none is made up: "
+        f"fill in 'expected' in {listed(str(keys[k]) for k in found.rows)}, then climb"
+    )
     return Imported(
         files={"rung.toml": rung_toml(draft), ".gitignore": ".rung/\n", **files},
         notes=tuple(notes),
-        unready=unready,
+        unready=unready if unanswered else "",
     )
+
+
+def _placed(
+    found: Found, linked: Mapping[str, JsonValue], documents: Mapping[str, JsonValue]
+) -> tuple[dict[str, str], dict[str, JsonValue]]:
+    """Files to write, and the keys of `[task]` that lead to them and to what is linked."""
+    files: dict[str, str] = {}
+    keys = dict(linked)
+    if not keys:
+        files = {f"{key}.jsonl": lines(map(_row, rows)) for key, rows in found.rows.items()}
+        keys = {key: f"{key}.jsonl" for key in found.rows}
+    keys |= documents
+    if found.documents:
+        files["documents.jsonl"] = lines(found.documents)
+        keys["documents"] = "documents.jsonl"
+    return files, keys
 
 
 def _is_query(answer: JsonValue) -> bool:

@@ -7,9 +7,8 @@ import json
 import math
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from rung.errors import UserError
+from rung.state import read_kept
 from rung.task.types import Frozen, digest
 
 CARD = "rung-model.json"
@@ -82,10 +81,7 @@ def count_parameters(folder: Path) -> int:
 
 def read_card(folder: Path) -> ModelCard | None:
     """The card of a finished folder, or None."""
-    try:
-        return ModelCard.model_validate_json((folder / CARD).read_text(encoding="utf-8"))
-    except (OSError, ValidationError):
-        return None
+    return read_kept(folder / CARD, ModelCard)
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
