@@ -48,7 +48,8 @@ class Bench:
     def __init__(self, name: str, model: str, folder: Path) -> None:
         task = load_task(SETS / name)
         models = task.models.model_copy(update={"to_try": (model,)})
-        self.task: Task = task.model_copy(update={"models": models})
+        climb = task.climb.model_copy(update={"effort": "serious"})
+        self.task: Task = task.model_copy(update={"models": models, "climb": climb})
         self.name, self.model = name, model
         self.tools = Tools(self.task, ClimbOptions())
         self.workshop = Workshop(

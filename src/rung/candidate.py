@@ -23,6 +23,9 @@ class Shots(Frozen):
 
     kind: Literal["none", "fixed", "nearest"] = "none"
     k: int = 0
+    choice: Literal["meaning", "words", "both", "diverse", "labels"] = "meaning"
+    """Of the nearest: by embedding, by word search, by both ranks; unlike each other as well; one
+    of each answer before any twice."""
 
     @property
     def shown(self) -> bool:
@@ -226,7 +229,9 @@ class Candidate(Frozen):
         """Readable and unique, such as `smollm2-135m-instruct+5-nearest+rag3~1f0c9a`."""
         parts = [short_name(self.model)]
         if self.prompt.shots.shown:
-            parts.append(f"{self.prompt.shots.k}-{self.prompt.shots.kind}")
+            shots = self.prompt.shots
+            by = "" if shots.choice == "meaning" else f"-{shots.choice}"
+            parts.append(f"{shots.k}-{shots.kind}{by}")
         if self.prompt.head:
             parts.append("head")
         if self.prompt.reasoning:

@@ -124,10 +124,8 @@ def test_a_race_tries_each_recipe_once_and_its_share_is_what_a_plan_reckons():
 class Forgetful(ScriptedModel):
     """Has every pair right without an adapter, and one in three wrong with it."""
 
-    constrains = True
-
     def __init__(self) -> None:
-        super().__init__(lambda _: "x")
+        super().__init__(lambda _: "x", constrains=True)
         self.asked = 0
 
     async def reply(self, request: ChatRequest) -> ChatReply:

@@ -6,12 +6,14 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from rung.behaviour.base import Ask, Fitted, Fitting, Slot
 from rung.behaviour.messages import Shot, user_turn
+from rung.behaviour.nearest import CHOICES, ShotPool
 from rung.candidate import Candidate
 from rung.knowledge.contexts import Knowledge
 from rung.models.base import Vectors
@@ -37,7 +39,7 @@ class ShownShots(Slot):
     def words(candidate: Candidate) -> str:
         """Such as "5 nearest examples"."""
         shots = candidate.prompt.shots
-        return f"{shots.k} {shots.kind} examples"
+        return f"{shots.k} {shots.kind} examples{CHOICES[shots.choice]}"
 
     @classmethod
     async def fit(cls, candidate: Candidate, fitting: Fitting) -> Fitted:
@@ -52,18 +54,20 @@ class ShownShots(Slot):
     async def apply(self, ask: Ask) -> Ask:
         """Those to show."""
         shots, without = self.spec.candidate.prompt.shots, ask.without
-        kept = [i for i, s in enumerate(self.spec.shots) if without is None or not s.shows(without)]
         if not shots.chosen_by_input:
-            return replace(ask, shots=[self.spec.shots[i] for i in kept])
-        assert self.held is not None and self.embedder is not None
+            kept = [s for s in self.spec.shots if without is None or not s.shows(without)]
+            return replace(ask, shots=kept)
+        assert self.embedder is not None
         vectors, seconds = await self.embedder.embed_metered([ask.text])
         started = time.perf_counter()
-        similarity = self.held[kept] @ vectors[0]
-        nearest = np.argsort(-similarity, kind="stable")[: shots.k]
-        # The nearest stands last: closest to the question that it resembles.
-        chosen = [self.spec.shots[kept[i]] for i in reversed(nearest)]
+        chosen = self._pool.near(ask.text, vectors[0], without)
         took = ask.seconds + seconds[0] + time.perf_counter() - started
         return replace(ask, shots=chosen, seconds=took)
+
+    @cached_property
+    def _pool(self) -> ShotPool:
+        assert self.held is not None
+        return ShotPool(self.spec.shots, self.held, self.spec.candidate.prompt.shots)
 
     def save(self, folder: Path) -> None:
         """The vectors."""

@@ -18,7 +18,7 @@ from rung.climbing.certify import certify, in_order, is_graded, plan_design
 from rung.climbing.gate import Gate
 from rung.climbing.handshakes import how_asked, shake_hands
 from rung.climbing.latency import timed
-from rung.climbing.learning import learning_of, put_training, sentence
+from rung.climbing.learning import learning_of, sentence
 from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
 from rung.climbing.people import people_of
@@ -291,7 +291,7 @@ class _Rung:
         solver = await fit(self.candidate, self.task, workshop)
         self.climber.remember(solver)
         if (tuned := workshop.tuned.get(self.key)) is not None:
-            put_training(tuned, self.candidate, self.ladder, self.observer)
+            self.ladder.update(self.key, training=tuned.took)
         return solver
 
     async def _learn(self, solver: Solver) -> CandidateResult:

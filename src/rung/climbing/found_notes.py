@@ -13,7 +13,7 @@ def found_notes(
     rows: Sequence[CandidateResult], attempts: Callable[[str], Sequence[Attempt]]
 ) -> list[str]:
     """What readers should know of the answers behind a run; `attempts` by a candidate's key."""
-    return [*_left_out(rows), *_refusals(rows), *_estimates(rows, attempts)]
+    return [*_left_out(rows), *_forgotten(rows), *_refusals(rows), *_estimates(rows, attempts)]
 
 
 def _left_out(rows: Sequence[CandidateResult]) -> Iterator[str]:
@@ -24,6 +24,14 @@ def _left_out(rows: Sequence[CandidateResult]) -> Iterator[str]:
                 f"{row.key}: {n} training example{'s are' if n > 1 else ' is'} longer than what "
                 f"{row.model} reads, and left out of its training."
             )
+
+
+def _forgotten(rows: Sequence[CandidateResult]) -> Iterator[str]:
+    """Tuned models that lost general ability."""
+    for row in rows:
+        guard = row.training.get("guard")
+        if guard is not None and guard["lost"]:
+            yield f"{row.key}: {guard['said']}. Ask it nothing but this task."
 
 
 def _refusals(rows: Sequence[CandidateResult]) -> Iterator[str]:

@@ -9,10 +9,8 @@ from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
-from rung.behaviour.trainers.base import Tuned
 from rung.candidate import Candidate
 from rung.climbing.observer import Observer
-from rung.climbing.rows import Ladder
 from rung.climbing.summary import unit_scores
 from rung.evidence import learning_curve
 from rung.measure.runner import Runner
@@ -60,23 +58,6 @@ async def learning_of(
         sizes, scores[1:], [len(pilot)] * len(sizes), task.target.score, base=scores[0]
     )
     return {"sizes": sizes, "scores": scores[1:], "untrained": scores[0], **asdict(curve)}
-
-
-def put_training(tuned: Tuned, candidate: Candidate, ladder: Ladder, observer: Observer) -> None:
-    """Put what a training took into its row, and say what a reader should know beside it."""
-    ladder.update(candidate.key, training=tuned.took)
-    notes = []
-    if tuned.took.get("left_out"):
-        notes.append(
-            f"{tuned.took['left_out']} of {len(ladder.task.train)} train rows are longer than the "
-            f"window of {candidate.model}: left out of its tuning."
-        )
-    guard = tuned.took.get("guard")
-    if guard is not None and guard["lost"]:
-        notes.append(f"{candidate.key}: {guard['said']}. Ask it nothing but this task.")
-    ladder.notes += notes
-    for note in notes:
-        observer.note(note)
 
 
 def sentence(curve: dict[str, Any]) -> str:

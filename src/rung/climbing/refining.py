@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rung.behaviour.refiners import REFINERS, refine
+from rung.behaviour.label_head import MOST_ROWS
+from rung.behaviour.refiners import REFINERS, Refined, refine
 from rung.candidate import Candidate
 from rung.climbing.observer import Observer
 from rung.climbing.rows import Ladder
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.records import Attempt
+from rung.records.results import Search
 from rung.scorers import Scorer
 from rung.solver import Workshop, fit
 from rung.task.types import Example, Task
@@ -20,16 +22,57 @@ REFINING = "refining"
 
 
 class DevTrial:
-    """A `Trial` on one task."""
+    """A `Trial` on one task: at most `calls` answers.
 
-    def __init__(self, task: Task, workshop: Workshop, runner: Runner) -> None:
+    What was answered in an earlier climb counts as well, so that a search that was interrupted
+    goes the same way.
+    """
+
+    def __init__(self, task: Task, workshop: Workshop, runner: Runner, calls: int) -> None:
         self.task = task.model_copy(update={"test": ()})
+        self.left, self.asked = calls, 0
         self._workshop, self._runner = workshop, runner
+        self._known: set[tuple[str, str]] = set()
+
+    def cost(self, candidate: Candidate, examples: Sequence[Example]) -> int:
+        """See `Trial`."""
+        key = candidate.digest
+        fresh = sum((key, e.id) not in self._known for e in examples)
+        fitting = candidate.prompt.head and (key, "") not in self._known
+        return fresh + (min(len(self.task.train), MOST_ROWS) if fitting else 0)
 
     async def ask(self, candidate: Candidate, examples: Sequence[Example]) -> Sequence[Attempt]:
         """See `Trial`."""
+        cost = self.cost(candidate, examples)
+        self.left, self.asked = self.left - cost, self.asked + cost
+        self._known |= {(candidate.digest, name) for name in ("", *(e.id for e in examples))}
         solver = await fit(candidate, self.task, self._workshop)
         return await self._runner.attempts(solver, examples, "dev")
+
+    async def record(self, start: Candidate, found: Refined) -> Search:
+        """What a search was, as the run keeps it; its prompts are those of the first dev row."""
+        scores = {v.candidate.digest: v for v in found.tried if v.confirmed}
+        before, after = scores.get(start.digest), scores.get(found.best.digest)
+        return Search(
+            start=start.key,
+            best=found.best.key,
+            calls=self.asked,
+            variants=len({v.candidate.digest for v in found.tried}),
+            before=before.score if before else None,
+            after=after.score if after else None,
+            n=after.n if after else 0,
+            searched=found.searched,
+            untried=tuple(
+                s for s in dict.fromkeys((*REFINERS, "instruction")) if s not in found.searched
+            ),
+            prompts=tuple([await self._sent(c) for c in dict.fromkeys((start, found.best))]),
+            tried=tuple((v.candidate.key, v.score, v.n) for v in found.tried),
+        )
+
+    async def _sent(self, candidate: Candidate) -> str:
+        solver = await fit(candidate, self.task, self._workshop)
+        messages, _, _ = await solver.messages(self.task.dev[0].input_text())
+        return "\n\n".join(f"{m.role}: {m.content}" for m in messages)
 
 
 async def best_of(
@@ -47,10 +90,36 @@ async def best_of(
     store = RunStore(ladder.store.folder / REFINING)
     try:
         runner = Runner(task, scorer, store, ladder.tools.price)
-        best = (await refine(start, DevTrial(task, workshop, runner))).best
+        trial = DevTrial(task, workshop, runner, task.climb.search_calls)
+        found = await refine(start, trial)
+        search = await trial.record(start, found)
     finally:
         store.close()
-    if best.key in ladder.rows:
-        return start
-    observer.refined(start.key, ladder.refined(start.key, best))
-    return best
+    best = found.best
+    elsewhere = best != start and best.key in ladder.rows
+    ladder.notes.append(said_of_search(search, elsewhere))
+    if best != start and not elsewhere:
+        observer.refined(start.key, ladder.refined(start.key, best))
+    ladder.update(start.key if elsewhere else best.key, search=search)
+    return start if elsewhere else best
+
+
+def said_of_search(search: Search, elsewhere: bool) -> str:
+    """How hard a rung was tried: variants, answers, what was found, what was not tried."""
+    slots = ", ".join(search.searched) or "nothing else fitted the budget"
+    text = (
+        f"{search.start} was searched on dev: {search.variants} prompts, {search.calls} answers "
+        f"({slots}). "
+    )
+    if search.best == search.start:
+        text += "None did better on rows that had no part in choosing it"
+    else:
+        text += f"{search.best} won"
+        if search.after is not None and search.before is not None:
+            text += (
+                f": {search.after:.2f} against {search.before:.2f} on {search.n} rows that had no "
+                "part in choosing it"
+            )
+        text += ", and is on the ladder already" if elsewhere else ""
+    left = ", ".join(search.untried)
+    return f"{text}; not tried: {left}." if left else f"{text}."

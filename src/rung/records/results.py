@@ -100,6 +100,32 @@ class Forecast(Frozen):
     """Examples to add for four fifths of `ceiling`; None where no number up to 100,000 gives it."""
 
 
+class Search(Frozen):
+    """How hard a rung's best was looked for on dev."""
+
+    start: str
+    """Key of the rung as it was planned."""
+    best: str
+    """Key of what was found; the start's where nothing was better."""
+    calls: int
+    """Answers, those of fitting included."""
+    variants: int
+    before: float | None = None
+    """The start's score on rows that had no part in choosing."""
+    after: float | None = None
+    """What was found, on the same rows."""
+    n: int = 0
+    """Of those rows."""
+    searched: tuple[str, ...] = ()
+    """Slots in which others were asked."""
+    untried: tuple[str, ...] = ()
+    """Slots in which none was."""
+    prompts: tuple[str, ...] = ()
+    """Of the start and of what was found, as the first dev row is asked."""
+    tried: tuple[tuple[str, float | None, int], ...] = ()
+    """Key, score and rows of each, in order."""
+
+
 class CandidateResult(Frozen):
     """One row of the ladder."""
 
@@ -142,6 +168,8 @@ class CandidateResult(Frozen):
     latency_high_s: float | None = None
     """Where the 95th percentile lies, each end with 95 % confidence; None where the timed requests
     are too few to bound it."""
+    search: Search | None = None
+    """What was tried before it was climbed; None where it is climbed as planned."""
     training: dict[str, Any] = Field(default_factory=dict)
     learning: dict[str, Any] = Field(default_factory=dict)
     """Scores on dev by training size, and what more examples would do (`LearningCurve`)."""

@@ -15,6 +15,12 @@ class Trial(Protocol):
 
     task: Task
     """Without its test examples."""
+    left: int
+    """Answers that the search at hand may still ask."""
+
+    def cost(self, candidate: Candidate, examples: Sequence[Example]) -> int:
+        """Answers that asking these would take now, those that fitting takes included."""
+        ...
 
     async def ask(self, candidate: Candidate, examples: Sequence[Example]) -> Sequence[Attempt]:
         """The scored answers of a candidate, fitted on train, to examples of dev, in order.
@@ -33,6 +39,8 @@ class Variant(Frozen):
     """Mean on the examples that it was asked; None where none was scored."""
     n: int = 0
     """Scored answers."""
+    confirmed: bool = False
+    """On rows that had no part in choosing it."""
 
 
 class Refined(Frozen):
@@ -42,6 +50,8 @@ class Refined(Frozen):
     """The start, where nothing was found to be better."""
     tried: tuple[Variant, ...] = ()
     """In the order of trying, the start among them."""
+    searched: tuple[str, ...] = ()
+    """Slots in which anything beside the start was asked."""
 
 
 class Refiner(Protocol):

@@ -1,0 +1,75 @@
+"""The linear head without a language model, beside what it was before it chose for itself.
+
+    python benchmarks/no_llm.py [--sets banking77,complaints-6]
+
+For each labelled set of `shared/data`: accuracy on its test rows of logistic regression on the
+embedding at C = 10, and of the head that chooses features and strength by cross-validation; how
+far its confidences lie from the rates (expected calibration error, ten bins) with and without its
+temperature; processor seconds of the fit, milliseconds of one prediction.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from ladder import DATA
+from rung.models.no_llm import Linear
+from rung.models.no_llm_choice import logistic
+from rung.models.registry import open_embedder
+
+SETS = ("complaints-6", "snips-intent", "banking10-noisy", "banking77")
+
+
+def calibration_error(told: Sequence[tuple[str, float]], labels: Sequence[str]) -> float:
+    """Mean distance of confidence and rate over ten bins, by their answers (Guo et al. 2017)."""
+    sure = np.array([confidence for _, confidence in told])
+    right = np.array([label == wanted for (label, _), wanted in zip(told, labels, strict=True)])
+    bins = np.minimum((sure * 10).astype(int), 9)
+    held = [bins == number for number in range(10) if (bins == number).any()]
+    return float(sum(abs(right[b].mean() - sure[b].mean()) * b.mean() for b in held))
+
+
+async def measure(name: str) -> str:
+    """One line of the table."""
+    splits = [
+        [json.loads(line) for line in (DATA / name / f"{split}.jsonl").open(encoding="utf-8")]
+        for split in ("train", "test")
+    ]
+    texts = [[row["input"] for row in rows] for rows in splits]
+    labels = [[row["expected"] for row in rows] for rows in splits]
+    embedder = open_embedder("local/all-minilm-l6-v2")
+    train, test = [await embedder.embed(part) for part in texts]
+    plain = np.mean(logistic(train, labels[0], 10.0).predict(test) == np.array(labels[1]))
+    started = time.process_time()
+    model = Linear.fit(train, texts[0], labels[0])
+    fit_s = time.process_time() - started
+    told = model.predict(test, texts[1])
+    started = time.process_time()
+    model.predict(test[:1], texts[1][:1])
+    one_ms = 1000 * (time.process_time() - started)
+    raw = Linear(model.head._replace(temperature=1.0), model.labels).predict(test, texts[1])
+    accuracy = np.mean([label == want for (label, _), want in zip(told, labels[1], strict=True)])
+    reads = "embedding and letters" if model.head.letters else "embedding"
+    errors = [calibration_error(one, labels[1]) for one in (raw, told)]
+    return (
+        f"| {name} | {len(test)} | {plain:.3f} | {accuracy:.3f} | {reads}, C = {model.head.c:g} | "
+        f"{errors[0]:.3f} | {errors[1]:.3f} | {fit_s:.1f} | {one_ms:.1f} |"
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sets", default=",".join(SETS))
+    for name in parser.parse_args().sets.split(","):
+        print(asyncio.run(measure(name)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
