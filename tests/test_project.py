@@ -6,6 +6,7 @@ import ast
 import asyncio
 import importlib
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -121,6 +122,25 @@ def test_files_and_functions_are_short() -> None:
                 if size > MOST_OF_A_FUNCTION:
                     long.append(f"{name}: {node.name} has {size} lines")
     assert long == []
+
+
+ONE_HOME = {
+    r"[\"']\.rung\b(?!-target|/\\n)": ["project.py"],
+    r"\bcontext\.kind\b": ["knowledge/contexts/searched.py", "knowledge/contexts/shelf.py"],
+    r"\.fallback\b": [
+        "candidate.py",
+        "decide/ladder.py",
+        "records/attempts.py",
+        "serve/answering.py",
+    ],
+}
+"""What a file asks, and who asks it: everybody else asks them."""
+
+
+@pytest.mark.parametrize("pattern", ONE_HOME)
+def test_what_has_one_home_is_asked_there(pattern: str) -> None:
+    found = [str(p.relative_to(SOURCE)) for p in FILES if re.search(pattern, p.read_text("utf-8"))]
+    assert found == ONE_HOME[pattern]
 
 
 def test_every_module_says_what_it_is_for() -> None:

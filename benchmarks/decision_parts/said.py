@@ -54,6 +54,8 @@ def _stops(report: Report, mean: float, size: int) -> None:
         held.append(low <= mean <= high)
         passed.append(found.state == "pass")
     for who, which in (("all", np.full(size, True)), ("those that passed", np.array(passed))):
+        if not which.any():
+            continue
         where = f"coverage where it stopped, of {who}, true mean {mean}"
         before, after = np.array(fixed)[which], np.array(held)[which]
         row = {

@@ -204,6 +204,15 @@ class Candidate(Frozen):
         return tuple(m for m in (self.first, self.model, self.fallback) if m is not None)
 
     @property
+    def then(self) -> str | None:
+        """The language model that is asked where this one's answer does not stand."""
+        return self.fallback
+
+    def chained_to(self, other: str | None) -> Candidate:
+        """The same, with another model asked then; None: none."""
+        return self.model_copy(update={"fallback": other})
+
+    @property
     def is_probe(self) -> bool:
         """Answers from gold passages: an intervention to learn from, never a thing to ship."""
         return self.context.traits.probe

@@ -266,3 +266,29 @@ def test_a_budget_reckons_with_the_slowest_pace_seen(tmp_path: Path) -> None:
     with pytest.raises(BudgetExceeded):
         asyncio.run(model(10.0).reply(ask("d", max_tokens=9)))
     assert inner.calls == 2
+
+
+def test_answers_from_the_cache_are_counted_one_by_one(tmp_path: Path) -> None:
+    scripted = ScriptedModel(lambda _: "x", "scripted/m")
+    model, _, counter = metered(scripted, Cache(tmp_path / "c.sqlite"))
+
+    async def thrice() -> None:
+        for _ in range(3):
+            await model.reply(ask())
+
+    asyncio.run(thrice())
+    assert (counter.made, counter.cached) == (1, 2)
+
+
+def test_a_call_that_may_cost_all_that_is_left_waits_for_those_in_flight() -> None:
+    async def go() -> Decimal:
+        budget = Budget(Decimal(3))
+        budget.reserve(Decimal(1))
+        waiting = asyncio.ensure_future(budget.set_aside(Decimal(3)))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        budget.settle(Decimal(1), Decimal(0))
+        await waiting
+        return budget.reserved
+
+    assert asyncio.run(go()) == 3

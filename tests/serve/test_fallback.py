@@ -37,7 +37,7 @@ def pair(said: list[str], then: list[str], fail: Any = None, **parts: Any) -> Se
     chat = ScriptedModel(said, SMALL, confidence=lambda _: 0.5, fail=fail)
     solver = Solver(
         spec(candidate=Candidate(model=SMALL, fallback=LARGE), **parts),
-        Parts(chat=chat, fallback=ScriptedModel(then, LARGE)),
+        Parts(chat=chat, other=ScriptedModel(then, LARGE)),
     )
     price = {SMALL: 0.25, LARGE: 4.0}
     return Served(
@@ -106,7 +106,7 @@ async def test_both_models_are_closed(tmp_path: Path) -> None:
     winner = pair(["amber"], [])
     await asked(tmp_path, winner)
     parts = winner.solver.parts
-    assert parts.chat.closed and parts.fallback.closed  # type: ignore[union-attr]
+    assert parts.chat.closed and parts.other.closed  # type: ignore[union-attr]
 
 
 @pytest.mark.slow

@@ -78,7 +78,7 @@ def scripted(
         unsure_below=below,
     )
     chat = ScriptedModel(said, tasks.MODEL, confidence=lambda _: 0.5, **how)
-    return Solver(spec, Parts(chat=chat, fallback=ScriptedModel(then, LARGE), adapter=adapter))
+    return Solver(spec, Parts(chat=chat, other=ScriptedModel(then, LARGE), adapter=adapter))
 
 
 def test_what_the_first_is_unsure_of_goes_on_with_the_same_messages(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_the_threshold_asks_what_the_pilot_asks(tmp_path: Path) -> None:
     solver, tools = fitted(tmp_path, one, large(), task, NEAREST)
     alone = Solver(
         solver.spec.model_copy(update={"candidate": NEAREST.model_copy(update={"fallback": None})}),
-        type(solver.parts)(**{**vars(solver.parts), "fallback": None}),
+        type(solver.parts)(**{**vars(solver.parts), "other": None}),
     )
     before = one.calls
     for example in task.dev:
@@ -191,7 +191,7 @@ def test_an_adapter_stays_with_the_model_it_was_trained_for() -> None:
     adapter = Adapter(path="/a", digest="d")
     solver = scripted(["?", "?"], ["amber"], adapter=adapter)
     assert solver.ask("item 1").value == "amber"
-    sent = [r.adapter for m in (solver.parts.chat, solver.parts.fallback) for r in m.requests]  # type: ignore[union-attr]
+    sent = [r.adapter for m in (solver.parts.chat, solver.parts.other) for r in m.requests]  # type: ignore[union-attr]
     assert sent == [adapter, adapter, None]
 
 

@@ -47,7 +47,7 @@ class LabelHead(Slot):
     @staticmethod
     def words(candidate: Candidate) -> str:
         """Beside the examples it is shown."""
-        return "label head"
+        return "labels scored, with a head"
 
     @staticmethod
     def needs(candidate: Candidate, task: Task) -> str:

@@ -62,6 +62,8 @@ def _is_certain(chosen: Candidate, task: Task, tools: Tools) -> bool:
     """Whether all of its questions are known, will be asked in any case, and of endpoints."""
     if not tools.options.everything or tools.budget.limit is not None:
         return False
+    if task.models.judge is not None:  # too few of people's marks leave a test unasked
+        return False
     if any(refiner.serves(chosen, task) for refiner in REFINERS.values()):
         return False
     if chosen.is_probe or chosen.weights.tuned or chosen.technique == "no-llm":

@@ -226,7 +226,7 @@ class Climber:
         except UserError as error:
             return ladder.update(rung.key, state="skipped", reason=str(error))
         except ProviderError as error:
-            if error.outage and candidate.fallback is None:  # else: which of the two?
+            if error.outage and candidate.then is None:  # else: which of the two?
                 down[candidate.model] = str(error)
             return ladder.update(rung.key, state="incomplete", reason=str(error))
         except BudgetExceeded:

@@ -118,7 +118,7 @@ class Explainer:
         answer = bench.peers[key][example.id].answer
         if answer is None or answer.calls == 0 or candidate.model.startswith(NO_LLM):
             return ()
-        plain = candidate.model_copy(update={"weights": Weights(), "first": None, "fallback": None})
+        plain = candidate.chained_to(None).model_copy(update={"weights": Weights(), "first": None})
         read = answer.passages if plain.context.traits.searches else None
         try:
             solver = await fit(plain, self.task, bench.workshop)

@@ -100,7 +100,7 @@ def _with_fallback(task: Task, found: Sequence[Candidate]) -> list[Candidate]:
         closed = [c for c in mine if not c.context.traits.reads]
         reading = [c for c in mine if c.context.traits.searches and c.context.k == 1]
         made += [
-            best.model_copy(update={"fallback": later})
+            best.chained_to(later)
             for best in (*closed[-1:], *reading[-1:])
             for later in names[place + 1 :]
         ]

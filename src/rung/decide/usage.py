@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
+from rung.behaviour.base import Tokens
 from rung.behaviour.messages import Shot, build_messages, user_turn
+from rung.behaviour.shelf import filled
 from rung.behaviour.trainers.recipe import race_share
 from rung.candidate import NO_LLM, Candidate
 from rung.economics.pricing import PriceBook, runs_here
@@ -21,7 +23,7 @@ from rung.knowledge.contexts import knowledge_of
 from rung.models.base import ChatModel, Message, parameters
 from rung.records import Passage, Usage
 from rung.task.contract import describe, render
-from rung.task.types import Example, Frozen, LabelsOutput, Task
+from rung.task.types import Example, Frozen, Task
 
 MATCH_S = 0.02
 """Seconds of one embedded lookup, before anything is measured: for the order only."""
@@ -31,8 +33,6 @@ PASSED_ON = 0.5
 before a pilot, whose measured share takes its place."""
 SAMPLE = 16
 """Prompts counted for each candidate."""
-THOUGHTS = 200
-"""Tokens that steps before an answer are reckoned with, until a pilot has counted them."""
 
 
 class ExpectedCall(Frozen):
@@ -133,16 +133,15 @@ def _of_model(task: Task, candidate: Candidate, model: ChatModel, size: int | No
     read = fmean(model.count_tokens(p) for p in prompts)
     # An answer is what it adds to a prompt, without the turn around it.
     empty = model.count_tokens((*prompts[0], Message(role="assistant", content="")))
-    written = fmean(
-        model.count_tokens((*prompts[0], Message(role="assistant", content=said))) - empty + 1
-        for said in (render(task.output, e.expected) for e in pool[:SAMPLE])
-    )
-    if candidate.prompt.head and isinstance(task.output, LabelsOutput):
-        said = [Message(role="assistant", content=label) for label in task.output.labels]
-        read += sum(model.count_tokens((*prompts[0], one)) - empty + 1 for one in said)
-        written = 0.0
-    if candidate.prompt.reasoning:
-        written += THOUGHTS
+
+    def count(answer: str) -> int:
+        said = Message(role="assistant", content=answer)
+        return model.count_tokens((*prompts[0], said)) - empty + 1
+
+    tokens = Tokens(read, fmean(count(render(task.output, e.expected)) for e in pool[:SAMPLE]))
+    for slot in filled(candidate).values():
+        tokens = slot.expected(tokens, task, count)
+    read, written = tokens
     return Usage(
         input_tokens=round(read),
         output_tokens=round(written),

@@ -136,9 +136,9 @@ def _why_chosen(
             | {"target": target.score, "claim": claim},
         )
     ]
-    fallback, test = choice.candidate.fallback, choice.test
-    if fallback is not None and test is not None and "fell_back" in test.details:
-        share = {"share": test.details["fell_back"], "to": short_name(fallback)}
+    then, test = choice.candidate.then, choice.test
+    if then is not None and test is not None and "fell_back" in test.details:
+        share = {"share": test.details["fell_back"], "to": short_name(then)}
         reasons.append(Reason(kind="fell-back", candidate=choice.key, figures=share))
     tried = [r for r in rows if r is not choice and r.state != "planned"]
     may = [r for r in tried if _may_suffice(r, choice, target)]

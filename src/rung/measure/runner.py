@@ -196,8 +196,8 @@ class Runner:
         if len(answers) > 1:
             said = Counter(answer.text for answer in answers)
             details["agreement"] = said.most_common(1)[0][1] / len(answers)
-        if solver.candidate.fallback is not None:
-            details["fell_back"] = fmean(answer.fallback is not None for answer in answers)
+        if solver.candidate.then is not None:
+            details["fell_back"] = fmean(answer.passed_on is not None for answer in answers)
         return base.model_copy(
             update={
                 "answer": answers[0],

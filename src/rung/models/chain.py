@@ -141,12 +141,12 @@ class Chain:
 
 def unchainable(candidate: Candidate) -> str:
     """Why a candidate's models make no chain; empty where they do."""
-    if candidate.fallback is None:
+    if candidate.then is None:
         return ""
-    pair = {candidate.model, candidate.fallback}
+    pair = {candidate.model, candidate.then}
     if len(pair) == 2 and not any(name.startswith(NO_LLM) for name in pair):
         return ""
     return (
-        f"{candidate.key} cannot fall back from {candidate.model!r} to {candidate.fallback!r}: "
+        f"{candidate.key} cannot fall back from {candidate.model!r} to {candidate.then!r}: "
         "name two different language models"
     )

@@ -104,6 +104,11 @@ class Answer(Frozen):
     steps: tuple[Step, ...] = ()
     """On the way to it, in order; empty where a model was only asked."""
 
+    @property
+    def passed_on(self) -> FallbackReason | None:
+        """Why the own model's answer did not stand alone."""
+        return self.fallback
+
     def usd(self, price: Callable[[Usage, str], Decimal], model: str) -> Decimal:
         """USD: each call by itself, at the prices of the model that was asked.
 

@@ -205,8 +205,8 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
     elif technique == "prompting":
         parts.append("no examples")
     parts += _how_asked(candidate)
-    if candidate.fallback is not None:
-        parts.append(f"else {_bare(candidate.fallback)}")
+    if candidate.then is not None:
+        parts.append(f"else {_bare(candidate.then)}")
     return ", ".join(parts), _bare(candidate.model)
 
 
@@ -234,7 +234,7 @@ def answered_by(answer: Answer) -> str:
     """Whose words an answer is, and why a fallback was asked; empty where no file says so."""
     if answer.model is None:
         return ""
-    why = f"; fallback asked: {FALLBACKS[answer.fallback]}" if answer.fallback else ""
+    why = f"; fallback asked: {FALLBACKS[answer.passed_on]}" if answer.passed_on else ""
     return f"answered by {_bare(answer.model)}{why}"
 
 

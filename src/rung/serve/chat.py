@@ -180,8 +180,8 @@ def _count(service: Service, record: TrafficRecord, answer: Answer) -> None:
         metrics.cost.inc(record.cost_usd)
     if not answer.valid:
         metrics.invalid.inc()
-    if answer.fallback is not None:
-        metrics.fallbacks.labels(answer.fallback).inc()
+    if answer.passed_on is not None:
+        metrics.fallbacks.labels(answer.passed_on).inc()
 
 
 def _say(service: Service, record: TrafficRecord, answer: Answer) -> None:
@@ -192,7 +192,7 @@ def _say(service: Service, record: TrafficRecord, answer: Answer) -> None:
         record.id,
         record.candidate,
         answer.valid,
-        f" fallback={answer.fallback}" if answer.fallback else "",
+        f" fallback={answer.passed_on}" if answer.passed_on else "",
         record.latency_s,
         record.key_name or "-",
         told,

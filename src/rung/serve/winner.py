@@ -48,7 +48,7 @@ class Served:
 
     def check_keys(self) -> None:
         """Raises `ProviderError` where an endpoint's key is not in the environment."""
-        for chat in (self.solver.parts.chat, self.solver.parts.fallback):
+        for chat in (self.solver.parts.chat, self.solver.parts.other):
             if isinstance(chat, OpenAICompatible):
                 chat.endpoint.key()
 
@@ -60,17 +60,17 @@ class Served:
         parts = self.solver.parts
         if parts.embedder is not None:
             await parts.embedder.embed(["warm up"])
-        for chat in (parts.chat, parts.fallback):
+        for chat in (parts.chat, parts.other):
             if isinstance(chat, OpenAICompatible):
                 chat.get_ready()
         turn = Message(role="user", content="warm up")
-        for chat, adapter in ((parts.chat, parts.adapter), (parts.fallback, None)):
+        for chat, adapter in ((parts.chat, parts.adapter), (parts.other, None)):
             if chat is not None and chat.trains:
                 await chat.reply(ChatRequest(messages=(turn,), max_tokens=1, adapter=adapter))
 
     async def aclose(self) -> None:
         """Close the models."""
-        for chat in (self.solver.parts.chat, self.solver.parts.fallback):
+        for chat in (self.solver.parts.chat, self.solver.parts.other):
             if chat is not None:
                 await chat.aclose()
 

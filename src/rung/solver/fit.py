@@ -97,9 +97,8 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
             parts.holding({slot.part: fitted.held}),
             chat=workshop.chat(spec.tuned_model or candidate.model),
         )
-    if candidate.fallback is not None:
-        chat = workshop.chat(candidate.fallback)
-        spec, parts = await _fall_back(candidate.fallback, spec, parts, task, chat)
+    if candidate.then is not None:
+        spec, parts = await _fall_back(candidate.then, spec, parts, task, workshop)
     if candidate.first is not None:
         assert embedder is not None
         spec, parts = await _cascade(candidate.first, spec, parts, task, embedder)
@@ -135,9 +134,9 @@ async def _cascade(
 
 
 async def _fall_back(
-    name: str, spec: SolverSpec, parts: Parts, task: Task, chat: ChatModel
+    name: str, spec: SolverSpec, parts: Parts, task: Task, workshop: Workshop
 ) -> tuple[SolverSpec, Parts]:
-    """Put a fallback behind a fitted solver, and choose on dev under which confidence it is asked.
+    """Put another model behind a fitted one, and choose on dev below which confidence it is asked.
 
     Asks the solver the pilot's examples, the very calls that its pilot makes.
     """
@@ -157,7 +156,9 @@ async def _fall_back(
             f"{task.target.score:g}, however sure it is: {name} would be asked everything, so "
             "try it alone"
         )
-    return spec.model_copy(update={"unsure_below": below}), replace(parts, fallback=chat)
+    return spec.model_copy(update={"unsure_below": below}), replace(
+        parts, other=workshop.chat(name)
+    )
 
 
 def _refuse_what_is_missing(candidate: Candidate, task: Task) -> None:

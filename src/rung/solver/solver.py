@@ -45,7 +45,8 @@ class Parts:
     head: LabelModel | None = None
     """Chooses a label from the log-probabilities of all."""
     adapter: Adapter | None = None
-    fallback: ChatModel | None = None
+    other: ChatModel | None = None
+    """Asked where the first model's answer does not stand."""
     more: Mapping[str, Any] = field(default_factory=dict)
     """What other slots hold, by the name of their part."""
 
@@ -98,7 +99,7 @@ class Solver:
     @property
     def models(self) -> tuple[str, ...]:
         """Every model that may answer, each at its own price."""
-        names = (self.candidate.first, self.model, self.candidate.fallback)
+        names = (self.candidate.first, self.model, self.candidate.then)
         return tuple(name for name in names if name is not None)
 
     async def prepare(self, inputs: Sequence[str | dict[str, JsonValue]]) -> None:
@@ -191,7 +192,7 @@ class Solver:
     @property
     def chain(self) -> Chain:
         """Who answers, and who else."""
-        other, name = self.parts.fallback, self.candidate.fallback
+        other, name = self.parts.other, self.candidate.then
         link = None if other is None or name is None else Link(name, other, first=False)
         return Chain(Link(self.model, self.chat), link, self.spec.unsure_below)
 

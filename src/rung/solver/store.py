@@ -78,7 +78,7 @@ def load(
                 candidate.context, folder, spec.documents, ears
             ),
             label_model=load_label_model(labels) if labels.exists() else None,
-            fallback=chat(candidate.fallback) if candidate.fallback else None,
+            other=chat(candidate.then) if candidate.then else None,
         )
         slots = filled(candidate).values()
         parts = parts.holding({slot.part: slot.load(folder) for slot in slots})

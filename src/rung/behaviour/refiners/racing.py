@@ -23,7 +23,7 @@ FEWEST = 12
 def can_race(start: Candidate, task: Task) -> bool:
     """Whether a serious climb may look for something better than this prompt."""
     asked = start.uses_llm and not start.weights.tuned and not start.is_probe
-    plain = start.first is None and start.fallback is None
+    plain = start.first is None and start.then is None
     return task.climb.effort == "serious" and asked and plain and len(task.dev) >= FEWEST
 
 

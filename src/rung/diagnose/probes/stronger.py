@@ -10,7 +10,7 @@ from rung.solver import fit
 
 
 async def stronger(bench: Bench, case: Case) -> list[ProbeResult]:
-    """The same prompt and context with each other model, without a fallback.
+    """The same prompt and context with each other model, and no model after it.
 
     Placebo: the subject itself, other words.
     """
@@ -20,9 +20,8 @@ async def stronger(bench: Bench, case: Case) -> list[ProbeResult]:
         if name == candidate.model or bench.subject.parts.chat is None:
             continue
         if name not in bench.made:
-            other = candidate.model_copy(
-                update={"model": name, "weights": Weights(), "fallback": None}
-            )
+            plain = {"model": name, "weights": Weights()}
+            other = candidate.chained_to(None).model_copy(update=plain)
             bench.made[name] = await fit(other, bench.task, bench.workshop)
         treated = await bench.ask(f"with {name}", case, bench.made[name])
         neutral = with_prompt(bench.subject, instruction=neutral_instruction(bench.subject))

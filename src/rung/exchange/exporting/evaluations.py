@@ -175,9 +175,9 @@ def _say_what_is_left_out(files: Files, source: Source, solver: Solver) -> None:
         files.note(
             f"{solver.candidate.first} does not answer first there: the model is asked everything"
         )
-    if solver.candidate.fallback is not None:
+    if solver.candidate.then is not None:
         files.note(
-            f"{solver.candidate.fallback} is no fallback there: only {solver.model} is asked, so "
+            f"{solver.candidate.then} is no fallback there: only {solver.model} is asked, so "
             "figures may be lower"
         )
     if solver.parts.head is not None:

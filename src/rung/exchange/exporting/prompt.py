@@ -37,10 +37,10 @@ async def export_prompt(source: Source) -> Files:
         "repairs": prompt.repairs,
         "candidate": solver.candidate.key,
     }
-    if solver.candidate.fallback is not None:
-        settings["fallback"] = solver.candidate.fallback
+    if solver.candidate.then is not None:
+        settings["fallback"] = solver.candidate.then
         files.note(
-            f"the same messages go to {solver.candidate.fallback} where the answer is invalid or "
+            f"the same messages go to {solver.candidate.then} where the answer is invalid or "
             "refused" + _or_unsure(solver)
         )
     files.put("settings.json", json.dumps(settings, indent=1) + "\n")

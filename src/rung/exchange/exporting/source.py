@@ -64,8 +64,8 @@ class Source:
         solver = await self._named() if self.key else self._winner()
         if solver is None:
             raise UserError(
-                f"{self.root / '.rung'} holds no winner to export: run `rung climb`, or name a "
-                "candidate of a run with --candidate"
+                f"{ProjectFolder(self.root).folder} holds no winner to export: run `rung climb`, "
+                "or name a candidate of a run with --candidate"
             )
         if solver.candidate.technique == "no-llm":
             raise UserError(
@@ -162,10 +162,10 @@ class Source:
         if candidate.is_probe:
             raise UserError(f"{self.key} is a probe, which only reads gold passages: name another")
         untrained = candidate.weights.model_copy(update={"kind": "base"})
-        # Choosing when a fallback is asked would ask its model; the messages are the same without.
-        plain = {"weights": untrained, "fallback": None}
-        solver = await fit(candidate.model_copy(update=plain), self.task, self.workshop())
-        named = solver.candidate.model_copy(update={"fallback": candidate.fallback})
+        # Choosing when another model is asked would ask it; the messages are the same without.
+        plain = candidate.chained_to(None).model_copy(update={"weights": untrained})
+        solver = await fit(plain, self.task, self.workshop())
+        named = solver.candidate.chained_to(candidate.then)
         return Solver(solver.spec.model_copy(update={"candidate": named}), solver.parts)
 
     def _runs(self) -> Sequence[RunResult]:

@@ -75,7 +75,7 @@ class Seen:
     def answers(self) -> list[Answer]:
         """Answers of the traffic that were made as the measured ones: with every model there."""
         given = [r.answer for r in self.traffic if r.answer]
-        return [a for a in given if a.fallback != "outage"]
+        return [a for a in given if a.passed_on != "outage"]
 
 
 def inputs(seen: Seen) -> Check:

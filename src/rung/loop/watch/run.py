@@ -207,7 +207,7 @@ async def _scores(task: Task, root: Path, judged: Sequence[Judged]) -> list[floa
     scorer = scorer_for(task, open_model(task.models.judge, root) if task.models.judge else None)
     scores = []
     for record, feedback in judged:
-        if feedback is None or record.answer is None or record.answer.fallback == "outage":
+        if feedback is None or record.answer is None or record.answer.passed_on == "outage":
             continue
         if RANDOM not in reasons.get(record.id, ()):
             continue
