@@ -22,7 +22,10 @@ from rung.task.types import Example
 
 SCRIPTS = "abcÀéñßşЯйΣς日本語京ไทย한국가كتابשלוםहिन्दी"
 SIGNS = " .,;:!?'\"()-_/%$€+*#&@°²½\u200b\u00a0\u3000「」«»–—👍"
-TEXTS = st.text(st.sampled_from(SCRIPTS + SIGNS + "0123456789٠١٢"), min_size=1, max_size=30)
+TEXTS = st.text(st.sampled_from(SCRIPTS + SIGNS + "0123456789٠١٢"), min_size=1, max_size=30).filter(
+    str.strip
+)
+"""No blank one: no answer is a gold of its own."""
 LEAVES = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-2, 2) | st.text(max_size=4)
 JSON: Any = st.recursive(
     LEAVES,

@@ -17,6 +17,9 @@ from rung.scorers.base import ComparingScorer, Score, marks
 from rung.scorers.exact_match import plain_text, same_json
 from rung.task.types import Example, JsonValue
 
+_NOTHING = 1e-15
+"""A number below it is 0, as `same_json` has it."""
+
 
 class FieldF1(ComparingScorer):
     """Harmonic mean of precision and recall of the (path, value) pairs."""
@@ -59,6 +62,6 @@ def _plain(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
         return plain_text(value)
     if isinstance(value, float):
-        rounded = float(f"{value:.12g}")
+        rounded = 0.0 if abs(value) < _NOTHING else float(f"{value:.12g}")
         return int(rounded) if rounded.is_integer() else rounded
     return value

@@ -91,7 +91,8 @@ _ARTICLE = re.compile(
 
 def normalised(text: str) -> str:
     """The comparable words of a text with single blanks between them; may be empty."""
-    text = "".join(map(_plain_digit, without_invisible(text)))
+    composed = unicodedata.normalize("NFC", without_invisible(text))
+    text = "".join(map(_plain_digit, composed))
     text = _GROUPED_BY_POINTS.sub(lambda n: f"{n[1].replace('.', '')}.{n[2]}", text)
     for pattern, to in _BEFORE_FOLDING:
         text = pattern.sub(to, text)
