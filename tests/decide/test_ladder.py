@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from climbing.tasks import LABELS, MODEL, fact_task, label_task
+from climbing.tasks import LABELS, label_task
 from rung.candidate import Context
 from rung.decide.ladder import Planned, candidates, plan
 from rung.economics.pricing import PriceBook
@@ -44,14 +44,3 @@ def test_a_larger_model_on_the_same_machine_is_expected_to_cost_more(
     assert alike and all(order == [SMALL, LARGE, LARGER] for order in alike.values())
     seconds = {r.candidate.model: r.usage.seconds for r in rungs if not r.candidate.learns}
     assert seconds[LARGE] / seconds[SMALL] == pytest.approx(630 / 135)
-
-
-def test_a_label_head_is_offered_where_labels_are_scored() -> None:
-    def heads(task: Task, scores: bool) -> list[int]:
-        found = candidates(task, lambda _: Sized(MODEL, scores), Context())
-        return [c.prompt.shots.k for c in found if c.prompt.head]
-
-    assert heads(label_task(), True) == [5]
-    assert heads(label_task(), False) == []
-    assert heads(label_task(train=0), True) == []
-    assert heads(fact_task(), True) == []

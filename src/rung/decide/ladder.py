@@ -19,7 +19,7 @@ from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
 from rung.economics.pricing import PriceBook
 from rung.errors import UserError
-from rung.models.base import ChatModel, scores
+from rung.models.base import ChatModel
 from rung.money import dec
 from rung.records import Usage
 from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, Task
@@ -95,7 +95,6 @@ def _with_fallback(task: Task, found: Sequence[Candidate]) -> list[Candidate]:
             and c.first is None
             and not c.is_probe
             and not c.prompt.reasoning
-            and not c.prompt.head
         ]
         closed = [c for c in mine if not c.context.traits.reads]
         reading = [c for c in mine if c.context.traits.searches and c.context.k == 1]
@@ -119,7 +118,7 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
     if fixed:
         nearest = shots("nearest", min(SHOTS, len(task.train)))
         found.append(Candidate(model=name, prompt=shots("fixed", fixed)))
-        found += _of_nearest(task, Candidate(model=name, prompt=nearest, embedder=embedder), model)
+        found += _of_nearest(task, Candidate(model=name, prompt=nearest, embedder=embedder))
     searching = embedder if context.search != "lexical" else None
     if task.documents:
         size = sum(len(d.text) for d in task.documents) / CHARS_PER_TOKEN
@@ -147,14 +146,11 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
     return found
 
 
-def _of_nearest(task: Task, nearest: Candidate, model: ChatModel) -> list[Candidate]:
+def _of_nearest(task: Task, nearest: Candidate) -> list[Candidate]:
     """The prompt with the nearest shots and, for labels, what else can be made of it."""
     found = [nearest]
     if isinstance(task.output, LabelsOutput) and task.climb.cascade:
         found.append(nearest.model_copy(update={"first": "no-llm/linear"}))
-    if isinstance(task.output, LabelsOutput) and scores(model):
-        headed = nearest.prompt.model_copy(update={"head": True})
-        found.append(nearest.model_copy(update={"prompt": headed}))
     return found
 
 
