@@ -30,10 +30,10 @@ demo: install ## Install, then climb the ladder on a shipped example
 
 test: $(VENV)/developing install ## Tests, the real embedded models included
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -m 'not slow' -n 2
-	$(BIN)/pytest -m slow -n 2 --dist loadfile $(addprefix --ignore=,$(EDGES))
+	$(BIN)/pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(EDGES))
 
 test-edges: $(VENV)/developing install ## The slow tests of server, pages and exports: clients, browsers, kill -9
-	$(BIN)/pytest -m slow -n 2 --dist loadfile $(EDGES)
+	$(BIN)/pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder $(EDGES)
 
 test-fast: $(VENV)/developing ## The tests of the rooms below a climb: no model, no server
 	$(BIN)/pytest -m 'not slow' -n 2 $(CORE)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,12 @@ NEEDS_WEIGHTS = [
     pytest.mark.slow,
     pytest.mark.skipif(model_folder(HERE) is None, reason=f"{HERE} is not fetched"),
 ]
+NEEDS_TRL = pytest.mark.skipif(find_spec("trl") is None, reason="the extra trl is not installed")
 ON_SHELF = [
     *(
-        pytest.param((kind, HERE), id=kind, marks=NEEDS_WEIGHTS)
+        pytest.param(
+            (kind, HERE), id=kind, marks=[*NEEDS_WEIGHTS, *([NEEDS_TRL] if kind == "trl" else [])]
+        )
         for kind in TRAINERS
         if WEIGHTS[kind].here
     ),

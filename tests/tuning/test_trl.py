@@ -16,6 +16,7 @@ from rung.models.local.machine import device
 from .test_lora import CODES, NAME, TEMPLATES, answer, examples, model, pytestmark, turns
 
 __all__ = ["model", "pytestmark"]
+pytest.importorskip("trl", reason="the extra trl is not installed")
 RECIPE = Weights(kind="trl", epochs=8, learning_rate=2e-3, rows=4)
 
 
