@@ -106,7 +106,7 @@ def finish(folder: Path, undisturbed: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)  # twenty climbs, beside other tests
 @needs_model
 def test_twenty_kills(tmp_path: Path) -> None:
     undisturbed = tmp_path / "undisturbed"
