@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rung.models.no_llm import Linear, fit_label_model, load_label_model
-from rung.models.no_llm_choice import FEWEST, Letters
+from rung.models.no_llm_choice import DEFAULT_C, FEWEST, Letters, logistic
 from rung.models.no_llm_sets import fit_set_model
 
 RNG = np.random.default_rng(5)
@@ -83,3 +83,12 @@ def test_few_rows_one_rare_label_and_empty_texts_are_fitted(labels):
 
 def test_texts_without_shared_letters_have_none():
     assert Letters.fit(["a", "!", ""]) is None and Letters.fit([]) is None
+
+
+def test_of_two_labels_few_rows_are_as_sure_as_scikit_learn_is():
+    draw = np.random.default_rng(5)
+    vectors = draw.normal(size=(12, 4)).astype(np.float32)
+    labels = ["amber", "birch"] * 6
+    told = logistic(vectors, np.array(labels), DEFAULT_C).predict_proba(vectors).max(axis=1)
+    model = Linear.fit(vectors, [""] * 12, labels)
+    assert [share for _, share in model.predict(vectors)] == pytest.approx(told, abs=1e-5)

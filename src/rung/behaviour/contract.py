@@ -18,6 +18,15 @@ class OutputContract(Slot):
         """Always: a repair names the form too."""
         return True
 
+    @staticmethod
+    def words(candidate: Candidate) -> str:
+        """What is left out of it; weights may know the form undescribed."""
+        said = {
+            "form not enforced": not candidate.prompt.constrained,
+            "form not described": not (candidate.prompt.contract or candidate.weights.tuned),
+        }
+        return ", ".join(words for words, holds in said.items() if holds)
+
     async def apply(self, ask: Ask) -> Ask:
         """The form of the task's output."""
         output, enforced = self.spec.output, self.spec.candidate.prompt.constrained

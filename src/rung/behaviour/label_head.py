@@ -22,7 +22,7 @@ from rung.candidate import Candidate
 from rung.errors import UserError
 from rung.models.base import scores
 from rung.models.no_llm import LabelModel, Linear, load_label_model
-from rung.models.no_llm_choice import Head
+from rung.models.no_llm_choice import Head, of_each_class
 from rung.task.contract import render
 from rung.task.types import Example, LabelsOutput, Task
 
@@ -103,10 +103,11 @@ class LabelHead(Slot):
 def fit_head(logprobs: Sequence[Sequence[float]], labels: Sequence[str], seed: int) -> Linear:
     """Multinomial logistic regression on log-probabilities, (rows, labels), standardised.
 
-    The penalty is the one of `STRENGTHS` with the lowest loss on rows left out. Raises `UserError`
-    where `labels` holds fewer than two different ones.
+    The penalty is the one of `STRENGTHS` with the lowest loss on rows left out; the middle one
+    where a label stands once. Raises `UserError` where `labels` holds fewer than two different.
     """
     from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
     counts = Counter(labels)
     if len(counts) < 2:
@@ -117,32 +118,15 @@ def fit_head(logprobs: Sequence[Sequence[float]], labels: Sequence[str], seed: i
     values, said = np.asarray(logprobs, dtype=np.float64), np.asarray(labels)
     middle, spread = values.mean(axis=0), values.std(axis=0) + 1e-9
     scaled = (values - middle) / spread
-    best = LogisticRegression(C=_strength(scaled, said, seed), max_iter=2000).fit(scaled, said)
-    weights, bias = best.coef_, best.intercept_
-    if len(best.classes_) == 2:  # scikit-learn keeps one row for two classes
-        weights, bias = np.vstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
+    best = LogisticRegression(C=STRENGTHS[len(STRENGTHS) // 2], max_iter=2000)
+    folds = min(FOLDS, *counts.values())
+    if folds > 1:
+        split = StratifiedKFold(folds, shuffle=True, random_state=seed)
+        search = GridSearchCV(best, {"C": STRENGTHS}, cv=split, scoring="neg_log_loss")
+        best = search.fit(scaled, said).best_estimator_
+    else:
+        best.fit(scaled, said)
+    weights, bias = of_each_class(best)
     weights = weights / spread
     head = Head(weights, bias - weights @ middle, None, best.C, 1.0)
     return Linear(head, [str(label) for label in best.classes_])
-
-
-def _strength(values: np.ndarray, labels: np.ndarray, seed: int) -> float:
-    """The penalty with the lowest loss on rows left out; the strongest where labels are single."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_score
-
-    folds = min(FOLDS, *Counter(labels.tolist()).values())
-    if folds < 2:
-        return STRENGTHS[len(STRENGTHS) // 2]
-    split = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    losses = {
-        strength: -cross_val_score(
-            LogisticRegression(C=strength, max_iter=2000),
-            values,
-            labels,
-            cv=split,
-            scoring="neg_log_loss",
-        ).mean()
-        for strength in STRENGTHS
-    }
-    return min(losses, key=lambda strength: (losses[strength], strength))

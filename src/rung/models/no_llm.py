@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 
 from rung.errors import UserError
 from rung.models.base import Vectors
-from rung.models.no_llm_choice import Head, Shares, fitted, head_arrays, logistic, saved_head
+from rung.models.no_llm_choice import (
+    Head,
+    Shares,
+    fitted,
+    head_arrays,
+    logistic,
+    of_each_class,
+    saved_head,
+)
 from rung.models.no_llm_sets import NearestSets, OneVsRest
 
 _UNSEEN = -30.0
@@ -75,9 +83,7 @@ class Linear:
 
         def head(rows: Any, chosen: NDArray[Any], c: float) -> tuple[Shares, Shares]:
             found = logistic(rows, chosen, c)
-            weights, bias = found.coef_, found.intercept_
-            if len(found.classes_) == 2:  # scikit-learn keeps one row for two classes
-                weights, bias = np.vstack([-weights, weights]), np.concatenate([-bias, bias])
+            weights, bias = of_each_class(found)
             every = np.zeros((len(names), weights.shape[1]))
             unseen = np.full(len(names), _UNSEEN)
             every[found.classes_], unseen[found.classes_] = weights, bias

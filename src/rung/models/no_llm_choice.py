@@ -191,3 +191,12 @@ def logistic(rows: Any, answers: NDArray[Any], c: float) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it has not converged to the last digit
         return LogisticRegression(C=c, max_iter=500).fit(rows, answers)
+
+
+def of_each_class(found: Any) -> tuple[Shares, Shares]:
+    """Weights and bias of each class, whose softmax is scikit-learn's own confidence: of two
+    classes it keeps the second one's odds alone."""
+    weights, bias = found.coef_, found.intercept_
+    if len(found.classes_) > 2:
+        return weights, bias
+    return np.vstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2

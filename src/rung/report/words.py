@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from rung.behaviour.nearest import CHOICES
+from rung.behaviour.shelf import filled
 from rung.candidate import Candidate, Technique
 from rung.decide.claims import certificate
 from rung.knowledge.contexts import knowledge_of
@@ -199,27 +199,12 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
     known = knowledge_of(candidate.context).words(candidate.context)
     if known:
         parts.append(known)
-    shots = candidate.prompt.shots
-    if shots.shown:
-        parts.append(f"{shots.k} {shots.kind} examples{CHOICES[shots.choice]}")
-    elif technique == "prompting":
+    if technique == "prompting" and not candidate.prompt.shots.shown:
         parts.append("no examples")
-    parts += _how_asked(candidate)
+    parts += [said for slot in filled(candidate).values() if (said := slot.words(candidate))]
     if candidate.then is not None:
         parts.append(f"else {_bare(candidate.then)}")
     return ", ".join(parts), _bare(candidate.model)
-
-
-def _how_asked(candidate: Candidate) -> list[str]:
-    """What is not as in the plain prompt, shots left out."""
-    prompt = candidate.prompt
-    said = {
-        "labels scored, with a head": prompt.head,
-        "form not enforced": not prompt.constrained,
-        "form not described": not (prompt.contract or candidate.weights.tuned),
-        "step by step": prompt.reasoning,
-    }
-    return [words for words, holds in said.items() if holds]
 
 
 FALLBACKS: dict[FallbackReason, str] = {

@@ -3,31 +3,55 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
-from rung.behaviour.trainers.base import Desk, Order, Tuned
+from rung.behaviour.trainers.base import Desk, Hooks, Order, Tuned
+from rung.behaviour.trainers.lessons import TuningExample
+from rung.candidate import Weights
 from rung.errors import UserError
-from rung.task.types import FORMAT, digest
+from rung.task.types import FORMAT, JsonValue, digest
+
+if TYPE_CHECKING:
+    from rung.behaviour.trainers.lora import TuningResult
+    from rung.models.local import LocalModel
+
+Rows = tuple[Sequence[TuningExample], Sequence[TuningExample]]
+"""Those of train and of dev."""
 
 
 class Embedded:
     """Adapters for the models of this machine, each in a folder named by its content."""
 
+    named: ClassVar[tuple[str, ...]] = ()
+    """What tells its folders from those of another loop."""
+
     def __init__(self, model: str) -> None:
         self.model = model
 
     async def train(self, order: Order, desk: Desk) -> Tuned:
-        """See `train_lora`."""
-        from rung.behaviour.trainers.lora import train_lora
+        """See `run`."""
         from rung.models.local import LocalModel
 
-        base = desk.model
+        base, rows = desk.model, (order.train, order.dev)
         if not isinstance(base, LocalModel):
             raise UserError(f"{self.model} cannot be tuned here; name a local model in [models]")
-        train, dev = list(order.train), list(order.dev)
-        folder = desk.folder / digest([FORMAT, base.identity, order.weights, train, dev])[:20]
-        hooks = desk.hooks
-        result = await asyncio.to_thread(
-            train_lora, base, train, dev, order.weights, folder, hooks.progress, hooks.stop
-        )
+        content = [*self.named, FORMAT, base.identity, order.weights, *map(list, rows)]
+        folder = desk.folder / digest(content)[:20]
+        result = await asyncio.to_thread(self.run, base, rows, order.weights, folder, desk.hooks)
         took = result.model_dump(mode="json", exclude={"adapter"}, exclude_none=True)
-        return Tuned(adapter=result.adapter, took=took)
+        return Tuned(adapter=result.adapter, took={**took, **self.told()})
+
+    def run(
+        self, base: LocalModel, rows: Rows, weights: Weights, folder: Path, hooks: Hooks
+    ) -> TuningResult:
+        """See `train_lora`."""
+        from rung.behaviour.trainers.lora import train_lora
+
+        train, dev = map(list, rows)
+        return train_lora(base, train, dev, weights, folder, hooks.progress, hooks.stop)
+
+    def told(self) -> dict[str, JsonValue]:
+        """What is said of a training beside its result."""
+        return {}

@@ -7,18 +7,17 @@ own: gradient checkpointing and bf16 where a GPU is there, 4-bit base weights (Q
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from rung.behaviour.trainers.base import Desk, Order, Tuned
+from rung.behaviour.trainers.base import Hooks
 from rung.behaviour.trainers.batches import Encoded
-from rung.behaviour.trainers.lessons import TuningExample
+from rung.behaviour.trainers.embedded import Embedded, Rows
 from rung.behaviour.trainers.lora import (
     CLIP,
     DEV_EXAMPLES,
@@ -34,38 +33,32 @@ from rung.behaviour.trainers.lora import (
     lora_config,
 )
 from rung.candidate import Weights
-from rung.errors import MissingExtraError, UserError
+from rung.errors import MissingExtraError
 from rung.models.local.engine import LocalModel
 from rung.models.local.machine import at_work, device, machine_seconds
 from rung.models.local.memory import refuse_what_does_not_fit, takes_four_bits
-from rung.task.types import FORMAT, digest
+from rung.task.types import JsonValue
 
 
-class Trl:
+class Trl(Embedded):
     """Adapters for models whose weights are here, trained by TRL on whatever device is there."""
 
-    def __init__(self, model: str) -> None:
-        self.model = model
+    named = ("trl",)
 
-    async def train(self, order: Order, desk: Desk) -> Tuned:
+    def run(
+        self, base: LocalModel, rows: Rows, weights: Weights, folder: Path, hooks: Hooks
+    ) -> TuningResult:
         """See `train_trl`."""
-        base = desk.model
-        if not isinstance(base, LocalModel):
-            raise UserError(f"{self.model} cannot be tuned here; name a local model in [models]")
-        train, dev = list(order.train), list(order.dev)
-        content = ["trl", FORMAT, base.identity, order.weights, train, dev]
-        folder = desk.folder / digest(content)[:20]
-        hooks = desk.hooks
-        result = await asyncio.to_thread(
-            train_trl, base, (train, dev), order.weights, folder, hooks.progress, hooks.stop
-        )
-        took = result.model_dump(mode="json", exclude={"adapter"}, exclude_none=True)
-        return Tuned(adapter=result.adapter, took={**took, "device": device(), "by": "TRL"})
+        return train_trl(base, rows, weights, folder, hooks.progress, hooks.stop)
+
+    def told(self) -> dict[str, JsonValue]:
+        """Where, and by what."""
+        return {"device": device(), "by": "TRL"}
 
 
 def train_trl(
     model: LocalModel,
-    rows: tuple[Sequence[TuningExample], Sequence[TuningExample]],
+    rows: Rows,
     weights: Weights,
     folder: Path,
     say: Callable[[str, float], None],
