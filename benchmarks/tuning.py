@@ -33,7 +33,7 @@ from rung.task.types import Task
 SETS = ("snips-slots", "banking12", "usaddress-json", "wiki-docs-qa")
 EPOCHS = 4
 RECIPES: dict[str, Callable[[Weights], Weights]] = {
-    "yesterday": lambda w: w.model_copy(update={"recipe": "stated", "learning_rate": 5e-4}),
+    "first-rise": lambda w: w.model_copy(update={"recipe": "stated", "learning_rate": 5e-4}),
     "sized": lambda w: w.model_copy(update={"recipe": "sized"}),
     "found": lambda w: w.model_copy(update={"recipe": "found"}),
 }
@@ -75,7 +75,7 @@ async def cell(task: Task, name: str) -> dict[str, Any]:
         base = tuned(task, tools)
         weights = recipe(name, base.weights)
         candidate = base.model_copy(update={"weights": weights})
-        lora.PATIENCE = 1 if name == "yesterday" else 2
+        lora.PATIENCE = 1 if name == "first-rise" else 2
         scorer = scorer_for(task)
         started = time.process_time()
         shop = Workshop(tools.chat, tools.raw, tools.embedder, task.root / ".rung" / "tuning")

@@ -67,6 +67,17 @@ def test_nobody_spends_more_than_is_left_or_elsewhere(tmp_path: Path) -> None:
     asked(server([tmp_path], 0.25), talk)
 
 
+def test_what_broke_off_counts_as_spent(tmp_path: Path) -> None:
+    write(tmp_path, **{"rung.toml": "broken ["})
+
+    async def talk(ask: Ask) -> None:
+        failed, _ = await ask("climb", {"project": tmp_path.name, "budget_usd": 0.75})
+        _, said = await ask("projects", {})
+        assert failed and json.loads(said)["budget_left_usd"] == 0.25
+
+    asked(server([tmp_path], 1.0), talk)
+
+
 def test_a_refusal_of_the_command_reaches_the_agent(tmp_path: Path) -> None:
     write(tmp_path)
 

@@ -83,7 +83,7 @@ class _Desk:
         async with self._turn:
             most = self._granted(budget_usd)
             said = await self._run("climb", project, "--json", "--budget", str(most))
-            self._left -= json.loads(said)["spent_usd"]
+            self._left += most - json.loads(said)["spent_usd"]
         return await self.report(project)
 
     async def report(self, project: str) -> str:
@@ -97,9 +97,7 @@ class _Desk:
         """
         async with self._turn:
             most = self._granted(budget_usd)
-            said = await self._run("explain", project, "--json", "--budget", str(most))
-            self._left -= most
-        return said
+            return await self._run("explain", project, "--json", "--budget", str(most))
 
     async def cost(self, project: str, requests_per_month: int | None = None) -> str:
         """What each measured candidate costs, at the task's volume or another, as JSON."""
@@ -109,11 +107,13 @@ class _Desk:
         return await self._run("cost", project, "--json", *volume)
 
     def _granted(self, wanted: float) -> float:
+        """Taken off what is left at once: a command that breaks off may have spent all of it."""
         if not 0.0 <= wanted <= self._left:
             raise _refusal(
                 f"{wanted:g} USD were asked for and {self._left:g} are left: ask for less, or have "
                 "a person start `rung mcp` with a larger --budget"
             )
+        self._left -= wanted
         return wanted
 
     async def _run(self, verb: str, project: str, *options: str) -> str:
