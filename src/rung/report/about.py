@@ -129,6 +129,8 @@ def flags(run: FinishedRun, task: Task | None) -> list[str]:
         found.append(f"Only {tests} test examples: intervals are wide.")
     found += _rows_flags(run)
     found += _judge(run, task)
+    if run.doubt:
+        found.append(f"What is served of this run is {run.doubt}.")
     book = price_book(result)
     if book is None:
         found.append("The run kept no prices: costs cannot be traced.")

@@ -26,6 +26,7 @@ from rung.report.sections import asset, css
 from rung.ui.advise import advise
 from rung.ui.compare import compare
 from rung.ui.cost import cost
+from rung.ui.drafts import drafts, judge_draft
 from rung.ui.examples import example, examples
 from rung.ui.guard import LOOPBACK, Forged, Guarded
 from rung.ui.harvest import harvest
@@ -48,6 +49,7 @@ PAGES = (
     ("/p/{project}/plan", plan),
     ("/p/{project}/harvest", harvest),
     ("/p/{project}/review", review),
+    ("/p/{project}/drafts", drafts),
     (f"{RUN}/examples", examples),
     (f"{RUN}/example", example),
     (f"{RUN}/cost", cost),
@@ -58,6 +60,7 @@ ACTIONS = (
     ("/p/{project}/climb", start),
     ("/p/{project}/stop", stop),
     ("/p/{project}/review", judge),
+    ("/p/{project}/drafts", judge_draft),
 )
 STATIC = {"tips.js": "text/javascript", "ui.js": "text/javascript", "rung.css": "text/css"}
 WRONG_KEY_S = 0.5

@@ -15,6 +15,7 @@ from rung.exchange.exporting.files import Files
 from rung.exchange.exporting.prompt import export_prompt
 from rung.exchange.exporting.source import Source
 from rung.exchange.exporting.trainers import CONFIGS, export_trainer
+from rung.loop.shipping import Winners
 from rung.task.types import Frozen, SplitName
 from rung.task.wording import did_you_mean
 
@@ -69,7 +70,11 @@ def export(
     async def make() -> tuple[Files, Path]:
         source = Source(Path(folder), candidate, base, split, harvested)
         try:
-            return await FORMATS[to](source), source.root
+            files = await FORMATS[to](source)
+            doubt = None if candidate else Winners(source.root).doubt()
+            if doubt:
+                files.note(f"the winner is {doubt}")
+            return files, source.root
         finally:
             await source.aclose()
 

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from statistics import fmean
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from rung.climbing.summary import unit_of
 from rung.climbing.tools import ClimbOptions, Tools
+from rung.climbing.winner import unproven
 from rung.errors import ProviderError, UserError
 from rung.evidence import cluster_means, fixed_order, paired_comparison
 from rung.loop.shipping.budget import Share, Source, draw
@@ -69,6 +70,10 @@ class Promotion(Frozen):
     challenger_usd: float | None = None
     unanswered: int = 0
     """Examples that one of the two did not answer: left out."""
+    unproven: str | None = None
+    """What the challenger's own measurement does not certify."""
+    instead: str = ""
+    """Why there was no comparison."""
     swapped: bool = False
 
 
@@ -85,42 +90,61 @@ def promote(
     examples: str | Path | None = None,
     margin: float = MARGIN,
     dry_run: bool = False,
+    anyway: bool = False,
 ) -> Promotion:
-    """Compare, and swap where the test allows it.
+    """Compare, and swap where the test allows it, or where a person wants it `anyway`.
 
-    `challenger` names a kept winner by its hash; `.rung/challenger` when left out. `examples` is a
-    file of held-out examples; the task's test split when left out. Raises `UserError` where there
-    is nothing to promote, where an example is among those that may be learnt from, or where the
-    examples were used so often that their error is spent.
+    `challenger` names a kept winner by its hash; `.rung/challenger` when left out, and with
+    `anyway` what came nearest where nothing was certified. `examples` is a file of held-out
+    examples; the task's test split when left out. Raises `UserError` where there is nothing to
+    promote, and, unless `anyway`, where an example is among those that may be learnt from, or where
+    the examples were used so often that their error is spent.
     """
     if not 0.0 < margin < 1.0:
         raise UserError(f"--margin is {margin!r}: give a difference of scores between 0 and 1")
     task = load_task(folder)
     root = task.root or Path(folder)
     winners = Winners(root)
-    source = winners.named(challenger) if challenger else winners.challenger
+    source = winners.named(challenger) if challenger else _waiting(winners, anyway)
     if not source.exists():
         if challenger is None and winners.winner.exists():
             return _first(winners, dry_run)
         raise UserError(
             f"{source} is not there: nothing waits to be promoted; run `rung climb` first"
         )
-    found = digest_of(source)
-    present = winners.present()
-    if present is None:
-        return _swap(
-            winners, source, Promotion(outcome="first", present=None, challenger=found), dry_run
+    digest, present = digest_of(source), winners.present()
+    about: dict[str, Any] = {"present": present, "challenger": digest, "unproven": unproven(source)}
+    if present is None or digest == present:
+        outcome: Outcome = "first" if present is None else "same"
+        return _swap(winners, source, Promotion(outcome=outcome, **about), dry_run, anyway)
+    options = options or ClimbOptions()
+    try:
+        held_out = _held_out(task, examples)
+        share, compared = asyncio.run(
+            _compare(task, options, winners, source, held_out, (digest, present))
         )
-    if found == present:
-        return Promotion(outcome="same", present=present, challenger=found)
-    held_out = _held_out(task, examples)
-    share, compared = asyncio.run(
-        _compare(task, options or ClimbOptions(), winners, source, held_out, (found, present))
-    )
-    result = _judged(task, compared, held_out, share.alpha)
-    outcome = _outcome(result, margin)
-    told = {"outcome": outcome, "margin": margin, "present": present, "challenger": found}
-    return _swap(winners, source, result.model_copy(update={**told, **_told(share)}), dry_run)
+    except UserError as error:
+        if not anyway:
+            raise
+        result = Promotion(outcome="undecided", instead=str(error), **about)
+    else:
+        result = _judged(task, compared, held_out, share.alpha)
+        about |= {"outcome": _outcome(result, margin), "margin": margin, **_told(share)}
+        result = result.model_copy(update=about)
+    return _swap(winners, source, result, dry_run, anyway)
+
+
+def _waiting(winners: Winners, anyway: bool) -> Path:
+    """The challenger; where none waits and nothing else can be served, what came nearest."""
+    best = winners.project.best
+    if winners.challenger.exists() or not best.exists():
+        return winners.challenger
+    if not anyway and not winners.winner.exists():
+        raise UserError(
+            f"nothing is certified, so nothing waits to be promoted; the best of the last climb is "
+            f"{unproven(best)}; `--anyway` serves it all the same, and says so wherever it shows"
+        )
+    return best if anyway else winners.challenger
 
 
 def _first(winners: Winners, dry_run: bool) -> Promotion:
@@ -136,12 +160,16 @@ def _first(winners: Winners, dry_run: bool) -> Promotion:
     return result
 
 
-def _swap(winners: Winners, source: Path, result: Promotion, dry_run: bool) -> Promotion:
-    if result.outcome not in SWAPS or dry_run:
+def _swap(
+    winners: Winners, source: Path, result: Promotion, dry_run: bool, anyway: bool
+) -> Promotion:
+    proven = result.outcome in SWAPS and result.unproven is None
+    allowed = proven or anyway or result.outcome in ("better", "not worse")
+    if result.outcome == "same" or not allowed or dry_run:
         return result
     kept = winners.keep(source)
     why = result.model_dump(mode="json", exclude={"present", "challenger", "swapped"})
-    kind: Kind = "first" if result.outcome == "first" else "promoted"
+    kind: Kind = "anyway" if not proven else "first" if result.outcome == "first" else "promoted"
     winners.serve(winners.place(kept), kind, why)
     return result.model_copy(update={"swapped": True})
 
