@@ -124,8 +124,8 @@ class SqlTable(Frozen):
 class OutputTable(Frozen):
     """`[output]`: exactly one of `labels`, `schema`, `text`, `sql`."""
 
-    labels: list[str | bool | int | float] | str | None = None
-    """The labels, or a text file with one a line."""
+    labels: list[str | bool | int | float] | dict[str, str] | str | None = None
+    """The labels, a table of them with what each stands for, or a text file with one a line."""
     multiple: bool = False
     """Whether an answer has any number of the labels, none of them included."""
     any_of: bool = False
