@@ -25,6 +25,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -270,12 +271,9 @@ def _try_all(drawn: list[Mutant], tests: list[str], source: Path) -> None:
 
 
 def _warm_up() -> None:
-    """What every fork needs and no mutant changes."""
-    import hypothesis  # noqa: F401
-    import numpy  # noqa: F401
-    import pydantic  # noqa: F401
-    import scipy.optimize
-    import scipy.stats  # noqa: F401
+    """Import what every fork needs and no mutant changes."""
+    for name in ("hypothesis", "numpy", "pydantic", "scipy.optimize", "scipy.stats"):
+        import_module(name)
 
 
 if __name__ == "__main__":
