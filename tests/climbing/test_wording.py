@@ -15,9 +15,9 @@ from rung.climbing.tools import Tools
 from rung.climbing.writing import strongest
 from rung.errors import ProviderError
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedModel
 from rung.records.results import CandidateResult
 from rung.task.types import ClimbSettings, Example, JsonValue, Models, SchemaOutput, Task
+from scripted import ScriptedModel
 
 from .tasks import (
     EMBEDDER,

@@ -35,7 +35,7 @@ def test_labels_may_be_a_table_of_what_they_mean(folder: Folder, multiple: bool)
 @pytest.mark.parametrize(
     ("labels", "sentence"),
     [
-        ("a = 1\nb = 'x'", "[output]"),
+        ("a = 1\nb = 'x'", "'a' in [output.labels] is 1: it must be a valid string"),
         ("a = 'only one'", "has fewer than 2 labels"),
         ("' ' = 'x'\nb = 'y'", "label 1 is empty"),
         ("a = 'x'\n' a' = 'y'", "'a' stands there twice"),
