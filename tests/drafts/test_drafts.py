@@ -13,11 +13,11 @@ from rung.climbing import ClimbOptions
 from rung.errors import UserError
 from rung.loop.drafts import Drafted, Drafts, draft
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.task.load import load_task
 from rung.task.types import DRAFTED
 from rung.ui.app import create_app
 from rung.ui.site import Site
+from scripted import ScriptedEmbedder, ScriptedModel
 
 MODEL, EMBEDDER = "http://localhost:1/v1#m", "local/all-minilm-l6-v2"
 LABELS = ("billing", "delivery", "returns")

@@ -77,9 +77,19 @@ class Promotion(Frozen):
     swapped: bool = False
 
 
-class _Said(NamedTuple):
+class Answered(NamedTuple):
+    """What one solver made of some examples."""
+
     scores: list[float | None]
+    """In their order; None where there is no answer."""
     usd: float | None
+    """Mean of an answer."""
+
+    def by_unit(self, task: Task, rows: Sequence[Example]) -> list[float]:
+        """One score a unit of the task, what has none left out."""
+        both = [(v, str(unit_of(task, e))) for v, e in zip(self.scores, rows, strict=True)
+                if v is not None]  # fmt: skip
+        return list(cluster_means([v for v, _ in both], [u for _, u in both])) if both else []
 
 
 def promote(
@@ -128,8 +138,8 @@ def promote(
             raise
         result = Promotion(outcome="undecided", instead=str(error), **about)
     else:
-        result = _judged(task, compared, held_out, share.alpha)
-        about |= {"outcome": _outcome(result, margin), "margin": margin, **_told(share)}
+        result = judged(task, compared, held_out, share.alpha)
+        about |= {"outcome": outcome_of(result, margin), "margin": margin, **_told(share)}
         result = result.model_copy(update=about)
     return _swap(winners, source, result, dry_run, anyway)
 
@@ -203,7 +213,7 @@ async def _compare(
     source: Path,
     rows: Sequence[Example],
     pair: tuple[str, str],
-) -> tuple[Share, tuple[_Said, _Said]]:
+) -> tuple[Share, tuple[Answered, Answered]]:
     specs = [winners.winner, source]
     tools = Tools(task, options)
     scorer = scorer_for(task, tools.chat(task.models.judge) if task.models.judge else None)
@@ -211,13 +221,18 @@ async def _compare(
         ours, theirs = [load(place, tools.chat, tools.embedder) for place in specs]
         # Before a call is made: whoever saw the answers has used the examples.
         share = draw(task, tools.project.folder, pair, rows)
-        said = await _ask(theirs, rows, scorer, tools), await _ask(ours, rows, scorer, tools)
+        said = (
+            await answered(theirs, rows, scorer, tools),
+            await answered(ours, rows, scorer, tools),
+        )
         return share, said
     finally:
         await tools.aclose()
 
 
-async def _ask(solver: Solver, rows: Sequence[Example], scorer: Scorer, tools: Tools) -> _Said:
+async def answered(
+    solver: Solver, rows: Sequence[Example], scorer: Scorer, tools: Tools
+) -> Answered:
     """Scores in order; None where the model failed to answer, which is no wrong answer."""
     await solver.prepare([e.input for e in rows])
     gate, costs = asyncio.Semaphore(AT_ONCE), list[Decimal]()
@@ -234,13 +249,14 @@ async def _ask(solver: Solver, rows: Sequence[Example], scorer: Scorer, tools: T
         return (await scorer.score(example, answer)).value
 
     scores = list(await asyncio.gather(*(one(e) for e in rows)))
-    return _Said(scores, fmean(map(float, costs)) if costs else None)
+    return Answered(scores, fmean(map(float, costs)) if costs else None)
 
 
-def _judged(
-    task: Task, said: tuple[_Said, _Said], rows: Sequence[Example], alpha: float
+def judged(
+    task: Task, pair: tuple[Answered, Answered], rows: Sequence[Example], alpha: float
 ) -> Promotion:
-    theirs, ours = said
+    """Challenger and present compared, pair by pair; `alpha` is what the interval may err."""
+    theirs, ours = pair
     found_pairs = [
         (a, b, str(unit_of(task, e)))
         for a, b, e in zip(theirs.scores, ours.scores, rows, strict=True)
@@ -273,7 +289,7 @@ def _judged(
     )
 
 
-def _outcome(found: Promotion, margin: float) -> Outcome:
+def outcome_of(found: Promotion, margin: float) -> Outcome:
     """What the interval says."""
     if found.low is None or found.high is None:
         return "undecided"
