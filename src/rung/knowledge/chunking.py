@@ -59,7 +59,9 @@ def _passages(document: Document, chunk_chars: int) -> Iterator[Passage]:
     telling = [piece for piece in pieces if not (markdown and _HEADINGS_ONLY.fullmatch(piece[1]))]
     for start, text in telling or pieces:
         path = _path(document.title, outline, start)
-        yield Passage(document_id=document.id, title=path, text=text, start=start)
+        yield Passage(
+            document_id=document.id, title=path, text=text, start=start, meta=document.meta
+        )
 
 
 def headings(text: str) -> list[Heading]:
