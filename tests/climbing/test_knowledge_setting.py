@@ -10,9 +10,9 @@ import pytest
 from rung.errors import UserError
 from rung.models.base import ChatRequest
 from rung.models.metered import Metered
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.solver import load
 from rung.task.types import Document, Example, KnowledgeSettings
+from scripted import ScriptedEmbedder, ScriptedModel
 
 from .tasks import MODEL, climb, fact_task
 

@@ -17,9 +17,9 @@ from rung.errors import SourceError, UserError
 from rung.knowledge.lexical import searched_text
 from rung.knowledge.stores import STORES, Store, postgres
 from rung.models.base import Vectors
-from rung.models.scripted import ScriptedEmbedder
 from rung.records import Passage
 from rung.task.types import KnowledgeSettings
+from scripted import ScriptedEmbedder
 
 TEXTS = ("Birches are white.", "Oaks grow slowly.", "A battery lasts for five hundred charges.")
 METAS = (
