@@ -10,6 +10,7 @@ import codecs
 import gzip
 import zlib
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from rung.errors import UserError
@@ -114,5 +115,5 @@ def _fix(data: bytes, name: str) -> str:
     known = _WRITTEN[best.encoding]
     return (
         f"it looks like {known}: save the file as UTF-8, or convert it: "
-        f"iconv -f {known} -t UTF-8 {name} > utf8-{Path(name).name}"
+        f"iconv -f {known} -t UTF-8 {quote(name)} > {quote(f'utf8-{Path(name).name}')}"
     )
