@@ -8,6 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
+from pydantic import Field
+
 from rung.task.types import Frozen, JsonValue
 
 Op = Literal[
