@@ -100,7 +100,7 @@ class Explainer:
             )
             attempts = await self._attempts(bench, measured, only)
             tried = [r.candidate for r in self.run.candidates if r.state != "probe"]
-            found = await diagnose(bench, attempts, tried, width=width, told=told)
+            found = await diagnose(bench, attempts, tried, width=width, on_step=told)
             if only is None:
                 text = found.model_dump_json(indent=1) + "\n"
                 measured.write(DIAGNOSIS_FILE, text)

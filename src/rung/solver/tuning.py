@@ -64,11 +64,11 @@ async def _lesson(
 
 
 async def _to_read(solver: Solver, task: Task, example: Example, seed: int) -> tuple[Passage, ...]:
-    found, _ = await solver.knowledge.find(example.input_text())
-    chosen = list(found)
+    passages, _ = await solver.knowledge.find(example.input_text())
+    chosen = list(passages)
     if example.context_ids:
-        said = [render(task.output, e) for e in example.references]
-        held = gold_passages(example, task.documents, solver.knowledge.passages, said)
+        answers = [render(task.output, e) for e in example.references]
+        held = gold_passages(example, task.documents, solver.knowledge.passages, answers)
         places = {(p.document_id, p.start) for p in held}
         if chosen and held and not places & {(p.document_id, p.start) for p in chosen}:
             chosen[-1] = held[0]
@@ -96,8 +96,8 @@ async def tune(untuned: Solver, task: Task, workshop: Workshop) -> Tuned:
         tuned = await trainer.train(order, desk)
     guard = await guarded(raw, tuned.adapter, workshop.folder.parent / GUARDS)
     if guard is not None:
-        told = {**guard.model_dump(mode="json"), "lost": guard.lost, "said": guard.said}
-        tuned = tuned.model_copy(update={"took": {**tuned.took, "guard": told}})
+        facts = {**guard.model_dump(mode="json"), "lost": guard.lost, "said": guard.said}
+        tuned = tuned.model_copy(update={"took": {**tuned.took, "guard": facts}})
     workshop.tuned[candidate.key] = tuned
     return tuned
 
