@@ -29,7 +29,6 @@ async def material_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Materi
     """The task with everything that the checks look at; `witnesses` are of a finished run of it."""
     task = tools.task
     names = task.models.to_try
-    judges = () if task.models.judge is None else (task.models.judge,)
     material = Material(
         task,
         windows={name: window for name in names if (window := _window(tools, name)) is not None},
@@ -39,7 +38,7 @@ async def material_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Materi
         ),
         hosted=tuple(
             name
-            for name in dict.fromkeys((*names, *task.models.tune, *judges))
+            for name in dict.fromkeys((*names, *task.models.tune, *task.models.helpers))
             if leaves_this_machine(name) and name not in tools.options.models
         ),
     )

@@ -70,7 +70,10 @@ def spec_of(usage: CandidateUsage, book: PriceBook) -> CandidateSpec:
             evaluations_per_month=settings.evaluations_per_month,
             evaluation_size=settings.evaluation_size,
         ),
-        stated=Stated(usd_assumed=assumed or None),
+        stated=Stated(
+            usd_assumed=assumed or None,
+            usd_prepared=dec(usage.prepared_usd) if usage.prepared_usd else None,
+        ),
         score=_score(usage),
         latency_p95_s=usage.latency_p95_s,
         measured=f"measured over {n} answers" if n > 1 else "measured",
