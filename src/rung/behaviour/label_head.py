@@ -79,8 +79,7 @@ class LabelHead(Slot):
         await solver.prepare([e.input for e in rows])
 
         async def told(example: Example) -> tuple[float, ...]:
-            text = example.input_text()
-            request = await solver.request(text, without=text)
+            request = await solver.request(example.input, without=example.input_text())
             return (await solver.chat.reply(request)).logprobs or ()
 
         asked = await all_of([told(example) for example in rows])

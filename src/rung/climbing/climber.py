@@ -31,7 +31,7 @@ from rung.climbing.tools import ClimbOptions, Tools
 from rung.climbing.winner import keep_winner
 from rung.decide.ladder import Planned, candidates, plan
 from rung.decide.verdict import keeps_limits, within_limits
-from rung.errors import BudgetExceeded, ProviderError, UserError
+from rung.errors import BudgetExceeded, ProviderError, SourceError, UserError
 from rung.evidence import dev_weight
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
@@ -75,6 +75,7 @@ class Climber:
         every = list(self.options.candidates)
         if not every:
             context = await choose_context(self.tools) if self.task.documents else Context()
+            context = context.model_copy(update=self.task.knowledge.model_dump())
             every = candidates(self.task, self.tools.chat, context)
         only = self.options.only
         kept = [c for c in every if not only or c.technique in only]
@@ -226,7 +227,8 @@ class Climber:
         except UserError as error:
             return ladder.update(rung.key, state="skipped", reason=str(error))
         except ProviderError as error:
-            if error.outage and candidate.then is None:  # else: which of the two?
+            own = candidate.then is None and not isinstance(error, SourceError)
+            if error.outage and own:  # else: which of them?
                 down[candidate.model] = str(error)
             return ladder.update(rung.key, state="incomplete", reason=str(error))
         except BudgetExceeded:

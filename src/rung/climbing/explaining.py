@@ -122,7 +122,7 @@ class Explainer:
         read = answer.passages if plain.context.traits.searches else None
         try:
             solver = await fit(plain, self.task, bench.workshop)
-            messages, _, _ = await solver.messages(example.input_text(), read)
+            messages, _, _ = await solver.messages(example.input, read)
         except (UserError, ProviderError):
             return ()
         return messages

@@ -96,7 +96,7 @@ class DevTrial:
 
     async def _sent(self, candidate: Candidate) -> str:
         solver = await fit(candidate, self.task, self._workshop)
-        messages, _, _ = await solver.messages(self.task.dev[0].input_text())
+        messages, _, _ = await solver.messages(self.task.dev[0].input)
         return "\n\n".join(f"{m.role}: {m.content}" for m in messages)
 
 

@@ -7,6 +7,7 @@ prompt and the model stay. The result waits as challenger: newer facts, but an u
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -44,14 +45,17 @@ class Reindexed(Frozen):
 
 
 def changes(old: tuple[Passage, ...], new: tuple[Passage, ...]) -> dict[str, int]:
-    """Counts of documents and passages, by document and text."""
+    """Counts of documents and passages, by document and all that a search reads of it."""
     before: dict[str, list[str]] = {}
     after: dict[str, list[str]] = {}
     for side, passages in ((before, old), (after, new)):
         for passage in passages:
-            side.setdefault(passage.document_id, []).append(passage.text)
+            # Whoever may read it, and what it is called, is searched by too.
+            searched = json.dumps([passage.title, passage.text, passage.meta], sort_keys=True)
+            side.setdefault(passage.document_id, []).append(searched)
     both = before.keys() & after.keys()
-    kept = sum(text in set(before.get(d, ())) for d, texts in after.items() for text in texts)
+    known = {d: set(texts) for d, texts in before.items()}
+    kept = sum(text in known.get(d, ()) for d, texts in after.items() for text in texts)
     return {
         "documents": len(after),
         "changed": sum(before[d] != after[d] for d in both),
@@ -107,8 +111,10 @@ async def _again(solver: Solver, task: Task, tools: Tools, winners: Winners) -> 
         texts = list(dict.fromkeys(searched_text(p) for p in cut))
         embedded = len(texts) - len(tools.cache.vectors(embedder.identity, texts))
 
+    old = getattr(solver.knowledge, "retriever", None)
+
     async def index(documents: Sequence[Document]) -> Retriever:
-        return await Retriever.build(documents, context, embedder)
+        return await Retriever.build(documents, context, embedder, old.store if old else None)
 
     knowledge = await knowledge_of(context).fit(context, task.documents, index)
     spec = solver.spec
