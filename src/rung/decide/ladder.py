@@ -123,7 +123,7 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
     if task.documents:
         size = sum(len(d.text) for d in task.documents) / CHARS_PER_TOKEN
         if size < FITS_WINDOW * model.context_window and not context.match:
-            found.append(Candidate(model=name, prompt=prompt, context=Context(kind="all")))
+            rungs.append(Candidate(model=name, prompt=prompt, context=Context(kind="all")))
         one = context.model_copy(update={"k": 1})
         rungs.append(Candidate(model=name, prompt=prompt, context=one, embedder=searching))
         if fixed:
