@@ -102,12 +102,17 @@ CONTEXTS = {
 """The shelf's list; a kind's class is in `rung.knowledge.contexts`."""
 
 
+Cut = Literal["size", "heading", "window", "document"]
+"""How `rung.knowledge.chunking` cuts documents into passages."""
+
+
 class Context(Frozen):
     """What the model is given to know."""
 
     kind: Annotated[str, AfterValidator(one_of(CONTEXTS)), listed(CONTEXTS)] = "none"
     k: int = 3
     chunk_chars: int = 600
+    cut: Cut = "size"
     search: Literal["lexical", "dense", "hybrid"] = "hybrid"
     rewrite: str | None = None
     """A stage of `rung.knowledge.stages` that words the question anew before it is searched for."""

@@ -10,7 +10,6 @@ from typing import Any
 import rung
 from rung.climbing import ClimbOptions, Observer
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.records.results import CandidateResult, RunResult
 from rung.report.reasons import reason_text
 from rung.task.types import (
@@ -23,6 +22,7 @@ from rung.task.types import (
     Task,
     TextOutput,
 )
+from scripted import ScriptedEmbedder, ScriptedModel
 
 MODEL, EMBEDDER = "scripted/m", "scripted/embedder"
 LABELS = ("amber", "birch", "cedar")

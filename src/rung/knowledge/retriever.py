@@ -53,7 +53,7 @@ class Retriever:
         Raises `UserError` when dense or hybrid search has no embedder, or a name is unknown.
         """
         kind, words = _kind(context), context.search != "dense"
-        passages = chunk(documents, context.chunk_chars)
+        passages = chunk(documents, context.chunk_chars, context.cut)
         if context.search == "lexical":
             return cls(await kind.build(passages, None, words=words), context, None)
         embedder = _needed(embedder, context)
