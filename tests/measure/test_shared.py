@@ -18,8 +18,8 @@ from rung.measure.budget import Budget
 from rung.measure.metered_model import Counter, MeteredModel
 from rung.measure.shared import SharedCache, open_cache
 from rung.models.base import ChatRequest, Message
-from rung.models.scripted import ScriptedModel
 from rung.records import Usage
+from scripted import ScriptedModel
 
 pytestmark = pytest.mark.slow
 Join = Callable[..., SharedCache]
@@ -57,7 +57,7 @@ def metered(inner: ScriptedModel, cache: SharedCache, budget: Budget) -> Metered
 
 
 def ask(text: str, **parts: object) -> ChatRequest:
-    return ChatRequest(messages=(Message(role="user", content=text),), **parts)  # type: ignore[arg-type]
+    return ChatRequest(messages=(Message(role="user", content=text),), **parts)
 
 
 def killed(climb: SharedCache) -> None:
