@@ -5,7 +5,8 @@
 1. One climb, its cache in the project folder; then two at once, on two copies of the task, sharing
    a store: calls, seconds, processor seconds and the verdict.
 2. A climb killed ten times at random moments (SIGKILL), another one beside it: calls paid twice.
-3. A million kept answers, in the file and in PostgreSQL: until one is read, and a second run.
+3. A million kept answers, in the file and in PostgreSQL: how long one takes to be read, and what a
+   call costs the processor there; what a run holds of each scored answer.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from rung.measure.cache import Cache
 from rung.measure.metered_model import Counter as Calls
 from rung.measure.metered_model import MeteredModel
 from rung.measure.shared import SharedCache
+from rung.measure.store import RunStore
 from rung.models.base import ChatReply, ChatRequest, Message
-from rung.records import Usage
+from rung.records import Answer, Attempt, Usage
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from scripted import ScriptedModel
@@ -164,6 +166,27 @@ def overhead(cache: Cache, name: str) -> None:
     print(f"a call {name}: {(time.process_time() - at) / 2:.2f} processor ms")
 
 
+def attempts(place: Path, count: int = 100_000) -> None:
+    """What a run holds of each scored answer, and how long it takes to read them again."""
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    usage = Usage(input_tokens=40, output_tokens=2, seconds=0.5)
+    answer = Answer(text="billing", value="billing", valid=True, usage=usage)
+    run, before, at = RunStore(place), resident(), time.process_time()
+    for n in range(count):
+        run.add(Attempt(candidate="c", split="test", example_id=f"{n}", answer=answer, score=1.0))
+    written, held = time.process_time() - at, resident() - before
+    at = time.process_time()
+    RunStore(place)
+    read = time.process_time() - at
+    print(
+        f"{count:,} attempts: {held / count / 1e3:.1f} kB and {written / count * 1e3:.2f} "
+        f"processor ms each; read again in {read:.1f} processor s"
+    )
+
+
 def main() -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory(prefix="rung-pg-") as here:
@@ -177,6 +200,7 @@ def main() -> None:
         kept(SharedCache(url, "scale"), "in PostgreSQL")
         overhead(Cache(place / "calls.sqlite"), "in the file")
         overhead(SharedCache(url, "calls"), "in PostgreSQL, with a claim and money set aside")
+        attempts(place / "run")
         databases.cleanup()
 
 
