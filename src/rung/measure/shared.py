@@ -47,6 +47,18 @@ CREATE TABLE IF NOT EXISTS rung.climbs (
     until TIMESTAMPTZ NOT NULL
 );
 CREATE TABLE IF NOT EXISTS rung.claims (key TEXT PRIMARY KEY, climb UUID NOT NULL);
+CREATE OR REPLACE FUNCTION rung.reserve(mine UUID, named TEXT, usd NUMERIC, most NUMERIC,
+    OUT fits BOOLEAN, OUT spent NUMERIC, OUT reserved NUMERIC) LANGUAGE plpgsql AS $$
+BEGIN  -- one after the other: the row of the account is locked
+    SELECT a.spent INTO spent FROM rung.accounts a WHERE name = named FOR UPDATE;
+    SELECT coalesce(sum(c.reserved), 0) INTO reserved FROM rung.climbs c
+        WHERE account = named AND until > clock_timestamp();
+    fits := spent + reserved + usd <= most;
+    IF fits THEN
+        UPDATE rung.climbs c SET reserved = c.reserved + usd WHERE id = mine;
+        reserved := reserved + usd;
+    END IF;
+END $$;
 """
 _RENEW = """
 INSERT INTO climbs VALUES (%s, %s, 0, clock_timestamp() + %s * interval '1 second')
@@ -63,8 +75,11 @@ ON CONFLICT (key) DO UPDATE SET climb = excluded.climb WHERE NOT EXISTS (
 )
 RETURNING key
 """
-_RESERVED = """
-SELECT coalesce(sum(reserved), 0) FROM climbs WHERE account = %s AND until > clock_timestamp()
+_SETTLE = """
+WITH free AS (UPDATE climbs SET reserved = greatest(0, reserved - %(aside)s) WHERE id = %(climb)s),
+paid AS (UPDATE accounts SET spent = spent + %(cost)s WHERE name = %(account)s RETURNING spent)
+SELECT spent, (SELECT greatest(0, coalesce(sum(reserved), 0) - %(aside)s) FROM climbs
+    WHERE account = %(account)s AND until > clock_timestamp()) FROM paid
 """
 
 
@@ -92,20 +107,20 @@ class SharedCache(Cache):
         self.place = "in RUNG_STORE"
         """Without the URL, which may hold a password."""
         self._db = self._connected()
-        self._within("opened", lambda: self._begin())
+        self._within("opened", self._begin)
         self._stopped = threading.Event()
         threading.Thread(target=self._renew, daemon=True, name="rung-lease").start()
 
     @asynccontextmanager
     async def turn(self, key: str) -> AsyncIterator[ChatReply | None]:
-        """Held while a call is made and kept; the reply, where another climb made it meanwhile."""
+        """See `Cache.turn`."""
         while not self._row(_CLAIM, key, self.climb):
             await asyncio.sleep(POLL_S)
             if (reply := self.get(key)) is not None:
                 yield reply
                 return
         try:
-            yield self.get(key)  # whoever held the claim kept the reply before it let go
+            yield self.get(key)  # whoever held the claim kept the reply before letting go
         finally:
             self._write("DELETE FROM claims WHERE key = ? AND climb = ?", [(key, self.climb)])
 
@@ -115,31 +130,15 @@ class SharedCache(Cache):
 
     def reserve(self, usd: Decimal, limit: Decimal) -> tuple[bool, Decimal, Decimal]:
         """Whether so much could be set aside; then what is spent, and reserved in all climbs."""
-
-        def work() -> tuple[bool, Decimal, Decimal]:
-            (spent,) = self._db.execute(
-                "SELECT spent FROM accounts WHERE name = %s FOR UPDATE", (self.account,)
-            ).fetchone()
-            (reserved,) = self._db.execute(_RESERVED, (self.account,)).fetchone()
-            fits = spent + reserved + usd <= limit
-            if fits:
-                self._add(usd)
-            return fits, spent, reserved + usd * fits
-
-        return self._within("written", work)
+        statement = "SELECT * FROM reserve(%s, %s, %s, %s)"
+        fits, spent, reserved = self._asked(statement, (self.climb, self.account, usd, limit))
+        return fits, spent, reserved
 
     def settle(self, reserved: Decimal, cost: Decimal) -> tuple[Decimal, Decimal]:
         """What was set aside is let go and what it cost put down; then spent and reserved."""
-
-        def work() -> tuple[Decimal, Decimal]:
-            (spent,) = self._db.execute(
-                "UPDATE accounts SET spent = spent + %s WHERE name = %s RETURNING spent",
-                (cost, self.account),
-            ).fetchone()
-            self._add(-reserved)
-            return spent, self._db.execute(_RESERVED, (self.account,)).fetchone()[0]
-
-        return self._within("written", work)
+        names = {"climb": self.climb, "account": self.account, "aside": reserved, "cost": cost}
+        spent, left = self._asked(_SETTLE, names)
+        return spent, left
 
     def close(self) -> None:
         """Give up the lease and what was reserved; the tables stay."""
@@ -164,23 +163,15 @@ class SharedCache(Cache):
             except StoreError:
                 continue  # whoever asks next says so
 
-    def _add(self, usd: Decimal) -> None:
-        self._db.execute(
-            "UPDATE climbs SET reserved = greatest(0, reserved + %s) WHERE id = %s",
-            (usd, self.climb),
-        )
-
     def _named(self, text: str) -> str:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     def _row(self, statement: str, *values: object) -> tuple[Any, ...] | None:
-        statement = statement.replace("?", "%s")
+        row: tuple[Any, ...] | None = self._asked(statement.replace("?", "%s"), values)
+        return row
 
-        def work() -> tuple[Any, ...] | None:
-            row: tuple[Any, ...] | None = self._db.execute(statement, values).fetchone()
-            return row
-
-        return self._within("read", work)
+    def _asked(self, statement: str, values: object) -> Any:
+        return self._within("asked", lambda: self._db.execute(statement, values).fetchone())
 
     def _write(self, statement: str, rows: list[tuple[object, ...]]) -> None:
         def work() -> None:
@@ -190,20 +181,18 @@ class SharedCache(Cache):
         self._within("written", work)
 
     def _within(self, what: str, work: Callable[[], T]) -> T:
-        """In one transaction; once more where only the connection was lost."""
+        """Once more where only the connection was lost. A statement is a transaction."""
         with self._lock:
             try:
                 if self._db.closed:
                     self._db = self._connected()
-                with self._db.transaction():
-                    return work()
+                return work()
             except self._errors.OperationalError as error:
                 if not self._db.broken:
                     raise self._failed(what, error) from None
                 self._db = self._connected()
                 try:
-                    with self._db.transaction():
-                        return work()
+                    return work()
                 except self._errors.Error as again:
                     raise self._failed(what, again) from None
             except self._errors.Error as error:
