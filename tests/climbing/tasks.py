@@ -104,6 +104,11 @@ def asked(request: ChatRequest) -> int:
     raise AssertionError(f"no number in {request.messages[-1].content!r}")
 
 
+def wording(request: ChatRequest) -> bool:
+    """Whether it asks for another instruction instead of an answer."""
+    return "<instruction>" in request.messages[0].content
+
+
 def shots_of(request: ChatRequest) -> int:
     """Solved examples in a request."""
     return sum(m.role == "assistant" for m in request.messages)

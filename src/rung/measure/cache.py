@@ -74,9 +74,14 @@ class Cache:
     def vectors(self, embedder: str, texts: list[str]) -> dict[str, tuple[Vectors, float]]:
         """Known vectors (dimension,) and their seconds, by text."""
 
+        rows = self._kept(embedder, [self._named(text) for text in texts])
+        known = ((text, rows.get(self._named(text))) for text in texts)
+        return {text: self._vector(*row) for text, row in known if row is not None}
+
+    def _kept(self, embedder: str, names: list[str]) -> dict[str, tuple[bytes, float]]:
         statement = "SELECT vector, seconds FROM vectors WHERE embedder = ? AND text = ?"
-        rows = {text: self._row(statement, embedder, self._named(text)) for text in texts}
-        return {text: self._vector(*row) for text, row in rows.items() if row is not None}
+        rows = ((name, self._row(statement, embedder, name)) for name in names)
+        return {name: (row[0], row[1]) for name, row in rows if row is not None}
 
     def _vector(self, data: bytes, seconds: float) -> tuple[Vectors, float]:
         try:

@@ -170,6 +170,15 @@ class SharedCache(Cache):
         row: tuple[Any, ...] | None = self._asked(statement.replace("?", "%s"), values)
         return row
 
+    def _kept(self, embedder: str, names: list[str]) -> dict[str, tuple[bytes, float]]:
+        statement = (
+            "SELECT text, vector, seconds FROM vectors WHERE embedder = %s AND text = ANY(%s)"
+        )
+        rows = self._within(
+            "asked", lambda: self._db.execute(statement, (embedder, names)).fetchall()
+        )
+        return {name: (vector, seconds) for name, vector, seconds in rows}
+
     def _asked(self, statement: str, values: object) -> Any:
         return self._within("asked", lambda: self._db.execute(statement, values).fetchone())
 
