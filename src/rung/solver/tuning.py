@@ -65,11 +65,11 @@ async def _lesson(
 
 
 async def _to_read(solver: Solver, task: Task, example: Example, seed: int) -> tuple[Passage, ...]:
-    found = await solver.knowledge.find(Question.of(example.input))
-    chosen = list(found.passages)
+    evidence = await solver.knowledge.find(Question.of(example.input))
+    chosen = list(evidence.passages)
     if example.context_ids:
-        said = [render(task.output, e) for e in example.references]
-        held = gold_passages(example, task.documents, solver.knowledge.passages, said)
+        answers = [render(task.output, e) for e in example.references]
+        held = gold_passages(example, task.documents, solver.knowledge.passages, answers)
         places = {(p.document_id, p.start) for p in held}
         if chosen and held and not places & {(p.document_id, p.start) for p in chosen}:
             chosen[-1] = held[0]
@@ -97,8 +97,8 @@ async def tune(untuned: Solver, task: Task, workshop: Workshop) -> Tuned:
         tuned = await trainer.train(order, desk)
     guard = await guarded(raw, tuned.adapter, workshop.folder.parent / GUARDS)
     if guard is not None:
-        told = {**guard.model_dump(mode="json"), "lost": guard.lost, "said": guard.said}
-        tuned = tuned.model_copy(update={"took": {**tuned.took, "guard": told}})
+        facts = {**guard.model_dump(mode="json"), "lost": guard.lost, "said": guard.said}
+        tuned = tuned.model_copy(update={"took": {**tuned.took, "guard": facts}})
     workshop.tuned[candidate.key] = tuned
     return tuned
 

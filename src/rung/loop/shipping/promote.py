@@ -221,11 +221,11 @@ async def _compare(
         ours, theirs = [load(place, tools.chat, tools.embedder) for place in specs]
         # Before a call is made: whoever saw the answers has used the examples.
         share = draw(task, tools.project.folder, pair, rows)
-        said = (
+        answers = (
             await answered(theirs, rows, scorer, tools),
             await answered(ours, rows, scorer, tools),
         )
-        return share, said
+        return share, answers
     finally:
         await tools.aclose()
 
@@ -275,29 +275,29 @@ def judged(
     )
     if len(challengers) < FEWEST:
         return base
-    found = paired_comparison(challengers, presents, confidence=1.0 - alpha)
+    pair = paired_comparison(challengers, presents, confidence=1.0 - alpha)
     return base.model_copy(
         update={
-            "n": found.n,
-            "difference": found.difference,
-            "low": found.low,
-            "high": found.high,
-            "p_value": found.p_value,
-            "confidence": found.confidence,
-            "method": found.method,
+            "n": pair.n,
+            "difference": pair.difference,
+            "low": pair.low,
+            "high": pair.high,
+            "p_value": pair.p_value,
+            "confidence": pair.confidence,
+            "method": pair.method,
         }
     )
 
 
-def outcome_of(found: Promotion, margin: float) -> Outcome:
+def outcome_of(compared: Promotion, margin: float) -> Outcome:
     """What the interval says."""
-    if found.low is None or found.high is None:
+    if compared.low is None or compared.high is None:
         return "undecided"
-    if found.low > 0:
+    if compared.low > 0:
         return "better"
-    if found.low > -margin:
+    if compared.low > -margin:
         return "not worse"
-    return "worse" if found.high < 0 else "undecided"
+    return "worse" if compared.high < 0 else "undecided"
 
 
 def _told(share: Share) -> dict[str, float | str | None]:
