@@ -36,7 +36,7 @@ def project(site: Site, request: Request) -> Page:
         "climbing": live.running,
         "live": read_live(opened.kept),
         "runs": runs,
-        "unproven": _doubt(found),
+        "unproven": _doubt(opened),
     }
     return Page(
         "project.html",
