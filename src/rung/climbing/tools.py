@@ -70,13 +70,13 @@ class ClimbOptions:
     @property
     def arguments(self) -> tuple[str, ...]:
         """These options as `rung climb` takes them; what only code can give has no flag."""
-        found = [] if self.budget_usd is None else ["--budget", f"{self.budget_usd:g}"]
+        words = [] if self.budget_usd is None else ["--budget", f"{self.budget_usd:g}"]
         for technique in self.only:
-            found += ["--only", technique]
-        found += ["--exhaustive"] if self.everything else []
-        found += ["--learning-curve"] if self.learning_curve else []
-        found += [] if self.diagnose else ["--no-diagnose"]
-        return (*found, *(["--mode", self.mode] if self.mode != "traffic" else []))
+            words += ["--only", technique]
+        words += ["--exhaustive"] if self.everything else []
+        words += ["--learning-curve"] if self.learning_curve else []
+        words += [] if self.diagnose else ["--no-diagnose"]
+        return (*words, *(["--mode", self.mode] if self.mode != "traffic" else []))
 
 
 class Tools:
