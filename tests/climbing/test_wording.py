@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from rung.behaviour.refiners.instruction import CLIP, clean, proposals
 from rung.candidate import Candidate
@@ -235,7 +236,7 @@ def test_the_report_shows_how_hard_a_rung_was_tried(tmp_path: Path) -> None:
     )
     result = climb(task(), tmp_path, model, extra={WRITER: writing(better)})
     html = render(read_run(tmp_path / "runs" / result.run), task())
-    assert "As it won" in html and "As it began" in html and BETTER in html
+    assert "As it won" in html and "As it began" in html and escape(BETTER) in html
     assert evil not in html and "the one it began with 0." in html
 
 
