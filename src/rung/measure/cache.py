@@ -6,6 +6,7 @@ never a key, a header or an address with credentials.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -100,6 +101,19 @@ class Cache:
             "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)",
             [(embedder, t, s, np.asarray(v, dtype=np.float32).tobytes()) for t, v, s in rows],
         )
+
+    @property
+    def draw(self) -> str:
+        """Names the answers that are kept here: those of another file are drawn anew."""
+
+        def read() -> int:
+            (number,) = self._db.execute("PRAGMA user_version").fetchone()
+            if not number:
+                number = 1 + secrets.randbelow(2**31 - 1)
+                self._db.execute(f"PRAGMA user_version = {number}")
+            return int(number)
+
+        return f"{self._run('read', read):08x}"
 
     def count(self) -> int:
         """Answered calls kept."""
