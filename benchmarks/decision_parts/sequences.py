@@ -23,10 +23,10 @@ from rung.climbing import ClimbOptions
 from rung.climbing.ledger import TestLedger
 from rung.loop.shipping import promote
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.records.results import RunResult
 from rung.task.splits import How, split_one
 from rung.task.types import Example, LabelsOutput, Models, Target, Task
+from scripted import ScriptedEmbedder, ScriptedModel
 
 SEED = 1302
 MODEL = "http://localhost:1/v1#m"

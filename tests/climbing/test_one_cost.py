@@ -20,7 +20,6 @@ from rung.economics.analysis import analyse
 from rung.economics.of_run import scenario_of_run
 from rung.economics.pricing import PriceBook, Rates, TokenRates
 from rung.economics.tables import Source
-from rung.models.scripted import ScriptedModel
 from rung.project import RUN_FILE
 from rung.records.results import CandidateResult, RunResult
 from rung.report.html import render
@@ -34,6 +33,7 @@ from rung.ui.compare import paired
 from rung.ui.cost import lines
 from rung.ui.projects import Project
 from rung.ui.summaries import line
+from scripted import ScriptedModel
 
 from .tasks import (
     EMBEDDER,

@@ -6,10 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
-from rung.candidate import Context
+from rung.candidate import Context, Cut
 from rung.errors import UserError
 from rung.knowledge.chunking import chunk
-from rung.knowledge.contexts.base import Index, Knowledge
+from rung.knowledge.contexts.base import Found, Index, Knowledge, Question
 from rung.knowledge.retriever import Retriever
 from rung.models.base import Embedder
 from rung.records import Passage
@@ -24,13 +24,19 @@ class Retrieved(Knowledge):
     """The `k` passages that fit a question best."""
 
     def __init__(self, context: Context, retriever: Retriever) -> None:
-        super().__init__(context, retriever.passages)
+        super().__init__(context)
         self.retriever = retriever
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """All that are searched; read from the store when somebody asks."""
+        return self.retriever.passages
 
     @staticmethod
     def words(context: Context) -> str:
         """Such as "2 retrieved passages"."""
-        how = f" reranked by {context.rerank}" if context.rerank else ""
+        how = f" cut by {context.cut}" if context.cut != "size" else ""
+        how += f" reranked by {context.rerank}" if context.rerank else ""
         return f"{context.k} {context.kind} passage{'s' if context.k > 1 else ''}{how}"
 
     @classmethod
@@ -38,7 +44,7 @@ class Retrieved(Knowledge):
         cls, context: Context, documents: tuple[Document, ...], place: int
     ) -> tuple[Passage, ...]:
         """Any `k` passages: which ones are found is not known before."""
-        passages = _cut(documents, context.chunk_chars)
+        passages = _cut(documents, context.chunk_chars, context.cut)
         if not passages:
             return ()
         step = max(1, len(passages) // SAMPLE)
@@ -46,8 +52,8 @@ class Retrieved(Knowledge):
 
     @classmethod
     def cut(cls, context: Context, documents: tuple[Document, ...]) -> tuple[Passage, ...]:
-        """The documents in pieces of `chunk_chars`."""
-        return _cut(documents, context.chunk_chars)
+        """The documents in pieces."""
+        return _cut(documents, context.chunk_chars, context.cut)
 
     @classmethod
     async def fit(cls, context: Context, documents: tuple[Document, ...], index: Index) -> Self:
@@ -65,13 +71,21 @@ class Retrieved(Knowledge):
         """Raises `StoreError` where the index is missing or was changed."""
         return cls(context, Retriever.load(folder / FOLDER, embedder))
 
-    async def find(self, text: str) -> tuple[tuple[Passage, ...], float]:
-        """The best `k`, best first."""
-        return await self.retriever.search_metered(text, self.context.k)
+    async def find(self, question: Question) -> Found:
+        """The best `k`, best first, of those that the question may be told."""
+        where = {}
+        for name in self.context.match:
+            if question.fields.get(name) is None:
+                raise UserError(
+                    f"the input has no field {name!r}, which [knowledge] match needs to tell which "
+                    "documents it may read: give it"
+                )
+            where[name] = question.fields[name]
+        return Found(*await self.retriever.search_metered(question.text, self.context.k, where))
 
-    async def beside_shot(self, text: str) -> tuple[Passage, ...]:
+    async def beside_shot(self, question: Question) -> tuple[Passage, ...]:
         """What the shot's own question would have found."""
-        return await self.retriever.search(text, self.context.k)
+        return (await self.find(question)).passages
 
     def save(self, folder: Path) -> None:
         """Passages and vectors."""
@@ -81,7 +95,7 @@ class Retrieved(Knowledge):
 class Gold(Retrieved):
     """The passages that hold the answer, given from outside: it can only be asked in a probe."""
 
-    async def find(self, text: str) -> tuple[tuple[Passage, ...], float]:
+    async def find(self, question: Question) -> Found:
         """Never: nobody knows them but who knows the answer."""
         raise UserError(
             "this candidate is a probe: it answers only when the gold passages are given, and "
@@ -90,5 +104,5 @@ class Gold(Retrieved):
 
 
 @lru_cache(maxsize=4)
-def _cut(documents: tuple[Document, ...], chars: int) -> tuple[Passage, ...]:
-    return chunk(documents, chars)
+def _cut(documents: tuple[Document, ...], chars: int, cut: Cut) -> tuple[Passage, ...]:
+    return chunk(documents, chars, cut)
