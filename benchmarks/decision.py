@@ -18,6 +18,9 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from decision_parts import (
     b1,
