@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rung.errors import UserError
+from rung.project import ProjectFolder
 from rung.task.config import DEFAULT_METRIC, OutputTable, RungFile, TaskTable, read_config
 from rung.task.documents import Documents, check_context_ids, load_documents
 from rung.task.examples import Examples, Respelt, read_examples, refuse_shared_ids
@@ -70,7 +71,8 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
     splits = _split(given, how)
     knowledge = Documents((), ())
     if config.task.documents is not None:
-        knowledge = load_documents(root / config.task.documents, config.task.documents)
+        before = ProjectFolder(root).documents
+        knowledge = load_documents(root / config.task.documents, config.task.documents, before)
         check_context_ids((*splits.train, *splits.dev, *splits.test), knowledge.documents)
     most = (None, None) if whole else (config.climb.train_size, config.climb.test_size)
     train = take(splits.train, most[0], how, by_label=True)
