@@ -48,6 +48,8 @@ class Prompt(Frozen):
     """Describe the form of the answer in the prompt; tuned candidates have it in the weights."""
     constrained: bool = True
     """Labels and JSON decided by constrained decoding where the model can."""
+    grounded: bool = False
+    """Passages stand between tags, and the answer is to come from them alone."""
     head: bool = False
     """Labels: all are scored as wholes, and a head fitted on train chooses among them."""
     repairs: int = 1
@@ -120,6 +122,8 @@ class Context(Frozen):
     """One that orders anew what was found."""
     store: str = "embedded"
     """Where the passages lie (`rung.knowledge.stores`)."""
+    match: tuple[str, ...] = ()
+    """Fields of the input: only passages are found whose `meta` has the same value there."""
 
     @property
     def traits(self) -> Traits:

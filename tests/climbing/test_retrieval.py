@@ -10,8 +10,8 @@ from rung.climbing import ClimbOptions, retrieval
 from rung.climbing.retrieval import choose_context
 from rung.climbing.tools import Tools
 from rung.models.embedder import open_embedder
-from rung.models.scripted import ScriptedEmbedder
 from rung.task.types import Document, Example, Models, Target, Task, TextOutput
+from scripted import ScriptedEmbedder
 
 EMBEDDER = "local/all-minilm-l6-v2"
 

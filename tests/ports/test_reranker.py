@@ -11,8 +11,8 @@ from rung.errors import UserError
 from rung.knowledge.stages import STAGES, Hunt
 from rung.knowledge.stores import Store
 from rung.models.base import Embedder
-from rung.models.scripted import ScriptedModel
 from rung.solver import Solver, load
+from scripted import ScriptedModel
 
 from .rungs import climbed, searching
 

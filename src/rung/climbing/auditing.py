@@ -29,7 +29,6 @@ async def material_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Materi
     """The task with everything that the checks look at; `witnesses` are of a finished run of it."""
     task = tools.task
     names = task.models.to_try
-    judges = () if task.models.judge is None else (task.models.judge,)
     material = Material(
         task,
         windows={name: window for name in names if (window := _window(tools, name)) is not None},
@@ -39,7 +38,7 @@ async def material_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Materi
         ),
         hosted=tuple(
             name
-            for name in dict.fromkeys((*names, *task.models.tune, *judges))
+            for name in dict.fromkeys((*names, *task.models.tune, *task.models.helpers))
             if leaves_this_machine(name) and name not in tools.options.models
         ),
     )
@@ -60,13 +59,13 @@ async def audit_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Audit:
     return audit(await material_of(tools, witnesses))
 
 
-def refuse(found: Audit) -> None:
+def refuse(findings: Audit) -> None:
     """Raise `UserError` where the data cannot carry a decision."""
-    if not found.blocking:
+    if not findings.blocking:
         return
-    said = " ".join(f"{flag.text} {flag.advice}" for flag in found.blocking)
+    sentences = " ".join(f"{flag.text} {flag.advice}" for flag in findings.blocking)
     raise UserError(
-        f"the audit stops this climb before any model is asked: {said} `rung audit` shows "
+        f"the audit stops this climb before any model is asked: {sentences} `rung audit` shows "
         "everything; `--anyway` climbs all the same"
     )
 
@@ -94,7 +93,7 @@ class _Aside:
 
     async def embed(self, texts: list[str]) -> Vectors:
         """Each text computed once per cache; one that a candidate has embedded is not computed."""
-        known = {text: found[0] for text, found in self._known(texts).items()}
+        known = {text: vector[0] for text, vector in self._known(texts).items()}
         missing = [text for text in dict.fromkeys(texts) if text not in known]
         if missing:
             vectors = await self._inner.embed(missing)

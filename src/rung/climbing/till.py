@@ -20,8 +20,8 @@ class ClimbTill:
 
     def price(self, model: str, tokens: int) -> Decimal | None:
         """USD of training on so many tokens; None where no price is known."""
-        found = training_price(model, self.prices.settings, self.prices.on)
-        return None if found is None else found.of(tokens)
+        price = training_price(model, self.prices.settings, self.prices.on)
+        return None if price is None else price.of(tokens)
 
     def reserve(self, usd: Decimal | None) -> None:
         """Set money aside before an order."""

@@ -70,13 +70,13 @@ class ClimbOptions:
     @property
     def arguments(self) -> tuple[str, ...]:
         """These options as `rung climb` takes them; what only code can give has no flag."""
-        found = [] if self.budget_usd is None else ["--budget", f"{self.budget_usd:g}"]
+        words = [] if self.budget_usd is None else ["--budget", f"{self.budget_usd:g}"]
         for technique in self.only:
-            found += ["--only", technique]
-        found += ["--exhaustive"] if self.everything else []
-        found += ["--learning-curve"] if self.learning_curve else []
-        found += [] if self.diagnose else ["--no-diagnose"]
-        return (*found, *(["--mode", self.mode] if self.mode != "traffic" else []))
+            words += ["--only", technique]
+        words += ["--exhaustive"] if self.everything else []
+        words += ["--learning-curve"] if self.learning_curve else []
+        words += [] if self.diagnose else ["--no-diagnose"]
+        return (*words, *(["--mode", self.mode] if self.mode != "traffic" else []))
 
 
 class Tools:
@@ -100,8 +100,7 @@ class Tools:
         today = options.today or datetime.now(UTC).date()
         named = (*task.models.to_try, *task.models.tune, *NO_LLM_MODELS)
         names = {*named, *(m for c in options.candidates for m in c.models)}
-        if task.models.judge:
-            names.add(task.models.judge)
+        names |= set(task.models.helpers)
         if not priced:
             names = set()
         free = set(options.models)  # handed in from code: nobody bills them

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from rung.behaviour.base import Tokens
+from rung.behaviour.contract import form_of
 from rung.behaviour.messages import Shot, build_messages, user_turn
 from rung.behaviour.shelf import filled
 from rung.behaviour.trainers.recipe import race_share
@@ -22,7 +23,7 @@ from rung.economics.training import training_price
 from rung.knowledge.contexts import knowledge_of
 from rung.models.base import ChatModel, Message, parameters
 from rung.records import Passage, Usage
-from rung.task.contract import describe, render
+from rung.task.contract import render
 from rung.task.types import Example, Frozen, Task
 
 MATCH_S = 0.02
@@ -51,7 +52,7 @@ def expected_calls(
     task: Task, candidate: Candidate, chat: Callable[[str], ChatModel]
 ) -> tuple[ExpectedCall, ...]:
     """Every model of the candidate, in the order in which they are asked."""
-    found: list[ExpectedCall] = []
+    calls: list[ExpectedCall] = []
     for place, name in enumerate(candidate.models):
         if name.startswith(NO_LLM):
             usage, size = Usage(seconds=MATCH_S), None
@@ -59,8 +60,8 @@ def expected_calls(
             size = _parameters(name, chat(name))
             usage = _of_model(task, candidate, chat(name), size)
         share = PASSED_ON**place
-        found.append(ExpectedCall(model=name, usage=usage, share=share, parameters=size))
-    return tuple(found)
+        calls.append(ExpectedCall(model=name, usage=usage, share=share, parameters=size))
+    return tuple(calls)
 
 
 def expected_usage(calls: Sequence[ExpectedCall]) -> Usage:
@@ -135,8 +136,8 @@ def _of_model(task: Task, candidate: Candidate, model: ChatModel, size: int | No
     empty = model.count_tokens((*prompts[0], Message(role="assistant", content="")))
 
     def count(answer: str) -> int:
-        said = Message(role="assistant", content=answer)
-        return model.count_tokens((*prompts[0], said)) - empty + 1
+        message = Message(role="assistant", content=answer)
+        return model.count_tokens((*prompts[0], message)) - empty + 1
 
     tokens = Tokens(read, fmean(count(render(task.output, e.expected)) for e in pool[:SAMPLE]))
     for slot in filled(candidate).values():
@@ -162,13 +163,13 @@ def _prompt(
         own = _passages(task, candidate, place + step) if carry else ()
         shots.append(
             Shot(
-                input=user_turn(other.input_text(), own),
+                input=user_turn(other.input_text(), own, candidate.prompt),
                 answer=render(task.output, other.expected),
             )
         )
     return build_messages(
         task.instruction,
-        describe(task.output),
+        form_of(task.output, candidate),
         candidate.prompt,
         shots,
         passages,

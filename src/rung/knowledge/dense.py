@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from rung.knowledge.lexical import Ranking
@@ -14,10 +16,22 @@ class DenseIndex:
     def __init__(self, vectors: Vectors) -> None:
         self.vectors = vectors
 
-    def search(self, query: Vectors, k: int) -> Ranking:
-        """The `k` nearest rows by cosine to one unit vector of shape (dimension,)."""
-        if k < 1 or not len(self.vectors):
+    def search(self, query: Vectors, k: int, among: Sequence[int] | None = None) -> Ranking:
+        """The `k` nearest rows by cosine to one unit vector of shape (dimension,).
+
+        `among` are the rows that are looked at, in order; all where None. Equal scores come by row.
+        """
+        rows = None if among is None else np.asarray(among, dtype=np.int64)
+        size = len(self.vectors) if rows is None else len(rows)
+        if k < 1 or not size:
             return []
-        scores = self.vectors @ query
-        best = np.argsort(-scores, kind="stable")[:k]
-        return [(int(i), float(scores[i])) for i in best]
+        scores = (self.vectors if rows is None else self.vectors[rows]) @ query
+        if k < size:
+            # The k-th best score; of those that are as good the first rows are taken.
+            least = np.partition(scores, size - k)[size - k]
+            above, equal = np.flatnonzero(scores > least), np.flatnonzero(scores == least)
+            best = np.concatenate([above, equal[: k - len(above)]])
+        else:
+            best = np.arange(size)
+        best = best[np.lexsort((best, -scores[best]))]
+        return [(int(i if rows is None else rows[i]), float(scores[i])) for i in best]

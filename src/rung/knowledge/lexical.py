@@ -57,14 +57,14 @@ class LexicalIndex:
 
     def search(self, query: str, k: int) -> Ranking:
         """At most `k` texts that share a term with the query, by descending BM25 (above 0)."""
-        terms = match_expression(query)
-        if not terms or k < 1:
+        sought = match_expression(query)
+        if not sought or k < 1:
             return []
         with self._lock:
             rows = self._db.execute(
                 "SELECT rowid, -bm25(passages) AS score FROM passages WHERE passages MATCH ? "
                 "ORDER BY score DESC, rowid LIMIT ?",
-                (terms, k),
+                (sought, k),
             ).fetchall()
         return [(int(row), float(score)) for row, score in rows]
 
@@ -75,7 +75,7 @@ class LexicalIndex:
 
 def written(text: str) -> str:
     """The text as it is indexed: itself, or its terms between blanks where they are no words."""
-    return text if text.isascii() else " ".join(_terms(text))
+    return text if text.isascii() else " ".join(terms(text))
 
 
 def match_expression(query: str) -> str:
@@ -83,11 +83,12 @@ def match_expression(query: str) -> str:
 
     Only letters and digits reach it, so no operator, column filter or quote of the query does.
     """
-    terms = dict.fromkeys(_terms(query))
-    return " OR ".join(f'"{term}"' for term in list(terms)[:MAX_TERMS])
+    distinct = dict.fromkeys(terms(query))
+    return " OR ".join(f'"{term}"' for term in list(distinct)[:MAX_TERMS])
 
 
-def _terms(text: str) -> Iterator[str]:
+def terms(text: str) -> Iterator[str]:
+    """What a text is searched by, in order, each as often as it stands there."""
     for found in _TERM.finditer(unicodedata.normalize("NFKC", text).casefold()):
         word = found.group()
         if found["run"]:

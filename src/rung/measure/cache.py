@@ -72,15 +72,15 @@ class Cache:
         """Known vectors (dimension,) and their seconds, by text."""
 
         def read() -> dict[str, tuple[Vectors, float]]:
-            found = {}
+            cached = {}
             for text in texts:
                 row = self._db.execute(
                     "SELECT vector, seconds FROM vectors WHERE embedder = ? AND text = ?",
                     (embedder, text),
                 ).fetchone()
                 if row is not None:
-                    found[text] = self._vector(*row)
-            return found
+                    cached[text] = self._vector(*row)
+            return cached
 
         return self._run("read", read)
 

@@ -192,7 +192,7 @@ def place_labels(
         (25, 0), (-25, 0), (0, -26), (0, 26),
     )  # fmt: skip
     taken = list(spots)
-    found = []
+    placed = []
     for x, y in spots:
         free = [
             (x + dx, y + dy)
@@ -203,8 +203,8 @@ def place_labels(
         ]
         chosen = free[0] if free else (x + 12, y)
         taken.append(chosen)
-        found.append(chosen)
-    return found
+        placed.append(chosen)
+    return placed
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:

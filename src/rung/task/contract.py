@@ -107,12 +107,14 @@ def describe(output: Output) -> str:
     """What a prompt says about the form of the answer; empty when any text will do."""
     match output:
         case LabelsOutput():
+            if output.meanings:
+                return f"Answer with exactly one of these labels:\n{_explained(output)}"
             return f"Answer with exactly one of: {_named(output.labels)}."
         case MultiLabelOutput():
-            return (
-                "Answer with a JSON array of all labels that apply, [] if none does. "
-                f"The labels: {_quoted(output.labels)}."
-            )
+            said = "Answer with a JSON array of all labels that apply, [] if none does. "
+            if output.meanings:
+                return f"{said}The labels:\n{_explained(output)}"
+            return f"{said}The labels: {_quoted(output.labels)}."
         case SchemaOutput():
             root = output.json_schema
             what = {"object": "one JSON object", "array": "one JSON array"}.get(
@@ -122,7 +124,8 @@ def describe(output: Output) -> str:
         case TextOutput():
             return _describe_text(output)
         case SqlOutput():
-            return "Answer with one SQLite SELECT statement, nothing else."
+            said = "Answer with one SQLite SELECT statement, nothing else."
+            return f"{said} The tables:\n{output.tables}" if output.tables else said
 
 
 def kept_limits(output: TextOutput, text: str) -> dict[str, bool]:
@@ -151,15 +154,15 @@ def _invalid(problem: str) -> Parsed:
 def _parse_label(output: LabelsOutput, text: str) -> Parsed:
     bare = without_fence(text)
     for around in ("", QUOTES, f"{QUOTES}.。!！ \t\n", f"{QUOTES}.。!！()（） \t\n"):
-        said = find_label(bare.strip(around) if around else bare, output.labels)
-        if said is not None:
-            return Parsed(value=said)
+        label = find_label(bare.strip(around) if around else bare, output.labels)
+        if label is not None:
+            return Parsed(value=label)
     inside = inside_json(bare)
     if isinstance(inside, list) and len(inside) == 1:
         inside = inside[0]
-    said = None if inside is None else find_label(inside, output.labels)
-    if said is not None:
-        return Parsed(value=said)
+    label = None if inside is None else find_label(inside, output.labels)
+    if label is not None:
+        return Parsed(value=label)
     return _invalid(f"{shown(bare)} is not one of the {len(output.labels)} labels")
 
 
@@ -175,11 +178,11 @@ def _parse_labels(output: MultiLabelOutput, text: str) -> Parsed:
 
 def _parse_json(output: SchemaOutput, text: str) -> Parsed:
     """The likeliest value that satisfies the schema, else why the likeliest one does not."""
-    found = list(islice(values_in(text), _MOST_VALUES))
-    if len(found) == 1 and isinstance(found[0], str):  # JSON written into a JSON text
-        found += islice(values_in(found[0]), 1)
+    values = list(islice(values_in(text), _MOST_VALUES))
+    if len(values) == 1 and isinstance(values[0], str):  # JSON written into a JSON text
+        values += islice(values_in(values[0]), 1)
     problems = []
-    for value in found:
+    for value in values:
         problem = schema_problem(output.json_schema, value)
         if problem is None:
             return Parsed(value=value)
@@ -289,8 +292,8 @@ def _sqlite_syntax(query: str) -> str | None:
     try:
         connection.execute(f"EXPLAIN {query}")
     except (sqlite3.Error, sqlite3.Warning, ValueError) as problem:
-        said = str(problem)
-        return None if said.startswith(("no such", "You can only execute one")) else said
+        message = str(problem)
+        return None if message.startswith(("no such", "You can only execute one")) else message
     finally:
         connection.close()
     return None
@@ -300,6 +303,12 @@ def says_no_answer(word: str, text: str) -> bool:
     """Whether a text says that there is no answer: it is empty, or the word for it."""
     bare = text.strip().strip(f"{QUOTES}.。! ").casefold()
     return not text.strip() or bare == word.strip().strip(f"{QUOTES}.。! ").casefold()
+
+
+def _explained(output: LabelsOutput | MultiLabelOutput) -> str:
+    """One label a line, with what it stands for."""
+    lines = [(label, output.meanings.get(label)) for label in output.labels]
+    return "\n".join(f"- {label}: {said}" if said else f"- {label}" for label, said in lines)
 
 
 def _named(labels: Sequence[str]) -> str:

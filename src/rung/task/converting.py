@@ -135,7 +135,7 @@ def _read(child: subprocess.Popen[bytes], lines: queue.SimpleQueue[bytes], ident
 
 def _main() -> None:
     """The child: a list of paths on standard input, a line of JSON a file on standard output."""
-    said = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints is no answer
     paths = json.load(sys.stdin)
     _load()
@@ -143,8 +143,8 @@ def _main() -> None:
     room = _limits()
     for path in map(Path, paths):
         room()
-        said.write(json.dumps(_one(path)) + "\n")
-        said.flush()
+        out.write(json.dumps(_one(path)) + "\n")
+        out.flush()
 
 
 def _load() -> None:

@@ -34,7 +34,6 @@ PLAIN = (".md", ".markdown", ".mdx", ".rst", ".txt")
 ROWS = (".jsonl", ".jsonl.gz")
 TABLES = (".csv", ".tsv")
 CONVERTED = tuple(READERS)
-READ = (*PLAIN, *CONVERTED, *TABLES, *CODE)
 READING = "1"
 """Raised where the same file would be read otherwise."""
 _HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
@@ -82,7 +81,7 @@ def load_documents(path: Path, name: str, before: Path | None = None) -> Documen
             "documents need text (a scanned PDF has none)"
         )
     if empty:
-        notes.append(f"{name}: {len(empty)} empty documents left out: {listed(empty)}")
+        notes.insert(0, f"{name}: {len(empty)} empty documents left out: {listed(empty)}")
     return Documents(kept, tuple(notes), tuple(empty))
 
 
@@ -114,7 +113,7 @@ def _folder(path: Path, name: str, before: Path | None) -> tuple[list[Document],
         direct = f', or name the file itself: "{name.rstrip("/")}/{rows}"' if rows else ""
         raise UserError(
             f"{name}: no document found ({seen}); put files in it that end in "
-            f"{listed((*PLAIN, *CONVERTED, *TABLES))} or of code{direct}"
+            f"{', '.join((*PLAIN, *CONVERTED, *TABLES))} or hold code{direct}"
         )
     found = [
         Document(id=ident, title=_title(read[ident], file), text=read[ident].text)
@@ -201,10 +200,14 @@ def _from_row(row: Row) -> Document:
         raise row.error(f"'text' is {shown(text)}; a document is {{id, title, text}}")
     ident = row.data.get("id")
     title = row.data.get("title")
+    meta = row.data.get("meta") or {}
+    if not isinstance(meta, dict):
+        raise row.error(f'\'meta\' is {shown(meta)}; give fields, such as {{"language": "en"}}')
     return Document(
         id=digest(text)[:12] if ident in (None, "") else str(ident),
         title="" if title is None else str(title),
         text=text,
+        meta=meta,
     )
 
 

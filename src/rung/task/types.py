@@ -122,6 +122,11 @@ class Document(Frozen):
     id: str
     title: str = ""
     text: str
+    meta: dict[str, JsonValue] = Field(default_factory=dict)
+    """What a search may be narrowed by: whose it is, its language, its date, who may read it."""
+
+    def __hash__(self) -> int:  # of its own, since `meta` has none
+        return hash((self.id, self.title, self.text))
 
 
 class LabelsOutput(Frozen):
@@ -129,6 +134,8 @@ class LabelsOutput(Frozen):
 
     kind: Literal["labels"] = "labels"
     labels: tuple[str, ...]
+    meanings: dict[str, str] = Field(default_factory=dict)
+    """What labels stand for, of those that say it."""
     any_of: bool = False
     """Whether a list in `expected` means that any one of its labels is right."""
 
@@ -138,6 +145,7 @@ class MultiLabelOutput(Frozen):
 
     kind: Literal["multilabel"] = "multilabel"
     labels: tuple[str, ...]
+    meanings: dict[str, str] = Field(default_factory=dict)
 
     @property
     def json_schema(self) -> dict[str, JsonValue]:
@@ -175,6 +183,8 @@ class SqlOutput(Frozen):
     """Name of the `meta` field whose list of rows goes into the one table of that script."""
     column_order: bool = True
     """Whether columns must come in the order of the expected query."""
+    tables: str = ""
+    """The CREATE statements of `database`, as a model is told them."""
 
 
 Output = Annotated[
@@ -251,8 +261,16 @@ class Models(Frozen):
     """Models that their own provider may tune, such as `together/<base model>`: this buys."""
     embedder: str = "local/all-minilm-l6-v2"
     judge: str | None = None
+    writer: str | None = None
+    """Who words prompts anew in a serious climb; the strongest of those named here where it is left
+    out, if that is no small one."""
     settings: dict[str, EndpointSettings] = Field(default_factory=dict, exclude=True)
     """By a model's name: pace, patience, window, headers. May hold secrets: dumped nowhere."""
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """Models that are asked, and no candidates."""
+        return tuple(name for name in (self.judge, self.writer) if name is not None)
 
 
 class Facts(Frozen):
@@ -263,6 +281,16 @@ class Facts(Frozen):
     )
     needs_citations: bool | None = None
     definition_changes: Literal["never", "rarely", "often"] | None = None
+
+
+class KnowledgeSettings(Frozen):
+    """Where documents are kept for a search, and which of them an input may read."""
+
+    store: Literal["embedded", "pgvector"] = "embedded"
+    """In the winner's folder, or on the server of RUNG_STORE_URL."""
+    match: tuple[str, ...] = ()
+    """Fields of the input, such as `tenant`: only documents are read whose `meta` has the same
+    value there (or has it in a list)."""
 
 
 class ClimbSettings(Frozen):
@@ -326,6 +354,7 @@ class Task(BaseModel):
     facts: Facts = Facts()
     costs: dict[str, JsonValue] = Field(default_factory=dict)
     climb: ClimbSettings = ClimbSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
     rubric: Rubric | None = None
     """What a judge goes by, where it is one's own."""
     max_output_tokens: int | None = None

@@ -68,11 +68,11 @@ SHUTDOWN_S = 1
 
 def create_app(site: Site) -> Starlette:
     """The application of one site."""
-    found: list[Route] = []
+    all_routes: list[Route] = []
     for path, make in PAGES:
-        found += routes(site, path, make)
-    found += [action(site, path, act) for path, act in ACTIONS]
-    found += [
+        all_routes += routes(site, path, make)
+    all_routes += [action(site, path, act) for path, act in ACTIONS]
+    all_routes += [
         Route("/p/{project}/events", partial(events, site)),
         Route(f"{RUN}/report.html", partial(report, site)),
         Route(f"{RUN}/report.md", partial(comment, site)),
@@ -85,7 +85,7 @@ def create_app(site: Site) -> Starlette:
         return problem(site, request, error)
 
     return Starlette(
-        routes=found,
+        routes=all_routes,
         middleware=[Middleware(Guarded, guard=site.guard)],
         exception_handlers={RungError: complain, 404: complain, 405: complain, 500: complain},
     )
@@ -145,18 +145,13 @@ async def take_key(site: Site, request: Request) -> Response:
 def listen(host: str, port: int) -> socket.socket:
     """The socket to serve on. Raises `UserError` where it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        found.bind((host, port))
-        found.listen()  # a browser that is quicker than the server waits instead of being refused
+        return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
-        found.close()
         raise UserError(
             f"{host}:{port} cannot be listened on ({error}): give another --port, such as 0 for "
             "any that is free"
         ) from error
-    return found
 
 
 def key_for(host: str, given: str | None) -> str | None:

@@ -15,13 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from rung.behaviour.trainers.base import Order
-from rung.behaviour.trainers.hosted.base import (
-    Files,
-    HostedJob,
-    JobState,
-    all_dev_rows,
-    chat_rows,
-)
+from rung.behaviour.trainers.hosted.base import Files, HostedJob, JobState, Tuner
 from rung.behaviour.trainers.hosted.formats import GB, Limits
 from rung.behaviour.trainers.hosted.http import Http
 from rung.errors import ProviderError, UserError
@@ -52,15 +46,14 @@ NANO = Decimal(10) ** 9
 """`total_price` is in billionths of a dollar (`finetune_price_to_dollars` of the package)."""
 
 
-class TogetherTuner:
+class TogetherTuner(Tuner):
     """Jobs carry the order's tag as suffix."""
 
     name = "together"
     # Larger files go up in parts (`MULTIPART_THRESHOLD_GB` of the package); here it is one PUT.
     limits = TOGETHER_LIMITS.model_copy(update={"most_bytes": 5 * GB})
     published = TOGETHER_LIMITS
-    rows = staticmethod(chat_rows)
-    dev_rows = staticmethod(all_dev_rows)
+    states = STATES
 
     def __init__(
         self,
@@ -81,10 +74,13 @@ class TogetherTuner:
         }
         # As multipart fields, the way the provider's own package sends them.
         fields = {key: (None, value) for key, value in form.items()}
-        said = await self.http.send("POST", "/v1/files", files=fields, accept=(302, 409))
-        if said.status_code == 409:
-            return await self._checked(str(said.json()["file_id"]))
-        target, ident = said.headers.get("location"), said.headers.get("x-together-file-id")
+        announced = await self.http.send("POST", "/v1/files", files=fields, accept=(302, 409))
+        if announced.status_code == 409:
+            return await self._checked(str(announced.json()["file_id"]))
+        target, ident = (
+            announced.headers.get("location"),
+            announced.headers.get("x-together-file-id"),
+        )
         if not target or not ident:
             raise ProviderError(f"{self.http.place} named no address to put the file to")
         # The address is signed: the key stays here.
@@ -109,44 +105,51 @@ class TogetherTuner:
 
     async def quote(self, order: Order, files: Files) -> Decimal | None:
         """The provider's own estimate."""
-        said = await self.http.post(
+        estimate = await self.http.post(
             "/v1/fine-tunes/estimate-price", json=_recipe(order, files, ordering=False)
         )
-        if said.get("estimation_available") is not True:
+        if estimate.get("estimation_available") is not True:
             return None
-        if said.get("allowed_to_proceed") is False:
+        if estimate.get("allowed_to_proceed") is False:
             raise UserError(
-                f"Together expects {said.get('estimated_total_price')} USD, more than the "
-                f"account's limit of {said.get('user_limit')} USD: raise the limit there"
+                f"Together expects {estimate.get('estimated_total_price')} USD, more than the "
+                f"account's limit of {estimate.get('user_limit')} USD: raise the limit there"
             )
-        price = said.get("estimated_total_price")
+        price = estimate.get("estimated_total_price")
         return None if price is None else Decimal(str(price))
 
     async def find(self, order: Order) -> HostedJob | None:
         """By suffix."""
-        found = await self.http.get("/v1/fine-tunes")
-        for job in found.get("data", ()):
-            live = STATES.get(job.get("status"), "waiting") not in ("failed", "cancelled")
-            if job.get("suffix") == order.tag and live:
+        jobs = await self.http.get("/v1/fine-tunes")
+        for job in jobs.get("data", ()):
+            if job.get("suffix") == order.tag and self.live(job, "status"):
                 return await self.look(str(job["id"]))
         return None
 
     async def start(self, order: Order, files: Files) -> HostedJob:
         """LoRA on all linear layers, loss on what the assistant says."""
         body = _recipe(order, files, ordering=True)
-        return _job(await self.http.post("/v1/fine-tunes", json=body))
+        return self._job(await self.http.post("/v1/fine-tunes", json=body))
 
     async def look(self, job: str) -> HostedJob:
         """The job as it stands."""
-        return _job(await self.http.get(f"/v1/fine-tunes/{job}"))
+        return self._job(await self.http.get(f"/v1/fine-tunes/{job}"))
 
     async def cancel(self, job: str) -> HostedJob:
         """Ask for an end: the job is `cancel_requested` first. Steps already made are billed."""
-        return _job(await self.http.post(f"/v1/fine-tunes/{job}/cancel"))
+        return self._job(await self.http.post(f"/v1/fine-tunes/{job}/cancel"))
 
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self.http.aclose()
+    def _job(self, body: dict[str, Any]) -> HostedJob:
+        state = self.state(body, "id", "status")
+        price, events = body.get("total_price"), body.get("events") or ()
+        return HostedJob(
+            id=str(body["id"]),
+            state=state,
+            model=body.get("model_output_name"),
+            trained_tokens=body.get("token_count"),
+            usd=None if price is None else Decimal(price) / NANO,
+            problem=str(events[-1].get("message")) if state == "failed" and events else None,
+        )
 
 
 def _recipe(order: Order, files: Files, *, ordering: bool) -> dict[str, Any]:
@@ -174,19 +177,3 @@ def _recipe(order: Order, files: Files, *, ordering: bool) -> dict[str, Any]:
             "n_checkpoints": 1,
         }
     return body
-
-
-def _job(body: dict[str, Any]) -> HostedJob:
-    if "id" not in body or body.get("status") not in STATES:
-        raise ProviderError(f"Together described a job that cannot be read: {str(body)[:120]}")
-    price = body.get("total_price")
-    events = body.get("events") or ()
-    state = STATES[body["status"]]
-    return HostedJob(
-        id=str(body["id"]),
-        state=state,
-        model=body.get("model_output_name"),
-        trained_tokens=body.get("token_count"),
-        usd=None if price is None else Decimal(price) / NANO,
-        problem=str(events[-1].get("message")) if state == "failed" and events else None,
-    )
