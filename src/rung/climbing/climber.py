@@ -15,6 +15,7 @@ from rung.candidate import NO_LLM, Candidate, Context
 from rung.climbing.ahead import asked_ahead
 from rung.climbing.auditing import audit_of, refuse
 from rung.climbing.certify import certify, in_order, is_graded, plan_design
+from rung.climbing.draws import draw_of
 from rung.climbing.gate import Gate
 from rung.climbing.handshakes import how_asked, shake_hands
 from rung.climbing.latency import timed
@@ -29,7 +30,7 @@ from rung.climbing.rows import RunRecord
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.climbing.winner import keep_winner
-from rung.decide.ladder import Planned, candidates, plan
+from rung.decide.ladder import Planned, candidates, plan, too_long
 from rung.decide.verdict import keeps_limits, within_limits
 from rung.errors import BudgetExceeded, ProviderError, SourceError, UserError
 from rung.evidence import dev_weight
@@ -95,10 +96,15 @@ class Climber:
         return [*asked, *models.helpers]
 
     def heard(self) -> list[str]:
-        """What models will not have as far as is known, a note each."""
-        known = self.tools.known_endpoints
-        heard = {name: how_asked(known, self.tools.raw(name)) for name in self._names()}
-        return [f"{name} is asked so: {how}." for name, how in heard.items() if how]
+        """What models will not have as far as is known, and which prices are idle, a note each."""
+        tools, tried = self.tools, () if self.options.candidates else self.task.models.to_try
+        asked = {name: how_asked(tools.known_endpoints, tools.raw(name)) for name in self._names()}
+        windows = ((name, tools.raw(name).context_window) for name in tried)
+        return [
+            *(f"{name} is asked so: {how}." for name, how in asked.items() if how),
+            *(note for name, window in windows if (note := too_long(self.task, name, window))),
+            *tools.prices.idle(),
+        ]
 
     async def plan(self) -> list[Planned]:
         """The ladder, cheapest first. Makes no call."""
@@ -313,6 +319,8 @@ class _Rung:
         attempts = await self.runner.attempts(solver, pilot, "dev", self.observer.attempt)
         self.ladder.price(self.key)
         scores = self._scores = unit_scores(self.task, pilot, attempts)
+        if scores:
+            self.ledger.learnt(self.task.dev)
         row = self.ladder.piloted(self.key, measured(self.task, "dev", pilot, attempts), scores)
         if self.candidate.is_probe:
             return self.ladder.update(self.key, state="probe", reason="gold passages, dev only")
@@ -352,6 +360,7 @@ class _Rung:
     async def _certify(self, solver: Solver, freed: float = 0.0) -> CandidateResult:
         ladder, target = self.ladder, self.task.target.score
         people, named = ladder.people, ladder.people.name(self.key)
+        self.ledger.marks[named] = draw_of(self.candidate, self.climber.tools, self.climber.scorer)
         try:
             alpha = self.ledger.offer(named, self._weight())
         except UserError as error:  # the split is used up: nothing more can be told on it

@@ -7,7 +7,7 @@ from decimal import Decimal
 from rung.economics.pricing import PriceBook, rates_from
 from rung.economics.training import training_price
 from rung.errors import UserError
-from rung.measure.metered_model import Budget
+from rung.measure.budget import Budget
 
 
 class ClimbTill:

@@ -17,7 +17,7 @@ from rung.decide.room import plain_prompt
 from rung.decide.usage import ExpectedCall, expected_calls, expected_cost, expected_usage
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
-from rung.economics.pricing import PriceBook
+from rung.economics.pricing import ENDPOINT, PriceBook
 from rung.errors import UserError
 from rung.models.base import ChatModel
 from rung.money import dec
@@ -121,8 +121,7 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
         rungs += _of_nearest(task, Candidate(model=name, prompt=nearest, embedder=embedder))
     searching = embedder if context.search != "lexical" else None
     if task.documents:
-        size = sum(len(d.text) for d in task.documents) / CHARS_PER_TOKEN
-        if size < FITS_WINDOW * model.context_window and not context.match:
+        if _tokens_of_documents(task) < FITS_WINDOW * model.context_window and not context.match:
             rungs.append(Candidate(model=name, prompt=prompt, context=Context(kind="all")))
         one = context.model_copy(update={"k": 1})
         rungs.append(Candidate(model=name, prompt=prompt, context=one, embedder=searching))
@@ -144,6 +143,23 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
     if model.trains:
         rungs += _tuned(task, name, model, context, trained_here())
     return rungs
+
+
+def _tokens_of_documents(task: Task) -> int:
+    return sum(len(d.text) for d in task.documents) // CHARS_PER_TOKEN
+
+
+def too_long(task: Task, name: str, window: int) -> str | None:
+    """Why a model is not tried with all documents in its prompt; None where it is."""
+    size, room = _tokens_of_documents(task), FITS_WINDOW * window
+    if not task.documents or size < room:
+        return None
+    larger = f'; [models.settings."{name}"] context_window states a larger one'
+    return (
+        f"All documents in the prompt are not tried on {name}: they have about {size:,} tokens, "
+        f"and {FITS_WINDOW:.0%} of its window of {window:,} is {room:,.0f}"
+        f"{larger if name.startswith(ENDPOINT) else ''}."
+    )
 
 
 def _of_nearest(task: Task, nearest: Candidate) -> list[Candidate]:

@@ -101,6 +101,11 @@ def refuse_shared_ids(files: Iterable[tuple[str, Sequence[Example]]]) -> None:
                 )
 
 
+def has_made_id(example: Example) -> bool:
+    """Whether its id follows from its words, since its row has none."""
+    return example.id.startswith(digest([example.input, row_expected(example)])[:ID_CHARS])
+
+
 def _example(row: Row, data: dict[str, JsonValue], output: Output) -> tuple[Example, str | None]:
     """The example, and its label as the row spells it where that is not how the output does."""
     _refuse_nan(row, data)
