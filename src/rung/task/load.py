@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rung.errors import UserError
+from rung.project import ProjectFolder
 from rung.task.config import DEFAULT_METRIC, OutputTable, RungFile, TaskTable, read_config
 from rung.task.documents import Documents, check_context_ids, load_documents
 from rung.task.examples import Examples, Respelt, read_examples, refuse_shared_ids
@@ -73,7 +74,8 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
     splits = _split(given, how)
     knowledge = Documents((), ())
     if config.task.documents is not None:
-        knowledge = load_documents(root / config.task.documents, config.task.documents)
+        before = ProjectFolder(root).documents
+        knowledge = load_documents(root / config.task.documents, config.task.documents, before)
         check_context_ids((*splits.train, *splits.dev, *splits.test), knowledge.documents)
     inputs = Unlabelled()
     if config.task.unlabelled is not None:
