@@ -59,10 +59,10 @@ def export(  # noqa: PLR0913 - one parameter an option
         out,
         candidate=candidate,
         base=base,
-        split=split,
+        split=split,  # type: ignore[arg-type]
         harvested=harvested,
         with_data=not without_data,
-    )  # type: ignore[arg-type]
+    )
     if as_json:
         typer.echo(done.model_dump_json(indent=1))
         return

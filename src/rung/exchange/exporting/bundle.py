@@ -27,7 +27,7 @@ from rung.task.load import CONFIG_NAME
 DATA = "data"
 """Where files from outside the project's folder go."""
 NAMED = ("examples", "train", "dev", "test", "drafted", "documents")
-WRITTEN = {
+WRITTEN: dict[str, Any] = {
     "text": "",
     "value": None,
     "problem": None,

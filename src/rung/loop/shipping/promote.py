@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
+from rung.climbing.ledger import TestLedger, row_name
 from rung.climbing.summary import unit_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.climbing.winner import unproven
@@ -129,7 +130,7 @@ def promote(
         return _swap(winners, source, Promotion(outcome=outcome, **about), dry_run, anyway)
     options = options or ClimbOptions()
     try:
-        held_out = _held_out(task, examples)
+        held_out = _held_out(task, examples, winners.project.folder)
         share, compared = asyncio.run(
             _compare(task, options, winners, source, held_out, (digest, present))
         )
@@ -184,9 +185,13 @@ def _swap(
     return result.model_copy(update={"swapped": True})
 
 
-def _held_out(task: Task, examples: str | Path | None) -> list[Example]:
-    """Examples that neither may have learnt from, in the seeded order."""
-    rows = list(task.test)
+def _held_out(task: Task, examples: str | Path | None, folder: Path) -> list[Example]:
+    """Examples that neither may have learnt from, in the seeded order.
+
+    Of the test split those that certify: whoever saw the answers to the others learnt from them.
+    """
+    certify = TestLedger(folder, task, ()).rows
+    rows = [e for e in task.test if row_name(e) in certify]
     if examples is not None:
         if not Path(examples).is_file():
             raise UserError(f"--examples {examples}: no such file; name a file of examples")
@@ -253,10 +258,10 @@ async def answered(
 
 
 def judged(
-    task: Task, pair: tuple[Answered, Answered], rows: Sequence[Example], alpha: float
+    task: Task, answers: tuple[Answered, Answered], rows: Sequence[Example], alpha: float
 ) -> Promotion:
     """Challenger and present compared, pair by pair; `alpha` is what the interval may err."""
-    theirs, ours = pair
+    theirs, ours = answers
     found_pairs = [
         (a, b, str(unit_of(task, e)))
         for a, b, e in zip(theirs.scores, ours.scores, rows, strict=True)
