@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from rung.knowledge.lexical import Ranking
+from rung.knowledge.lexical import Ranking, highest
 from rung.models.base import Vectors
 
 
@@ -18,6 +16,4 @@ class DenseIndex:
         """The `k` nearest rows by cosine to one unit vector of shape (dimension,)."""
         if k < 1 or not len(self.vectors):
             return []
-        scores = self.vectors @ query
-        best = np.argsort(-scores, kind="stable")[:k]
-        return [(int(i), float(scores[i])) for i in best]
+        return highest(self.vectors @ query, k)

@@ -20,9 +20,8 @@ from rung.models.base import Embedder
 from rung.records import Passage
 from rung.task.types import Document
 
-FORMAT = 2
-"""Raised where the same files would be searched otherwise: until 2, words were not folded and
-writing outside Latin was not cut into parts."""
+FORMAT = 3
+"""Raised where the same files would be searched by words otherwise."""
 MANIFEST = "retriever.json"
 DEEP = 100
 """How far down a search looks whose ranking goes on to another stage (never less than `k`)."""
@@ -114,9 +113,7 @@ class Retriever:
             store = _kind(context).opened(files, words=context.search != "dense")
         except (ValueError, KeyError) as error:
             raise StoreError(f"the index in {folder} cannot be read: {error}") from error
-        texts = (searched_text(p) for p in store.passages)
-        words = context.search != "dense" and not all(text.isascii() for text in texts)
-        if manifest.get("format") != FORMAT and words:
+        if manifest.get("format") != FORMAT and context.search != "dense":
             raise UserError(
                 f"the index in {folder} is of format {manifest.get('format')!r}, and word search "
                 f"of its documents finds other passages since format {FORMAT}: climb again (what "
