@@ -43,8 +43,8 @@ FUNCTION_WORDS = (
     "should such that the their then there these they this to was we were what when where which "
     "who whom whose why will would you"
 )
-"""Of English, which tell nothing where few texts hold them either: what questions are made of. Words
-of programming languages are not among them."""
+"""Of English, which tell nothing where few texts hold them either: what questions are made of.
+Words of programming languages are not among them."""
 UNTELLING = 1e-6
 """What they count beside other terms: texts found by them alone come last."""
 
