@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,7 +21,9 @@ from openai import AsyncOpenAI
 
 from rung.candidate import Candidate, Prompt
 from rung.climbing import ClimbOptions, climb
-from rung.models.scripted_http import Call, ScriptedServer, at_once
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+from scripted_http import Call, ScriptedServer, at_once
 
 LATENCY_S, IN_FLIGHT = 1.0, 32
 RUNS = ((1, 1600), (3, 240))

@@ -77,7 +77,7 @@ class Bench:
     async def refined(self, start: Candidate, calls: int) -> tuple[Candidate, dict[str, Any]]:
         """The best that is found from a plain start, and what looking for it took."""
         before = self.tools.counter.made + self.tools.counter.cached
-        found = await refine(start, DevTrial(self.task, self.workshop, self.searching, calls))
+        found = await refine(start, DevTrial(self.tools, self.workshop, self.searching, calls))
         asked = self.tools.counter.made + self.tools.counter.cached - before
         return found.best, {
             "from": start.key,

@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from retrieval_metrics import RetrievalScores, document_ranking, judge
 from rung.candidate import Context
 from rung.errors import RungError
-from rung.knowledge.metrics import RetrievalScores, document_ranking, judge
 from rung.knowledge.retriever import Retriever
 from rung.models.base import Embedder
 from rung.models.registry import open_embedder

@@ -13,11 +13,13 @@ from datetime import date
 from pathlib import Path
 from typing import get_args
 
+from founding_figures import Figure, agrees, figures_of, value_of
+
 from rung.economics import tables
 from rung.economics.amounts import Span
 from rung.economics.analysis import analyse
 from rung.economics.breakeven import CONFIDENCE, DRAWS
-from rung.economics.scenario import Figure, Scenario, agrees, parse, value_of
+from rung.economics.scenario import Scenario, parse
 from rung.economics.show import number
 from rung.money import rate, usd
 
@@ -56,7 +58,7 @@ def _scenario(name: str, scenario: Scenario) -> str:
     lines = [f"### {scenario.title}", "", f"`{name}`, prices of {day}. {scenario.about}", ""]
     if scenario.figures:
         lines += ["| document | says | comes out as | |", "| --- | --- | --- | --- |"]
-    for figure in scenario.figures:
+    for figure in figures_of(scenario):
         value = value_of(figure, scenario, found)
         verdict = ANSWERS[figure.match] if agrees(figure, value) else "DOES NOT COME OUT"
         verdict += f": {figure.erratum}" if figure.erratum else ""

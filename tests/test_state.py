@@ -17,12 +17,12 @@ from rung.economics.of_run import scenario_of_run
 from rung.errors import RungError
 from rung.evidence.ledger import AlphaLedger
 from rung.measure.cache import Cache
-from rung.models.scripted import ScriptedModel
 from rung.solver import Solver, SolverSpec, load, save
 from rung.solver.solver import Parts
 from rung.solver.store import read_spec
 from rung.state import read_object
 from rung.task.types import TextOutput
+from scripted import ScriptedModel
 
 
 def room(*names: str):  # type: ignore[no-untyped-def]

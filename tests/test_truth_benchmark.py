@@ -13,8 +13,8 @@ import pytest
 from rung.candidate import Candidate, Context, Weights
 from rung.climbing import ClimbOptions, climb
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.task.types import Example, Models, Target, Task, TextOutput
+from scripted import ScriptedEmbedder, ScriptedModel
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))

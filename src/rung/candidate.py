@@ -48,6 +48,8 @@ class Prompt(Frozen):
     """Describe the form of the answer in the prompt; tuned candidates have it in the weights."""
     constrained: bool = True
     """Labels and JSON decided by constrained decoding where the model can."""
+    grounded: bool = False
+    """Passages stand between tags, and the answer is to come from them alone."""
     head: bool = False
     """Labels: all are scored as wholes, and a head fitted on train chooses among them."""
     repairs: int = 1
@@ -102,13 +104,20 @@ CONTEXTS = {
 """The shelf's list; a kind's class is in `rung.knowledge.contexts`."""
 
 
+Cut = Literal["size", "heading", "window", "document"]
+"""How `rung.knowledge.chunking` cuts documents into passages."""
+
+
 class Context(Frozen):
     """What the model is given to know."""
 
     kind: Annotated[str, AfterValidator(one_of(CONTEXTS)), listed(CONTEXTS)] = "none"
     k: int = 3
     chunk_chars: int = 600
+    cut: Cut = "size"
     search: Literal["lexical", "dense", "hybrid"] = "hybrid"
+    word_weight: float = 0.5
+    """Of hybrid search: how much words count beside vectors, from 0 to 1."""
     rewrite: str | None = None
     """A stage of `rung.knowledge.stages` that words the question anew before it is searched for."""
     rerank: str | None = None

@@ -7,7 +7,6 @@ import random
 from typing import Any
 
 from rung.audit import Material, Window
-from rung.models.scripted import ScriptedEmbedder
 from rung.task.types import (
     Document,
     Example,
@@ -21,6 +20,7 @@ from rung.task.types import (
     TextOutput,
     Workload,
 )
+from scripted import ScriptedEmbedder
 
 TOPICS = {
     "billing": [

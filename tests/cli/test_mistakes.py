@@ -25,7 +25,7 @@ import pytest
 
 from rung.cli.app import EXIT, INTERRUPTED, USER_ERROR, main
 from rung.models.fetch import model_folder
-from rung.models.scripted import ScriptedEmbedder
+from scripted import ScriptedEmbedder
 
 LOCAL = "local/smollm2-135m-instruct"
 TIMED = 21

@@ -14,11 +14,11 @@ from report.synthetic import EMBEDDER, make_task
 from rung.cli.plan import show_plan
 from rung.cli.plan_text import show
 from rung.climbing import ClimbOptions
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.report.plan_data import Plan
 from rung.report.plan_words import certification_text, setup_lines, training_lines
 from rung.report.planning import make_plan
 from rung.task.types import Models, Target, Task
+from scripted import ScriptedEmbedder, ScriptedModel
 
 
 @pytest.fixture

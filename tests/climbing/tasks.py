@@ -10,7 +10,6 @@ from typing import Any
 import rung
 from rung.climbing import ClimbOptions, Observer
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.records.results import CandidateResult, RunResult
 from rung.report.reasons import reason_text
 from rung.task.types import (
@@ -23,6 +22,7 @@ from rung.task.types import (
     Task,
     TextOutput,
 )
+from scripted import ScriptedEmbedder, ScriptedModel
 
 MODEL, EMBEDDER = "scripted/m", "scripted/embedder"
 LABELS = ("amber", "birch", "cedar")
@@ -102,6 +102,11 @@ def asked(request: ChatRequest) -> int:
         if message.role == "user" and found:
             return int(found[1])
     raise AssertionError(f"no number in {request.messages[-1].content!r}")
+
+
+def wording(request: ChatRequest) -> bool:
+    """Whether it asks for another instruction instead of an answer."""
+    return "<instruction>" in request.messages[0].content
 
 
 def shots_of(request: ChatRequest) -> int:

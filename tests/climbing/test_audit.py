@@ -14,8 +14,8 @@ from rung.climbing.auditing import audit_of
 from rung.climbing.tools import Tools
 from rung.errors import UserError
 from rung.measure.cache import Cache
-from rung.models.scripted import ScriptedEmbedder
 from rung.task.types import Facts, Models, Target
+from scripted import ScriptedEmbedder
 
 from .tasks import EMBEDDER, climb, comparable, label_task, model, options
 

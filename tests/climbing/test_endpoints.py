@@ -18,7 +18,14 @@ from rung.models.dialect import WRAPPING_TOKENS
 from rung.models.known_endpoints import ENDPOINTS_FILE
 from rung.models.openai_compatible import OpenAICompatible
 from rung.models.registry import open_model
-from rung.models.scripted_http import (
+from rung.records.results import RunResult
+from rung.report.markdown import markdown
+from rung.report.words import per_thousand
+from rung.serve.settings import Settings
+from rung.serve.winner import open_served
+from rung.task.load import load_task
+from rung.task.types import Task
+from scripted_http import (
     Behaviour,
     Call,
     Said,
@@ -31,13 +38,6 @@ from rung.models.scripted_http import (
     refuses,
     web_page,
 )
-from rung.records.results import RunResult
-from rung.report.markdown import markdown
-from rung.report.words import per_thousand
-from rung.serve.settings import Settings
-from rung.serve.winner import open_served
-from rung.task.load import load_task
-from rung.task.types import Task
 
 WORDS = {"billing": "invoice", "shipping": "parcel"}
 

@@ -18,11 +18,11 @@ from rung.cli.plan_text import show
 from rung.climbing import Climber, Observer
 from rung.errors import ProviderError, UserError
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedModel
 from rung.records.results import CandidateResult, RunResult
 from rung.report.planning import make_plan
 from rung.report.words import name_and_model
 from rung.task.types import ClimbSettings, Models, Target, Task
+from scripted import ScriptedModel
 
 from . import tasks
 from .conftest import price_by_token

@@ -9,8 +9,8 @@ import pytest
 
 from rung.errors import UserError
 from rung.models.base import ChatModel, ChatRequest
-from rung.models.scripted import ScriptedModel
 from rung.task.types import Models, Task
+from scripted import ScriptedModel
 from tuning.fake_providers import Fake
 from tuning.test_hosted import make
 
@@ -53,7 +53,7 @@ def buying_task(**parts: Any) -> Task:
 def buy(folder: Path, task: Task, **how: Any) -> Any:
     from rung.climbing import ClimbOptions
     from rung.climbing import climb as climb_task
-    from rung.models.scripted import ScriptedEmbedder
+    from scripted import ScriptedEmbedder
 
     base = ScriptedModel(lambda _: LABELS[0], BASE)
     models = Opened({"scripted/m": model(share(30)), BASE: base})

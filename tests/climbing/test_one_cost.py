@@ -20,7 +20,6 @@ from rung.economics.analysis import analyse
 from rung.economics.of_run import scenario_of_run
 from rung.economics.pricing import PriceBook, Rates, TokenRates
 from rung.economics.tables import Source
-from rung.models.scripted import ScriptedModel
 from rung.project import RUN_FILE
 from rung.records.results import CandidateResult, RunResult
 from rung.report.html import render
@@ -31,6 +30,7 @@ from rung.report.terminal import show
 from rung.report.words import headline
 from rung.task.types import Models, Task, Workload
 from rung.ui.cost import lines
+from scripted import ScriptedModel
 
 from .tasks import (
     EMBEDDER,

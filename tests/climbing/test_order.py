@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from rung.candidate import Candidate, Prompt
 from rung.models.base import ChatReply, ChatRequest
-from rung.models.scripted import ScriptedModel
 from rung.task.types import Task
+from scripted import ScriptedModel
 
 from .tasks import MODEL, climb, comparable, knowing, label_task, share
 

@@ -12,10 +12,10 @@ from rung.climbing import Observer
 from rung.climbing.climber import Climber
 from rung.climbing.judging import FILE, Calibration
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedModel
 from rung.records.results import RunResult
 from rung.report.words import headline
 from rung.task.types import Models, Target, Task, TextOutput
+from scripted import ScriptedModel
 
 from .tasks import EMBEDDER, MODEL, label_task, model, options, share
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from rung.behaviour.messages import REASONING, ROOM_TO_THINK
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedModel
 from rung.report.words import name_and_model
 from rung.task.types import ClimbSettings, Models, Task
+from scripted import ScriptedModel
 
 from . import tasks
 

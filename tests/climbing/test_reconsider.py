@@ -12,9 +12,9 @@ from rung.candidate import Candidate, Prompt
 from rung.climbing.ledger import LEDGER_FILE
 from rung.climbing.rows import Ladder
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedModel
 from rung.records.results import RunResult
 from rung.task.types import Models
+from scripted import ScriptedModel
 
 from .tasks import EMBEDDER, MODEL, climb, knowing, label_task
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from rung.candidate import Candidate, Prompt
 from rung.climbing.rows import Ladder
 from rung.climbing.summary import left_out_of_test
-from rung.models.scripted import ScriptedModel
 from rung.task.types import ClimbSettings, Models
+from scripted import ScriptedModel
 
 from .tasks import MODEL, climb, knowing, label_task, model
 

@@ -12,8 +12,8 @@ import pytest
 
 from rung.errors import ProviderError, StoreError
 from rung.models.base import ChatReply, ChatRequest
-from rung.models.scripted import ScriptedModel
 from rung.task.types import Target
+from scripted import ScriptedModel
 
 from .conftest import USD_PER_TOKEN
 from .tasks import MODEL, by_technique, climb, comparable, knowing, label_task, model, then

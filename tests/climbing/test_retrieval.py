@@ -10,8 +10,8 @@ from rung.climbing import ClimbOptions, retrieval
 from rung.climbing.retrieval import choose_context
 from rung.climbing.tools import Tools
 from rung.models.embedder import open_embedder
-from rung.models.scripted import ScriptedEmbedder
 from rung.task.types import Document, Example, Models, Target, Task, TextOutput
+from scripted import ScriptedEmbedder
 
 EMBEDDER = "local/all-minilm-l6-v2"
 
@@ -47,7 +47,7 @@ async def test_words_alone_where_the_embedder_reads_nothing(
 ) -> None:
     options = ClimbOptions(embedders={EMBEDDER: ScriptedEmbedder()}, folder=tmp_path / ".rung")
     for unread, search in ((0.0, "hybrid"), (0.9, "lexical")):
-        monkeypatch.setattr(retrieval, "unread_share", lambda _, share=unread: share)
+        monkeypatch.setattr(retrieval, "unread_here", lambda _, share=unread: share)
         tools = Tools(task(tmp_path, said), options, priced=False)
         assert (await choose_context(tools)).search == search
         await tools.aclose()

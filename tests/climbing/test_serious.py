@@ -12,10 +12,10 @@ from rung.behaviour.refiners.prompts import contract, head, reasoning, shots
 from rung.behaviour.refiners.racing import can_race, confirmed, race
 from rung.candidate import Candidate, Context, Prompt, Shots, Weights
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedModel
 from rung.records import Attempt
 from rung.report.words import describe_candidate
 from rung.task.types import ClimbSettings, Example, Task
+from scripted import ScriptedModel
 
 from .tasks import EMBEDDER, LABELS, MODEL, asked, climb, fact_task, label_of, label_task, shots_of
 

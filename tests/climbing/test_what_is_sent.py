@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from rung.models.scripted import ScriptedModel
+from scripted import ScriptedModel
 
 from .tasks import MODEL, climb, fact_task, reading
 

@@ -9,7 +9,7 @@ import pytest
 
 import rung
 from rung.errors import StoreError
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
+from scripted import ScriptedEmbedder, ScriptedModel
 
 from .tasks import EMBEDDER, MODEL, climb, fact_task, label_task, model, reading, share
 

@@ -10,8 +10,8 @@ from climbing.tasks import LABELS, label_task
 from rung.candidate import Context
 from rung.decide.ladder import Planned, candidates, plan
 from rung.economics.pricing import PriceBook
-from rung.models.scripted import ScriptedModel
 from rung.task.types import Models, Task
+from scripted import ScriptedModel
 
 SMALL, LARGE, LARGER = "local/small", "local/large", "local/larger"
 PARAMETERS = {SMALL: 135_000_000, LARGE: 630_000_000, LARGER: 1_770_000_000}

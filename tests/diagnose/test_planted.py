@@ -20,8 +20,8 @@ from rung.climbing.tools import Tools
 from rung.diagnose import Diagnosis
 from rung.errors import BudgetExceeded, ProviderError, UserError
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedModel
 from rung.task.types import Document, Example, Models, Target, Task
+from scripted import ScriptedModel
 
 Script = Callable[[ChatRequest], str]
 CLOSED = Candidate(model=MODEL, prompt=Prompt(constrained=False))

@@ -9,7 +9,7 @@ from genai_prices import calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.economics.pricing import PriceBook, price_of, rates_for
+from rung.economics.pricing import PriceBook, rates_for
 from rung.errors import UserError
 from rung.money import dec
 from rung.records import Usage
@@ -17,6 +17,10 @@ from rung.records import Usage
 ON = date(2026, 11, 21)
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 counts = st.integers(0, 400_000)
+
+
+def price_of(usage, model, costs, on):
+    return rates_for(model, costs, on).price(usage)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import typer
 
 from conftest_paths import ROOT, SCENARIOS  # isort: skip
 import economics_page as table  # isort: skip
+from founding_figures import agrees, figures_of, value_of  # isort: skip
 from typer.testing import CliRunner
 
 from rung.cli.cost import cost
@@ -19,7 +20,7 @@ from rung.economics import output, tables
 from rung.economics.analysis import analyse, models_of
 from rung.economics.breakeven import break_even
 from rung.economics.pricing import PriceBook
-from rung.economics.scenario import Volume, agrees, of_run, parse, value_of
+from rung.economics.scenario import Volume, of_run, parse
 from rung.economics.spec import CandidateUsage
 from rung.errors import UserError
 from rung.project import ProjectFolder
@@ -51,14 +52,14 @@ def analysed(name, **changes):
 )
 def test_every_figure_of_the_documents_comes_out(name, index):
     scenario, analysis = analysed(name, draws=10)
-    figure = scenario.figures[index]
+    figure = figures_of(scenario)[index]
     found = value_of(figure, scenario, analysis)
     assert agrees(figure, found), f"{figure.says}: {found}"
     assert (figure.match == "differs") == bool(figure.erratum)
 
 
 def test_the_figures_of_section_seven_are_all_there():
-    says = " | ".join(figure.says for _, s in ALL for figure in s.figures)
+    says = " | ".join(figure.says for _, s in ALL for figure in figures_of(s))
     for figure in (
         "$225.00", "$204.17", "90,741", "$1.50", "$12.50", "$12.50-75.00 a day", "$0.01 a day",
         "$5K-15K", "$400-1,200", "$1K-5K", "$600-2,500", "$10K-20K", "$500-1,500", "$100-300",
@@ -70,9 +71,9 @@ def test_the_figures_of_section_seven_are_all_there():
 
 def test_a_figure_that_does_not_come_out_is_seen():
     scenario, analysis = analysed("api-vs-self-hosted.toml", draws=10)
-    wrong = scenario.figures[0].model_copy(update={"low": Decimal("225.01")})
+    wrong = figures_of(scenario)[0].model_copy(update={"low": Decimal("225.01")})
     assert not agrees(wrong, value_of(wrong, scenario, analysis))
-    finer = scenario.figures[0].model_copy(update={"low": Decimal("225.00001")})
+    finer = figures_of(scenario)[0].model_copy(update={"low": Decimal("225.00001")})
     assert not agrees(finer, value_of(finer, scenario, analysis))
 
 

@@ -24,9 +24,9 @@ from rung.economics.speed import (
     parameters_named,
     training_seconds,
 )
-from rung.models.scripted import ScriptedModel
 from rung.money import cents
 from rung.task.types import Example, LabelsOutput, Target, Task
+from scripted import ScriptedModel
 
 ON = date(2026, 11, 21)
 SMALL, LARGE = "./small-135m", "./large-1350m.gguf"

@@ -9,7 +9,6 @@ from scipy.stats import binom, hypergeom
 from rung.evidence import sequential
 from rung.evidence.boundaries import (
     critical_count,
-    crossing_chance,
     drop_boundary,
     late_spending,
     look_schedule,
@@ -23,6 +22,24 @@ PLANS = st.tuples(
     st.floats(0.3, 0.97),  # target
     st.sampled_from([0.002, 0.01, 0.05]),  # alpha
 )
+
+
+def crossing_chance(looks, upper, lower, mean):
+    """Exact (P(pass), P(drop early), expected examples) of a candidate with true mean `mean`.
+
+    The check of every promise above: no simulation noise. Examples are independent draws.
+    """
+    alive = np.ones(1)
+    seen, passed, dropped, expected = 0, 0.0, 0.0, 0.0
+    for look, high, low in zip(looks.tolist(), upper.tolist(), lower.tolist(), strict=True):
+        alive = np.convolve(alive, binom(look - seen, mean).pmf(np.arange(look - seen + 1)))
+        expected += (look - seen) * max(1.0 - passed - dropped, 0.0)
+        passed += float(alive[high:].sum())
+        alive[high:] = 0.0
+        dropped += float(alive[: low + 1].sum())
+        alive[: low + 1] = 0.0
+        seen = look
+    return passed, dropped, expected
 
 
 def with_replacement(looks, leaves, chance):
@@ -208,4 +225,4 @@ def test_freed_error_lets_the_last_look_ask_for_less_in_either_design():
     graded = [sequential(0.8, 0.01, 100, 25, graded=True, freed=f) for f in (0.0, 0.03)]
     assert graded[0].wealth_alpha == graded[1].wealth_alpha
     assert graded[1].last_alpha == pytest.approx(graded[0].last_alpha + 0.03)
-    assert type(more).from_json(more.to_json()) == more
+    assert type(more).model_validate_json(more.model_dump_json()) == more

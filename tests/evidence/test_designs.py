@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from rung.errors import UserError
-from rung.evidence import Design, NonInferiorityDesign, non_inferiority, sequential
+from rung.evidence import non_inferiority, sequential
 
 MODES = ["traffic", "fast", "replay", "suite"]
 ANY_DESIGN = [
@@ -38,7 +38,7 @@ def first_stop(design, scores):
 @settings(max_examples=25, deadline=None)
 def test_a_resumed_run_decides_the_same(design, scores, cut):
     stopped = first_stop(design, scores)
-    resumed = Design.from_json(design.to_json())
+    resumed = type(design).model_validate_json(design.model_dump_json())
     assert resumed == design
     assert first_stop(resumed, scores) == stopped
     # Answers that came in ahead of the look change nothing either, short of overruling a DROP.
@@ -205,9 +205,6 @@ def map_float(scores):
         (lambda: sequential(0.8, 0.01, 50, 10, graded=True).extended(40), "larger number"),
         (lambda: non_inferiority(0.0, 0.05, 50, 10), "Margin is 0.0"),
         (lambda: non_inferiority(0.1, 0.05, 50, 10).look([1.0], []), "same examples"),
-        (lambda: Design.from_json('{"kind": "tarot"}'), "cannot be read"),
-        (lambda: Design.from_json("not json"), "cannot be read"),
-        (lambda: Design.from_json('{"kind": "count"}'), "cannot be read"),
     ],
 )
 def test_impossible_input_is_explained(call, says):
@@ -217,7 +214,7 @@ def test_impossible_input_is_explained(call, says):
 
 def test_non_inferiority_round_trips_and_uses_pairing():
     design = non_inferiority(0.05, 0.05, 600, 20)
-    assert NonInferiorityDesign.from_json(design.to_json()) == design
+    assert type(design).model_validate_json(design.model_dump_json()) == design
     rng = np.random.default_rng(0)
     reference = (rng.random(600) < 0.8).astype(float)
     same = reference.copy()

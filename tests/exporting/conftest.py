@@ -12,7 +12,7 @@ import rung
 from rung.candidate import Candidate, Context, Prompt, Shots
 from rung.climbing import ClimbOptions
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
+from scripted import ScriptedEmbedder, ScriptedModel
 
 MODEL, EMBEDDER = "http://localhost:1/v1#reader", "local/all-minilm-l6-v2"
 LARGE = "http://localhost:2/v1#large"

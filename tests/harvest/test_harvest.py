@@ -16,9 +16,9 @@ from rung.cli.app import app
 from rung.errors import StoreError, UserError
 from rung.loop.harvest import build, queue, read_version, versions
 from rung.loop.harvest.queue import Measures, keep_reasons, queued
-from rung.models.scripted import ScriptedEmbedder
 from rung.records import Answer
 from rung.traffic import Feedback, Judged, TrafficRecord, open_store
+from scripted import ScriptedEmbedder
 
 TOML = """
 [task]

@@ -8,8 +8,8 @@ import pytest
 from rung.candidate import Context
 from rung.errors import StoreError, UserError
 from rung.knowledge.retriever import Retriever
-from rung.models.scripted import ScriptedEmbedder
 from rung.task.types import Document
+from scripted import ScriptedEmbedder
 
 DOCUMENTS = [
     Document(id="refunds", title="Refunds", text="Money comes back within 14 days.\n\n" * 3),

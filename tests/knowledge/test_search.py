@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rung.knowledge.dense import DenseIndex
-from rung.knowledge.fusion import fuse
+from rung.knowledge.fusion import fuse, weighed
 from rung.knowledge.lexical import MAX_TERMS, LexicalIndex, highest
 
 TEXTS = ["refund for shoes", "parcel is late", "late refunds of parcels", "naïve café"]
@@ -99,3 +99,14 @@ def test_fusion_by_hand() -> None:
     ]
     assert [i for i, _ in fuse([[2], [1]], 5)] == [1, 2], "equal sums by position"
     assert fuse([], 3) == [] and fuse([[1]], 0) == []
+
+
+def test_weighed_fusion_by_hand() -> None:
+    words, vectors = [(5, 8.0), (7, 2.0)], [(7, 0.5), (9, 0.25), (5, -0.5)]
+    assert weighed([(0.4, words), (0.6, vectors)], 9) == [
+        (7, pytest.approx(0.4 * 0.25 + 0.6)),
+        (5, pytest.approx(0.4)),
+        (9, pytest.approx(0.3)),
+    ]
+    assert [i for i, _ in weighed([(0.5, [(2, 1.0)]), (0.5, [(1, 1.0)])], 5)] == [1, 2]
+    assert weighed([(0.5, []), (0.5, [(3, -0.1)])], 2) == [(3, 0.0)] and weighed([], 3) == []

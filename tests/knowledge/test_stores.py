@@ -8,8 +8,8 @@ import pytest
 from rung.knowledge.lexical import searched_text
 from rung.knowledge.stores import STORES, Store
 from rung.models.base import Vectors
-from rung.models.scripted import ScriptedEmbedder
 from rung.records import Passage
+from scripted import ScriptedEmbedder
 
 TEXTS = ("Birches are white.", "Oaks grow slowly.", "A battery lasts for five hundred charges.")
 PASSAGES = tuple(

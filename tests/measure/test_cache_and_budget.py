@@ -18,8 +18,8 @@ from rung.measure.metered_model import Budget, Counter, MeteredModel
 from rung.measure.store import RunStore
 from rung.models.base import Adapter, ChatReply, ChatRequest, Message
 from rung.models.metered import Metered
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.records import Answer, Attempt, Usage
+from scripted import ScriptedEmbedder, ScriptedModel
 
 
 def ask(text: str = "hello", **parts: object) -> ChatRequest:

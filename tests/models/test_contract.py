@@ -12,7 +12,7 @@ from fake_endpoint import Turn, completion, serving
 from rung.errors import ProviderError
 from rung.models.base import ChatModel, ChatReply, ChatRequest, Message
 from rung.models.openai_compatible import OpenAICompatible
-from rung.models.scripted import ScriptedModel
+from scripted import ScriptedModel
 
 KEY = "sk-contract-secret-42"
 LOCAL = "local/smollm2-135m-instruct"

@@ -12,7 +12,8 @@ from rung.errors import ProviderError, UserError
 from rung.models.base import ChatRequest, Message
 from rung.models.handshake import shake
 from rung.models.openai_compatible import OpenAICompatible
-from rung.models.scripted_http import (
+from rung.task.endpoints import EndpointSettings
+from scripted_http import (
     Behaviour,
     Call,
     Said,
@@ -35,7 +36,6 @@ from rung.models.scripted_http import (
     web_page,
     window,
 )
-from rung.task.endpoints import EndpointSettings
 
 
 def ask(text: str = "hello") -> ChatRequest:

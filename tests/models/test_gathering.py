@@ -10,7 +10,7 @@ import pytest
 from rung.models.base import Vectors
 from rung.models.gathering import MOST, GatheringEmbedder
 from rung.models.metered import Metered
-from rung.models.scripted import ScriptedEmbedder
+from scripted import ScriptedEmbedder
 
 
 class Slow(ScriptedEmbedder):

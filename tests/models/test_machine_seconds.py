@@ -11,8 +11,8 @@ from rung.candidate import Context
 from rung.knowledge.retriever import Retriever
 from rung.models.local.machine import cores, machine_seconds
 from rung.models.metered import Metered
-from rung.models.scripted import ScriptedEmbedder
 from rung.task.types import Document
+from scripted import ScriptedEmbedder
 
 
 def test_waiting_takes_no_seconds_of_the_machine() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from rung.errors import UserError
 from rung.models.registry import PROVIDERS, known_forms, open_embedder, open_model
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
+from scripted import ScriptedEmbedder, ScriptedModel
 
 
 @pytest.fixture(autouse=True)

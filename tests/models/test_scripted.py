@@ -7,7 +7,7 @@ import pytest
 
 from rung.errors import ProviderError
 from rung.models.base import ChatModel, ChatRequest, Embedder, Message
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
+from scripted import ScriptedEmbedder, ScriptedModel
 
 
 def ask(text: str, **fields: object) -> ChatRequest:

@@ -12,10 +12,10 @@ import pytest
 from rung.errors import ProviderError
 from rung.models.base import ChatRequest, Message
 from rung.models.openai_compatible import OpenAICompatible
-from rung.models.scripted_http import Behaviour, Call, Said, ScriptedServer, refuses
 from rung.models.told_to_wait import told_to_wait
 from rung.task.endpoints import EndpointSettings
 from rung.task.types import JsonValue
+from scripted_http import Behaviour, Call, Said, ScriptedServer, refuses
 
 TURNS = (Message(role="system", content="Sort."), Message(role="user", content="a bomb"))
 ASKED = ChatRequest(messages=TURNS, max_tokens=50, choices=("yes", "no"))

@@ -8,9 +8,9 @@ from typing import Any
 from climbing.tasks import MODEL, climb, fact_task, reading
 from rung import open_winner
 from rung.candidate import Candidate, Context, Prompt
-from rung.models.scripted import ScriptedModel
 from rung.records.results import CandidateResult
 from rung.task.types import Task
+from scripted import ScriptedModel
 
 SHORT = Prompt(max_output_tokens=8)
 

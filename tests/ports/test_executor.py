@@ -11,9 +11,9 @@ import pytest
 from climbing.tasks import MODEL, reading
 from rung.errors import UserError
 from rung.measure.executors import EXECUTORS, Question
-from rung.models.scripted import ScriptedModel
 from rung.records import Answer
 from rung.solver import Solver
+from scripted import ScriptedModel
 
 from .rungs import climbed, searching
 

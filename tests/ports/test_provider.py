@@ -15,8 +15,8 @@ from rung.errors import UserError
 from rung.models import registry
 from rung.models.openai_compatible import OpenAICompatible
 from rung.models.registry import Provider, known_forms, open_model
-from rung.models.scripted import ScriptedModel
 from rung.models.vendors import VENDORS, Vendor, leaves_this_machine
+from scripted import ScriptedModel
 from tuning.fake_providers import Fake
 from tuning.orders import Hooks, Http, TillDouble, no_pause, order
 

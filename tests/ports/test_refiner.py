@@ -10,8 +10,8 @@ from climbing.tasks import asked, climb, label_of, label_task
 from rung.behaviour.refiners import REFINERS, Refined, Trial, Variant
 from rung.candidate import Candidate
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedModel
 from rung.task.types import Task
+from scripted import ScriptedModel
 
 PLAIN, BETTER = "Name the item's kind.", "Name the item's kind, and think of the tree."
 ROWS = 10

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from climbing.tasks import MODEL, reading
+from rung.candidate import Context
 from rung.errors import UserError
 from rung.knowledge.stages import STAGES, Hunt
 from rung.knowledge.stores import Store
 from rung.models.base import Embedder
-from rung.models.scripted import ScriptedModel
 from rung.solver import Solver, load
+from scripted import ScriptedModel
 
 from .rungs import climbed, searching
 
@@ -20,7 +21,7 @@ from .rungs import climbed, searching
 class Backwards:
     """Puts the worst first."""
 
-    def __init__(self, _: Embedder | None) -> None:
+    def __init__(self, context: Context, embedder: Embedder | None) -> None:
         pass
 
     async def run(self, hunt: Hunt, store: Store) -> Hunt:

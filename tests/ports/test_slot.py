@@ -13,8 +13,8 @@ from climbing.tasks import MODEL, fact_task, reading
 from rung.behaviour.base import Ask, Fitted, Fitting, Slot
 from rung.behaviour.shelf import SLOTS
 from rung.candidate import Candidate
-from rung.models.scripted import ScriptedModel
 from rung.solver import load
+from scripted import ScriptedModel
 
 from .rungs import climbed, searching
 

@@ -12,9 +12,9 @@ import pytest
 from climbing.tasks import MODEL, reading
 from rung.knowledge.stores import STORES, Store
 from rung.models.base import Vectors
-from rung.models.scripted import ScriptedModel
 from rung.records import Passage
 from rung.solver import load
+from scripted import ScriptedModel
 
 from .rungs import climbed, searching
 

@@ -13,11 +13,11 @@ from rung.behaviour.spec import SolverSpec
 from rung.candidate import Candidate
 from rung.models.base import ChatRequest, Message
 from rung.models.chain import Link
-from rung.models.scripted import ScriptedModel
 from rung.records import Answer, Step
 from rung.solver import load
 from rung.solver.ways import WAYS, Asked, answer_of
 from rung.task.contract import parse
+from scripted import ScriptedModel
 
 from .rungs import SHORT, climbed
 

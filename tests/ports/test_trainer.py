@@ -14,7 +14,7 @@ from rung.behaviour.trainers.shelf import TRAINERS
 from rung.candidate import WEIGHTS, Candidate, Trained, Weights
 from rung.climbing import ClimbOptions, climb
 from rung.models.base import ChatModel, ChatRequest
-from rung.models.scripted import ScriptedModel
+from scripted import ScriptedModel
 
 from .rungs import SHORT
 

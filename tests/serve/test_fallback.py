@@ -18,11 +18,11 @@ from rung.candidate import Candidate
 from rung.cli.app import app
 from rung.climbing import ClimbOptions
 from rung.errors import ProviderError
-from rung.models.scripted import ScriptedModel
 from rung.serve.winner import Served
 from rung.solver import Solver
 from rung.solver.solver import Parts
 from rung.traffic import Query, open_store
+from scripted import ScriptedModel
 
 from .upstream import chat, endpoint, label_of, served
 from .winners import ask, running, service, spec

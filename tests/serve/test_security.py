@@ -22,11 +22,11 @@ from rung.behaviour.shots import VECTORS as SHOT_VECTORS
 from rung.behaviour.shots import ShownShots
 from rung.cli.app import app
 from rung.errors import StoreError
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.serve import patience
 from rung.serve.keys import KeyRing
 from rung.serve.settings import Settings
 from rung.serve.winner import open_served
+from scripted import ScriptedEmbedder, ScriptedModel
 
 from .upstream import Server, chat, endpoint, served
 from .winners import save_winner

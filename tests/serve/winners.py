@@ -11,7 +11,6 @@ import httpx2
 
 from rung.candidate import Candidate
 from rung.models.registry import open_model
-from rung.models.scripted import Script, ScriptedModel
 from rung.serve.app import build
 from rung.serve.service import Service, open_service
 from rung.serve.settings import Settings
@@ -21,6 +20,7 @@ from rung.solver.solver import Parts
 from rung.task.config import ServeTable
 from rung.task.types import LabelsOutput, Output, SchemaOutput, TextOutput
 from rung.traffic import log_url
+from scripted import Script, ScriptedModel
 
 LABELS = LabelsOutput(labels=("amber", "birch", "cedar"))
 TEXT = TextOutput(max_words=6)

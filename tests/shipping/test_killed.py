@@ -14,12 +14,12 @@ import pytest
 
 from rung.candidate import Candidate
 from rung.loop.shipping.winners import Winners
-from rung.models.scripted import ScriptedModel
 from rung.project import ProjectFolder, put_folder, workspace
 from rung.solver import Solver, SolverSpec, save
 from rung.solver.solver import Parts
 from rung.solver.store import digest_of, read_spec
 from rung.task.types import TextOutput
+from scripted import ScriptedModel
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 EVENTS = {"os.rename", "os.remove", "os.symlink", "os.mkdir", "os.rmdir", "shutil.rmtree"}

@@ -20,8 +20,8 @@ from rung.climbing.ledger import LEDGER_FILE
 from rung.errors import StoreError, UserError
 from rung.loop.shipping import Winners, promote, reindex
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.report.reasons import reason_text
+from scripted import ScriptedEmbedder, ScriptedModel
 
 MODEL, EMBEDDER = "http://localhost:1/v1#m", "local/all-minilm-l6-v2"
 TOML = """

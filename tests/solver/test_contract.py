@@ -24,11 +24,11 @@ from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.models.base import ChatRequest
 from rung.models.metered import Metered
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.records import Answer, Passage
 from rung.scorers import scorer_for
 from rung.solver import Solver, Workshop, fit, load, save
 from rung.task.types import Task
+from scripted import ScriptedEmbedder, ScriptedModel
 
 SHORT = Prompt(max_output_tokens=8)
 

@@ -19,11 +19,11 @@ from rung.economics.pricing import PriceBook
 from rung.errors import ProviderError, UserError
 from rung.models.base import Adapter, ChatReply, ChatRequest
 from rung.models.chain import passed_on, resolved
-from rung.models.scripted import Script, ScriptedModel
 from rung.records import Answer, ModelUsage, Usage
 from rung.solver import CircuitBreaker, Solver, Workshop, fit, load, save
 from rung.solver.solver import Parts, SolverSpec
 from rung.task.types import LabelsOutput, Models, Task
+from scripted import Script, ScriptedModel
 
 LARGE = "scripted/large"
 PLAIN = Candidate(model=tasks.MODEL, fallback=LARGE)

@@ -14,9 +14,9 @@ from rung.candidate import Candidate, Prompt, Shots
 from rung.errors import UserError
 from rung.models.base import ChatRequest
 from rung.models.metered import Metered
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.solver import Solver, Workshop, fit
 from rung.task.types import Task
+from scripted import ScriptedEmbedder, ScriptedModel
 
 HEAD = Prompt(max_output_tokens=8, head=True)
 

@@ -13,12 +13,12 @@ from rung.candidate import Candidate, Prompt
 from rung.decide.room import LEAST, answer_tokens
 from rung.errors import ProviderError
 from rung.models.base import ChatReply, ChatRequest, Message
-from rung.models.scripted import ScriptedModel
 from rung.records import Usage
 from rung.solver import Solver, SolverSpec
 from rung.solver.room import FOR_THOUGHTS
 from rung.solver.solver import Parts
 from rung.task.types import TextOutput
+from scripted import ScriptedModel
 
 
 class Thinker(ScriptedModel):

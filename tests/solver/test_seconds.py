@@ -12,9 +12,9 @@ from rung.candidate import Candidate, Context, Prompt, Shots
 from rung.models.base import Vectors
 from rung.models.chain import after, resolved
 from rung.models.metered import Metered
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.records import Answer, ModelUsage, Usage
 from rung.solver import Workshop, fit
+from scripted import ScriptedEmbedder, ScriptedModel
 
 SEARCH_S = 3.0
 PROMPT = Prompt(max_output_tokens=8)

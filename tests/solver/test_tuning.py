@@ -9,9 +9,9 @@ import pytest
 
 from rung.behaviour.trainers.base import Desk, Order, Tuned
 from rung.candidate import Candidate, Context, Weights
-from rung.models.scripted import ScriptedModel
 from rung.solver import Workshop, fit, tuning
 from rung.task.types import Document, Example, Target, Task, TextOutput
+from scripted import ScriptedModel
 
 DOCUMENTS = tuple(
     Document(id=f"d{i}", text=f"The {word} costs {i}7 crowns. It is sold in hall {i}.")

@@ -19,7 +19,7 @@ from rung.errors import RungError, UserError
 from rung.models.base import ChatModel
 from rung.models.fetch import model_folder
 from rung.models.registry import open_model
-from rung.models.scripted import ScriptedModel
+from scripted import ScriptedModel
 
 from .fake_providers import Fake
 from .orders import NAMES, TillDouble, make, no_pause, order

@@ -15,8 +15,8 @@ from rung.behaviour.trainers.race import found_recipe
 from rung.behaviour.trainers.recipe import heats, race_share, sized
 from rung.candidate import Weights
 from rung.models.base import Adapter, ChatReply, ChatRequest, Message
-from rung.models.scripted import ScriptedModel
 from rung.records import Usage
+from scripted import ScriptedModel
 
 LESSON = TuningExample(messages=(Message(role="user", content="x"),), answer="y")
 SMALL = 135_000_000

@@ -21,11 +21,11 @@ from rung.loop.watch import Look, watch
 from rung.loop.watch.checks import Seen, cost
 from rung.loop.watch.state import Change, History, Snapshot, rates
 from rung.models.base import ChatRequest
-from rung.models.scripted import ScriptedEmbedder, ScriptedModel
 from rung.records import Answer
 from rung.solver.store import digest_of
 from rung.task.types import LabelsOutput, Target, Task
 from rung.traffic import Feedback, TrafficRecord, open_store
+from scripted import ScriptedEmbedder, ScriptedModel
 
 MODEL, EMBEDDER = "http://localhost:1/v1#m", "local/all-minilm-l6-v2"
 TOML = f"""

@@ -7,7 +7,21 @@ from dataclasses import replace
 from rung.behaviour.base import Ask, Slot
 from rung.candidate import Candidate
 from rung.task.contract import describe
-from rung.task.types import LabelsOutput, MultiLabelOutput, SchemaOutput
+from rung.task.types import LabelsOutput, MultiLabelOutput, Output, SchemaOutput, TextOutput
+
+GROUNDED = "Answer from the passages alone, not from memory."
+"""Where the answer is to come from."""
+
+
+def form_of(output: Output, candidate: Candidate) -> str:
+    """What a candidate's prompt says of the answer: its form and, over passages, its source."""
+    form = describe(output)
+    if not (candidate.prompt.grounded and candidate.context.traits.reads):
+        return form
+    unsure = ""
+    if isinstance(output, TextOutput) and output.no_answer is None:
+        unsure = "If they do not hold the answer, say so."
+    return " ".join(filter(None, (GROUNDED, unsure, form)))
 
 
 class OutputContract(Slot):
@@ -25,6 +39,9 @@ class OutputContract(Slot):
             "form not enforced": not candidate.prompt.constrained,
             "form not described": not (candidate.prompt.contract or candidate.weights.tuned),
         }
+        said["from its passages alone"] = (
+            candidate.prompt.grounded and candidate.context.traits.reads
+        )
         return ", ".join(words for words, holds in said.items() if holds)
 
     async def apply(self, ask: Ask) -> Ask:
@@ -34,4 +51,6 @@ class OutputContract(Slot):
         schema = None
         if enforced and isinstance(output, SchemaOutput | MultiLabelOutput):
             schema = output.json_schema
-        return replace(ask, contract=describe(output), choices=choices, json_schema=schema)
+        return replace(
+            ask, contract=form_of(output, self.spec.candidate), choices=choices, json_schema=schema
+        )

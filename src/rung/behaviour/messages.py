@@ -7,6 +7,7 @@ provider can compute that prefix once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rung.candidate import Prompt
@@ -14,12 +15,14 @@ from rung.models.base import Message
 from rung.records import Passage
 from rung.task.types import Frozen
 
-REASONING = (
-    "Think step by step first. Then write the final answer alone on the last line, after 'Answer:'."
-)
 ANSWER_MARK = "Answer:"
+REASONING = (
+    "Think step by step first. Then write the final answer alone on the last line, after "
+    f"'{ANSWER_MARK}'."
+)
 ROOM_TO_THINK = 512
 """Tokens for the steps, beside the answer's own."""
+_TAG = re.compile(r"<(?=\s*/?\s*passages?\b)", re.IGNORECASE)
 
 
 class Shot(Frozen):
@@ -30,7 +33,7 @@ class Shot(Frozen):
 
     def shows(self, text: str) -> bool:
         """It is of this input, with passages or without."""
-        return self.input == text or self.input.endswith(f"\n\n{text}")
+        return self.input == text or self.input.endswith((f"\n\n{text}", f"\n\n{tagless(text)}"))
 
 
 def build_messages(
@@ -54,26 +57,44 @@ def build_messages(
     if prompt.reasoning:
         system.append(REASONING)
     if passages and passages_first:
-        system.append(render_passages(passages))
+        system.append(render_passages(passages, prompt))
     messages = [Message(role="system", content="\n".join(system))]
+    mark = f"{ANSWER_MARK} " if prompt.reasoning else ""
     for shot in shots:
         messages.append(Message(role="user", content=shot.input))
-        messages.append(Message(role="assistant", content=shot.answer))
-    asked = input_text if passages_first else user_turn(input_text, passages)
+        messages.append(Message(role="assistant", content=mark + shot.answer))
+    asked = input_text if passages_first else user_turn(input_text, passages, prompt)
     messages.append(Message(role="user", content=asked))
     return tuple(messages)
 
 
-def user_turn(input_text: str, passages: Sequence[Passage]) -> str:
+def user_turn(input_text: str, passages: Sequence[Passage], prompt: Prompt) -> str:
     """What the user says: the passages, if any, and the input below them."""
-    return f"{render_passages(passages)}\n\n{input_text}" if passages else input_text
+    if not passages:
+        return input_text
+    shown = tagless(input_text) if prompt.grounded else input_text
+    return f"{render_passages(passages, prompt)}\n\n{shown}"
 
 
-def render_passages(passages: Sequence[Passage]) -> str:
+def render_passages(passages: Sequence[Passage], prompt: Prompt) -> str:
     """Numbered passages, each with the title of its document."""
-    return "\n\n".join(
-        f"[{i}] {p.title + ': ' if p.title else ''}{p.text}" for i, p in enumerate(passages, 1)
-    )
+    shown = [render_passage(i, p, prompt) for i, p in enumerate(passages, 1)]
+    if prompt.grounded:
+        return "\n".join(["<passages>", *shown, "</passages>"])
+    return "\n\n".join(shown)
+
+
+def render_passage(number: int, passage: Passage, prompt: Prompt) -> str:
+    """One of them."""
+    title = f"{passage.title}: " if passage.title else ""
+    if prompt.grounded:
+        return f"<passage>\n[{number}] {tagless(title + passage.text)}\n</passage>"
+    return f"[{number}] {title}{passage.text}"
+
+
+def tagless(text: str) -> str:
+    """A text that opens and closes no passage: it can forge none, and end none early."""
+    return _TAG.sub("&lt;", text)
 
 
 def repair_messages(

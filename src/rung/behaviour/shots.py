@@ -99,7 +99,7 @@ async def choose_shots(candidate: Candidate, task: Task, knowledge: Knowledge) -
     for example in in_turn(task, shots.k * TRIED):
         text = example.input_text()
         passages = await knowledge.beside_shot(text)
-        shot = _shot(task, example, user_turn(text, passages))
+        shot = _shot(task, example, user_turn(text, passages, candidate.prompt))
         held = any(shot.answer.casefold() in p.text.casefold() for p in passages)
         (shown if held else spare).append(shot)
         if len(shown) == shots.k:

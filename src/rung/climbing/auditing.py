@@ -12,7 +12,7 @@ import numpy as np
 
 from rung.audit import Audit, Material, Window, audit
 from rung.climbing.judging import against_people
-from rung.climbing.languages import unread_share
+from rung.climbing.languages import unread_here
 from rung.climbing.tools import Tools
 from rung.diagnose.witnesses import Witness
 from rung.errors import UserError
@@ -29,7 +29,6 @@ async def material_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Materi
     """The task with everything that the checks look at; `witnesses` are of a finished run of it."""
     task = tools.task
     names = task.models.to_try
-    judges = () if task.models.judge is None else (task.models.judge,)
     material = Material(
         task,
         windows={name: window for name in names if (window := _window(tools, name)) is not None},
@@ -39,11 +38,11 @@ async def material_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Materi
         ),
         hosted=tuple(
             name
-            for name in dict.fromkeys((*names, *task.models.tune, *judges))
+            for name in dict.fromkeys((*names, *task.models.tune, *task.models.helpers))
             if leaves_this_machine(name) and name not in tools.options.models
         ),
     )
-    material.unread = unread_share(tools)
+    material.unread = unread_here(tools)
     material.judge_against_people = against_people(tools)
     embedder = task.models.embedder
     try:

@@ -91,7 +91,7 @@ class Climber:
         models, named = self.task.models, [m for c in self.options.candidates for m in c.models]
         tried = named or models.to_try
         asked = [name for name in tried if not name.startswith(NO_LLM)]
-        return [*asked, *([models.judge] if models.judge else [])]
+        return [*asked, *models.helpers]
 
     def heard(self) -> list[str]:
         """What models will not have as far as is known, a note each."""

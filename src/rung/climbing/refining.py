@@ -9,13 +9,16 @@ from rung.behaviour.refiners import REFINERS, Refined, refine
 from rung.candidate import Candidate
 from rung.climbing.observer import Observer
 from rung.climbing.rows import Ladder
+from rung.climbing.tools import Tools
+from rung.climbing.writing import strongest, written
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
+from rung.models.base import Message
 from rung.records import Attempt
 from rung.records.results import Search
 from rung.scorers import Scorer
 from rung.solver import Workshop, fit
-from rung.task.types import Example, Task
+from rung.task.types import Example, SplitName
 
 REFINING = "refining"
 """Folder of the attempts of searches, in the run's: apart from those that are judged."""
@@ -28,11 +31,12 @@ class DevTrial:
     goes the same way.
     """
 
-    def __init__(self, task: Task, workshop: Workshop, runner: Runner, calls: int) -> None:
-        self.task = task.model_copy(update={"test": ()})
-        self.left, self.asked = calls, 0
-        self._workshop, self._runner = workshop, runner
+    def __init__(self, tools: Tools, workshop: Workshop, runner: Runner, calls: int) -> None:
+        self.task = tools.task.model_copy(update={"test": ()})
+        self.left, self.asked, self.usd = calls, 0, 0.0
+        self._tools, self._workshop, self._runner = tools, workshop, runner
         self._known: set[tuple[str, str]] = set()
+        self._writer = strongest(tools)
 
     def cost(self, candidate: Candidate, examples: Sequence[Example]) -> int:
         """See `Trial`."""
@@ -43,11 +47,33 @@ class DevTrial:
 
     async def ask(self, candidate: Candidate, examples: Sequence[Example]) -> Sequence[Attempt]:
         """See `Trial`."""
-        cost = self.cost(candidate, examples)
-        self.left, self.asked = self.left - cost, self.asked + cost
-        self._known |= {(candidate.digest, name) for name in ("", *(e.id for e in examples))}
-        solver = await fit(candidate, self.task, self._workshop)
-        return await self._runner.attempts(solver, examples, "dev")
+        self._count(self.cost(candidate, examples))
+        fresh = {e.id for e in examples if (candidate.digest, e.id) not in self._known}
+        self._known |= {(candidate.digest, name) for name in ("", *fresh)}
+        named = {e.id for e in examples}
+        train = tuple(e for e in self.task.train if e.id not in named)
+        split: SplitName = "dev" if len(train) == len(self.task.train) else "train"
+        task = self.task.model_copy(update={"train": train})
+        solver = await fit(candidate, task, self._workshop)
+        attempts = await self._runner.attempts(solver, examples, split)
+        self.usd += sum(a.cost_usd for a in attempts if a.example_id in fresh)
+        return attempts
+
+    @property
+    def can_write(self) -> bool:
+        """See `Trial`."""
+        return self._writer is not None
+
+    async def write(self, messages: tuple[Message, ...]) -> str:
+        """See `Trial`."""
+        assert self._writer is not None
+        self._count(1)
+        text, usd = await written(self._tools, self._writer, messages)
+        self.usd += float(usd)
+        return text
+
+    def _count(self, calls: int) -> None:
+        self.left, self.asked = self.left - calls, self.asked + calls
 
     async def record(self, start: Candidate, found: Refined) -> Search:
         """What a search was, as the run keeps it; its prompts are those of the first dev row."""
@@ -57,14 +83,13 @@ class DevTrial:
             start=start.key,
             best=found.best.key,
             calls=self.asked,
+            usd=self.usd,
             variants=len({v.candidate.digest for v in found.tried}),
             before=before.score if before else None,
             after=after.score if after else None,
             n=after.n if after else 0,
             searched=found.searched,
-            untried=tuple(
-                s for s in dict.fromkeys((*REFINERS, "instruction")) if s not in found.searched
-            ),
+            untried=tuple(s for s in REFINERS if s not in found.searched),
             prompts=tuple([await self._sent(c) for c in dict.fromkeys((start, found.best))]),
             tried=tuple((v.candidate.key, v.score, v.n) for v in found.tried),
         )
@@ -90,7 +115,7 @@ async def best_of(
     store = RunStore(ladder.store.folder / REFINING)
     try:
         runner = Runner(task, scorer, store, ladder.tools.price)
-        trial = DevTrial(task, workshop, runner, task.climb.search_calls)
+        trial = DevTrial(ladder.tools, workshop, runner, task.climb.search_calls)
         found = await refine(start, trial)
         search = await trial.record(start, found)
     finally:

@@ -8,7 +8,7 @@ cannot read what they are written in, its search is tried too, and left where it
 from __future__ import annotations
 
 from rung.candidate import Context
-from rung.climbing.languages import unread_share
+from rung.climbing.languages import unread_here
 from rung.climbing.tools import Tools
 from rung.knowledge.gold import gold_passages
 from rung.knowledge.retriever import Retriever
@@ -34,7 +34,7 @@ async def choose_context(tools: Tools) -> Context:
     A hit: one of the passages that hold the answer (or come from a gold document) is retrieved.
     Where no example says or shows where its answer stands, the middle of the grid is taken.
     """
-    foreign = unread_share(tools) >= UNREAD
+    foreign = unread_here(tools) >= UNREAD
     found: dict[int, list[float]] = {}
     for chars in CHUNKS:
         context = Context(kind="retrieved", chunk_chars=chars, search="lexical")

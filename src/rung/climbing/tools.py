@@ -100,8 +100,7 @@ class Tools:
         today = options.today or datetime.now(UTC).date()
         named = (*task.models.to_try, *task.models.tune, *NO_LLM_MODELS)
         names = {*named, *(m for c in options.candidates for m in c.models)}
-        if task.models.judge:
-            names.add(task.models.judge)
+        names |= set(task.models.helpers)
         if not priced:
             names = set()
         free = set(options.models)  # handed in from code: nobody bills them

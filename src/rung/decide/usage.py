@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from rung.behaviour.base import Tokens
+from rung.behaviour.contract import form_of
 from rung.behaviour.messages import Shot, build_messages, user_turn
 from rung.behaviour.shelf import filled
 from rung.behaviour.trainers.recipe import race_share
@@ -22,7 +23,7 @@ from rung.economics.training import training_price
 from rung.knowledge.contexts import knowledge_of
 from rung.models.base import ChatModel, Message, parameters
 from rung.records import Passage, Usage
-from rung.task.contract import describe, render
+from rung.task.contract import render
 from rung.task.types import Example, Frozen, Task
 
 MATCH_S = 0.02
@@ -162,13 +163,13 @@ def _prompt(
         own = _passages(task, candidate, place + step) if carry else ()
         shots.append(
             Shot(
-                input=user_turn(other.input_text(), own),
+                input=user_turn(other.input_text(), own, candidate.prompt),
                 answer=render(task.output, other.expected),
             )
         )
     return build_messages(
         task.instruction,
-        describe(task.output),
+        form_of(task.output, candidate),
         candidate.prompt,
         shots,
         passages,

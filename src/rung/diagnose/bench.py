@@ -15,8 +15,6 @@ from rung.records import Attempt, Passage
 from rung.solver import Solver, Workshop
 from rung.task.types import Example, Task
 
-DEFAULT_CHUNK = 600
-
 
 @dataclass(frozen=True)
 class Case:
@@ -70,9 +68,7 @@ class Bench:
     """Variants that are fitted once."""
 
     def __post_init__(self) -> None:
-        context = self.subject.candidate.context
-        size = context.chunk_chars if context.traits.reads else DEFAULT_CHUNK
-        self.library = Library(self.task, size)
+        self.library = Library(self.task, self.subject.candidate.context)
         self._turns: dict[tuple[str, str], asyncio.Lock] = {}
 
     def case(self, example: Example, attempt: Attempt) -> Case:

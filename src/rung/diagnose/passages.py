@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from rung.candidate import Context
 from rung.knowledge.chunking import chunk
 from rung.knowledge.gold import gold_passages
 from rung.records import Passage
@@ -21,9 +22,10 @@ LOOKED_AT = 40
 class Library:
     """The task's documents cut into passages."""
 
-    def __init__(self, task: Task, chunk_chars: int) -> None:
+    def __init__(self, task: Task, context: Context) -> None:
         self.task = task
-        self.passages = chunk(task.documents, chunk_chars) if task.documents else ()
+        cut = (context.chunk_chars, context.cut)
+        self.passages = chunk(task.documents, *cut) if task.documents else ()
 
     def gold(self, example: Example) -> tuple[Passage, ...]:
         """The passages that hold the answer; none where nobody can know them."""

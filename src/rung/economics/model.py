@@ -120,12 +120,8 @@ class CostModel:
         """USD per month that the requests cost, machines included."""
         return tuple(self.term(line) for line in self.lines if line.basis == "request")
 
-    def at_volume(self, requests: Decimal) -> Decimal:
-        """USD per month, all in, at another volume."""
-        return total(self.monthly, {VOLUME: requests})
-
     def month(self, requests: Decimal) -> Span:
-        """The same with its range."""
+        """USD per month, all in, at another volume."""
         workload = replace(self.workload, requests_per_month=span(requests))
         return ranged(replace(self, workload=workload).monthly)
 

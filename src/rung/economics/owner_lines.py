@@ -11,6 +11,8 @@ from rung.errors import UserError
 from rung.money import HOURS_PER_MONTH, MTOK, rate, usd_range
 
 PER_MTOK = ONE / MTOK
+PREPARED = "answers to prepare it"
+"""The line of answers that were bought to make a candidate."""
 ASSUMED = "set-up, assumed"
 """The line of what nobody stated."""
 
@@ -141,6 +143,7 @@ def stated(quote: Quote) -> list[Line]:
         ("per request, as stated", parts.usd_per_request, "request"),
         ("per month, as stated", parts.usd_per_month, "month"),
         ("once, as stated", parts.usd_once, "once"),
+        (PREPARED, parts.usd_prepared, "once"),
         (ASSUMED, parts.usd_assumed, "once"),
     )
     lines = []

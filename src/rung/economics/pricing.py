@@ -104,11 +104,6 @@ class Rates(Frozen):
         return total
 
 
-def price_of(usage: Usage, model: str, costs: Mapping[str, Any], on: date) -> Decimal:
-    """USD of one answer at the prices of `on`, `[costs]` overriding. Raises `UserError`."""
-    return rates_for(model, costs, on).price(usage)
-
-
 def rates_for(model: str, costs: Mapping[str, Any], on: date) -> Rates:
     """The rates of one model on one day. Raises `UserError` naming the key to set."""
     return rates_from(model, CostSettings.read(costs), on)

@@ -80,6 +80,8 @@ class CandidateUsage(Frozen):
     """Measured time of an answer with the adapter apart over one with it merged."""
     setup_usd: float = 0
     """Assumed once (`SETUP_USD`); what `[costs]` states takes its place."""
+    prepared_usd: float = 0
+    """Paid once for answers of models that the candidate was made with."""
     corpus_tokens: int = 0
     query_tokens: float = 0
     """Mean tokens of a request that a hosted embedder reads for the search."""
@@ -199,6 +201,8 @@ class Stated(Frozen):
     usd_per_request: Span | None = None
     usd_per_month: Span | None = None
     usd_once: Span | None = None
+    usd_prepared: Span | None = None
+    """Once, as a climb paid it: searching for a prompt, a teacher's answers."""
     usd_assumed: Span | None = None
     """Once, where nobody states it."""
 

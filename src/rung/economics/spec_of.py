@@ -70,7 +70,10 @@ def spec_of(found: CandidateUsage, book: PriceBook) -> CandidateSpec:
             evaluations_per_month=settings.evaluations_per_month,
             evaluation_size=settings.evaluation_size,
         ),
-        stated=Stated(usd_assumed=assumed or None),
+        stated=Stated(
+            usd_assumed=assumed or None,
+            usd_prepared=dec(found.prepared_usd) if found.prepared_usd else None,
+        ),
         score=_score(found),
         latency_p95_s=found.latency_p95_s,
         measured=f"measured over {n} answers" if n > 1 else "measured",

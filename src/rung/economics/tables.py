@@ -6,7 +6,6 @@ so that an old run can still be explained. `chain()` proves it: one hash over al
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import tomllib
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Literal, get_args
 from rung.errors import UserError
 from rung.money import dec
 from rung.task.types import Frozen
+from rung.task.wording import did_you_mean
 
 TableName = Literal[
     "machines", "gpus", "tuning", "stores", "labelling", "caching", "rerank", "library"
@@ -81,8 +81,7 @@ def find(table: TableName, name: str, on: date) -> Row:
     same = [row for row in rows(table) if row.id == name]
     if not same:
         known = sorted({row.id for row in rows(table)})
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}."
+        hint = did_you_mean(name, known)
         raise UserError(f"No row {name!r} in the price table {table!r}; {hint}")
     past = [row for row in same if row.checked <= on]
     return max(past, key=lambda row: row.checked) if past else same[0]

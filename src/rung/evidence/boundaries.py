@@ -181,24 +181,6 @@ def futility_boundary(looks: Counts, hoped: float, beta: float, upper: Counts) -
     return lower
 
 
-def crossing_chance(looks: Counts, upper: Counts, lower: Counts, mean: float) -> tuple[float, ...]:
-    """Exact (P(pass), P(drop early), expected examples) of a candidate with true mean `mean`.
-
-    The check of every promise above: no simulation noise. Examples are independent draws.
-    """
-    alive: Floats = np.ones(1)
-    seen, passed, dropped, expected = 0, 0.0, 0.0, 0.0
-    for look, high, low in zip(looks.tolist(), upper.tolist(), lower.tolist(), strict=True):
-        alive = np.convolve(alive, binomial_pmf(look - seen, mean))
-        expected += (look - seen) * max(1.0 - passed - dropped, 0.0)
-        passed += float(alive[high:].sum())
-        alive[high:] = 0.0
-        dropped += float(alive[: low + 1].sum())
-        alive[: low + 1] = 0.0
-        seen = look
-    return passed, dropped, expected
-
-
 class _Reach:
     """Chance of each count among paths still alive, given the count that the full run ends at.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,27 +43,6 @@ class Plan(BaseModel):
     """A frozen schedule that travels as JSON, so that a resumed run decides as the first did."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def to_json(self) -> str:
-        """The whole plan as JSON text, boundaries included, for `from_json`."""
-        return self.model_dump_json()
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """A plan written with `to_json`; call it on `Design` where the kind is not known."""
-        kinds = {
-            plan.model_fields["kind"].default: plan
-            for plan in [cls, *cls.__subclasses__()]
-            if "kind" in plan.model_fields
-        }
-        try:
-            kind = json.loads(text)["kind"]
-            return kinds[kind].model_validate_json(text)
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"A stored design cannot be read ({type(error).__name__}): {text[:80]!r}. "
-                "Plan the run anew with sequential(...)."
-            ) from error
 
 
 class Design(Plan):

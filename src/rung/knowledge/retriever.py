@@ -52,7 +52,7 @@ class Retriever:
         Raises `UserError` when dense or hybrid search has no embedder, or a name is unknown.
         """
         kind, words = _kind(context), context.search != "dense"
-        passages = chunk(documents, context.chunk_chars)
+        passages = chunk(documents, context.chunk_chars, context.cut)
         if context.search == "lexical":
             return cls(await kind.build(passages, None, words=words), context, None)
         embedder = _needed(embedder, context)
@@ -64,7 +64,7 @@ class Retriever:
     async def search(self, query: str, k: int) -> tuple[Passage, ...]:
         """At most `k` passages, best first, each with its `score`; equal scores by position.
 
-        The score is BM25 (lexical), cosine (dense), the fused rank sum (hybrid) or what reranking
+        The score is BM25 (lexical), cosine (dense), the weighed sum (hybrid) or what reranking
         gave: comparable within one search only. Lexical search leaves out passages without a
         common word.
         """

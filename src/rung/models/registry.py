@@ -6,7 +6,6 @@ file beside this one, one line in `PROVIDERS`.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from rung.models.vendors import VENDORS
 from rung.project import ProjectFolder
 from rung.task.config import read_config
 from rung.task.endpoints import EndpointSettings
+from rung.task.wording import nearest
 
 
 class Provider(NamedTuple):
@@ -124,5 +124,5 @@ def _nearest(name: str) -> str:
     """A guess at the prefix that was meant, or nothing."""
     before, slash, rest = name.partition("/")
     named = [p.prefix for p in PROVIDERS if p.prefix.endswith("/") and "://" not in p.prefix]
-    close = difflib.get_close_matches(f"{before.lower()}/", named, n=1)
-    return f" (did you mean {close[0]}{rest}?)" if close and slash else ""
+    close = nearest(f"{before}/", named)
+    return f" (did you mean {close}{rest}?)" if close and slash else ""

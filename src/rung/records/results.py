@@ -108,7 +108,9 @@ class Search(Frozen):
     best: str
     """Key of what was found; the start's where nothing was better."""
     calls: int
-    """Answers, those of fitting included."""
+    """Answers, those of fitting and of a writer included."""
+    usd: float = 0.0
+    """What they cost: part of setting the rung up."""
     variants: int
     before: float | None = None
     """The start's score on rows that had no part in choosing."""

@@ -108,21 +108,17 @@ def _serve_with_workers(settings: Settings, door: socket.socket) -> None:
             raise StoreError("a worker could not start: the lines above say why")
 
 
-@contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
+def listening(host: str, port: int) -> socket.socket:
     """The socket that is served. Raises `UserError` where the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as door:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            door.bind((host, port))
-        except OSError as error:
-            raise UserError(
-                f"{host}:{port} cannot be listened on ({error.strerror or error}): "
-                "choose another --port or --host"
-            ) from None
-        door.set_inheritable(True)
-        yield door
+    try:
+        door = socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"{host}:{port} cannot be listened on ({error}): choose another --port or --host"
+        ) from None
+    door.set_inheritable(True)
+    return door
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from rung.behaviour.base import Ask
+from rung.behaviour.contract import form_of
 from rung.behaviour.messages import build_messages
 from rung.behaviour.shelf import filled
 from rung.behaviour.spec import InputField, SolverSpec
@@ -27,7 +28,7 @@ from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import LabelModel
 from rung.records import Answer, ModelUsage, Passage, Usage
 from rung.solver.ways import WAYS, Asked
-from rung.task.contract import describe, parse
+from rung.task.contract import parse
 from rung.task.types import JsonValue, render_input
 
 __all__ = ["InputField", "Parts", "Solver", "SolverSpec"]
@@ -70,7 +71,7 @@ class Solver:
     def __init__(self, spec: SolverSpec, parts: Parts) -> None:
         self.spec = spec
         self.parts = parts
-        self.contract = describe(spec.output)
+        self.contract = form_of(spec.output, spec.candidate)
         context = spec.candidate.context
         documents = spec.documents if context.traits.leads else ()
         self.knowledge = parts.knowledge or AllDocuments(context, documents)

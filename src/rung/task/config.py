@@ -124,8 +124,8 @@ class SqlTable(Frozen):
 class OutputTable(Frozen):
     """`[output]`: exactly one of `labels`, `schema`, `text`, `sql`."""
 
-    labels: list[str | bool | int | float] | str | None = None
-    """The labels, or a text file with one a line."""
+    labels: list[str | bool | int | float] | dict[str, str] | str | None = None
+    """The labels, a table of them with what each stands for, or a text file with one a line."""
     multiple: bool = False
     """Whether an answer has any number of the labels, none of them included."""
     any_of: bool = False
@@ -293,7 +293,10 @@ def _toml_sentence(name: str, message: str) -> str:
 def _sentence(problem: ValidationError, raw: dict[str, Any]) -> str:
     """The most telling error of a validation in one sentence: unknown keys before all else."""
     errors = problem.errors(include_url=False)
-    error = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+    # Of the forms that a value may have, the one that it got furthest in.
+    same = [e for e in errors if e["loc"][:2] == errors[0]["loc"][:2]]
+    nearest = max(same, key=lambda e: len(_place(e["loc"], raw, open_ended=False)))
+    error = next((e for e in errors if e["type"] == "extra_forbidden"), nearest)
     place = _place(error["loc"], raw, open_ended=error["type"] in ("missing", "extra_forbidden"))
     *tables, key = place or ("",)
     table = f"[{'.'.join(tables)}]" if tables else ""

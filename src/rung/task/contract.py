@@ -107,12 +107,14 @@ def describe(output: Output) -> str:
     """What a prompt says about the form of the answer; empty when any text will do."""
     match output:
         case LabelsOutput():
+            if output.meanings:
+                return f"Answer with exactly one of these labels:\n{_explained(output)}"
             return f"Answer with exactly one of: {_named(output.labels)}."
         case MultiLabelOutput():
-            return (
-                "Answer with a JSON array of all labels that apply, [] if none does. "
-                f"The labels: {_quoted(output.labels)}."
-            )
+            said = "Answer with a JSON array of all labels that apply, [] if none does. "
+            if output.meanings:
+                return f"{said}The labels:\n{_explained(output)}"
+            return f"{said}The labels: {_quoted(output.labels)}."
         case SchemaOutput():
             root = output.json_schema
             what = {"object": "one JSON object", "array": "one JSON array"}.get(
@@ -122,7 +124,8 @@ def describe(output: Output) -> str:
         case TextOutput():
             return _describe_text(output)
         case SqlOutput():
-            return "Answer with one SQLite SELECT statement, nothing else."
+            said = "Answer with one SQLite SELECT statement, nothing else."
+            return f"{said} The tables:\n{output.tables}" if output.tables else said
 
 
 def kept_limits(output: TextOutput, text: str) -> dict[str, bool]:
@@ -300,6 +303,12 @@ def says_no_answer(word: str, text: str) -> bool:
     """Whether a text says that there is no answer: it is empty, or the word for it."""
     bare = text.strip().strip(f"{QUOTES}.。! ").casefold()
     return not text.strip() or bare == word.strip().strip(f"{QUOTES}.。! ").casefold()
+
+
+def _explained(output: LabelsOutput | MultiLabelOutput) -> str:
+    """One label a line, with what it stands for."""
+    lines = [(label, output.meanings.get(label)) for label in output.labels]
+    return "\n".join(f"- {label}: {said}" if said else f"- {label}" for label, said in lines)
 
 
 def _named(labels: Sequence[str]) -> str:

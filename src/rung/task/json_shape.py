@@ -10,6 +10,16 @@ from rung.task.types import JsonValue
 DEPTH = 5
 """Levels that are described; deeper ones are `any`."""
 ANY = "any"
+_FORMATS = {
+    "date": "a date, YYYY-MM-DD",
+    "time": "a time, hh:mm:ss with its offset",
+    "date-time": "date and time, YYYY-MM-DDThh:mm:ss with its offset",
+    "duration": "a duration, such as PT15M",
+    "email": "an e-mail address",
+    "uri": "a URI",
+    "uuid": "a UUID",
+}
+"""Formats of the standard in words; others say nothing to a reader."""
 
 
 def shape(schema: JsonValue, root: Schema, depth: int = 0) -> str:
@@ -57,7 +67,9 @@ def _own(schema: Schema, root: Schema, depth: int) -> str:
     if kind == "array" or (kind is None and {"items", "prefixItems"} & set(schema)):
         return _array(schema, root, depth)
     names = {"string": "text", "integer": "whole number", "boolean": "true | false"}
-    return names.get(str(kind), str(kind or ANY))
+    said = names.get(str(kind), str(kind or ANY))
+    form = _FORMATS.get(str(schema.get("format"))) if kind == "string" else None
+    return f"{said} ({form})" if form else said
 
 
 def _array(schema: Schema, root: Schema, depth: int) -> str:
@@ -103,8 +115,10 @@ def _followed(schema: JsonValue, root: Schema) -> JsonValue:
 
 
 def _beside(schema: Schema, root: Schema, depth: int) -> list[str]:
-    """What nothing enforces while the answer is written, so that it must be said."""
+    """What the schema says of itself, and what nothing enforces while the answer is written."""
     said = []
+    if isinstance(schema.get("description"), str) and schema["description"].strip():
+        said.append(" ".join(schema["description"].split()))
     if schema.get("uniqueItems") is True:
         said.append("no item twice")
     if isinstance(schema.get("contains"), dict):

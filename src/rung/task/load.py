@@ -6,6 +6,7 @@ Spends nothing and asks no model. Whether the gold answers are right is `rung.sc
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from rung.task.labelling import label_text
 from rung.task.rows import read_text, strict_json
 from rung.task.rubric import read_rubric
 from rung.task.splits import How, SplitReport, Splits, as_given, carve_dev, split_one, take
+from rung.task.tables import tables_to_tell
 from rung.task.types import (
     Example,
     JsonValue,
@@ -66,7 +68,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
     files = _given(config.task, root, output)
     given = {key: tuple(one.examples) for key, one in files.items()}
     every = [example for examples in given.values() for example in examples]
-    output = with_no_answer(output, every)
+    output = _with_tables(with_no_answer(output, every), root, config.task.instruction)
     splits = _split(given, how)
     knowledge = Documents((), ())
     if config.task.documents is not None:
@@ -110,9 +112,10 @@ def read_output(table: OutputTable, root: Path) -> Output:
     """`[output]` with the files that it names read and checked."""
     if table.labels is not None:
         labels = _labels(table.labels, root)
+        meanings = _meanings(table.labels) if isinstance(table.labels, dict) else {}
         if table.multiple:
-            return MultiLabelOutput(labels=labels)
-        return LabelsOutput(labels=labels, any_of=table.any_of)
+            return MultiLabelOutput(labels=labels, meanings=meanings)
+        return LabelsOutput(labels=labels, meanings=meanings, any_of=table.any_of)
     if table.answer_schema is not None:
         return SchemaOutput(json_schema=_schema(table.answer_schema, root))
     if table.text is not None:
@@ -121,7 +124,15 @@ def read_output(table: OutputTable, root: Path) -> Output:
     return _database(table.sql.output(), root)
 
 
-def _labels(given: Sequence[str | bool | float] | str, root: Path) -> tuple[str, ...]:
+def _meanings(given: dict[str, str]) -> dict[str, str]:
+    """On one line each, as the prompt lists them."""
+    meanings = {label.strip(): " ".join(meaning.split()) for label, meaning in given.items()}
+    return {label: meaning for label, meaning in meanings.items() if meaning}
+
+
+def _labels(
+    given: Sequence[str | bool | float] | dict[str, str] | str, root: Path
+) -> tuple[str, ...]:
     file = isinstance(given, str)
     lines = (
         read_text(root / given, given).splitlines()
@@ -167,6 +178,17 @@ def _database(output: SqlOutput, root: Path) -> SqlOutput:
             f"path, which is relative to the folder of {CONFIG_NAME}"
         )
     return output
+
+
+def _with_tables(output: Output, root: Path, instruction: str) -> Output:
+    """A shared database's tables in its prompt; one that cannot be read is the scorer's to name."""
+    if not isinstance(output, SqlOutput) or output.database is None:
+        return output
+    try:
+        tables = tables_to_tell(root / output.database, instruction)
+    except (OSError, sqlite3.Error, UnicodeDecodeError):
+        return output
+    return output.model_copy(update={"tables": tables})
 
 
 def _rubric(config: RungFile, root: Path) -> Rubric | None:

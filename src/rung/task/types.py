@@ -129,6 +129,8 @@ class LabelsOutput(Frozen):
 
     kind: Literal["labels"] = "labels"
     labels: tuple[str, ...]
+    meanings: dict[str, str] = Field(default_factory=dict)
+    """What labels stand for, of those that say it."""
     any_of: bool = False
     """Whether a list in `expected` means that any one of its labels is right."""
 
@@ -138,6 +140,7 @@ class MultiLabelOutput(Frozen):
 
     kind: Literal["multilabel"] = "multilabel"
     labels: tuple[str, ...]
+    meanings: dict[str, str] = Field(default_factory=dict)
 
     @property
     def json_schema(self) -> dict[str, JsonValue]:
@@ -175,6 +178,8 @@ class SqlOutput(Frozen):
     """Name of the `meta` field whose list of rows goes into the one table of that script."""
     column_order: bool = True
     """Whether columns must come in the order of the expected query."""
+    tables: str = ""
+    """The CREATE statements of `database`, as a model is told them."""
 
 
 Output = Annotated[
@@ -251,8 +256,16 @@ class Models(Frozen):
     """Models that their own provider may tune, such as `together/<base model>`: this buys."""
     embedder: str = "local/all-minilm-l6-v2"
     judge: str | None = None
+    writer: str | None = None
+    """Who words prompts anew in a serious climb; the strongest of those named here where it is left
+    out, if that is no small one."""
     settings: dict[str, EndpointSettings] = Field(default_factory=dict, exclude=True)
     """By a model's name: pace, patience, window, headers. May hold secrets: dumped nowhere."""
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """Models that are asked, and no candidates."""
+        return tuple(name for name in (self.judge, self.writer) if name is not None)
 
 
 class Facts(Frozen):

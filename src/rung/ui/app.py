@@ -145,18 +145,13 @@ async def take_key(site: Site, request: Request) -> Response:
 def listen(host: str, port: int) -> socket.socket:
     """The socket to serve on. Raises `UserError` where it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        found.bind((host, port))
-        found.listen()  # a browser that is quicker than the server waits instead of being refused
+        return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
-        found.close()
         raise UserError(
             f"{host}:{port} cannot be listened on ({error}): give another --port, such as 0 for "
             "any that is free"
         ) from error
-    return found
 
 
 def key_for(host: str, given: str | None) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rung.candidate import Candidate
+from rung.models.base import Message
 from rung.records import Attempt
 from rung.task.types import Example, Frozen, Task
 
@@ -23,10 +24,23 @@ class Trial(Protocol):
         ...
 
     async def ask(self, candidate: Candidate, examples: Sequence[Example]) -> Sequence[Attempt]:
-        """The scored answers of a candidate, fitted on train, to examples of dev, in order.
+        """The scored answers of a candidate, fitted on train, to examples of dev, in order; or of
+        train, fitted without them.
 
         What was asked before is not asked again. Raises `UserError` where it cannot be fitted,
         `ProviderError` on an outage, `BudgetExceeded`.
+        """
+        ...
+
+    @property
+    def can_write(self) -> bool:
+        """Whether the task allows a model that words prompts."""
+        ...
+
+    async def write(self, messages: tuple[Message, ...]) -> str:
+        """What the strongest model that the task allows says; one of the answers left.
+
+        Raises `ProviderError`, `BudgetExceeded`.
         """
         ...
 

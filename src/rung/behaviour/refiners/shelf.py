@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from rung.behaviour.refiners import prompts
 from rung.behaviour.refiners.base import Refined, Refiner, Trial, Variant
+from rung.behaviour.refiners.instruction import InstructionRefiner
 from rung.behaviour.refiners.prompts import PromptRefiner
 from rung.behaviour.refiners.racing import confirmed, halves
 from rung.candidate import Candidate
 
 REFINERS: dict[str, Refiner] = {
     "shots": PromptRefiner(prompts.shots),
+    "instruction": InstructionRefiner(),
     "label head": PromptRefiner(prompts.head),
     "contract": PromptRefiner(prompts.contract),
     "reasoning": PromptRefiner(prompts.reasoning),

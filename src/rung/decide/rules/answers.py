@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -13,6 +12,7 @@ from rung.decide.rules.loader import by_id, of_kind, questions
 from rung.errors import UserError
 from rung.money import dec, fault, given, typed
 from rung.task.types import Frozen, Task
+from rung.task.wording import did_you_mean
 
 Number = Annotated[Decimal, BeforeValidator(given)]
 Share = Annotated[Decimal, BeforeValidator(given), Field(ge=0, le=1)]
@@ -133,6 +133,4 @@ def parse_answer(field: str, text: str) -> Any:
 
 
 def _unknown(what: str, given: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(given, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}."
-    return f"Unknown {what} {given!r}; {hint}"
+    return f"Unknown {what} {given!r}; {did_you_mean(given, known)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from rung.behaviour.messages import build_messages
+from rung.behaviour.messages import build_messages, render_passage
 from rung.exchange.exporting.files import HEADLESS, Files
 from rung.exchange.exporting.source import Source
 from rung.models.base import Message
@@ -69,9 +69,8 @@ def _or_unsure(solver: Solver) -> str:
 def template(solver: Solver) -> list[Message]:
     """The messages with `{{input}}` and `{{passages}}` where they change."""
     spec, candidate = solver.spec, solver.candidate
-    passages = spec.documents
-    if candidate.context.traits.searches:
-        passages = (Passage(document_id="", text=PASSAGE),)
+    one = Passage(document_id="", text=PASSAGE)
+    passages = (one,) if candidate.context.traits.searches else spec.documents
     shots = spec.shots if not candidate.prompt.shots.chosen_by_input else ()
     made = build_messages(
         spec.instruction,
@@ -84,9 +83,9 @@ def template(solver: Solver) -> list[Message]:
     )
     if not candidate.context.traits.searches:
         return list(made)
-    # The number before the one passage belongs to the passages that take its place.
-    last = made[-1]
+    # The number of the one passage belongs to the passages that take its place.
+    last, shown = made[-1], render_passage(1, one, candidate.prompt)
     return [
         *made[:-1],
-        last.model_copy(update={"content": last.content.replace(f"[1] {PASSAGE}", PASSAGE)}),
+        last.model_copy(update={"content": last.content.replace(shown, PASSAGE)}),
     ]

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
-from rung.candidate import Context
+from rung.candidate import Context, Cut
 from rung.errors import UserError
 from rung.knowledge.chunking import chunk
 from rung.knowledge.contexts.base import Index, Knowledge
@@ -30,7 +30,8 @@ class Retrieved(Knowledge):
     @staticmethod
     def words(context: Context) -> str:
         """Such as "2 retrieved passages"."""
-        how = f" reranked by {context.rerank}" if context.rerank else ""
+        how = f" cut by {context.cut}" if context.cut != "size" else ""
+        how += f" reranked by {context.rerank}" if context.rerank else ""
         return f"{context.k} {context.kind} passage{'s' if context.k > 1 else ''}{how}"
 
     @classmethod
@@ -38,7 +39,7 @@ class Retrieved(Knowledge):
         cls, context: Context, documents: tuple[Document, ...], place: int
     ) -> tuple[Passage, ...]:
         """Any `k` passages: which ones are found is not known before."""
-        passages = _cut(documents, context.chunk_chars)
+        passages = _cut(documents, context.chunk_chars, context.cut)
         if not passages:
             return ()
         step = max(1, len(passages) // SAMPLE)
@@ -46,8 +47,8 @@ class Retrieved(Knowledge):
 
     @classmethod
     def cut(cls, context: Context, documents: tuple[Document, ...]) -> tuple[Passage, ...]:
-        """The documents in pieces of `chunk_chars`."""
-        return _cut(documents, context.chunk_chars)
+        """The documents in pieces."""
+        return _cut(documents, context.chunk_chars, context.cut)
 
     @classmethod
     async def fit(cls, context: Context, documents: tuple[Document, ...], index: Index) -> Self:
@@ -90,5 +91,5 @@ class Gold(Retrieved):
 
 
 @lru_cache(maxsize=4)
-def _cut(documents: tuple[Document, ...], chars: int) -> tuple[Passage, ...]:
-    return chunk(documents, chars)
+def _cut(documents: tuple[Document, ...], chars: int, cut: Cut) -> tuple[Passage, ...]:
+    return chunk(documents, chars, cut)

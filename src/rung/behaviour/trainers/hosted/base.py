@@ -6,18 +6,21 @@ an order whose answer was lost is found there instead of being placed, and paid 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from rung.behaviour.trainers.base import Order
 from rung.behaviour.trainers.hosted.formats import Limits
+from rung.behaviour.trainers.hosted.http import Http
 from rung.behaviour.trainers.lessons import TuningExample
+from rung.errors import ProviderError
 from rung.models.base import Message
 from rung.task.types import Frozen, JsonValue
 
 JobState = Literal["waiting", "running", "cancelling", "done", "failed", "cancelled"]
-ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")
+LOST: tuple[JobState, ...] = ("failed", "cancelled")
+ENDED: tuple[JobState, ...] = ("done", *LOST)
 
 
 class HostedJob(Frozen):
@@ -90,9 +93,43 @@ class HostedTuner(Protocol):
         ...
 
 
-def all_dev_rows(train: int, dev: int) -> int:
-    """A provider that takes every dev row."""
-    return dev
+class Tuner:
+    """What providers have in common: rows as OpenAI's, every dev row taken, no price beforehand,
+    a job read by its `STATES`."""
+
+    limits: Limits
+    states: Mapping[str, JobState]
+    http: Http
+
+    @staticmethod
+    def rows(examples: Sequence[TuningExample]) -> list[dict[str, JsonValue]]:
+        """OpenAI's `messages` rows, of which only the answer is learnt."""
+        return chat_rows(examples)
+
+    @staticmethod
+    def dev_rows(train: int, dev: int) -> int:
+        """Every one."""
+        return dev
+
+    async def quote(self, order: Order, files: Files) -> Decimal | None:
+        """None: the price is told with the job, or never."""
+        return None
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self.http.aclose()
+
+    def state(self, body: Mapping[str, Any], ident: str, state: str) -> JobState:
+        """The state of a job's description. `ProviderError` where it is none."""
+        if ident not in body or body.get(state) not in self.states:
+            raise ProviderError(
+                f"{self.limits.provider} described a job that cannot be read: {str(body)[:120]}"
+            )
+        return self.states[body[state]]
+
+    def live(self, body: Mapping[str, Any], state: str) -> bool:
+        """Whether a listed job is no failed or cancelled one, which hinder no new one."""
+        return self.states.get(body.get(state, ""), "waiting") not in LOST
 
 
 def chat_rows(

@@ -15,13 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from rung.behaviour.trainers.base import Order
-from rung.behaviour.trainers.hosted.base import (
-    Files,
-    HostedJob,
-    JobState,
-    all_dev_rows,
-    chat_rows,
-)
+from rung.behaviour.trainers.hosted.base import LOST, Files, HostedJob, JobState, Tuner
 from rung.behaviour.trainers.hosted.formats import MB, Limits
 from rung.behaviour.trainers.hosted.http import Http
 from rung.errors import ProviderError, UserError
@@ -49,15 +43,14 @@ LOOKS = 60
 NANO = Decimal(10) ** 9
 
 
-class FireworksTuner:
+class FireworksTuner(Tuner):
     """An account's datasets and jobs, with ids of our own."""
 
     name = "fireworks"
     # Of one request (`datasets.upload` of the package); larger files want an address to put them.
     limits = FIREWORKS_LIMITS.model_copy(update={"most_bytes": 150 * MB})
     published = FIREWORKS_LIMITS
-    rows = staticmethod(chat_rows)
-    dev_rows = staticmethod(all_dev_rows)
+    states = STATES
 
     def __init__(
         self,
@@ -98,25 +91,21 @@ class FireworksTuner:
             await self._pause(2.0)
         raise ProviderError(f"Fireworks is still reading the dataset {ident!r}: run again later")
 
-    async def quote(self, order: Order, files: Files) -> Decimal | None:
-        """Fireworks tells a price with the job, not before."""
-        return None
-
     async def find(self, order: Order) -> HostedJob | None:
         """The job whose id is the tag."""
         try:
-            found = await self.look(_ident(order.tag))
+            job = await self.look(_ident(order.tag))
         except ProviderError as error:
             if error.status == 404:
                 return None
             raise
-        if found.state in ("failed", "cancelled"):
+        if job.state in LOST:
             raise UserError(
-                f"the Fireworks job {found.id!r} {found.state}"
-                f"{': ' + found.problem if found.problem else ''}; its id is taken until it is "
+                f"the Fireworks job {job.id!r} {job.state}"
+                f"{': ' + job.problem if job.problem else ''}; its id is taken until it is "
                 "deleted there: delete it and run again"
             )
-        return found
+        return job
 
     async def start(self, order: Order, files: Files) -> HostedJob:
         """LoRA; the id is ours, so a second order is refused."""
@@ -145,40 +134,31 @@ class FireworksTuner:
             if error.status != 409:
                 raise
             return await self.look(ident)
-        return _job(made)
+        return self._job(made)
 
     async def look(self, job: str) -> HostedJob:
         """The job as it stands."""
-        return _job(await self.http.get(f"{self.root}/supervisedFineTuningJobs/{job}"))
+        return self._job(await self.http.get(f"{self.root}/supervisedFineTuningJobs/{job}"))
 
     async def cancel(self, job: str) -> HostedJob:
         """Ask for an end."""
         await self.http.post(f"{self.root}/supervisedFineTuningJobs/{job}:cancel", json={})
         return await self.look(job)
 
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self.http.aclose()
+    def _job(self, body: dict[str, Any]) -> HostedJob:
+        return HostedJob(
+            state=self.state(body, "name", "state"),
+            id=str(body["name"]).rsplit("/", 1)[-1],
+            model=body.get("outputModel"),
+            trained_tokens=(body.get("jobProgress") or {}).get("inputTokens"),
+            usd=_usd(body.get("estimatedCost")),
+            problem=(body.get("status") or {}).get("message") or None,
+        )
 
 
 def _ident(name: str) -> str:
     """Lower case letters, digits and dashes, which is what ids there may hold."""
     return re.sub(r"[^a-z0-9-]+", "-", name.removesuffix(".jsonl").lower()).strip("-")
-
-
-def _job(body: dict[str, Any]) -> HostedJob:
-    if "name" not in body or body.get("state") not in STATES:
-        raise ProviderError(f"Fireworks described a job that cannot be read: {str(body)[:120]}")
-    status = body.get("status") or {}
-    progress = body.get("jobProgress") or {}
-    return HostedJob(
-        id=str(body["name"]).rsplit("/", 1)[-1],
-        state=STATES[body["state"]],
-        model=body.get("outputModel"),
-        trained_tokens=progress.get("inputTokens"),
-        usd=_usd(body.get("estimatedCost")),
-        problem=status.get("message") or None,
-    )
 
 
 def _usd(cost: dict[str, Any] | None) -> Decimal | None:

@@ -8,20 +8,12 @@ default (https://developers.openai.com/api/docs/deprecations). Shapes as in the 
 from __future__ import annotations
 
 import os
-from decimal import Decimal
 from typing import Any
 
 from rung.behaviour.trainers.base import Order
-from rung.behaviour.trainers.hosted.base import (
-    Files,
-    HostedJob,
-    JobState,
-    all_dev_rows,
-    chat_rows,
-)
+from rung.behaviour.trainers.hosted.base import Files, HostedJob, JobState, Tuner
 from rung.behaviour.trainers.hosted.formats import MB, Limits
 from rung.behaviour.trainers.hosted.http import Http
-from rung.errors import ProviderError
 
 OPENAI_LIMITS = Limits(
     provider="OpenAI",
@@ -45,13 +37,12 @@ MOST_FILES = "10000"
 """The longest page of a list of files."""
 
 
-class OpenAITuner:
+class OpenAITuner(Tuner):
     """Jobs carry the order's tag in their metadata, files in their name."""
 
     name = "openai"
     limits = published = OPENAI_LIMITS
-    rows = staticmethod(chat_rows)
-    dev_rows = staticmethod(all_dev_rows)
+    states = STATES
 
     def __init__(self, http: Http | None = None) -> None:
         base = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
@@ -68,18 +59,14 @@ class OpenAITuner:
         )
         return str(made["id"])
 
-    async def quote(self, order: Order, files: Files) -> Decimal | None:
-        """OpenAI tells no price."""
-        return None
-
     async def find(self, order: Order) -> HostedJob | None:
         """By metadata; failed and cancelled jobs are no hindrance to a new one."""
         found = await self.http.get("/fine_tuning/jobs", {"metadata[rung]": order.tag})
         for job in found.get("data", ()):
             # A server that ignores the filter lists them all.
             ours = (job.get("metadata") or {}).get("rung") == order.tag
-            if ours and STATES.get(job.get("status"), "waiting") not in ("failed", "cancelled"):
-                return _job(job)
+            if ours and self.live(job, "status"):
+                return self._job(job)
         return None
 
     async def start(self, order: Order, files: Files) -> HostedJob:
@@ -98,28 +85,21 @@ class OpenAITuner:
         }
         if files.dev:
             body["validation_file"] = files.dev
-        return _job(await self.http.post("/fine_tuning/jobs", json=body))
+        return self._job(await self.http.post("/fine_tuning/jobs", json=body))
 
     async def look(self, job: str) -> HostedJob:
         """The job as it stands."""
-        return _job(await self.http.get(f"/fine_tuning/jobs/{job}"))
+        return self._job(await self.http.get(f"/fine_tuning/jobs/{job}"))
 
     async def cancel(self, job: str) -> HostedJob:
         """Ask for an end."""
-        return _job(await self.http.post(f"/fine_tuning/jobs/{job}/cancel"))
+        return self._job(await self.http.post(f"/fine_tuning/jobs/{job}/cancel"))
 
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self.http.aclose()
-
-
-def _job(body: dict[str, Any]) -> HostedJob:
-    if "id" not in body or body.get("status") not in STATES:
-        raise ProviderError(f"OpenAI described a job that cannot be read: {str(body)[:120]}")
-    return HostedJob(
-        id=str(body["id"]),
-        state=STATES[body["status"]],
-        model=body.get("fine_tuned_model"),
-        trained_tokens=body.get("trained_tokens"),
-        problem=(body.get("error") or {}).get("message"),
-    )
+    def _job(self, body: dict[str, Any]) -> HostedJob:
+        return HostedJob(
+            state=self.state(body, "id", "status"),
+            id=str(body["id"]),
+            model=body.get("fine_tuned_model"),
+            trained_tokens=body.get("trained_tokens"),
+            problem=(body.get("error") or {}).get("message"),
+        )

@@ -15,13 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from rung.behaviour.trainers.base import Order
-from rung.behaviour.trainers.hosted.base import (
-    Files,
-    HostedJob,
-    JobState,
-    all_dev_rows,
-    chat_rows,
-)
+from rung.behaviour.trainers.hosted.base import Files, HostedJob, JobState, Tuner
 from rung.behaviour.trainers.hosted.formats import GB, Limits
 from rung.behaviour.trainers.hosted.http import Http
 from rung.errors import ProviderError, UserError
@@ -52,15 +46,14 @@ NANO = Decimal(10) ** 9
 """`total_price` is in billionths of a dollar (`finetune_price_to_dollars` of the package)."""
 
 
-class TogetherTuner:
+class TogetherTuner(Tuner):
     """Jobs carry the order's tag as suffix."""
 
     name = "together"
     # Larger files go up in parts (`MULTIPART_THRESHOLD_GB` of the package); here it is one PUT.
     limits = TOGETHER_LIMITS.model_copy(update={"most_bytes": 5 * GB})
     published = TOGETHER_LIMITS
-    rows = staticmethod(chat_rows)
-    dev_rows = staticmethod(all_dev_rows)
+    states = STATES
 
     def __init__(
         self,
@@ -126,27 +119,34 @@ class TogetherTuner:
         """By suffix."""
         found = await self.http.get("/v1/fine-tunes")
         for job in found.get("data", ()):
-            live = STATES.get(job.get("status"), "waiting") not in ("failed", "cancelled")
-            if job.get("suffix") == order.tag and live:
+            if job.get("suffix") == order.tag and self.live(job, "status"):
                 return await self.look(str(job["id"]))
         return None
 
     async def start(self, order: Order, files: Files) -> HostedJob:
         """LoRA on all linear layers, loss on what the assistant says."""
         body = _recipe(order, files, ordering=True)
-        return _job(await self.http.post("/v1/fine-tunes", json=body))
+        return self._job(await self.http.post("/v1/fine-tunes", json=body))
 
     async def look(self, job: str) -> HostedJob:
         """The job as it stands."""
-        return _job(await self.http.get(f"/v1/fine-tunes/{job}"))
+        return self._job(await self.http.get(f"/v1/fine-tunes/{job}"))
 
     async def cancel(self, job: str) -> HostedJob:
         """Ask for an end: the job is `cancel_requested` first. Steps already made are billed."""
-        return _job(await self.http.post(f"/v1/fine-tunes/{job}/cancel"))
+        return self._job(await self.http.post(f"/v1/fine-tunes/{job}/cancel"))
 
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self.http.aclose()
+    def _job(self, body: dict[str, Any]) -> HostedJob:
+        state = self.state(body, "id", "status")
+        price, events = body.get("total_price"), body.get("events") or ()
+        return HostedJob(
+            id=str(body["id"]),
+            state=state,
+            model=body.get("model_output_name"),
+            trained_tokens=body.get("token_count"),
+            usd=None if price is None else Decimal(price) / NANO,
+            problem=str(events[-1].get("message")) if state == "failed" and events else None,
+        )
 
 
 def _recipe(order: Order, files: Files, *, ordering: bool) -> dict[str, Any]:
@@ -174,19 +174,3 @@ def _recipe(order: Order, files: Files, *, ordering: bool) -> dict[str, Any]:
             "n_checkpoints": 1,
         }
     return body
-
-
-def _job(body: dict[str, Any]) -> HostedJob:
-    if "id" not in body or body.get("status") not in STATES:
-        raise ProviderError(f"Together described a job that cannot be read: {str(body)[:120]}")
-    price = body.get("total_price")
-    events = body.get("events") or ()
-    state = STATES[body["status"]]
-    return HostedJob(
-        id=str(body["id"]),
-        state=state,
-        model=body.get("model_output_name"),
-        trained_tokens=body.get("token_count"),
-        usd=None if price is None else Decimal(price) / NANO,
-        problem=str(events[-1].get("message")) if state == "failed" and events else None,
-    )

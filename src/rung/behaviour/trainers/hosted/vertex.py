@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
 from rung.behaviour.trainers.base import Order
-from rung.behaviour.trainers.hosted.base import Files, HostedJob, JobState
+from rung.behaviour.trainers.hosted.base import LOST, Files, HostedJob, JobState, Tuner
 from rung.behaviour.trainers.hosted.formats import GB, Limits
 from rung.behaviour.trainers.hosted.http import Http
 from rung.behaviour.trainers.lessons import TuningExample
-from rung.errors import ProviderError, UserError
+from rung.errors import UserError
 from rung.models.google import KEY_ENV, google_token, project_and_location, vertex_host
 from rung.task.types import JsonValue
 
@@ -83,11 +82,12 @@ def vertex_rows(examples: Sequence[TuningExample]) -> list[dict[str, JsonValue]]
     return rows
 
 
-class VertexTuner:
+class VertexTuner(Tuner):
     """Jobs carry the order's tag as the tuned model's display name, files in their name."""
 
     name = "vertex"
     limits = published = VERTEX_LIMITS
+    states = STATES
     dev_rows = staticmethod(vertex_dev_rows)
     rows = staticmethod(vertex_rows)
 
@@ -117,10 +117,6 @@ class VertexTuner:
         )
         return address
 
-    async def quote(self, order: Order, files: Files) -> Decimal | None:
-        """Vertex tells no price."""
-        return None
-
     async def find(self, order: Order) -> HostedJob | None:
         """By display name; failed and cancelled jobs are no hindrance to a new one."""
         page = ""
@@ -128,10 +124,9 @@ class VertexTuner:
             asked = {"pageSize": PAGE} | ({"pageToken": page} if page else {})
             found = await self.http.get(f"{self.parent}/tuningJobs", asked)
             for body in found.get("tuningJobs", ()):
-                if body.get("tunedModelDisplayName") == order.tag:
-                    job = _job(body)
-                    if job.state not in ("failed", "cancelled"):
-                        return job
+                job = self._job(body) if body.get("tunedModelDisplayName") == order.tag else None
+                if job is not None and job.state not in LOST:
+                    return job
             page = found.get("nextPageToken", "")
             if not page:
                 return None
@@ -158,11 +153,11 @@ class VertexTuner:
             "tunedModelDisplayName": order.tag,
             "supervisedTuningSpec": spec,
         }
-        return _job(await self.http.post(f"{self.parent}/tuningJobs", json=body))
+        return self._job(await self.http.post(f"{self.parent}/tuningJobs", json=body))
 
     async def look(self, job: str) -> HostedJob:
         """The job as it stands."""
-        return _job(await self.http.get(f"/v1/{job}"))
+        return self._job(await self.http.get(f"/v1/{job}"))
 
     async def cancel(self, job: str) -> HostedJob:
         """Ask for an end; Vertex answers nothing, so the job is looked at."""
@@ -174,6 +169,16 @@ class VertexTuner:
         await self.http.aclose()
         await self.storage.aclose()
 
+    def _job(self, body: dict[str, Any]) -> HostedJob:
+        body = {"state": "JOB_STATE_UNSPECIFIED", **body}
+        return HostedJob(
+            state=self.state(body, "name", "state"),
+            id=str(body["name"]),
+            model=(body.get("tunedModel") or {}).get("endpoint"),
+            trained_tokens=_tokens(body),
+            problem=(body.get("error") or {}).get("message"),
+        )
+
 
 def _bucket() -> str:
     bucket = os.environ.get(BUCKET_ENV, "").strip().removeprefix("gs://").strip("/")
@@ -182,20 +187,6 @@ def _bucket() -> str:
             f"Vertex reads its training files from Cloud Storage: name a bucket in {BUCKET_ENV}"
         )
     return bucket
-
-
-def _job(body: dict[str, Any]) -> HostedJob:
-    state = body.get("state", "JOB_STATE_UNSPECIFIED")
-    if "name" not in body or state not in STATES:
-        raise ProviderError(f"Vertex described a job that cannot be read: {str(body)[:120]}")
-    tuned = body.get("tunedModel") or {}
-    return HostedJob(
-        id=str(body["name"]),
-        state=STATES[state],
-        model=tuned.get("endpoint"),
-        trained_tokens=_tokens(body),
-        problem=(body.get("error") or {}).get("message"),
-    )
 
 
 def _tokens(body: dict[str, Any]) -> int | None:

@@ -1,10 +1,10 @@
-"""A public test double: a chat server on this machine that behaves like a difficult endpoint.
+"""A test double: a chat server on this machine that behaves like a difficult endpoint.
 
     with ScriptedServer(answer, takes_no("temperature"), at_once(4)) as server:
         model = OpenAICompatible(server.model)
 
 Each behaviour sees a call and answers it, or leaves it to the next one; the last answers as the
-script says. A new kind of server is one more function. The sister of `rung.models.scripted`.
+script says. A new kind of server is one more function. The sister of `scripted`.
 """
 
 from __future__ import annotations

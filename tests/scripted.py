@@ -1,4 +1,4 @@
-"""Public test doubles: a chat model that says what a script says, an embedder that counts words.
+"""Test doubles: a chat model that says what a script says, an embedder that counts words.
 
 For tests and dry runs without a model. They measure nothing about a real one.
 """
