@@ -16,7 +16,7 @@ from rung.knowledge.chunking import chunk
 from rung.knowledge.lexical import searched_text
 from rung.knowledge.stages import Hunt, stages_of
 from rung.knowledge.stores import STORES, Store
-from rung.models.base import Embedder
+from rung.models.base import Embedder, Vectors
 from rung.records import Passage
 from rung.task.types import Document
 
@@ -60,6 +60,10 @@ class Retriever:
         if passages:
             vectors = await embedder.embed([searched_text(p) for p in passages])
         return cls(await kind.build(passages, vectors, words=words), context, embedder)
+
+    async def embedded(self, queries: list[str]) -> Vectors | None:
+        """Their vectors, a row each; None where search is lexical."""
+        return await self._embedder.embed(queries) if self._embedder and queries else None
 
     async def search(self, query: str, k: int) -> tuple[Passage, ...]:
         """At most `k` passages, best first, each with its `score`; equal scores by position.
