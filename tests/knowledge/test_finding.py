@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rung.models.scripted import ScriptedEmbedder
-
 from rung.candidate import Context
 from rung.knowledge.finding import EVEN, Looked, best_weight, look
 from rung.knowledge.retriever import Retriever
 from rung.task.types import Document, Example, Models, Target, Task, TextOutput
+from scripted import ScriptedEmbedder
 
 PARTS = [f"part-{i}" for i in range(9)]
 
