@@ -44,13 +44,13 @@ async def test_only_those_with_a_known_place_are_looked_at(tmp_path: Path) -> No
 
 
 def looked(words: list[int], vectors: list[int]) -> list[Looked]:
-    """The answer at these places of each search, which agree on nothing else."""
+    """The answer at these places of each search, which agree on everything else."""
 
-    def ranking(place: int, others: int) -> list[tuple[int, float]]:
-        return [(0 if i == place else others + i, 1 - i / 10) for i in range(9)]
+    def ranking(place: int) -> list[tuple[int, float]]:
+        return [(0 if i == place else 10 + i, 1 - i / 10) for i in range(9)]
 
     pairs = zip(words, vectors, strict=True)
-    return [Looked(frozenset({0}), ranking(w, 10), ranking(v, 30)) for w, v in pairs]
+    return [Looked(frozenset({0}), ranking(w), ranking(v)) for w, v in pairs]
 
 
 def test_words_lead_where_vectors_only_disturb_and_the_other_way_about() -> None:
