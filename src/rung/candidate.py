@@ -124,6 +124,8 @@ class Context(Frozen):
     """One that orders anew what was found."""
     store: str = "embedded"
     """Where the passages lie (`rung.knowledge.stores`)."""
+    match: tuple[str, ...] = ()
+    """Fields of the input: only passages are found whose `meta` has the same value there."""
 
     @property
     def traits(self) -> Traits:

@@ -4,6 +4,7 @@
     ├── UserError            bad input: one sentence, exit code 2
     │   └── MissingExtraError    a library of an extra is not installed
     ├── ProviderError        a model did not answer: never scored as a wrong answer
+    │   └── SourceError          a store or a tool did not, of which a model was to read
     ├── BudgetExceeded       the next call would cost more than `--budget` leaves
     └── StoreError           a file or database of Rung's own cannot be read or written
 
@@ -66,6 +67,10 @@ class ProviderError(RungError):
     def asks_nothing_more(self) -> bool:
         """Whether whoever asks many examples stops asking."""
         return self.outage or self.set_up
+
+
+class SourceError(ProviderError):
+    """A store or a tool failed: no model's fault, and no score either."""
 
 
 class BudgetExceeded(RungError):

@@ -204,10 +204,10 @@ def standing(target: Path) -> Path:
     return before if before.exists() and not target.exists() else target
 
 
-def place_of(found: Path) -> Path:
+def place_of(path: Path) -> Path:
     """The place that `standing` found something for: where what replaces it is to be written."""
-    name, tail = found.name, BEFORE.format("")[1:]
-    return found.with_name(name[1 : -len(tail)]) if name.endswith(tail) else found
+    name, tail = path.name, BEFORE.format("")[1:]
+    return path.with_name(name[1 : -len(tail)]) if name.endswith(tail) else path
 
 
 def sweep(folder: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from rung.candidate import Candidate, Prompt
 from rung.climbing.ledger import LEDGER_FILE
-from rung.climbing.rows import Ladder
+from rung.climbing.rows import RunRecord
 from rung.models.base import ChatRequest
 from rung.records.results import RunResult
 from rung.task.types import Models
@@ -25,11 +25,11 @@ BOTH = tuple(Candidate(model=m, prompt=Prompt(max_output_tokens=8)) for m in (MO
 
 @pytest.fixture(autouse=True)
 def priced(monkeypatch: pytest.MonkeyPatch) -> None:
-    def price(self: Ladder, key: str) -> Any:
+    def price(self: RunRecord, key: str) -> Any:
         usd = 10.0 if self.rows[key].model == MODEL else 100.0
         return self.update(key, monthly_usd=usd, cost_per_request_usd=usd / 10_000)
 
-    monkeypatch.setattr(Ladder, "price", price)
+    monkeypatch.setattr(RunRecord, "price", price)
 
 
 def climbed(root: Path, right: int, dear: int = ROWS, **how: Any) -> RunResult:

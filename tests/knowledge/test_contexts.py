@@ -9,7 +9,7 @@ import pytest
 from rung.candidate import CONTEXTS as TRAITS
 from rung.candidate import Candidate, Context
 from rung.errors import UserError
-from rung.knowledge.contexts import Knowledge, knowledge_of
+from rung.knowledge.contexts import Knowledge, Question, knowledge_of
 from rung.knowledge.contexts.shelf import CONTEXTS
 from rung.knowledge.retriever import Retriever
 from rung.task.types import Document
@@ -56,16 +56,19 @@ async def test_saved_and_opened_it_hands_over_the_same(kind: str, tmp_path: Path
     assert opened.passages == made.passages
     if TRAITS[kind].probe:
         with pytest.raises(UserError, match="is a probe"):
-            await opened.find("How long does a battery last?")
+            await opened.find(Question("How long does a battery last?"))
         return
-    found, seconds = await opened.find("How long does a battery last?")
-    assert found == (await made.find("How long does a battery last?"))[0] and seconds >= 0
+    found, seconds = await opened.find(Question("How long does a battery last?"))
+    assert (
+        found == (await made.find(Question("How long does a battery last?"))).passages
+        and seconds >= 0
+    )
     if TRAITS[kind].searches:
         assert [p.document_id for p in found] == ["b.md"]
-        shown = await made.beside_shot("A battery?")
+        shown = await made.beside_shot(Question("A battery?"))
         assert [p.document_id for p in shown] == ["b.md"]
     else:
-        assert found == made.passages and await made.beside_shot("x") == ()
+        assert found == made.passages and await made.beside_shot(Question("x")) == ()
 
 
 @pytest.mark.parametrize("kind", CONTEXTS)

@@ -10,7 +10,7 @@ from typing import Self
 import pytest
 
 from climbing.tasks import MODEL, reading
-from rung.knowledge.stores import STORES, Store
+from rung.knowledge.stores import EVERYTHING, STORES, Store, Where
 from rung.models.base import Vectors
 from rung.records import Passage
 from rung.solver import load
@@ -27,11 +27,18 @@ class Shelves(Store):
 
     @classmethod
     async def build(
-        cls, passages: tuple[Passage, ...], vectors: Vectors | None, *, words: bool
+        cls,
+        passages: tuple[Passage, ...],
+        vectors: Vectors | None,
+        *,
+        words: bool,
+        after: Self | None = None,
     ) -> Self:
         return cls(passages)
 
-    async def by_words(self, query: str, k: int) -> list[tuple[int, float]]:
+    async def by_words(
+        self, query: str, k: int, where: Where = EVERYTHING
+    ) -> list[tuple[int, float]]:
         def shared(passage: Passage) -> int:
             return len(
                 set(query.strip("?").split()) & set(passage.title.split() + passage.text.split())
@@ -40,7 +47,9 @@ class Shelves(Store):
         scored = [(place, float(shared(p))) for place, p in enumerate(self.passages)]
         return sorted(scored, key=lambda found: (-found[1], found[0]))[:k]
 
-    async def by_vector(self, vector: Vectors, k: int) -> list[tuple[int, float]]:
+    async def by_vector(
+        self, vector: Vectors, k: int, where: Where = EVERYTHING
+    ) -> list[tuple[int, float]]:
         return []
 
     def files(self) -> dict[str, bytes]:

@@ -227,12 +227,18 @@ def reading() -> ScriptedModel:
     return ScriptedModel(answer, MODEL)
 
 
-def test_reindexing_touches_only_what_changed(folder: Path) -> None:
+@pytest.mark.parametrize("store", ["embedded", pytest.param("pgvector", marks=pytest.mark.slow)])
+def test_reindexing_touches_only_what_changed(
+    folder: Path, store: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if store == "pgvector":
+        monkeypatch.setenv("RUNG_STORE_URL", request.getfixturevalue("postgres"))
     rows = [
         {"input": f"Code of part {i % 60} {'y' * i}?", "expected": code(i % 60)} for i in range(120)
     ]
     put(folder / "examples.jsonl", rows)
-    opts = options(reading(), RAG)
+    reader = RAG.model_copy(update={"context": RAG.context.model_copy(update={"store": store})})
+    opts = options(reading(), reader)
     assert rung.climb(folder, opts).verdict.status == "sufficient"
     assert reindex(folder, opts).challenger is None
     put(folder / "documents.jsonl", documents(version=2))

@@ -58,7 +58,9 @@ class Untuned(Protocol):
         """Embed many inputs at once."""
         ...
 
-    async def request(self, text: str, without: str | None = None) -> ChatRequest:
+    async def request(
+        self, value: str | dict[str, JsonValue], without: str | None = None
+    ) -> ChatRequest:
         """The first call for an input, all slots that are fitted in it."""
         ...
 

@@ -15,7 +15,7 @@ from rung.behaviour.base import Ask, Fitted, Fitting, Slot
 from rung.behaviour.messages import Shot, user_turn
 from rung.behaviour.nearest import CHOICES, ShotPool
 from rung.candidate import Candidate
-from rung.knowledge.contexts import Knowledge
+from rung.knowledge.contexts import Knowledge, Question
 from rung.models.base import Vectors
 from rung.task.contract import render
 from rung.task.types import Example, Task
@@ -98,7 +98,7 @@ async def choose_shots(candidate: Candidate, task: Task, knowledge: Knowledge) -
     spare: list[Shot] = []
     for example in in_turn(task, shots.k * TRIED):
         text = example.input_text()
-        passages = await knowledge.beside_shot(text)
+        passages = await knowledge.beside_shot(Question.of(example.input))
         shot = _shot(task, example, user_turn(text, passages, candidate.prompt))
         held = any(shot.answer.casefold() in p.text.casefold() for p in passages)
         (shown if held else spare).append(shot)

@@ -25,13 +25,13 @@ from rung.climbing.people import people_of
 from rung.climbing.reconsider import reconsider
 from rung.climbing.refining import best_of
 from rung.climbing.retrieval import choose_context
-from rung.climbing.rows import Ladder
+from rung.climbing.rows import RunRecord
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.climbing.winner import keep_winner
 from rung.decide.ladder import Planned, candidates, plan
 from rung.decide.verdict import keeps_limits, within_limits
-from rung.errors import BudgetExceeded, ProviderError, UserError
+from rung.errors import BudgetExceeded, ProviderError, SourceError, UserError
 from rung.evidence import dev_weight
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
@@ -72,14 +72,15 @@ class Climber:
 
     async def candidates(self) -> list[Candidate]:
         """Everything that is to be tried, unordered. Makes no call."""
-        found = list(self.options.candidates)
-        if not found:
+        every = list(self.options.candidates)
+        if not every:
             context = await choose_context(self.tools) if self.task.documents else Context()
-            found = candidates(self.task, self.tools.chat, context)
+            context = context.model_copy(update=self.task.knowledge.model_dump())
+            every = candidates(self.task, self.tools.chat, context)
         only = self.options.only
-        kept = [c for c in found if not only or c.technique in only]
+        kept = [c for c in every if not only or c.technique in only]
         if not kept:
-            offered = sorted({c.technique for c in found})
+            offered = sorted({c.technique for c in every})
             raise UserError(
                 f"--only {', '.join(only)} leaves nothing to try: this task allows "
                 f"{', '.join(offered)}"
@@ -96,8 +97,8 @@ class Climber:
     def heard(self) -> list[str]:
         """What models will not have as far as is known, a note each."""
         known = self.tools.known_endpoints
-        said = {name: how_asked(known, self.tools.raw(name)) for name in self._names()}
-        return [f"{name} is asked so: {how}." for name, how in said.items() if how]
+        heard = {name: how_asked(known, self.tools.raw(name)) for name in self._names()}
+        return [f"{name} is asked so: {how}." for name, how in heard.items() if how]
 
     async def plan(self) -> list[Planned]:
         """The ladder, cheapest first. Makes no call."""
@@ -138,7 +139,7 @@ class Climber:
         name = digest([self.task.fingerprint(), judged, asked, sorted(keys)])[:12]
         store = RunStore(self.tools.project.runs / name)
         try:
-            ladder = Ladder(self.task, self.tools, name, rungs, store)
+            ladder = RunRecord(self.task, self.tools, name, rungs, store)
             ladder.flags, ladder.scorer_version = audited.flags, self.scorer.version
             ladder.people = people
             ladder.notes += self.heard()
@@ -147,7 +148,7 @@ class Climber:
             store.close()
             await self.tools.aclose()
 
-    async def _run(self, rungs: Sequence[Planned], ladder: Ladder) -> RunResult:
+    async def _run(self, rungs: Sequence[Planned], ladder: RunRecord) -> RunResult:
         try:
             await self._climb(rungs, ladder)
         except BaseException as error:
@@ -163,7 +164,7 @@ class Climber:
             keep_winner(self._solvers[result.verdict.choice], result, self.tools)
         return result
 
-    async def _climb(self, rungs: Sequence[Planned], ladder: Ladder) -> None:
+    async def _climb(self, rungs: Sequence[Planned], ladder: RunRecord) -> None:
         slots = max([SLOTS, *(s.in_flight for s in self.task.models.settings.values())])
         runner = Runner(
             self.task, self.scorer, ladder.store, self.tools.price, slots, self.options.executor
@@ -226,7 +227,8 @@ class Climber:
         except UserError as error:
             return ladder.update(rung.key, state="skipped", reason=str(error))
         except ProviderError as error:
-            if error.outage and candidate.then is None:  # else: which of the two?
+            own = candidate.then is None and not isinstance(error, SourceError)
+            if error.outage and own:  # else: which of them?
                 down[candidate.model] = str(error)
             return ladder.update(rung.key, state="incomplete", reason=str(error))
         except BudgetExceeded:
@@ -245,7 +247,7 @@ class _Rung:
         self,
         climber: Climber,
         rung: Planned,
-        ladder: Ladder,
+        ladder: RunRecord,
         runner: Runner,
         ledger: TestLedger,
     ) -> None:

@@ -8,7 +8,7 @@ from rung.behaviour.label_head import MOST_ROWS
 from rung.behaviour.refiners import REFINERS, Refined, refine
 from rung.candidate import Candidate
 from rung.climbing.observer import Observer
-from rung.climbing.rows import Ladder
+from rung.climbing.rows import RunRecord
 from rung.climbing.tools import Tools
 from rung.climbing.writing import strongest, written
 from rung.measure.runner import Runner
@@ -75,33 +75,33 @@ class DevTrial:
     def _count(self, calls: int) -> None:
         self.left, self.asked = self.left - calls, self.asked + calls
 
-    async def record(self, start: Candidate, found: Refined) -> Search:
+    async def record(self, start: Candidate, refined: Refined) -> Search:
         """What a search was, as the run keeps it; its prompts are those of the first dev row."""
-        scores = {v.candidate.digest: v for v in found.tried if v.confirmed}
-        before, after = scores.get(start.digest), scores.get(found.best.digest)
+        scores = {v.candidate.digest: v for v in refined.tried if v.confirmed}
+        before, after = scores.get(start.digest), scores.get(refined.best.digest)
         return Search(
             start=start.key,
-            best=found.best.key,
+            best=refined.best.key,
             calls=self.asked,
             usd=self.usd,
-            variants=len({v.candidate.digest for v in found.tried}),
+            variants=len({v.candidate.digest for v in refined.tried}),
             before=before.score if before else None,
             after=after.score if after else None,
             n=after.n if after else 0,
-            searched=found.searched,
-            untried=tuple(s for s in REFINERS if s not in found.searched),
-            prompts=tuple([await self._sent(c) for c in dict.fromkeys((start, found.best))]),
-            tried=tuple((v.candidate.key, v.score, v.n) for v in found.tried),
+            searched=refined.searched,
+            untried=tuple(s for s in REFINERS if s not in refined.searched),
+            prompts=tuple([await self._sent(c) for c in dict.fromkeys((start, refined.best))]),
+            tried=tuple((v.candidate.key, v.score, v.n) for v in refined.tried),
         )
 
     async def _sent(self, candidate: Candidate) -> str:
         solver = await fit(candidate, self.task, self._workshop)
-        messages, _, _ = await solver.messages(self.task.dev[0].input_text())
+        messages, _, _ = await solver.messages(self.task.dev[0].input)
         return "\n\n".join(f"{m.role}: {m.content}" for m in messages)
 
 
 async def best_of(
-    start: Candidate, ladder: Ladder, workshop: Workshop, scorer: Scorer, observer: Observer
+    start: Candidate, ladder: RunRecord, workshop: Workshop, scorer: Scorer, observer: Observer
 ) -> Candidate:
     """What a rung is climbed with: the best of its technique that the refiners find.
 
@@ -116,11 +116,11 @@ async def best_of(
     try:
         runner = Runner(task, scorer, store, ladder.tools.price)
         trial = DevTrial(ladder.tools, workshop, runner, task.climb.search_calls)
-        found = await refine(start, trial)
-        search = await trial.record(start, found)
+        refined = await refine(start, trial)
+        search = await trial.record(start, refined)
     finally:
         store.close()
-    best = found.best
+    best = refined.best
     elsewhere = best != start and best.key in ladder.rows
     ladder.notes.append(said_of_search(search, elsewhere))
     if best != start and not elsewhere:

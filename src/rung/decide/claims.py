@@ -18,8 +18,8 @@ def certificate(result: RunResult, bound: str, measured: Measured | None) -> str
 def holds_for(result: RunResult, measured: Measured | None) -> str:
     """What a bound of this run is said of, and how surely."""
     n = measured.n if measured else 0
-    said = said_of(result.mode, result.unit, result.confidence, n)
-    return f"{said}{by_whom(result.marked)}"
+    claim = said_of(result.mode, result.unit, result.confidence, n)
+    return f"{claim}{by_whom(result.marked)}"
 
 
 def claim_of(mode: str, unit: str | None, confidence: float, marked: int | None) -> str | None:

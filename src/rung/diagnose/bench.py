@@ -105,7 +105,7 @@ class Bench:
 
     async def messages(self, asked: Asked, example: Example) -> tuple[Message, ...]:
         """What an arm was sent."""
-        messages, _, _ = await asked.solver.messages(example.input_text(), asked.given)
+        messages, _, _ = await asked.solver.messages(example.input, asked.given)
         return messages
 
 

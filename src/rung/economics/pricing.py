@@ -243,7 +243,7 @@ def _tiers(model: str, on: date, context: dict[str, str] | None) -> tuple[TokenR
     provider, name = listed
     noon = datetime.combine(on, time(12), tzinfo=UTC)
     try:
-        found = calc_price(
+        listed_price = calc_price(
             Counted(input_tokens=0, output_tokens=0),
             name,
             provider_id=provider,
@@ -253,7 +253,7 @@ def _tiers(model: str, on: date, context: dict[str, str] | None) -> tuple[TokenR
     except LookupError:
         return None
     fields = ("input", "output", "cache_read", "cache_write")
-    prices = {f: getattr(found, f"{f}_mtok", None) for f in fields}
+    prices = {f: getattr(listed_price, f"{f}_mtok", None) for f in fields}
     if prices["input"] is None:
         return None
     starts = {t.start for p in prices.values() for t in getattr(p, "tiers", ())}

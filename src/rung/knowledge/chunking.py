@@ -96,4 +96,4 @@ def _of_code(document: Document, chars: int, language: Any) -> Iterator[Passage]
 
 def _passage(document: Document, start: int, text: str, above: list[str]) -> Passage:
     title = PATH_JOINT.join(part for part in (document.title, *above) if part)
-    return Passage(document_id=document.id, title=title, text=text, start=start)
+    return Passage(document_id=document.id, title=title, text=text, start=start, meta=document.meta)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from rung.knowledge.lexical import Ranking, highest
 from rung.models.base import Vectors
 
@@ -12,8 +16,16 @@ class DenseIndex:
     def __init__(self, vectors: Vectors) -> None:
         self.vectors = vectors
 
-    def search(self, query: Vectors, k: int) -> Ranking:
-        """The `k` nearest rows by cosine to one unit vector of shape (dimension,)."""
-        if k < 1 or not len(self.vectors):
+    def search(self, query: Vectors, k: int, among: Sequence[int] | None = None) -> Ranking:
+        """The `k` nearest rows by cosine to one unit vector of shape (dimension,).
+
+        `among` are the rows that are looked at, in order; all where None. Equal scores come by row.
+        """
+        rows = None if among is None else np.asarray(among, dtype=np.int64)
+        size = len(self.vectors) if rows is None else len(rows)
+        if k < 1 or not size:
             return []
-        return highest(self.vectors @ query, k)
+        if rows is None:
+            return highest(self.vectors @ query, k)
+        best = highest(self.vectors[rows] @ query, k)
+        return [(int(rows[at]), score) for at, score in best]

@@ -68,7 +68,7 @@ class LexicalIndex:
 
         self._columns: dict[str, int] = {}
         columns, ends = self._read(texts)
-        function_words = terms(FUNCTION_WORDS.split())
+        function_words = terms(FUNCTION_WORDS)
         self._untelling = {self._columns[t] for t in function_words if t in self._columns}
         counts = csr_array(
             (np.ones(len(columns)), np.asarray(columns), np.asarray(ends)),
@@ -95,7 +95,7 @@ class LexicalIndex:
 
     def search(self, query: str, k: int) -> Ranking:
         """At most `k` texts that share a term with the query, by descending BM25 (above 0)."""
-        sought = list(dict.fromkeys(terms(words_of(query))))[:MAX_TERMS]
+        sought = list(dict.fromkeys(terms(query)))[:MAX_TERMS]
         columns = [self._columns[term] for term in sought if term in self._columns]
         if not columns or k < 1:
             return []
@@ -121,7 +121,7 @@ class _Known(dict[str, tuple[int, ...]]):
 
     def __missing__(self, word: str) -> tuple[int, ...]:
         columns = self._columns
-        self[word] = found = tuple(columns.setdefault(t, len(columns)) for t in terms([word]))
+        self[word] = found = tuple(columns.setdefault(t, len(columns)) for t in _terms([word]))
         return found
 
 
@@ -144,8 +144,12 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
-def terms(words: Iterable[str]) -> Iterator[str]:
-    """What words are searched by."""
+def terms(text: str) -> Iterator[str]:
+    """What a text is searched by, in order, each as often as it stands there."""
+    return _terms(words_of(text))
+
+
+def _terms(words: Iterable[str]) -> Iterator[str]:
     from Stemmer import Stemmer
 
     stem = Stemmer("porter").stemWord

@@ -15,7 +15,7 @@ from rung.errors import StoreError, UserError
 from rung.knowledge.chunking import chunk
 from rung.knowledge.lexical import searched_text
 from rung.knowledge.stages import Hunt, stages_of
-from rung.knowledge.stores import STORES, Store
+from rung.knowledge.stores import EVERYTHING, STORES, Store, Where
 from rung.models.base import Embedder, Vectors
 from rung.records import Passage
 from rung.task.types import Document
@@ -45,21 +45,28 @@ class Retriever:
 
     @classmethod
     async def build(
-        cls, documents: Iterable[Document], context: Context, embedder: Embedder | None
+        cls,
+        documents: Iterable[Document],
+        context: Context,
+        embedder: Embedder | None,
+        after: Store | None = None,
     ) -> Retriever:
         """Cut the documents and index them; embeds every passage once unless search is lexical.
 
+        `after` is a store of the same kind that holds most of them.
         Raises `UserError` when dense or hybrid search has no embedder, or a name is unknown.
         """
         kind, words = _kind(context), context.search != "dense"
         passages = chunk(documents, context.chunk_chars, context.cut)
         if context.search == "lexical":
-            return cls(await kind.build(passages, None, words=words), context, None)
+            store = await kind.build(passages, None, words=words, after=after)
+            return cls(store, context, None)
         embedder = _needed(embedder, context)
         vectors = np.zeros((0, 0), dtype=np.float32)
         if passages:
             vectors = await embedder.embed([searched_text(p) for p in passages])
-        return cls(await kind.build(passages, vectors, words=words), context, embedder)
+        store = await kind.build(passages, vectors, words=words, after=after)
+        return cls(store, context, embedder)
 
     async def embedded(self, queries: list[str]) -> Vectors | None:
         """Their vectors, a row each; None where search is lexical."""
@@ -74,17 +81,21 @@ class Retriever:
         """
         return (await self.search_metered(query, k))[0]
 
-    async def search_metered(self, query: str, k: int) -> tuple[tuple[Passage, ...], float]:
-        """As `search`, with the seconds that embedding and ranking took, waiting left out."""
-        if k <= 0 or not self.passages:
+    async def search_metered(
+        self, query: str, k: int, where: Where = EVERYTHING
+    ) -> tuple[tuple[Passage, ...], float]:
+        """As `search`, of the passages that are meant, with the seconds that embedding and ranking
+        took, waiting left out."""
+        if k <= 0 or not len(self.store):
             return (), 0.0
-        hunt = Hunt(query, k if len(self._stages) == 1 else max(DEEP, k))
+        hunt = Hunt(query, k if len(self._stages) == 1 else max(DEEP, k), where=where)
         for stage in self._stages:
             hunt = await stage.run(hunt, self.store)
         (ranking,) = hunt.rankings
         best = ranking[:k]
-        found = tuple(self.passages[i].model_copy(update={"score": s}) for i, s in best)
-        return found, hunt.seconds
+        read = await self.store.read([place for place, _ in best])
+        scored = zip(read, best, strict=True)
+        return tuple(p.model_copy(update={"score": s}) for p, (_, s) in scored), hunt.seconds
 
     def save(self, folder: Path) -> None:
         """Write the store's files and `retriever.json` (their hashes) to `folder`."""

@@ -62,6 +62,11 @@ class Passage(Frozen):
     start: int = 0
     """Offset of `text` in the document, in characters."""
     score: float = 0.0
+    meta: dict[str, JsonValue] = Field(default_factory=dict)
+    """Of its document."""
+
+    def __hash__(self) -> int:  # of its own, since `meta` has none
+        return hash((self.document_id, self.start, self.text))
 
 
 class Step(Frozen):

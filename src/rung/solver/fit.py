@@ -124,10 +124,10 @@ async def _cascade(
 
     model = _label_model(first, task, await vectors(task.train))
     texts = [e.input_text() for e in task.dev]
-    told = model.predict(await vectors(task.dev), texts) if texts else []
+    shares = model.predict(await vectors(task.dev), texts) if texts else []
     judged = [
         (confidence, label == render(task.output, example.expected))
-        for (label, confidence), example in zip(told, task.dev, strict=True)
+        for (label, confidence), example in zip(shares, task.dev, strict=True)
     ]
     sure = sure_from(judged, task.target.score)
     return spec.model_copy(update={"sure": sure}), replace(parts, label_model=model)

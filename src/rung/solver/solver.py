@@ -19,7 +19,7 @@ from rung.behaviour.shelf import filled
 from rung.behaviour.spec import InputField, SolverSpec
 from rung.candidate import Candidate
 from rung.errors import ProviderError, UserError
-from rung.knowledge.contexts import Knowledge
+from rung.knowledge.contexts import Found, Knowledge, Question
 from rung.knowledge.contexts.whole import AllDocuments
 from rung.models.base import Adapter, ChatModel, ChatRequest, Message, Vectors
 from rung.models.breaker import CircuitBreaker
@@ -135,11 +135,11 @@ class Solver:
             problem = f"the input has {len(text)} characters, this solver takes {limit}."
             return Answer(text="", valid=False, problem=problem, finish="refused")
         if self.parts.label_model is None:
-            return await self._ask(text, given, seed, breaker)
+            return await self._ask(Question.of(value), given, seed, breaker)
         quick = await self._label(text, self.parts.label_model)
         if self.parts.chat is None or self._stands(quick):
             return quick
-        return after(quick, await self._ask(text, given, seed, breaker))
+        return after(quick, await self._ask(Question.of(value), given, seed, breaker))
 
     def _stands(self, quick: Answer) -> bool:
         """Whether the first answer of a cascade is sure enough."""
@@ -164,13 +164,13 @@ class Solver:
 
     async def _ask(
         self,
-        text: str,
+        question: Question,
         given: tuple[Passage, ...] | None,
         seed: int,
         breaker: CircuitBreaker | None,
     ) -> Answer:
         """The answer of whoever of the chain has one that stands."""
-        ask, passages = await self._put_together(text, given)
+        ask, passages = await self._put_together(question, given)
         request = self._request(self._turns(ask, passages), ask, seed)
         first = Asked(request, passages, ask.contract, ask.seconds)
         # An adapter belongs to the model that it was trained for, a head to the one it was fitted
@@ -199,7 +199,7 @@ class Solver:
 
     async def messages(
         self,
-        text: str,
+        value: str | dict[str, JsonValue],
         given: tuple[Passage, ...] | None = None,
         without: str | None = None,
     ) -> tuple[tuple[Message, ...], tuple[Passage, ...], float]:
@@ -207,18 +207,17 @@ class Solver:
 
         No shot of the input `without` is shown. Waiting (for one machine) is not counted.
         """
-        ask, passages = await self._put_together(text, given, without)
+        ask, passages = await self._put_together(Question.of(value), given, without)
         return self._turns(ask, passages), passages, ask.seconds
 
     async def _put_together(
-        self, text: str, given: tuple[Passage, ...] | None, without: str | None = None
+        self, question: Question, given: tuple[Passage, ...] | None, without: str | None = None
     ) -> tuple[Ask, tuple[Passage, ...]]:
-        find = self.knowledge.find
-        passages, searching = await find(text) if given is None else (given, 0.0)
-        ask = Ask(text, without, seconds=searching)
+        known = Found(given) if given is not None else await self.knowledge.find(question)
+        ask = Ask(question.text, without, seconds=known.seconds)
         for slot in self.slots.values():
             ask = await slot.apply(ask)
-        return ask, passages
+        return ask, known.passages
 
     def _turns(self, ask: Ask, passages: tuple[Passage, ...]) -> tuple[Message, ...]:
         return build_messages(
@@ -231,9 +230,11 @@ class Solver:
             passages_first=self.candidate.context.traits.leads,
         )
 
-    async def request(self, text: str, without: str | None = None) -> ChatRequest:
+    async def request(
+        self, value: str | dict[str, JsonValue], without: str | None = None
+    ) -> ChatRequest:
         """The first call for an input. No shot of the input `without` is shown."""
-        ask, passages = await self._put_together(text, None, without)
+        ask, passages = await self._put_together(Question.of(value), None, without)
         return self._request(self._turns(ask, passages), ask)
 
     def _request(self, messages: tuple[Message, ...], ask: Ask, seed: int = 0) -> ChatRequest:

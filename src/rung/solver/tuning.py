@@ -13,6 +13,7 @@ from rung.behaviour.trainers.guard import GUARDS, Guarded, guarded
 from rung.behaviour.trainers.lessons import TuningExample
 from rung.behaviour.trainers.race import FEWEST_SCORED, Race, found_recipe
 from rung.behaviour.trainers.shelf import open_trainer
+from rung.knowledge.contexts import Question
 from rung.knowledge.gold import gold_passages
 from rung.models.base import ChatModel, parameters
 from rung.records import Passage
@@ -59,16 +60,16 @@ async def reading_lessons(
 async def _lesson(
     solver: Solver, example: Example, given: tuple[Passage, ...] | None
 ) -> TuningExample:
-    messages, _, _ = await solver.messages(example.input_text(), given)
+    messages, _, _ = await solver.messages(example.input, given)
     return TuningExample(messages=messages, answer=render(solver.spec.output, example.expected))
 
 
 async def _to_read(solver: Solver, task: Task, example: Example, seed: int) -> tuple[Passage, ...]:
-    found, _ = await solver.knowledge.find(example.input_text())
-    chosen = list(found)
+    evidence = await solver.knowledge.find(Question.of(example.input))
+    chosen = list(evidence.passages)
     if example.context_ids:
-        said = [render(task.output, e) for e in example.references]
-        held = gold_passages(example, task.documents, solver.knowledge.passages, said)
+        answers = [render(task.output, e) for e in example.references]
+        held = gold_passages(example, task.documents, solver.knowledge.passages, answers)
         places = {(p.document_id, p.start) for p in held}
         if chosen and held and not places & {(p.document_id, p.start) for p in chosen}:
             chosen[-1] = held[0]
@@ -96,8 +97,8 @@ async def tune(untuned: Solver, task: Task, workshop: Workshop) -> Tuned:
         tuned = await trainer.train(order, desk)
     guard = await guarded(raw, tuned.adapter, workshop.folder.parent / GUARDS)
     if guard is not None:
-        told = {**guard.model_dump(mode="json"), "lost": guard.lost, "said": guard.said}
-        tuned = tuned.model_copy(update={"took": {**tuned.took, "guard": told}})
+        facts = {**guard.model_dump(mode="json"), "lost": guard.lost, "said": guard.said}
+        tuned = tuned.model_copy(update={"took": {**tuned.took, "guard": facts}})
     workshop.tuned[candidate.key] = tuned
     return tuned
 

@@ -21,6 +21,7 @@ from rung.task.types import (
     Facts,
     Frozen,
     JsonValue,
+    KnowledgeSettings,
     Models,
     SqlOutput,
     TextOutput,
@@ -247,6 +248,7 @@ class RungFile(Frozen):
     facts: Facts = Facts()
     costs: dict[str, JsonValue] = Field(default_factory=dict)
     climb: ClimbSettings = ClimbSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
     serve: ServeTable = ServeTable()
     judge: JudgeTable = JudgeTable()
 

@@ -89,22 +89,22 @@ def _text(child: subprocess.Popen[bytes], lines: queue.SimpleQueue[bytes], ident
         busy = ended == -getattr(signal, "SIGXCPU", 0)
         what = f"takes more than {CPU_S} s of computing" if busy else f"its reader died ({ended})"
         raise UserError(f"{ident}: cannot be read ({what}); {CURE}")
-    found: dict[str, str] = json.loads(line)
-    if "text" in found:
-        return found["text"]
-    if "exceeds" in found:
-        raise UserError(f"{ident}: is not read ({found['exceeds']}); {CURE}")
-    if "missing" in found:
+    answer: dict[str, str] = json.loads(line)
+    if "text" in answer:
+        return answer["text"]
+    if "exceeds" in answer:
+        raise UserError(f"{ident}: is not read ({answer['exceeds']}); {CURE}")
+    if "missing" in answer:
         raise MissingExtraError(f"reading {ident}", "docs")
     raise UserError(
-        f"{ident}: cannot be read ({found['problem']}); repair the file or take it out of the "
+        f"{ident}: cannot be read ({answer['problem']}); repair the file or take it out of the "
         "folder"
     )
 
 
 def _main() -> None:
     """The child: a list of paths on standard input, a line of JSON a file on standard output."""
-    said = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints is no answer
     paths = json.load(sys.stdin)
     converters = _readers()
@@ -112,8 +112,8 @@ def _main() -> None:
     room = _limits()
     for path in map(Path, paths):
         room()
-        said.write(json.dumps(_one(path, converters)) + "\n")
-        said.flush()
+        out.write(json.dumps(_one(path, converters)) + "\n")
+        out.flush()
 
 
 def _readers() -> Any:

@@ -115,10 +115,14 @@ def _from_row(row: Row) -> Document:
         raise row.error(f"'text' is {shown(text)}; a document is {{id, title, text}}")
     ident = row.data.get("id")
     title = row.data.get("title")
+    meta = row.data.get("meta") or {}
+    if not isinstance(meta, dict):
+        raise row.error(f'\'meta\' is {shown(meta)}; give fields, such as {{"language": "en"}}')
     return Document(
         id=digest(text)[:12] if ident in (None, "") else str(ident),
         title="" if title is None else str(title),
         text=text,
+        meta=meta,
     )
 
 

@@ -50,8 +50,8 @@ def read_examples(
     """As `load_examples`, with sentences on what was taken for what."""
     table = read_table(path, name)
     taken = take(table.rows, columns)
-    found = parse_rows(taken.rows, output)
-    return found._replace(notes=(*table.notes, *taken.notes))
+    examples = parse_rows(taken.rows, output)
+    return examples._replace(notes=(*table.notes, *taken.notes))
 
 
 def parse_rows(rows: list[Row], output: Output) -> Examples:

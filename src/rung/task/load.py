@@ -91,6 +91,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         facts=config.facts,
         costs=config.costs,
         climb=config.climb,
+        knowledge=config.knowledge,
         rubric=_rubric(config, root),
         max_output_tokens=config.output.max_tokens,
         cluster=config.task.cluster,

@@ -122,6 +122,11 @@ class Document(Frozen):
     id: str
     title: str = ""
     text: str
+    meta: dict[str, JsonValue] = Field(default_factory=dict)
+    """What a search may be narrowed by: whose it is, its language, its date, who may read it."""
+
+    def __hash__(self) -> int:  # of its own, since `meta` has none
+        return hash((self.id, self.title, self.text))
 
 
 class LabelsOutput(Frozen):
@@ -278,6 +283,16 @@ class Facts(Frozen):
     definition_changes: Literal["never", "rarely", "often"] | None = None
 
 
+class KnowledgeSettings(Frozen):
+    """Where documents are kept for a search, and which of them an input may read."""
+
+    store: Literal["embedded", "pgvector"] = "embedded"
+    """In the winner's folder, or on the server of RUNG_STORE_URL."""
+    match: tuple[str, ...] = ()
+    """Fields of the input, such as `tenant`: only documents are read whose `meta` has the same
+    value there (or has it in a list)."""
+
+
 class ClimbSettings(Frozen):
     """How a climb spends: budget in USD, seed, and limits on what it may try."""
 
@@ -339,6 +354,7 @@ class Task(BaseModel):
     facts: Facts = Facts()
     costs: dict[str, JsonValue] = Field(default_factory=dict)
     climb: ClimbSettings = ClimbSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
     rubric: Rubric | None = None
     """What a judge goes by, where it is one's own."""
     max_output_tokens: int | None = None

@@ -45,18 +45,18 @@ def compare(site: Site, request: Request) -> Page:
     """The page; without two runs it asks which."""
     chosen = request.query_params.getlist("run")[:2]
     offered = [
-        (project, found)
+        (project, offer)
         for project in site.shelf.projects.values()
-        for found in lines(site.shelf, project)
-        if found.readable
+        for offer in lines(site.shelf, project)
+        if offer.readable
     ]
     shown = {"offered": offered, "chosen": chosen, "strip_ticks": strip_ticks()}
     plain: dict[str, object]
     if len(chosen) < 2:
-        plain = {"offered": [_name(project, found) for project, found in offered]}
+        plain = {"offered": [_name(project, offer) for project, offer in offered]}
         return Page("compare.html", "Compare two runs", plain, {**shown, "pairs": None}, HOME)
-    found = sorted((_run(site, name) for name in chosen), key=lambda r: r[1].result.started)
-    (one, first, a), (two, second, b) = found
+    offer = sorted((_run(site, name) for name in chosen), key=lambda r: r[1].result.started)
+    (one, first, a), (two, second, b) = offer
     pairs = paired(first, second)
     changes = differences(first.result, second.result)
     view = {"heads": (line(one, a, first.result), line(two, b, second.result)), "pairs": pairs,
@@ -68,8 +68,8 @@ def compare(site: Site, request: Request) -> Page:
 HOME = (("/", "Projects"),)
 
 
-def _name(project: Project, found: RunLine) -> dict[str, str]:
-    return {"run": f"{project.slug}/{found.name}", "when": found.when, "headline": found.headline}
+def _name(project: Project, line: RunLine) -> dict[str, str]:
+    return {"run": f"{project.slug}/{line.name}", "when": line.when, "headline": line.headline}
 
 
 def _run(site: Site, name: str) -> tuple[Project, FinishedRun, Path]:
@@ -95,12 +95,12 @@ Values = dict[str, dict[str, float]]
 
 def _values(run: FinishedRun) -> Values:
     """Scores on test, by candidate and example."""
-    found: Values = {}
+    values: Values = {}
     for one in run.attempts:
         value = value_of(one) if one.split == "test" else None
         if value is not None:
-            found.setdefault(one.candidate, {})[one.example_id] = value
-    return found
+            values.setdefault(one.candidate, {})[one.example_id] = value
+    return values
 
 
 def _pair(
@@ -116,9 +116,9 @@ def _pair(
     common = sorted(set(one) & set(two))
     difference = interval = ""
     if common:
-        found = paired_comparison([two[i] for i in common], [one[i] for i in common])
-        difference = signed(found.difference)
-        interval = f"{signed(found.low)} to {signed(found.high)}"
+        pair = paired_comparison([two[i] for i in common], [one[i] for i in common])
+        difference = signed(pair.difference)
+        interval = f"{signed(pair.low)} to {signed(pair.high)}"
     scores = tuple(r.score if r else None for r in (a, b))
     return Pair(
         key=key,
@@ -148,12 +148,12 @@ def _late(row: CandidateResult | None) -> str:
 def _strip(a: Measured | None, b: Measured | None, label: str, target: float) -> Strip:
     """The later run drawn as test, the earlier as dev: filled and hollow."""
     bars = []
-    for found, y, kind in ((b, 14.0, "test"), (a, 27.0, "dev")):
-        if found is None or found.value is None:
+    for side, y, kind in ((b, 14.0, "test"), (a, 27.0, "dev")):
+        if side is None or side.value is None:
             continue
-        low = found.value if found.low is None else found.low
-        high = found.value if found.high is None else found.high
-        bars.append(Bar(STRIP.at(found.value), STRIP.at(low), STRIP.at(high), y, kind))
+        low = side.value if side.low is None else side.low
+        high = side.value if side.high is None else side.high
+        bars.append(Bar(STRIP.at(side.value), STRIP.at(low), STRIP.at(high), y, kind))
     title = f"{label}: later run {score_text(b)}, earlier run {score_text(a)}; target {target:g}"
     return Strip(tuple(bars), (STRIP.at(target),), title=title)
 

@@ -57,7 +57,7 @@ async def export_adapter(source: Source) -> Files:
 async def _request(source: Source, solver: Solver, name: str) -> dict[str, object]:
     """The first dev input as it is sent; constrained as vLLM does it."""
     example = (source.task.dev or source.task.train or source.task.test)[0]
-    messages, _, _ = await solver.messages(example.input_text())
+    messages, _, _ = await solver.messages(example.input)
     prompt = solver.candidate.prompt
     body: dict[str, object] = {
         "model": name,

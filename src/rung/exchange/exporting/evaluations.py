@@ -83,7 +83,7 @@ async def _rows(source: Source, solver: Solver) -> list[dict[str, Any]]:
     await solver.prepare([e.input for e in examples])
     rows = []
     for example in examples:
-        messages, _, _ = await solver.messages(example.input_text())
+        messages, _, _ = await solver.messages(example.input)
         rows.append(
             {
                 "id": example.id,

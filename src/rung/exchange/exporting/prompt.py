@@ -45,7 +45,7 @@ async def export_prompt(source: Source) -> Files:
         )
     files.put("settings.json", json.dumps(settings, indent=1) + "\n")
     example = (source.task.dev or source.task.train or source.task.test)[0]
-    sent, _, _ = await solver.messages(example.input_text())
+    sent, _, _ = await solver.messages(example.input)
     filled = [m.model_dump() for m in sent]
     files.put("example.json", json.dumps(filled, ensure_ascii=False, indent=1) + "\n")
     if solver.parts.head is not None:

@@ -3,26 +3,54 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from types import MappingProxyType
+from typing import NamedTuple, Self
 
 from rung.candidate import Context
 from rung.knowledge.retriever import Retriever
 from rung.models.base import Embedder
 from rung.records import Passage
-from rung.task.types import Document
+from rung.task.types import Document, JsonValue, render_input
 
 Index = Callable[[Sequence[Document]], Awaitable[Retriever]]
 """Documents cut and indexed as the candidate says; the workshop makes each index once."""
 
 
-class Knowledge(ABC):
-    """A fitted context. `passages` is all that it may hand over."""
+class Question(NamedTuple):
+    """An input that something is to be known for."""
 
-    def __init__(self, context: Context, passages: tuple[Passage, ...] = ()) -> None:
+    text: str
+    fields: Mapping[str, JsonValue] = MappingProxyType({})
+    """Of an input that has any."""
+
+    @classmethod
+    def of(cls, value: str | Mapping[str, JsonValue]) -> Question:
+        """Of an input as an example holds it."""
+        if isinstance(value, str):
+            return cls(value)
+        return cls(render_input(dict(value)), value)
+
+
+class Found(NamedTuple):
+    """What is handed over for one input."""
+
+    passages: tuple[Passage, ...] = ()
+    seconds: float = 0.0
+    """Of this machine, waiting left out."""
+
+
+class Knowledge(ABC):
+    """A fitted context."""
+
+    def __init__(self, context: Context) -> None:
         self.context = context
-        self.passages = passages
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """All that it may hand over, where that is known before a question."""
+        return ()
 
     @staticmethod
     def words(context: Context) -> str:
@@ -58,10 +86,10 @@ class Knowledge(ABC):
         """Read what `save` wrote; `documents` are those of the spec."""
 
     @abstractmethod
-    async def find(self, text: str) -> tuple[tuple[Passage, ...], float]:
-        """What is handed over for one input, and the seconds that finding it took."""
+    async def find(self, question: Question) -> Found:
+        """What is handed over for one input. Raises `SourceError` where it cannot be had."""
 
-    async def beside_shot(self, text: str) -> tuple[Passage, ...]:
+    async def beside_shot(self, question: Question) -> tuple[Passage, ...]:
         """What a fixed shot carries, so that it shows how passages are read."""
         return ()
 

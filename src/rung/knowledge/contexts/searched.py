@@ -9,7 +9,7 @@ from typing import Self
 from rung.candidate import Context, Cut
 from rung.errors import UserError
 from rung.knowledge.chunking import chunk
-from rung.knowledge.contexts.base import Index, Knowledge
+from rung.knowledge.contexts.base import Found, Index, Knowledge, Question
 from rung.knowledge.retriever import Retriever
 from rung.models.base import Embedder
 from rung.records import Passage
@@ -24,8 +24,13 @@ class Retrieved(Knowledge):
     """The `k` passages that fit a question best."""
 
     def __init__(self, context: Context, retriever: Retriever) -> None:
-        super().__init__(context, retriever.passages)
+        super().__init__(context)
         self.retriever = retriever
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """All that are searched; read from the store when somebody asks."""
+        return self.retriever.passages
 
     @staticmethod
     def words(context: Context) -> str:
@@ -66,13 +71,21 @@ class Retrieved(Knowledge):
         """Raises `StoreError` where the index is missing or was changed."""
         return cls(context, Retriever.load(folder / FOLDER, embedder))
 
-    async def find(self, text: str) -> tuple[tuple[Passage, ...], float]:
-        """The best `k`, best first."""
-        return await self.retriever.search_metered(text, self.context.k)
+    async def find(self, question: Question) -> Found:
+        """The best `k`, best first, of those that the question may be told."""
+        where = {}
+        for name in self.context.match:
+            if question.fields.get(name) is None:
+                raise UserError(
+                    f"the input has no field {name!r}, which [knowledge] match needs to tell which "
+                    "documents it may read: give it"
+                )
+            where[name] = question.fields[name]
+        return Found(*await self.retriever.search_metered(question.text, self.context.k, where))
 
-    async def beside_shot(self, text: str) -> tuple[Passage, ...]:
+    async def beside_shot(self, question: Question) -> tuple[Passage, ...]:
         """What the shot's own question would have found."""
-        return await self.retriever.search(text, self.context.k)
+        return (await self.find(question)).passages
 
     def save(self, folder: Path) -> None:
         """Passages and vectors."""
@@ -82,7 +95,7 @@ class Retrieved(Knowledge):
 class Gold(Retrieved):
     """The passages that hold the answer, given from outside: it can only be asked in a probe."""
 
-    async def find(self, text: str) -> tuple[tuple[Passage, ...], float]:
+    async def find(self, question: Question) -> Found:
         """Never: nobody knows them but who knows the answer."""
         raise UserError(
             "this candidate is a probe: it answers only when the gold passages are given, and "

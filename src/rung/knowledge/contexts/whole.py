@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from rung.candidate import Context
-from rung.knowledge.contexts.base import Index, Knowledge
+from rung.knowledge.contexts.base import Found, Index, Knowledge, Question
 from rung.models.base import Embedder
 from rung.records import Passage
 from rung.task.types import Document
@@ -14,6 +14,15 @@ from rung.task.types import Document
 
 class AllDocuments(Knowledge):
     """Every document whole, before everything else; they stand in the solver's spec."""
+
+    def __init__(self, context: Context, passages: tuple[Passage, ...] = ()) -> None:
+        super().__init__(context)
+        self._passages = passages
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """Every document."""
+        return self._passages
 
     @classmethod
     def cut(cls, context: Context, documents: tuple[Document, ...]) -> tuple[Passage, ...]:
@@ -36,9 +45,9 @@ class AllDocuments(Knowledge):
         """From the spec."""
         return cls(context, documents)
 
-    async def find(self, text: str) -> tuple[tuple[Passage, ...], float]:
+    async def find(self, question: Question) -> Found:
         """All of it."""
-        return self.passages, 0.0
+        return Found(self.passages)
 
 
 class Nothing(AllDocuments):

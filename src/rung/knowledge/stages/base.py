@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from rung.knowledge.lexical import Ranking
-from rung.knowledge.stores.base import Store
+from rung.knowledge.stores.base import EVERYTHING, Store, Where
 
 
 class Hunt(NamedTuple):
@@ -19,6 +19,8 @@ class Hunt(NamedTuple):
     """One of each search; one in all once they are fused."""
     seconds: float = 0.0
     """Of this machine, waiting left out."""
+    where: Where = EVERYTHING
+    """What `meta` of a passage must be."""
 
 
 class Stage(Protocol):

@@ -21,7 +21,7 @@ class ByWords:
     async def run(self, hunt: Hunt, store: Store) -> Hunt:
         """One ranking more."""
         started = time.perf_counter()
-        ranking = await store.by_words(hunt.query, hunt.depth)
+        ranking = await store.by_words(hunt.query, hunt.depth, hunt.where)
         took = hunt.seconds + time.perf_counter() - started
         return hunt._replace(rankings=(*hunt.rankings, ranking), seconds=took)
 
@@ -39,7 +39,7 @@ class ByMeaning:
         metered = embedder if isinstance(embedder, Metered) else Metered(embedder)
         vectors, seconds = await metered.embed_metered([hunt.query])
         started = time.perf_counter()
-        ranking = await store.by_vector(vectors[0], hunt.depth)
+        ranking = await store.by_vector(vectors[0], hunt.depth, hunt.where)
         took = hunt.seconds + seconds[0] + time.perf_counter() - started
         return hunt._replace(rankings=(*hunt.rankings, ranking), seconds=took)
 

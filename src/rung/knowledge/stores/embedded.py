@@ -10,7 +10,7 @@ import numpy as np
 
 from rung.knowledge.dense import DenseIndex
 from rung.knowledge.lexical import LexicalIndex, Ranking, searched_text
-from rung.knowledge.stores.base import Store
+from rung.knowledge.stores.base import EVERYTHING, Store, Where, matches
 from rung.models.base import Vectors
 from rung.records import Passage
 
@@ -29,18 +29,34 @@ class EmbeddedStore(Store):
 
     @classmethod
     async def build(
-        cls, passages: tuple[Passage, ...], vectors: Vectors | None, *, words: bool
+        cls,
+        passages: tuple[Passage, ...],
+        vectors: Vectors | None,
+        *,
+        words: bool,
+        after: Self | None = None,
     ) -> Self:
         """Indexed at once."""
         return cls(passages, vectors, words=words)
 
-    async def by_words(self, query: str, k: int) -> Ranking:
+    async def by_words(self, query: str, k: int, where: Where = EVERYTHING) -> Ranking:
         """By BM25."""
-        return self._lexical.search(query, k) if self._lexical else []
+        if self._lexical is None or k < 1:
+            return []
+        if not where:
+            return self._lexical.search(query, k)
+        meant = set(self._meant(where))
+        ranking = self._lexical.search(query, len(self.passages))
+        return [(place, score) for place, score in ranking if place in meant][:k]
 
-    async def by_vector(self, vector: Vectors, k: int) -> Ranking:
-        """Exact, so that no index error enters a measurement."""
-        return self._dense.search(vector, k) if self._dense else []
+    async def by_vector(self, vector: Vectors, k: int, where: Where = EVERYTHING) -> Ranking:
+        """See `DenseIndex`."""
+        if self._dense is None:
+            return []
+        return self._dense.search(vector, k, self._meant(where) if where else None)
+
+    def _meant(self, where: Where) -> list[int]:
+        return [i for i, passage in enumerate(self.passages) if matches(passage.meta, where)]
 
     def files(self) -> dict[str, bytes]:
         """Passages a line each, vectors as an array."""

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from rung.knowledge.stores.base import Store
 from rung.knowledge.stores.embedded import EmbeddedStore
+from rung.knowledge.stores.pgvector import PgvectorStore
 
-STORES: dict[str, type[Store]] = {"embedded": EmbeddedStore}
+STORES: dict[str, type[Store]] = {"embedded": EmbeddedStore, "pgvector": PgvectorStore}

@@ -7,6 +7,7 @@ prompt and the model stay. The result waits as challenger: newer facts, but an u
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -44,14 +45,17 @@ class Reindexed(Frozen):
 
 
 def changes(old: tuple[Passage, ...], new: tuple[Passage, ...]) -> dict[str, int]:
-    """Counts of documents and passages, by document and text."""
+    """Counts of documents and passages, by document and all that a search reads of it."""
     before: dict[str, list[str]] = {}
     after: dict[str, list[str]] = {}
-    for found, passages in ((before, old), (after, new)):
+    for side, passages in ((before, old), (after, new)):
         for passage in passages:
-            found.setdefault(passage.document_id, []).append(passage.text)
+            # Whoever may read it, and what it is called, is searched by too.
+            searched = json.dumps([passage.title, passage.text, passage.meta], sort_keys=True)
+            side.setdefault(passage.document_id, []).append(searched)
     both = before.keys() & after.keys()
-    kept = sum(text in set(before.get(d, ())) for d, texts in after.items() for text in texts)
+    known = {d: set(texts) for d, texts in before.items()}
+    kept = sum(text in known.get(d, ()) for d, texts in after.items() for text in texts)
     return {
         "documents": len(after),
         "changed": sum(before[d] != after[d] for d in both),
@@ -95,11 +99,11 @@ def _evidence(winners: Winners) -> dict[str, JsonValue]:
 
 
 async def _again(solver: Solver, task: Task, tools: Tools, winners: Winners) -> Reindexed:
-    found = document_changes(solver, task.documents)
-    if found is None:
+    changed = document_changes(solver, task.documents)
+    if changed is None:
         raise UserError(f"{solver.candidate.key} reads no documents: there is nothing to re-index")
-    if not (found["changed"] or found["added"] or found["removed"]):
-        return Reindexed(**found, embedded=0)
+    if not (changed["changed"] or changed["added"] or changed["removed"]):
+        return Reindexed(**changed, embedded=0)
     candidate, embedded, context = solver.candidate, 0, solver.candidate.context
     embedder = tools.embedder(candidate.embedder) if candidate.embedder else None
     if embedder is not None and context.traits.searches:
@@ -107,8 +111,10 @@ async def _again(solver: Solver, task: Task, tools: Tools, winners: Winners) -> 
         texts = list(dict.fromkeys(searched_text(p) for p in cut))
         embedded = len(texts) - len(tools.cache.vectors(embedder.identity, texts))
 
+    old = getattr(solver.knowledge, "retriever", None)
+
     async def index(documents: Sequence[Document]) -> Retriever:
-        return await Retriever.build(documents, context, embedder)
+        return await Retriever.build(documents, context, embedder, old.store if old else None)
 
     knowledge = await knowledge_of(context).fit(context, task.documents, index)
     spec = solver.spec
@@ -121,6 +127,6 @@ async def _again(solver: Solver, task: Task, tools: Tools, winners: Winners) -> 
     made = Solver(spec, replace(solver.parts, knowledge=knowledge))
     was = winners.keep(winners.winner)
     # What was measured was measured on the old index: it says so, and stays comparable.
-    evidence = {**_evidence(winners), "reindexed from": was, "documents": found}
+    evidence = {**_evidence(winners), "reindexed from": was, "documents": changed}
     digest = save(made, winners.challenger, evidence)
-    return Reindexed(**found, embedded=embedded, challenger=digest)
+    return Reindexed(**changed, embedded=embedded, challenger=digest)
