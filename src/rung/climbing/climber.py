@@ -15,6 +15,7 @@ from rung.candidate import NO_LLM, Candidate, Context
 from rung.climbing.ahead import asked_ahead
 from rung.climbing.auditing import audit_of, refuse
 from rung.climbing.certify import certify, in_order, is_graded, plan_design
+from rung.climbing.draws import draw_of
 from rung.climbing.gate import Gate
 from rung.climbing.handshakes import how_asked, shake_hands
 from rung.climbing.latency import timed
@@ -23,13 +24,13 @@ from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
 from rung.climbing.people import people_of
 from rung.climbing.reconsider import reconsider
-from rung.climbing.refining import best_of
+from rung.climbing.refining import best_of, what_serious_takes
 from rung.climbing.retrieval import choose_context
 from rung.climbing.rows import RunRecord
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.climbing.winner import keep_winner
-from rung.decide.ladder import Planned, candidates, plan
+from rung.decide.ladder import Planned, candidates, plan, too_long
 from rung.decide.verdict import keeps_limits, within_limits
 from rung.errors import BudgetExceeded, ProviderError, SourceError, UserError
 from rung.evidence import dev_weight
@@ -39,6 +40,7 @@ from rung.records import Attempt
 from rung.records.results import CandidateResult, RunResult
 from rung.scorers import Scorer, grade_gold, scorer_for
 from rung.solver import Solver, Workshop, fit
+from rung.solver.teaching import said_of_teaching
 from rung.task.types import Example, Task, digest
 
 SLOTS = 64
@@ -65,6 +67,7 @@ class Climber:
             self.tools.project.adapters,
             observer.tuning,
             till=self.tools.till,
+            price=self.tools.price,
         )
         self._solvers: dict[str, Solver] = {}
         self._unasked: dict[str, str] = {}
@@ -95,10 +98,15 @@ class Climber:
         return [*asked, *models.helpers]
 
     def heard(self) -> list[str]:
-        """What models will not have as far as is known, a note each."""
-        known = self.tools.known_endpoints
-        heard = {name: how_asked(known, self.tools.raw(name)) for name in self._names()}
-        return [f"{name} is asked so: {how}." for name, how in heard.items() if how]
+        """What models will not have as far as is known, and which prices are idle, a note each."""
+        tools, tried = self.tools, () if self.options.candidates else self.task.models.to_try
+        asked = {name: how_asked(tools.known_endpoints, tools.raw(name)) for name in self._names()}
+        windows = ((name, tools.raw(name).context_window) for name in tried)
+        return [
+            *(f"{name} is asked so: {how}." for name, how in asked.items() if how),
+            *(note for name, window in windows if (note := too_long(self.task, name, window))),
+            *tools.prices.idle(),
+        ]
 
     async def plan(self) -> list[Planned]:
         """The ladder, cheapest first. Makes no call."""
@@ -130,6 +138,8 @@ class Climber:
             raise UserError(f"nothing could be asked: {'; '.join(self._unasked.values())}")
         for name, why in self._unasked.items():
             self.observer.note(f"{name} could not be asked: {why}")
+        for said in what_serious_takes(self.task, rungs):
+            self.observer.note(said)
         self.observer.planned(rungs)
         keys = [r.candidate.key for r in rungs]
         people = people_of(self.tools, self.scorer.version)
@@ -294,6 +304,8 @@ class _Rung:
         self.climber.remember(solver)
         if (tuned := workshop.tuned.get(self.key)) is not None:
             self.ladder.update(self.key, training=tuned.took)
+            if "taught" in tuned.took:
+                self.ladder.notes.append(said_of_teaching(self.key, tuned.took["taught"]))
         return solver
 
     async def _learn(self, solver: Solver) -> CandidateResult:
@@ -313,6 +325,8 @@ class _Rung:
         attempts = await self.runner.attempts(solver, pilot, "dev", self.observer.attempt)
         self.ladder.price(self.key)
         scores = self._scores = unit_scores(self.task, pilot, attempts)
+        if scores:
+            self.ledger.learnt(self.task.dev)
         row = self.ladder.piloted(self.key, measured(self.task, "dev", pilot, attempts), scores)
         if self.candidate.is_probe:
             return self.ladder.update(self.key, state="probe", reason="gold passages, dev only")
@@ -352,6 +366,7 @@ class _Rung:
     async def _certify(self, solver: Solver, freed: float = 0.0) -> CandidateResult:
         ladder, target = self.ladder, self.task.target.score
         people, named = ladder.people, ladder.people.name(self.key)
+        self.ledger.marks[named] = draw_of(self.candidate, self.climber.tools, self.climber.scorer)
         try:
             alpha = self.ledger.offer(named, self._weight())
         except UserError as error:  # the split is used up: nothing more can be told on it

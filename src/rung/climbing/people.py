@@ -15,6 +15,7 @@ from rung.evidence import Design, stopped_interval
 from rung.evidence.decision import Scores
 from rung.evidence.judging import FEWEST
 from rung.evidence.rectified import LARGEST_TARGET, SMALLEST_TARGET, Rectifier, half_as_sure
+from rung.evidence.wealth_design import WealthDesign
 from rung.records.results import Measured
 from rung.task.types import Target, digest
 
@@ -104,6 +105,9 @@ class People:
             each = sure if self.rectifier is None else half_as_sure(sure)
             ends = stopped_interval(outcome.scores, design, each)
             seen = seen.model_copy(update={"low": ends[0], "high": ends[1], "method": "sequential"})
+        at_end = isinstance(design, WealthDesign) and len(outcome.scores) >= design.planned
+        if at_end and "gaffke" not in seen.method:
+            seen = seen.model_copy(update={"method": f"{seen.method} + gaffke"})
         if self.rectifier is not None:
             bound = self.rectifier.certified(bound, self.alpha(design))
             if outcome.decision.state == "pass":

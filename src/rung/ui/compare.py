@@ -14,7 +14,14 @@ from rung.report.figures import Bar, Strip
 from rung.report.reading import FinishedRun
 from rung.report.rows import STRIP, seconds
 from rung.report.sections import strip_ticks
-from rung.report.words import describe, score_text, signed, state_text, usd
+from rung.report.words import (
+    assumed_note,
+    describe,
+    month_cell,
+    score_text,
+    signed,
+    state_text,
+)
 from rung.ui.pages import Page
 from rung.ui.projects import NotFound, Project
 from rung.ui.site import Site
@@ -60,7 +67,9 @@ def compare(site: Site, request: Request) -> Page:
     pairs = paired(first, second)
     changes = differences(first.result, second.result)
     view = {"heads": (line(one, a, first.result), line(two, b, second.result)), "pairs": pairs,
-            "changes": changes, "projects": (one, two), "metric": first.result.metric}  # fmt: skip
+            "changes": changes, "projects": (one, two), "metric": first.result.metric,
+            "assumed": assumed_note((*first.result.candidates, *second.result.candidates)),
+            }  # fmt: skip
     plain = {"runs": view["heads"], "candidates": pairs, "different": dict(changes)}
     return Page("compare.html", "Two runs compared", plain, {**shown, **view}, HOME)
 
@@ -127,7 +136,7 @@ def _pair(
         first=score_text(scores[0]),
         second=score_text(scores[1]),
         states=(_state(a), _state(b)),
-        costs=(usd(a.monthly_usd if a else None), usd(b.monthly_usd if b else None)),
+        costs=(month_cell(a) if a else "–", month_cell(b) if b else "–"),
         latencies=(_late(a), _late(b)),
         strip=_strip(scores[0], scores[1], describe(row), result.target),
         difference=difference,

@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal, NamedTuple
 
+from rung.climbing.ledger import TestLedger, row_name
 from rung.climbing.summary import unit_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.errors import ProviderError, UserError
@@ -113,7 +114,7 @@ def promote(
         )
     if digest == present:
         return Promotion(outcome="same", present=present, challenger=digest)
-    held_out = _held_out(task, examples)
+    held_out = _held_out(task, examples, winners.project.folder)
     share, compared = asyncio.run(
         _compare(task, options or ClimbOptions(), winners, source, held_out, (digest, present))
     )
@@ -146,9 +147,13 @@ def _swap(winners: Winners, source: Path, result: Promotion, dry_run: bool) -> P
     return result.model_copy(update={"swapped": True})
 
 
-def _held_out(task: Task, examples: str | Path | None) -> list[Example]:
-    """Examples that neither may have learnt from, in the seeded order."""
-    rows = list(task.test)
+def _held_out(task: Task, examples: str | Path | None, folder: Path) -> list[Example]:
+    """Examples that neither may have learnt from, in the seeded order.
+
+    Of the test split those that certify: whoever saw the answers to the others learnt from them.
+    """
+    certify = TestLedger(folder, task, ()).rows
+    rows = [e for e in task.test if row_name(e) in certify]
     if examples is not None:
         if not Path(examples).is_file():
             raise UserError(f"--examples {examples}: no such file; name a file of examples")
