@@ -87,6 +87,11 @@ class ProjectFolder:
         return self.folder / "cache.sqlite"
 
     @property
+    def documents(self) -> Path:
+        """What was read from documents that are no plain text, by the hash of their bytes."""
+        return self.folder / "documents"
+
+    @property
     def adapters(self) -> Path:
         """Trained adapters, by the hash of what they were trained on."""
         return self.folder / "adapters"

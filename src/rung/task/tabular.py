@@ -32,7 +32,7 @@ def csv_rows(text: str, name: str, notes: list[str], delimiter: str | None = Non
     line, separator = 1, _SEPARATOR.match(text)
     if separator:
         text, delimiter, line = text[separator.end() :], separator[1], 2
-    delimiter = delimiter or _delimiter(text)
+    delimiter = delimiter or delimiter_of(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     faults, total = Faults(name), 0
     header: list[str] = []
@@ -78,7 +78,7 @@ def _records(reader: Any, name: str, first: int) -> Iterator[tuple[int, list[str
         yield line, cells
 
 
-def _delimiter(text: str) -> str:
+def delimiter_of(text: str) -> str:
     """The separator that cuts the header and cuts most of the first records like it."""
 
     def fit(delimiter: str) -> tuple[bool, float, int]:
