@@ -29,6 +29,8 @@ PAGES = {
     "/p/fresh": "/p/fresh.json",
     "/p/hostile": "/p/hostile.json",
     "/p/tickets/plan": "/p/tickets/plan.json",
+    "/p/tickets/data": "/p/tickets/data.json",
+    "/p/tickets/drafts": "/p/tickets/drafts.json",
     "/p/tickets/harvest": "/p/tickets/harvest.json",
     "/p/hostile/harvest": "/p/hostile/harvest.json",
     "/p/tickets/review": "/p/tickets/review.json",

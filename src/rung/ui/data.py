@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import Counter
 from typing import Any
 
 from starlette.requests import Request
 
-from rung.audit import Audit
-from rung.climbing import ClimbOptions
-from rung.climbing.auditing import audit_of
-from rung.climbing.tools import Tools
+from rung.audit import Material, audit
 from rung.errors import UserError
 from rung.report.texts import one_line
-from rung.task.types import Example, LabelsOutput, Task
+from rung.task.types import Example, LabelsOutput
 from rung.ui.pages import Page, crumbs
 from rung.ui.site import Site
 
@@ -25,12 +21,12 @@ SUSPECTS = 8
 
 
 def data(site: Site, request: Request) -> Page:
-    """The page. Asks no chat model; vectors come from the cache where they were made before."""
+    """The page. Opens no model: what only an embedder sees is `rung audit`'s to say."""
     project = site.project(request)
     task, problem = site.shelf.task(project)
     if task is None:
         raise UserError(problem)
-    found = asyncio.run(_audited(task))
+    found = audit(Material(task))
     examples = (*task.train, *task.dev, *task.test)
     by_id = {example.id: example for example in (*task.train, *task.dev)}
     counts = Counter(
@@ -56,14 +52,6 @@ def data(site: Site, request: Request) -> Page:
         "notes": task.notes,
     }
     return Page("data.html", f"Data of {project.name}", plain, shown, crumbs(project))
-
-
-async def _audited(task: Task) -> Audit:
-    tools = Tools(task, ClimbOptions(), priced=False)
-    try:
-        return await audit_of(tools)
-    finally:
-        await tools.aclose()
 
 
 def _cells(example: Example) -> tuple[str, str, str]:
