@@ -116,6 +116,8 @@ class Context(Frozen):
     chunk_chars: int = 600
     cut: Cut = "size"
     search: Literal["lexical", "dense", "hybrid"] = "hybrid"
+    word_weight: float = 0.5
+    """Of hybrid search: how much words count beside vectors, from 0 to 1."""
     rewrite: str | None = None
     """A stage of `rung.knowledge.stages` that words the question anew before it is searched for."""
     rerank: str | None = None
@@ -194,6 +196,9 @@ class Candidate(Frozen):
     """A cascade: this one answers where it is sure, the model is asked the rest."""
     way: str = "converse"
     """How a model that is asked comes to an answer (`rung.solver.ways`)."""
+    teacher: Candidate | None = None
+    """Of tuned weights: whose answers to the task's unlabelled inputs are learnt beside the gold
+    ones (`rung.solver.teaching`)."""
     fallback: str | None = None
     """A further model, asked the same messages where the answer is invalid after its repairs,
     refused, or less sure than a threshold chosen on dev."""
@@ -258,6 +263,8 @@ class Candidate(Frozen):
             parts.append(self.context.traits.mark.format(k=self.context.k))
         if self.weights.tuned:
             parts.append(WEIGHTS[self.weights.kind].mark)
+        if self.teacher is not None:
+            parts.append(f"of-{short_name(self.teacher.model)}")
         if self.first is not None:
             parts.append(f"{self.first.removeprefix(NO_LLM)}-first")
         if self.fallback is not None:

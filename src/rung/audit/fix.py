@@ -29,7 +29,10 @@ from rung.task.types import Example, JsonValue, TextOutput
 REVIEW, CONFIG = "review.jsonl", "rung.toml"
 WRITTEN = "copy.json"
 """Hashes of the files of a copy, as they were written."""
-_FILE_KEYS = ("examples", "train", "dev", "test", "documents", "schema", "labels", "database")
+_FILE_KEYS = (
+    *("examples", "train", "dev", "test", "documents", "unlabelled"),
+    *("schema", "labels", "database"),
+)
 
 
 class Item(NamedTuple):

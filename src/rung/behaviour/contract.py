@@ -39,9 +39,6 @@ class OutputContract(Slot):
             "form not enforced": not candidate.prompt.constrained,
             "form not described": not (candidate.prompt.contract or candidate.weights.tuned),
         }
-        phrases["from its passages alone"] = (
-            candidate.prompt.grounded and candidate.context.traits.reads
-        )
         return ", ".join(words for words, holds in phrases.items() if holds)
 
     async def apply(self, ask: Ask) -> Ask:

@@ -24,7 +24,7 @@ from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
 from rung.climbing.people import people_of
 from rung.climbing.reconsider import reconsider
-from rung.climbing.refining import best_of
+from rung.climbing.refining import best_of, what_serious_takes
 from rung.climbing.retrieval import choose_context
 from rung.climbing.rows import RunRecord
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
@@ -40,6 +40,7 @@ from rung.records import Attempt
 from rung.records.results import CandidateResult, RunResult
 from rung.scorers import Scorer, grade_gold, scorer_for
 from rung.solver import Solver, Workshop, fit
+from rung.solver.teaching import said_of_teaching
 from rung.task.types import Example, Task, digest
 
 SLOTS = 64
@@ -66,6 +67,7 @@ class Climber:
             self.tools.project.adapters,
             observer.tuning,
             till=self.tools.till,
+            price=self.tools.price,
         )
         self._solvers: dict[str, Solver] = {}
         self._unasked: dict[str, str] = {}
@@ -136,6 +138,8 @@ class Climber:
             raise UserError(f"nothing could be asked: {'; '.join(self._unasked.values())}")
         for name, why in self._unasked.items():
             self.observer.note(f"{name} could not be asked: {why}")
+        for said in what_serious_takes(self.task, rungs):
+            self.observer.note(said)
         self.observer.planned(rungs)
         keys = [r.candidate.key for r in rungs]
         people = people_of(self.tools, self.scorer.version)
@@ -300,6 +304,8 @@ class _Rung:
         self.climber.remember(solver)
         if (tuned := workshop.tuned.get(self.key)) is not None:
             self.ladder.update(self.key, training=tuned.took)
+            if "taught" in tuned.took:
+                self.ladder.notes.append(said_of_teaching(self.key, tuned.took["taught"]))
         return solver
 
     async def _learn(self, solver: Solver) -> CandidateResult:

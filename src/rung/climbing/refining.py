@@ -11,14 +11,16 @@ from rung.climbing.observer import Observer
 from rung.climbing.rows import RunRecord
 from rung.climbing.tools import Tools
 from rung.climbing.writing import strongest, written
+from rung.decide.ladder import Planned
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.models.base import Message
+from rung.money import usd
 from rung.records import Attempt
 from rung.records.results import Search
 from rung.scorers import Scorer
 from rung.solver import Workshop, fit
-from rung.task.types import Example, SplitName
+from rung.task.types import Example, SplitName, Task
 
 REFINING = "refining"
 """Folder of the attempts of searches, in the run's: apart from those that are judged."""
@@ -148,3 +150,24 @@ def said_of_search(search: Search, elsewhere: bool) -> str:
         text += ", and is on the ladder already" if elsewhere else ""
     left = ", ".join(search.untried)
     return f"{text}; not tried: {left}." if left else f"{text}."
+
+
+def what_serious_takes(task: Task, rungs: Sequence[Planned]) -> list[str]:
+    """What looking for each prompt's best takes at most, whether it is asked for or not."""
+    asked = task.model_copy(update={"climb": task.climb.model_copy(update={"effort": "serious"})})
+    searched = [
+        r for r in rungs if any(one.serves(r.candidate, asked) for one in REFINERS.values())
+    ]
+    if not searched:
+        return []
+    calls = task.climb.search_calls
+    usd_all = sum(float(r.usd_per_request) for r in searched) * calls
+    minutes = sum(r.usage.seconds for r in searched) * calls / 60
+    now = task.climb.effort == "serious"
+    head = "A serious climb" if not now else "This climb"
+    tail = "" if now else ' ([climb] effort = "serious"; this one is quick)'
+    return [
+        f"{head} looks on dev for the best of {len(searched)} prompts first: at most "
+        f"{calls * len(searched):,} answers more, about {usd(usd_all)} and {minutes:.0f} minutes "
+        f"of this machine{tail}."
+    ]

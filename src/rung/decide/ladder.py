@@ -19,10 +19,10 @@ from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
 from rung.economics.pricing import ENDPOINT, PriceBook
 from rung.errors import UserError
-from rung.models.base import ChatModel
+from rung.models.base import ChatModel, parameters
 from rung.money import dec
 from rung.records import Usage
-from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, Task
+from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, SqlOutput, Task
 
 FEWEST_TO_TUNE = 50
 """Below 50 examples tuning is almost never enough for classification ("When to Fine-Tune vs RAG
@@ -71,7 +71,41 @@ def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -
         rungs += _of_model(task, name, chat(name), context)
     for name in task.models.tune:
         rungs += _tuned(task, name, chat(name), context, "hosted")
+    rungs += _distilled(task, rungs, chat)
     return [*rungs, *_with_fallback(task, rungs)] if task.climb.fallback else rungs
+
+
+def _distilled(
+    task: Task, rungs: Sequence[Candidate], chat: Callable[[str], ChatModel]
+) -> list[Candidate]:
+    """Each model that is tuned here, taught by the fullest prompt of the strongest model: another
+    one where there is any, else by its own prompt, which its weights then hold."""
+    own_script = isinstance(task.output, SqlOutput) and task.output.script_field is not None
+    if not task.unlabelled or task.models.judge is not None or own_script:
+        return []
+    reading = bool(task.documents)
+    able = [
+        c
+        for c in rungs
+        if c.uses_llm
+        and not (c.weights.tuned or c.is_probe or c.first or c.prompt.reasoning)
+        and c.context.traits.searches == reading
+    ]
+    fullest = {c.model: c for c in able}
+    made = []
+    for student in rungs:
+        if not student.weights.tuned or student.weights.bought:
+            continue
+        if student.context.traits.searches != reading or not fullest:
+            continue
+        sizes = {m: parameters(chat(m)) for m in fullest if m != student.model} or {
+            student.model: 0
+        }
+        best = max(sizes, key=lambda m: (sizes[m] is None, sizes[m] or 0))
+        # No race: the recipe by sizes, so that who learns the gold rows alone differs in rows only.
+        weights = student.weights.model_copy(update={"recipe": "sized"})
+        made.append(student.model_copy(update={"teacher": fullest[best], "weights": weights}))
+    return made
 
 
 def _with_fallback(task: Task, rungs: Sequence[Candidate]) -> list[Candidate]:
@@ -121,24 +155,26 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
         rungs += _of_nearest(task, Candidate(model=name, prompt=nearest, embedder=embedder))
     searching = embedder if context.search != "lexical" else None
     if task.documents:
+        reading = prompt.model_copy(update={"grounded": True})
         if _tokens_of_documents(task) < FITS_WINDOW * model.context_window and not context.match:
-            rungs.append(Candidate(model=name, prompt=prompt, context=Context(kind="all")))
+            rungs.append(Candidate(model=name, prompt=reading, context=Context(kind="all")))
         one = context.model_copy(update={"k": 1})
-        rungs.append(Candidate(model=name, prompt=prompt, context=one, embedder=searching))
+        rungs.append(Candidate(model=name, prompt=reading, context=one, embedder=searching))
         if fixed:
-            few = shots("fixed", min(SHOTS, fixed))
+            few = shots("fixed", min(SHOTS, fixed)).model_copy(update={"grounded": True})
             # A weak reader is lost among passages, a strong one gains from them: both are tried.
             rungs += [
                 Candidate(model=name, prompt=few, context=some, embedder=searching)
                 for some in dict.fromkeys((one, context))
             ]
         gold = context.model_copy(update={"kind": "gold", "k": min(context.k, GOLD_PASSAGES)})
-        rungs.append(Candidate(model=name, prompt=prompt, context=gold, embedder=searching))
+        rungs.append(Candidate(model=name, prompt=reading, context=gold, embedder=searching))
     if task.climb.reasoning:
         room = min(prompt.max_output_tokens + ROOM_TO_THINK, model.context_window // 2)
         steps = prompt.model_copy(update={"reasoning": True, "max_output_tokens": room})
         rungs.append(Candidate(model=name, prompt=steps))
         if task.documents:
+            steps = steps.model_copy(update={"grounded": True})
             rungs.append(Candidate(model=name, prompt=steps, context=context, embedder=searching))
     if model.trains:
         rungs += _tuned(task, name, model, context, trained_here())
@@ -205,7 +241,13 @@ def plan(
     workload = Workload.of(task.workload.requests_per_month, task.workload.months)
     for candidate in rungs:
         calls = expected_calls(task, candidate, chat)
-        cost = model_of_usage(expected_cost(task, candidate, calls, book), workload, book)
+        used = expected_cost(task, candidate, calls, book)
+        if candidate.teacher is not None:
+            taught = expected_calls(task, candidate.teacher, chat)
+            each = (book.of_model(c.model).price(c.usage) * dec(c.share) for c in taught)
+            usd = sum(each, Decimal(0)) * len(task.unlabelled)
+            used = used.model_copy(update={"prepared_usd": float(usd)})
+        cost = model_of_usage(used, workload, book)
         asked = (book.of_model(c.model).price(c.usage) * dec(c.share) for c in calls)
         planned.append(
             Planned(

@@ -109,7 +109,10 @@ def training_tokens(task: Task, candidate: Candidate, usage: Usage) -> int:
     """Tokens that training reads in all epochs, the race for its recipe with it; 0 untuned."""
     if not candidate.weights.tuned:
         return 0
-    read = (usage.input_tokens + usage.output_tokens) * len(task.train) * candidate.weights.epochs
+    rows = len(task.train)
+    if candidate.teacher is not None:  # once on the gold rows alone, once on all
+        rows += rows + len(task.unlabelled)
+    read = (usage.input_tokens + usage.output_tokens) * rows * candidate.weights.epochs
     return round(read * (1 + race_share(candidate.weights)))
 
 

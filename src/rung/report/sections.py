@@ -34,6 +34,7 @@ TITLES = {
     "money": "Cost",
     "compared": "Compared",
     "failures": "Failures",
+    "search": "Tried",
     "training": "Training",
     "timing": "Speed",
     "prior": "Expected",
@@ -75,6 +76,7 @@ def context(run: FinishedRun, task: Task | None) -> dict[str, Any]:
         "timing": shown["timing"] is None,
         "compared": not run.result.verdict.comparisons,
         "failures": not failed.signs,
+        "search": not shown["searched"],
         "training": not shown["trained"],
         "prior": shown["prior"] is None,
         "red-flags": not run.result.flags,
@@ -103,6 +105,7 @@ def figures(run: FinishedRun, rows: list[Row], costs: Mapping[str, Cost]) -> dic
             for r in rows
             if r.row.training or r.row.learning
         ],
+        "searched": [r for r in rows if r.row.search is not None],
         "training_facts": training_facts,
         "loss_table": loss_table,
         "tried_table": tried_table,

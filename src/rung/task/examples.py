@@ -109,7 +109,7 @@ def has_made_id(example: Example) -> bool:
 def _example(row: Row, data: dict[str, JsonValue], output: Output) -> tuple[Example, str | None]:
     """The example, and its label as the row spells it where that is not how the output does."""
     _refuse_nan(row, data)
-    text = _input(row, data.get("input"), data)
+    text = input_of(row, data.get("input"), data)
     gold = _expected(row, data, output)
     made = digest([text, row_expected(gold)])[:ID_CHARS]
     ident = data.get("id")
@@ -164,7 +164,8 @@ def _missing(row: Row, key: str, data: dict[str, JsonValue]) -> UserError:
     )
 
 
-def _input(row: Row, value: JsonValue, data: dict[str, JsonValue]) -> str | dict[str, JsonValue]:
+def input_of(row: Row, value: JsonValue, data: dict[str, JsonValue]) -> str | dict[str, JsonValue]:
+    """A row's input; raises `RowError` for none."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = json.dumps(value)
     if value is None or (isinstance(value, str) and not value.strip()) or value == {}:

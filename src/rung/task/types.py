@@ -349,6 +349,8 @@ class Task(BaseModel):
     dev: tuple[Example, ...] = ()
     test: tuple[Example, ...] = ()
     documents: tuple[Document, ...] = ()
+    unlabelled: tuple[str | dict[str, JsonValue], ...] = ()
+    """Inputs that a teacher may label for a smaller model."""
     workload: Workload = Workload()
     models: Models = Models()
     facts: Facts = Facts()
