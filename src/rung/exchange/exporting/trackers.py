@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.errors import MissingExtraError, UserError
-from rung.project import ProjectFolder
+from rung.project import RUN_FILE, ProjectFolder
 from rung.records.results import CandidateResult, RunResult
-from rung.report.reading import read_result
+from rung.state import RUN_CURE, read_model
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -27,7 +27,7 @@ def track(folder: Path, to: str, address: str | None = None) -> str:
     `address` is MLflow's tracking URI or the OTLP endpoint; each library's own environment
     variables count when left out. Raises `UserError` where it is not taken.
     """
-    result, _ = read_result(ProjectFolder(folder).newest_run())
+    result = read_model(ProjectFolder(folder).newest_run() / RUN_FILE, RunResult, RUN_CURE)
     send = to_mlflow if to == "mlflow" else to_otel
     where = send(result, address)
     return f"sent run {result.run} with {len(result.candidates)} candidates to {where}"
