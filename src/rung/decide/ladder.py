@@ -19,7 +19,7 @@ from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
 from rung.economics.pricing import PriceBook
 from rung.errors import UserError
-from rung.models.base import ChatModel
+from rung.models.base import ChatModel, calls_tools
 from rung.money import dec
 from rung.records import Usage
 from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, Task
@@ -135,6 +135,12 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
             ]
         gold = context.model_copy(update={"kind": "gold", "k": min(context.k, GOLD_PASSAGES)})
         found.append(Candidate(model=name, prompt=prompt, context=gold, embedder=searching))
+    found += [
+        Candidate(model=name, prompt=prompt, context=Context(kind="tool", tool=tool.name))
+        for tool in task.tools
+    ]
+    if task.tools and calls_tools(model):
+        found.append(Candidate(model=name, prompt=prompt, way="tools"))
     if task.climb.reasoning:
         room = min(prompt.max_output_tokens + ROOM_TO_THINK, model.context_window // 2)
         steps = prompt.model_copy(update={"reasoning": True, "max_output_tokens": room})

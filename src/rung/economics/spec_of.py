@@ -61,7 +61,9 @@ def spec_of(found: CandidateUsage, book: PriceBook) -> CandidateSpec:
         gpu_seconds=_mean(found.usage.gpu_seconds, n, None),
         also=tuple(_also(found, other, book, beside=hosting) for other in found.also),
         hosting=hosting,
-        retrieval=_retrieval(found, settings) if reads else Retrieval(),
+        retrieval=(_retrieval(found, settings) if reads else Retrieval()).model_copy(
+            update={"tools_usd_per_1k": span(1000 * found.tools_usd) if found.tools_usd else None}
+        ),
         training=_training(found, settings) if tuned else Training(),
         labour=_labour(found, settings, tuned=tuned, reads=reads),
         recurring=Recurring(

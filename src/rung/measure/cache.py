@@ -29,6 +29,9 @@ CREATE TABLE IF NOT EXISTS vectors (
     embedder TEXT NOT NULL, text TEXT NOT NULL, seconds REAL NOT NULL, vector BLOB NOT NULL,
     PRIMARY KEY (embedder, text)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS said (
+    key TEXT PRIMARY KEY, tool TEXT NOT NULL, result TEXT NOT NULL
+) WITHOUT ROWID;
 """
 _WAIT_S = 30.0
 CURE = "move the file away, then what it holds is asked and paid for again"
@@ -100,6 +103,20 @@ class Cache:
             "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)",
             [(embedder, t, s, np.asarray(v, dtype=np.float32).tobytes()) for t, v, s in rows],
         )
+
+    def said(self, key: str) -> str | None:
+        """What a tool said to that call; None where it was never asked."""
+        query = "SELECT result FROM said WHERE key = ?"
+        row = self._run("read", lambda: self._db.execute(query, (key,)).fetchone())
+        return None if row is None else str(row[0])
+
+    def keep_said(self, key: str, tool: str, result: str) -> None:
+        """Keep what a tool said; the first answer to a call stays."""
+        self._write("INSERT OR IGNORE INTO said VALUES (?, ?, ?)", [(key, tool, result)])
+
+    def forget_said(self) -> None:
+        """Have every tool asked anew."""
+        self._write("DELETE FROM said WHERE ''=?", [("",)])
 
     def count(self) -> int:
         """Answered calls kept."""

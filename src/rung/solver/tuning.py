@@ -65,7 +65,7 @@ async def _lesson(
 
 
 async def _to_read(solver: Solver, task: Task, example: Example, seed: int) -> tuple[Passage, ...]:
-    found = await solver.knowledge.find(Question.of(example.input))
+    found = await solver.find(Question.of(example.input))
     chosen = list(found.passages)
     if example.context_ids:
         said = [render(task.output, e) for e in example.references]

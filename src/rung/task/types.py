@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from rung.task.endpoints import EndpointSettings
+from rung.task.tools import ToolSettings
 
 JsonValue = Any
 """Text, number, bool, None, list or dict: whatever JSON can hold."""
@@ -355,6 +356,8 @@ class Task(BaseModel):
     costs: dict[str, JsonValue] = Field(default_factory=dict)
     climb: ClimbSettings = ClimbSettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
+    tools: tuple[ToolSettings, ...] = ()
+    """Live knowledge: what a model may be given from outside when it is asked."""
     rubric: Rubric | None = None
     """What a judge goes by, where it is one's own."""
     max_output_tokens: int | None = None
