@@ -1,13 +1,14 @@
 """Measure how few calls a decision takes, and whether its promises hold. No model is called.
 
     python benchmarks/decision.py [--json] [--replicates N] [--only B1,B2,B3,B4,B11,gate,cheapest,
-                                                             graded,said,ordinary]
+                                                             graded,said,ordinary,sequences]
 
 B1 simulated ladders, B2 false selections on the worst ladders, B3 real paired tables, B4
 forecasts, B11 speed, gate the learning curve, cheapest how often the cheapest of eight that
 suffices is named, graded the exact error of Gaffke's test at a grid of laws, said whether intervals
-and limits hold, ordinary what users really do. Each prints its seed, its sizes, its result and
-whether the goal is met. About five minutes on one core.
+and limits hold, ordinary what users really do, sequences the same in real climbs, a hundredth as
+many. Each prints its seed, its sizes, its result and
+whether the goal is met. About ten minutes on one core.
 """
 
 from __future__ import annotations
@@ -17,8 +18,23 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from decision_parts import b1, b2, b3, b4, b11, cheapest, gate, graded, ordinary, said
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+from decision_parts import (
+    b1,
+    b2,
+    b3,
+    b4,
+    b11,
+    cheapest,
+    gate,
+    graded,
+    ordinary,
+    said,
+    sequences,
+)
 from decision_parts.report import Report
 
 
@@ -30,7 +46,7 @@ def main() -> int:
     )
     parser.add_argument(
         "--only",
-        default="B1,B2,B3,B4,B11,gate,cheapest,graded,said,ordinary",
+        default="B1,B2,B3,B4,B11,gate,cheapest,graded,said,ordinary,sequences",
         help="comma-separated names",
     )
     parser.add_argument(
@@ -49,6 +65,7 @@ def main() -> int:
         "graded": lambda: graded.run(size),
         "said": lambda: said.run(size),
         "ordinary": lambda: ordinary.run(size),
+        "sequences": lambda: sequences.run(size),
     }
     names = [name.strip() for name in arguments.only.split(",") if name.strip()]
     unknown = [name for name in names if name not in parts]

@@ -74,6 +74,7 @@ def climbs(tasks: Sequence[Task], scores: Sequence[Tables]) -> np.ndarray:
     found = np.zeros(len(scores[0]), dtype=bool)
     for number, (task, table) in enumerate(zip(tasks, scores, strict=True)):
         ledger = TestLedger((task.root or Path()) / ".rung", task, ())
+        ledger.learnt(task.dev)
         try:
             alpha = ledger.alpha(f"candidate {number}", LAST)
         except UserError:
@@ -185,6 +186,46 @@ def talks(members: int, correlation: float) -> Callable[[np.random.Generator, in
     return make
 
 
+def dev_known(times: int, **how: float) -> Callable[[np.random.Generator, int, Path], Scenario]:
+    """Another seed, or another size of the test split; whoever climbs next knows what was dev."""
+
+    def make(rng: np.random.Generator, size: int, root: Path) -> Scenario:
+        rows, table = [row(i) for i in range(600)], draws(rng, (size, 600))
+        tasks, tables = [], []
+        for number in range(times):
+            test = 0.3 + how.get("step", 0.0) * number
+            parts = split_one(rows, How(LABELS, 0 if how else number, test=test))
+            tasks.append(a_task(parts.test, root).model_copy(update={"dev": parts.dev}))
+            tables.append(table.copy())
+            table[:, [int(e.id[1:]) for e in parts.dev]] = 1.0
+        return tasks, tables
+
+    return make
+
+
+def dev_tested(rng: np.random.Generator, size: int, root: Path) -> Scenario:
+    """The best of twenty prompts on dev, which is the test file of the next climb."""
+    rows = [row(i) for i in range(400)]
+    first = a_task(rows[200:], root).model_copy(update={"dev": tuple(rows[:200])})
+    tried = (rng.random((20, size, 200)) < MEAN).astype(float)
+    best = np.take_along_axis(tried, tried.mean(axis=2).argmax(axis=0)[None, :, None], axis=0)[0]
+    tables = [draws(rng, (size, 400)), np.hstack([best, draws(rng, (size, 200))])]
+    return [first, a_task(rows[:200], root)], tables
+
+
+def reworded(times: int) -> Callable[[np.random.Generator, int, Path], Scenario]:
+    """Every input is put into other words before each climb; ids and answers stay."""
+
+    def make(rng: np.random.Generator, size: int, root: Path) -> Scenario:
+        rows = [
+            [row(i, f"{row(i).input_text()} {'please ' * n}") for i in range(200)]
+            for n in range(times)
+        ]
+        return [a_task(own, root) for own in rows], [draws(rng, (size, 200)) for _ in rows]
+
+    return make
+
+
 SCENARIOS = {
     "ten climbs, one more example each": growing(10, 1, anew=True),
     "one candidate, twenty climbs, 50 more examples each": growing(20, 50, anew=False),
@@ -197,6 +238,10 @@ SCENARIOS = {
     "every test row ten times, but for a word": nearly(10),
     "talks of ten that nobody declared, ICC .3": talks(10, 0.3),
     "talks of four that nobody declared, ICC .3": talks(4, 0.3),
+    "five seeds, what was dev is known": dev_known(5),
+    "[split] test grows five times, what was dev is known": dev_known(5, step=0.1),
+    "the best of twenty on dev, then dev is the test file": dev_tested,
+    "ten candidates, every row reworded between": reworded(10),
 }
 
 LAWS = (

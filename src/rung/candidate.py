@@ -199,6 +199,9 @@ class Candidate(Frozen):
     """How a model that is asked comes to an answer (`rung.solver.ways`)."""
     steps: int = 3
     """Most calls of tools for an answer, where it comes to one by calling tools."""
+    teacher: Candidate | None = None
+    """Of tuned weights: whose answers to the task's unlabelled inputs are learnt beside the gold
+    ones (`rung.solver.teaching`)."""
     fallback: str | None = None
     """A further model, asked the same messages where the answer is invalid after its repairs,
     refused, or less sure than a threshold chosen on dev."""
@@ -266,6 +269,8 @@ class Candidate(Frozen):
             parts.append(self.way)
         if self.weights.tuned:
             parts.append(WEIGHTS[self.weights.kind].mark)
+        if self.teacher is not None:
+            parts.append(f"of-{short_name(self.teacher.model)}")
         if self.first is not None:
             parts.append(f"{self.first.removeprefix(NO_LLM)}-first")
         if self.fallback is not None:

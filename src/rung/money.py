@@ -67,9 +67,9 @@ def fault(error: ValidationError) -> str:
     """The first thing that is wrong with fields of a file, in one sentence with its place."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    said = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ")
     seen = repr(first["input"])
-    return f"{where}: {said}" if seen in said else f"{where} = {seen}: {said}; correct it."
+    return f"{where}: {message}" if seen in message else f"{where} = {seen}: {message}; correct it."
 
 
 def cents(value: Decimal) -> Decimal:

@@ -87,6 +87,11 @@ class ProjectFolder:
         return self.folder / "cache.sqlite"
 
     @property
+    def documents(self) -> Path:
+        """What was read from documents that are no plain text, by the hash of their bytes."""
+        return self.folder / "documents"
+
+    @property
     def adapters(self) -> Path:
         """Trained adapters, by the hash of what they were trained on."""
         return self.folder / "adapters"
@@ -204,10 +209,10 @@ def standing(target: Path) -> Path:
     return before if before.exists() and not target.exists() else target
 
 
-def place_of(found: Path) -> Path:
+def place_of(path: Path) -> Path:
     """The place that `standing` found something for: where what replaces it is to be written."""
-    name, tail = found.name, BEFORE.format("")[1:]
-    return found.with_name(name[1 : -len(tail)]) if name.endswith(tail) else found
+    name, tail = path.name, BEFORE.format("")[1:]
+    return path.with_name(name[1 : -len(tail)]) if name.endswith(tail) else path
 
 
 def sweep(folder: Path) -> None:

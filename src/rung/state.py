@@ -49,12 +49,12 @@ def read_lines(path: Path, kind: type[M], cure: str) -> list[M]:
 
 def read_object(path: Path, cure: str, *, newest: int | None = None) -> dict[str, Any]:
     """A file of one JSON object, whose `format` is `newest` at most. Raises `StoreError`."""
-    found = json_of(read_bytes(path, cure), str(path), cure)
-    if not isinstance(found, dict):
-        raise _broken(str(path), f"it holds {kind_of(found)} instead of an object", cure)
-    if newest is not None and _is_newer(found, newest):
-        raise _newer(str(path), f"format {found['format']}, this one reads {newest}", cure)
-    return found
+    content = json_of(read_bytes(path, cure), str(path), cure)
+    if not isinstance(content, dict):
+        raise _broken(str(path), f"it holds {kind_of(content)} instead of an object", cure)
+    if newest is not None and _is_newer(content, newest):
+        raise _newer(str(path), f"format {content['format']}, this one reads {newest}", cure)
+    return content
 
 
 def json_of(data: bytes | str, what: str, cure: str) -> Any:
@@ -68,8 +68,8 @@ def json_of(data: bytes | str, what: str, cure: str) -> Any:
     except TypeError:
         raise _broken(what, "it is no text", cure) from None
     except ValueError as error:
-        said = str(error) if data.strip() else "it is empty"
-        raise _broken(what, said, cure) from None
+        why = str(error) if data.strip() else "it is empty"
+        raise _broken(what, why, cure) from None
 
 
 def model_of(data: bytes | str, kind: type[M], what: str, cure: str) -> M:
@@ -77,26 +77,28 @@ def model_of(data: bytes | str, kind: type[M], what: str, cure: str) -> M:
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
     whole = json_of(data, what, cure)
     if not isinstance(whole, dict):
         raise _broken(what, f"it holds {kind_of(whole)} instead of an object", cure)
-    if found[0]["type"] == "json_invalid":
+    if faults[0]["type"] == "json_invalid":
         # Half a character, which people's texts hold and pydantic's own reader refuses.
         try:
             return kind.model_validate(whole)
         except ValidationError as error:
-            found = error.errors(include_url=False, include_input=False, include_context=False)
-    raise refused(found, what, cure)
+            faults = error.errors(include_url=False, include_input=False, include_context=False)
+    raise refused(faults, what, cure)
 
 
-def refused(found: list[Any], what: str, cure: str) -> StoreError:
+def refused(faults: list[Any], what: str, cure: str) -> StoreError:
     """The sentence for what pydantic found wrong (its `errors()`)."""
-    unknown = [each for each in found if each["type"] == "extra_forbidden"]
+    unknown = [each for each in faults if each["type"] == "extra_forbidden"]
     if unknown:
         return _newer(what, f"it holds {_place(unknown[0])}, which this one does not know", cure)
-    said = f"{_place(found[0])}: {found[0]['msg'].split(chr(10))[0]}" if found else "it is broken"
-    return _broken(what, said, cure)
+    why_broken = (
+        f"{_place(faults[0])}: {faults[0]['msg'].split(chr(10))[0]}" if faults else "it is broken"
+    )
+    return _broken(what, why_broken, cure)
 
 
 def kind_of(value: Any) -> str:
@@ -106,8 +108,8 @@ def kind_of(value: Any) -> str:
     return _KINDS.get(type(value), "a number")
 
 
-def _is_newer(found: dict[str, Any], newest: int) -> bool:
-    given = found.get("format")
+def _is_newer(content: dict[str, Any], newest: int) -> bool:
+    given = content.get("format")
     return isinstance(given, int) and given > newest
 
 

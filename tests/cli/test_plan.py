@@ -14,10 +14,11 @@ from report.synthetic import EMBEDDER, make_task
 from rung.cli.plan import show_plan
 from rung.cli.plan_text import show
 from rung.climbing import ClimbOptions
+from rung.decide.ladder import too_long
 from rung.report.plan_data import Plan
 from rung.report.plan_words import certification_text, setup_lines, training_lines
 from rung.report.planning import make_plan
-from rung.task.types import Models, Target, Task
+from rung.task.types import Document, Models, Target, Task
 from scripted import ScriptedEmbedder, ScriptedModel
 
 
@@ -124,3 +125,30 @@ def test_the_command_prints_the_plan_of_a_folder(
     else:
         assert "you must see" in out.replace("\n", " ")
     assert not (tmp_path / ".rung").exists()
+
+
+def test_documents_that_do_not_fit_into_the_prompt_are_said_with_their_number() -> None:
+    """Neither silently left out nor said where they fit."""
+    words = tuple(
+        Document(id=f"d{n}", text="word " * 800)
+        for n in range(8)  # 32,000 characters
+    )
+    task = task_of().model_copy(update={"documents": words})
+
+    def notes(window: int) -> list[str]:
+        asked = ScriptedModel(["never asked"], "scripted/m", context_window=window)
+        plan = planned(task, asked)
+        tried = any("all documents" in row.description for row in plan.candidates)
+        said = [note for note in plan.notes if note.startswith("All documents")]
+        assert tried == (not said)
+        return said
+
+    assert notes(8192) == [
+        "All documents in the prompt are not tried on scripted/m: they have about 8,000 tokens, "
+        "and 60% of its window of 8,192 is 4,915."
+    ]
+    assert notes(128_000) == []
+    server = too_long(task, "http://localhost:1/v1#m", 8192) or ""
+    assert server.endswith('[models.settings."http://localhost:1/v1#m"] context_window states a '
+                           "larger one.")  # fmt: skip
+    assert too_long(task.model_copy(update={"documents": ()}), "scripted/m", 8) is None

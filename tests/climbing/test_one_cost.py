@@ -27,9 +27,12 @@ from rung.report.markdown import markdown
 from rung.report.reading import read_run
 from rung.report.spending import costs_of
 from rung.report.terminal import show
-from rung.report.words import headline
+from rung.report.words import assumed_note, headline
 from rung.task.types import Models, Task, Workload
+from rung.ui.compare import paired
 from rung.ui.cost import lines
+from rung.ui.projects import Project
+from rung.ui.summaries import line
 from scripted import ScriptedModel
 
 from .tasks import (
@@ -151,6 +154,11 @@ def _said_everywhere(
     page = next(line for line in lines(found, analysis) if line.key == key)
     assert page.monthly == text
 
+    listed = line(Project("p", folder), path.parent, result)  # home, and a project's page
+    assert listed.monthly == text and listed.assumed == ""
+    (beside,) = (pair for pair in paired(found, found) if pair.key == key)
+    assert beside.costs == (text, text)
+
     told = CliRunner().invoke(app, ["cost", str(path)])
     assert told.exit_code == 0, told.output
     assert text in told.output and key not in told.output
@@ -201,19 +209,24 @@ def test_a_star_marks_each_month_in_a_table_that_holds_what_nobody_stated(
 ) -> None:
     chat, base = ScriptedModel(reading, MODEL), ScriptedModel(reading, BASE)
 
-    def shown(folder: str, **costs: Any) -> tuple[str, str, str]:
+    def shown(folder: str, **costs: Any) -> tuple[str, ...]:
         how = options(tmp_path / folder, chat, extra={BASE: base}, only=("rag", "hybrid"))
         result = rung.climb(facts(**costs), how)
         terminal = io.StringIO()
         show(result, Console(file=terminal, width=160))
         (path,) = (tmp_path / folder / "runs").glob(f"*/{RUN_FILE}")
-        return terminal.getvalue(), markdown(result), render(read_run(path.parent), facts())
+        run = read_run(path.parent)
+        listed = line(Project("p", tmp_path), path.parent, result)
+        pairs = " ".join(pair.costs[0] for pair in paired(run, run))
+        pages = f"{listed.monthly} {listed.assumed}", f"{pairs} {assumed_note(result.candidates)}"
+        return terminal.getvalue(), markdown(result), render(run, facts()), *pages
 
     # RAG on its machine: $73 + $1,000 / 12, which C's low end stands for.
-    plain, marked, page = shown("assumed")
+    plain, marked, page, *lists = shown("assumed")
     note = "* with set-up that nobody stated: $83.33 of rag. Yours: [costs] setup_hours"
     assert "$156.33*" in plain and note in plain
     assert "$156.33\\*" in marked and "nobody stated: $83.33 of rag" in marked
     assert "$156.33*" in page and "of which $83.33 is set-up that nobody stated" in page
+    assert all("$156.33*" in text and note in text for text in lists)
     stated = shown("stated", labour_usd_per_hour=50, setup_hours=12, rag_setup_hours=0)
     assert all("nobody stated" not in text and "$123" in text for text in stated)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rung.candidate import Candidate, Prompt
-from rung.climbing.rows import Ladder
+from rung.climbing.rows import RunRecord
 from rung.climbing.summary import left_out_of_test
 from rung.task.types import ClimbSettings, Models
 from scripted import ScriptedModel
@@ -28,10 +28,10 @@ def test_a_rung_whose_pilot_costs_more_than_one_that_waits_gives_way(
     first, second = plain.candidates
     assert plain.verdict.choice == first.key and second.dev is None
 
-    def likely(self: Ladder, key: str) -> float:
+    def likely(self: RunRecord, key: str) -> float:
         return 50.0 if key == first.key and self.rows[key].dev is not None else 1.0
 
-    monkeypatch.setattr(Ladder, "likely_usd", likely)
+    monkeypatch.setattr(RunRecord, "likely_usd", likely)
     turned = climb(task, tmp_path / "b", model(), extra=extra, candidates=both)
     dear, cheap = turned.candidates
     assert turned.verdict.choice == cheap.key and cheap.state == "pass"

@@ -13,7 +13,7 @@ from rung.economics.pricing import PriceBook
 from rung.economics.settings import CostSettings
 from rung.economics.training import training_price
 from rung.errors import BudgetExceeded, UserError
-from rung.measure.metered_model import Budget
+from rung.measure.budget import Budget
 
 ON = date(2026, 11, 21)
 

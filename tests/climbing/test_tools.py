@@ -70,9 +70,9 @@ def test_what_a_tool_says_is_recorded_replayed_and_paid_once(address: str, tmp_p
     rows = {row.key: row for row in first.candidates}
     assert {row.state for row in rows.values()} == {"pass"}
     assert len(ASKED) == len(set(ASKED)) == 80, "the second candidate reads what the first did"
-    assert first.spent_usd == pytest.approx(0.80)
+    assert 0.80 < first.spent_usd < 2.40, "80 calls of the tool, and the model's"
     row = rows[LIVE.key]
-    assert row.technique == "rag" and row.cost_per_request_usd == pytest.approx(0.01)
+    assert row.technique == "rag" and 0.01 < row.cost_per_request_usd < 0.02
     assert row.monthly_usd is not None and row.monthly_usd >= 10_000 * 0.01
     assert any("recorded once and replayed" in note for note in first.notes)
     again = run()

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from rung.behaviour.refiners.instruction import CLIP, clean, proposals
 from rung.candidate import Candidate
-from rung.climbing import ClimbOptions
+from rung.climbing import ClimbOptions, Observer
 from rung.climbing.tools import Tools
 from rung.climbing.writing import strongest
 from rung.errors import ProviderError
 from rung.models.base import ChatRequest
 from rung.records.results import CandidateResult
+from rung.report.html import render
+from rung.report.reading import read_run
 from rung.task.types import ClimbSettings, Example, JsonValue, Models, SchemaOutput, Task
 from scripted import ScriptedModel
 
@@ -223,3 +226,29 @@ def test_long_rows_are_clipped(tmp_path: Path) -> None:
     )
     assert writer.calls
     assert all(len(m.content) < 6 * (CLIP + 200) for r in writer.requests for m in r.messages)
+
+
+def test_the_report_shows_how_hard_a_rung_was_tried(tmp_path: Path) -> None:
+    evil = "</pre><script>alert(1)</script>"
+    better = f"{BETTER} {evil}"
+    model = ScriptedModel(
+        lambda r: label_of(asked(r)) if BETTER in r.messages[0].content else LABELS[0], MODEL
+    )
+    result = climb(task(), tmp_path, model, extra={WRITER: writing(better)})
+    html = render(read_run(tmp_path / "runs" / result.run), task())
+    assert "As it won" in html and "As it began" in html and escape(BETTER) in html
+    assert evil not in html and "the one it began with 0." in html
+
+
+def test_a_quick_climb_says_what_a_serious_one_would_take(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    class Hears(Observer):
+        def note(self, text: str) -> None:
+            heard.append(text)
+
+    model = ScriptedModel(told, MODEL)
+    quick = task(climb=ClimbSettings())
+    climb(quick, tmp_path, model, Hears(), extra={WRITER: writing()})
+    (said,) = [one for one in heard if "serious" in one]
+    assert "at most 1,800 answers more" in said and "this one is quick" in said

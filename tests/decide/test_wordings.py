@@ -16,7 +16,7 @@ from test_verdict import AHEAD, CASES, FELL, TARGET, TIMED, left, lora, passed, 
 
 from rung.candidate import Candidate, Prompt
 from rung.decide import claims, hindered, verdict
-from rung.decide.claims import by_whom, said_of
+from rung.decide.claims import by_method, by_whom, said_of
 from rung.decide.verdict import decide
 from rung.records.results import CandidateResult, Forecast, Hindered
 from rung.report import reasons
@@ -130,6 +130,11 @@ PAIRS: dict[str, tuple[str, str]] = {
     "groups": (said_of("traffic", "meta.talk", 0.95, 20), said_of("traffic", None, 0.95, 20)),
     "judge alone": (by_whom(0), by_whom(None)),
     "people": (by_whom(40), by_whom(0)),
+    "conjectured": (by_method(score(method="sequential + gaffke")), by_method(score())),
+    "conjectured, by people": (by_method(score(method="clopper-pearson + rectifier")), ""),
+    "conjectured, chosen": (
+        said([passed(test=score(method="gaffke"))]), said([passed(test=score())]),
+    ),
 }  # fmt: skip
 
 

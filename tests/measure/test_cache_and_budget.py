@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rung.errors import BudgetExceeded, ProviderError, StoreError
+from rung.measure.budget import Budget
 from rung.measure.cache import Cache, CachedEmbedder
-from rung.measure.metered_model import Budget, Counter, MeteredModel
+from rung.measure.metered_model import Counter, MeteredModel
 from rung.measure.store import RunStore
 from rung.models.base import Adapter, ChatReply, ChatRequest, Message
 from rung.models.metered import Metered

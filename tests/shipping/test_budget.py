@@ -19,7 +19,7 @@ from rung.cli.ship import _promotion
 from rung.climbing.ledger import LEDGER_FILE, TestLedger
 from rung.errors import UserError
 from rung.evidence import paired_comparison
-from rung.evidence.ledger import SMALLEST_ALPHA
+from rung.evidence.ledger import DEV, SMALLEST_ALPHA
 from rung.loop.shipping import promote
 from rung.loop.shipping.budget import WEIGHT, Share, draw
 from rung.task.types import Example, Task
@@ -33,7 +33,7 @@ ALPHA = 0.05
 
 def uses(root: Path) -> list[dict[str, Any]]:
     kept: list[dict[str, Any]] = json.loads((root / LEDGER_FILE).read_text())["uses"]
-    return kept
+    return [use for use in kept if use["key"] != DEV]
 
 
 def spent(root: Path) -> float:

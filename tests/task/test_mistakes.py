@@ -282,12 +282,13 @@ FILES = {
     "no documents folder": ({"rung.toml": with_docs()}, "docs: no such folder or file; check"),
     "a documents folder with nothing to read": (
         {"rung.toml": with_docs(), "docs/logo.png": b"\x89"},
-        "docs: no document found (only 'logo.png'); put files in it that end in '.md'",
+        "docs: no document found (only 'logo.png'); put files in it that end in .md, ",
     ),
     "a documents folder with rows in a file": (
         {"rung.toml": with_docs(), "docs/d.jsonl": jsonl([{"id": "a", "text": "b"}])},
-        "docs: no document found (only 'd.jsonl'); put files in it that end in '.md', '.markdown', "
-        "'.txt', '.html', '.htm', '.pdf', '.docx', or name the file itself: \"docs/d.jsonl\"",
+        "docs: no document found (only 'd.jsonl'); put files in it that end in .md, "
+        ".markdown, .mdx, .rst, .txt, .html, .htm, .xhtml, .pdf, .docx, .pptx, .xlsx, .epub, .eml, "
+        '.csv, .tsv or hold code, or name the file itself: "docs/d.jsonl"',
     ),
     "documents that are all empty": (
         {"rung.toml": with_docs(), "docs/a.md": "\n", "docs/b.txt": ""},

@@ -23,10 +23,10 @@ def audit(material: Material) -> Audit:
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn's advice on convergence is not the user's
         for name, check in SHELF.items():
-            found = check(material)
-            flags += found.flags
-            checked.append(Checked(id=name, skipped=found.skipped))
-            ceiling = found.ceiling or ceiling
+            findings = check(material)
+            flags += findings.flags
+            checked.append(Checked(id=name, skipped=findings.skipped))
+            ceiling = findings.ceiling or ceiling
     sizes = {part: len(examples) for part, examples in material.parts.items()}
     if material.task.documents:
         sizes["documents"] = len(material.task.documents)

@@ -46,15 +46,15 @@ class Contradictions(NamedTuple):
 
 def pieces(text: str) -> list[str]:
     """The facts that an input states, and the fields that it has: `food[english]`, `food`."""
-    found = []
+    parts = []
     for piece in _PIECES.split(text):
         fact = " ".join(piece.casefold().split())
         if fact:
-            found.append(fact)
+            parts.append(fact)
             field = _KEY.split(fact)[0].strip()
             if field != fact:
-                found.append(f"{field} …")
-    return found
+                parts.append(f"{field} …")
+    return parts
 
 
 def contradictions(
@@ -65,8 +65,8 @@ def contradictions(
     if not names or stated.sum() < FEWEST_PIECES * len(inputs):
         return None
     likely = _read(stated, answers, seed)
-    told = np.where(stated, likely, 1.0 - likely)
-    right = told > 0.5
+    against = np.where(stated, likely, 1.0 - likely)
+    right = against > 0.5
     with np.errstate(invalid="ignore"):
         both = (
             (right & stated).sum(axis=0) / stated.sum(axis=0)
@@ -75,9 +75,9 @@ def contradictions(
     judged = both >= READ
     if not judged.any():
         return None
-    told[stated & _quoted(names, answers)] = 1.0
-    doubt = np.where(judged, -np.log(np.clip(told, 1e-3, 1.0)), 0.0)
-    suspect = ((told < DOUBT) & judged).any(axis=1)
+    against[stated & _quoted(names, answers)] = 1.0
+    doubt = np.where(judged, -np.log(np.clip(against, 1e-3, 1.0)), 0.0)
+    suspect = ((against < DOUBT) & judged).any(axis=1)
     order = [int(i) for i in np.argsort(-doubt.sum(axis=1), kind="stable") if suspect[i]]
     facts = tuple(names[int(doubt[i].argmax())] for i in order)
     return Contradictions(tuple(order), facts, int(judged.sum()))

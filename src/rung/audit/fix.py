@@ -29,7 +29,10 @@ from rung.task.types import Example, JsonValue, TextOutput
 REVIEW, CONFIG = "review.jsonl", "rung.toml"
 WRITTEN = "copy.json"
 """Hashes of the files of a copy, as they were written."""
-_FILE_KEYS = ("examples", "train", "dev", "test", "documents", "schema", "labels", "database")
+_FILE_KEYS = (
+    *("examples", "train", "dev", "test", "documents", "unlabelled"),
+    *("schema", "labels", "database"),
+)
 
 
 class Item(NamedTuple):
@@ -103,12 +106,12 @@ def _doubtful(material: Material, put: Callable[[int, str, bool, str], None]) ->
             taken = bool(sure[place[row]]) and material.rows[row].part == "train"
             put(row, "the label looks wrong", taken, _as_written(material, better))
     if isinstance(material.task.output, TextOutput) and len(material.rows) >= output_noise.FEWEST:
-        found = fact_contradictions(
+        doubts = fact_contradictions(
             material.inputs[: output_noise.MOST],
             material.answer_texts[: output_noise.MOST],
             material.task.climb.seed,
         )
-        for row, fact in zip(found.examples, found.facts, strict=True) if found else ():
+        for row, fact in zip(doubts.examples, doubts.facts, strict=True) if doubts else ():
             put(row, f"the answer seems to contradict the input about {fact!r}", False, "")
 
 
@@ -145,7 +148,9 @@ def write_copy(
         for item in done.review
     ]
     files = {part: f"{part}.jsonl" for part in data}
-    texts = {files[part]: _lines(found) for part, found in data.items()} | {REVIEW: _lines(review)}
+    texts = {files[part]: _lines(rows_of) for part, rows_of in data.items()} | {
+        REVIEW: _lines(review)
+    }
     if toml is not None:
         texts[CONFIG] = _moved(toml, files, root, folder)
     _write(folder, texts, old)
@@ -176,9 +181,9 @@ def _hidden(row: dict[str, JsonValue], names: Names, cluster: str | None) -> dic
     """A row without personal data, where that is wanted. What tells rows apart still does."""
     hidden = names.hidden(row)
     hidden["id"] = names.of(str(row["id"]))
-    found = row.get("context_ids")
-    if isinstance(found, list):
-        hidden["context_ids"] = [names.of(str(ident)) for ident in found]
+    gold = row.get("context_ids")
+    if isinstance(gold, list):
+        hidden["context_ids"] = [names.of(str(ident)) for ident in gold]
     meta, kept = row.get("meta"), hidden.get("meta")
     if cluster and isinstance(meta, dict) and isinstance(kept, dict):
         value = meta.get(cluster)

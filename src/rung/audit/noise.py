@@ -82,9 +82,9 @@ class Noise(NamedTuple):
         suspects = int((self.suspect & among).sum())
         sure = int((self.sure() & among).sum())
         low = max(0.0, binomial_interval(sure, n, confidence).low - ALLOWED)
-        found = binomial_interval(self.hits, self.planted, confidence).low
+        lowest = binomial_interval(self.hits, self.planted, confidence).low
         most = binomial_interval(suspects, n, confidence).high
-        high = min(1.0, most / found) if found > 0 else 1.0
+        high = min(1.0, most / lowest) if lowest > 0 else 1.0
         return suspects / n, low, max(high, suspects / n), n
 
 
@@ -229,7 +229,7 @@ def _sensitivity(
         changed[chosen] = (y[chosen] + draw.integers(1, int(y.max()) + 1, size)) % (y.max() + 1)
         if len(np.unique(changed)) <= int(y.max()):  # a label would be gone: nothing is told
             continue
-        found = _doubts(_judge(x, changed, int(draw.integers(1 << 30)), repeats=1), changed)[0]
-        hits += int(found[chosen].sum())
+        caught = _doubts(_judge(x, changed, int(draw.integers(1 << 30)), repeats=1), changed)[0]
+        hits += int(caught[chosen].sum())
         planted += size
     return hits, max(planted, 1)

@@ -105,7 +105,7 @@ def similar_pairs(texts: Sequence[str], least: float) -> list[tuple[int, int, fl
     shared = {gram: (count, gram) for gram, count in rarity.items() if count > 1}
     order = sorted(range(len(texts)), key=lambda i: (len(grams[i]), i))
     index: dict[str, list[int]] = defaultdict(list)
-    found = []
+    pairs = []
     for i in order:
         own = grams[i]
         size = len(own)
@@ -119,10 +119,10 @@ def similar_pairs(texts: Sequence[str], least: float) -> list[tuple[int, int, fl
                 common = len(own & grams[j])
                 similarity = common / (size + len(grams[j]) - common)
                 if similarity >= least:
-                    found.append((min(i, j), max(i, j), similarity))
+                    pairs.append((min(i, j), max(i, j), similarity))
         for gram in prefix:
             index[gram].append(i)
-    return found
+    return pairs
 
 
 def say_the_same(first: str, second: str) -> bool:

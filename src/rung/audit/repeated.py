@@ -133,14 +133,14 @@ class _Marks:
         self._material, self._scorer = material, scorer
         self._answers: dict[int, Answer] = {}
 
-    def __call__(self, said: int, asked: int) -> float:
+    def __call__(self, given: int, asked: int) -> float:
         texts = self._material.answer_texts
-        if texts[said] == texts[asked]:
+        if texts[given] == texts[asked]:
             return 1.0
-        if said not in self._answers:
-            example = self._material.rows[said].example
-            self._answers[said] = gold_answer(self._material.task, example)
-        answer = self._answers[said]
+        if given not in self._answers:
+            example = self._material.rows[given].example
+            self._answers[given] = gold_answer(self._material.task, example)
+        answer = self._answers[given]
         if not answer.valid:
             return 0.0
         return self._scorer.compare(self._material.rows[asked].example, answer).value or 0.0

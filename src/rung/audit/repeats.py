@@ -72,15 +72,15 @@ def units(
         and members.get(n.second)
         and say_the_same(inputs[n.first], inputs[n.second])
     ]
-    found = []
+    kept = []
     for firsts, links in _joined(members, near):
         own = [pair for first in firsts for pair in combinations(members[first], 2)]
         across = [pair for a, b in links for pair in product(members[a], members[b])]
         rows = tuple(row for first in firsts for row in members[first])
         if own or across:
-            found.append(Unit(rows, (*own, *across)[:MOST_PAIRS], equal=not across))
+            kept.append(Unit(rows, (*own, *across)[:MOST_PAIRS], equal=not across))
     order = {ident: place for place, ident in enumerate(fixed_order(ids, seed))}
-    return sorted(found, key=lambda unit: order[ids[unit.rows[0]]])[:MOST_UNITS]
+    return sorted(kept, key=lambda unit: order[ids[unit.rows[0]]])[:MOST_UNITS]
 
 
 def _scored(group: Sequence[int], ids: Sequence[str], among: AbstractSet[int]) -> tuple[int, ...]:

@@ -74,10 +74,10 @@ def units_of(task: Task) -> Units:
     for test, dev, cluster, known in _kept:
         if test is task.test and dev is task.dev and cluster == task.cluster:
             return known
-    found = _units(task)
-    _kept.append((task.test, task.dev, task.cluster, found))
+    units = _units(task)
+    _kept.append((task.test, task.dev, task.cluster, units))
     del _kept[:-KEPT]
-    return found
+    return units
 
 
 def _units(task: Task) -> Units:
@@ -97,7 +97,7 @@ def _repeats(test: Sequence[Example], unit: dict[str, str]) -> list[str]:
     roots = groups([e.input_text() for e in test])
     equal = groups([e.input_text() for e in test], near=False)
     seen: dict[str, str] = {}
-    found = []
+    keys = []
     order = sorted(range(len(test)), key=lambda i: digest(test[i].id))  # no order of the file
     for i in order:
         example = test[i]
@@ -106,8 +106,8 @@ def _repeats(test: Sequence[Example], unit: dict[str, str]) -> list[str]:
         for n in names:
             seen.setdefault(n, example.id)
         if first is not None and unit[first] != unit[example.id]:
-            found.append(example.id)
-    return found
+            keys.append(example.id)
+    return keys
 
 
 def _declared(cluster: str) -> Key:
@@ -125,8 +125,8 @@ def _nothing(_: Example) -> None:
 
 
 def _part_of_id(example: Example) -> str | None:
-    found = _PARTS.match(example.id)
-    return None if found is None or _DATE.match(found[1]) else found[1]
+    parts = _PARTS.match(example.id)
+    return None if parts is None or _DATE.match(parts[1]) else parts[1]
 
 
 def _found(test: Sequence[Example]) -> tuple[str | None, Key]:
@@ -195,20 +195,20 @@ def names_a_source(field: str) -> bool:
 def sentences(task: Task) -> tuple[str, ...]:
     """What is joined, and what that changes: for the audit, the run's notes and the plan."""
     units = units_of(task)
-    said = []
+    phrases = []
     if units.clustered:
         number = len({units.of(e) for e in task.test})
         how = "as [task] cluster says" if units.declared else "which nobody declared"
         undo = "" if units.declared else f'; [task] cluster = "{ALONE}" counts every example alone'
-        said.append(
+        phrases.append(
             f"The {len(task.test)} test examples come in {number} groups by {units.field}, {how}: "
             f"what is certified is the mean of groups, each of which weighs as one{undo}."
         )
     if units.repeats:
         number = len(units.repeats)
-        said.append(
+        phrases.append(
             f"{number} test example{' repeats' if number == 1 else 's repeat'} another one nearly "
             "word for word with the same answer, or word for word: each input is asked and counted "
             "once."
         )
-    return tuple(said)
+    return tuple(phrases)

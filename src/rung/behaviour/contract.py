@@ -35,14 +35,11 @@ class OutputContract(Slot):
     @staticmethod
     def words(candidate: Candidate) -> str:
         """What is left out of it; weights may know the form undescribed."""
-        said = {
+        phrases = {
             "form not enforced": not candidate.prompt.constrained,
             "form not described": not (candidate.prompt.contract or candidate.weights.tuned),
         }
-        said["from its passages alone"] = (
-            candidate.prompt.grounded and candidate.context.traits.reads
-        )
-        return ", ".join(words for words, holds in said.items() if holds)
+        return ", ".join(words for words, holds in phrases.items() if holds)
 
     async def apply(self, ask: Ask) -> Ask:
         """The form of the task's output."""

@@ -52,9 +52,11 @@ class LabelHead(Slot):
     @staticmethod
     def needs(candidate: Candidate, task: Task) -> str:
         """Labels."""
-        told = isinstance(task.output, LabelsOutput)
+        labelled = isinstance(task.output, LabelsOutput)
         return (
-            "" if told else f"{candidate.key} has a label head, but the output is no list of labels"
+            ""
+            if labelled
+            else f"{candidate.key} has a label head, but the output is no list of labels"
         )
 
     @staticmethod
@@ -114,7 +116,7 @@ def fit_head(logprobs: Sequence[Sequence[float]], labels: Sequence[str], seed: i
             f"a label head needs training examples of two labels or more, found only "
             f"{next(iter(counts), None)!r}; add examples of the other labels"
         )
-    values, said = np.asarray(logprobs, dtype=np.float64), np.asarray(labels)
+    values, rights = np.asarray(logprobs, dtype=np.float64), np.asarray(labels)
     middle, spread = values.mean(axis=0), values.std(axis=0) + 1e-9
     scaled = (values - middle) / spread
     best = LogisticRegression(C=STRENGTHS[len(STRENGTHS) // 2], max_iter=2000)
@@ -122,9 +124,9 @@ def fit_head(logprobs: Sequence[Sequence[float]], labels: Sequence[str], seed: i
     if folds > 1:
         split = StratifiedKFold(folds, shuffle=True, random_state=seed)
         search = GridSearchCV(best, {"C": STRENGTHS}, cv=split, scoring="neg_log_loss")
-        best = search.fit(scaled, said).best_estimator_
+        best = search.fit(scaled, rights).best_estimator_
     else:
-        best.fit(scaled, said)
+        best.fit(scaled, rights)
     weights, bias = of_each_class(best)
     weights = weights / spread
     head = Head(weights, bias - weights @ middle, None, best.C, 1.0)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from rung.behaviour.base import Ask, Fitted, Fitting, Slot
-from rung.candidate import Candidate
+from rung.candidate import Candidate, short_name
 from rung.models.base import Adapter
 from rung.project import MANIFEST_FILE
+from rung.task.types import Task
 
 FOLDER = "adapter"
 
@@ -24,6 +25,22 @@ class TunedWeights(Slot):
     def filled(candidate: Candidate) -> bool:
         """Not the base weights."""
         return candidate.weights.tuned
+
+    @staticmethod
+    def words(candidate: Candidate) -> str:
+        """Whose answers they learnt; that they are tuned, the technique says."""
+        teacher = candidate.teacher
+        return "" if teacher is None else f"distilled from {short_name(teacher.model)}"
+
+    @staticmethod
+    def needs(candidate: Candidate, task: Task) -> str:
+        """Inputs to answer."""
+        if candidate.teacher is None or task.unlabelled:
+            return ""
+        return (
+            f"{candidate.key} learns from a teacher, but there is nothing for it to answer: set "
+            "[task] unlabelled"
+        )
 
     @classmethod
     async def fit(cls, candidate: Candidate, fitting: Fitting) -> Fitted:

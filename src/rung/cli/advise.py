@@ -47,8 +47,8 @@ def advise(
     from rung.economics import output
 
     known = _of_task(task) if task is not None else {}
-    found = collect(answers, answer or [], ask=_asks(ask, as_json), known=known)
-    result = advised(found, _day(on), str(task) if task is not None else None)
+    collected = collect(answers, answer or [], ask=_asks(ask, as_json), known=known)
+    result = advised(collected, _day(on), str(task) if task is not None else None)
     if as_json:
         typer.echo(output.dumps(wording.as_json(result)), nl=False)
     else:
@@ -76,8 +76,8 @@ def init(
     if origin is not None:
         _take_over(folder, origin)
         return
-    found = collect(answers, answer or [], ask=_asks(ask, False), known={})
-    files = starter(found, folder.resolve().name)
+    collected = collect(answers, answer or [], ask=_asks(ask, False), known={})
+    files = starter(collected, folder.resolve().name)
     _write(folder, files)
     typer.echo(f"Next: put your own rows into examples.jsonl, then: rung climb {folder}")
 
@@ -127,26 +127,26 @@ def collect(file: Path | None, given: list[str], *, ask: bool, known: dict[str, 
     from rung.decide.rules.conditions import met
     from rung.decide.rules.loader import questions
 
-    found: dict[str, Any] = dict(known)
+    collected: dict[str, Any] = dict(known)
     if file is not None:
-        found |= _read(file)
+        collected |= _read(file)
     for item in given:
         field, sign, text = item.partition("=")
         if not sign:
             raise UserError(f"--answer {item!r}: write it as question=answer.")
         if field.startswith("thresholds."):
-            own = {**found.get("thresholds", {}), field.removeprefix("thresholds."): text}
-            found["thresholds"] = own
+            own = {**collected.get("thresholds", {}), field.removeprefix("thresholds."): text}
+            collected["thresholds"] = own
         else:
-            found[field] = parse_answer(field, text)
-    Answers.read(_stated(found))
+            collected[field] = parse_answer(field, text)
+    Answers.read(_stated(collected))
     if ask:
         typer.echo(ASKING, err=True)
         for question in questions():
-            idle = not all(met(condition, found, {}) for condition in question.when)
-            if question.field not in found and not idle:
-                found[question.field] = _asked(question)
-    return Answers.read(_stated(found))
+            idle = not all(met(condition, collected, {}) for condition in question.when)
+            if question.field not in collected and not idle:
+                collected[question.field] = _asked(question)
+    return Answers.read(_stated(collected))
 
 
 def _asked(question: Any) -> Any:
@@ -166,8 +166,8 @@ def _asked(question: Any) -> Any:
         return value
 
 
-def _stated(found: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in found.items() if value is not None}
+def _stated(collected: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in collected.items() if value is not None}
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -162,8 +162,8 @@ def _climbed(task: Task, options: ClimbOptions, console: Console) -> RunResult:
     from rung.climbing.unanswered import Unanswered
 
     with LiveLadder(console, task.target.score) as live, Journal(task, _kept(task)) as journal:
-        told = Several(live, journal)
-        result = climb_task(task, options, Several(told, Unanswered(told)))
+        observers = Several(live, journal)
+        result = climb_task(task, options, Several(observers, Unanswered(observers)))
         journal.finished(result)
     return result
 
@@ -272,11 +272,13 @@ def main() -> None:
         _complain(f"{error}: free space or mend its permissions and run again; nothing is lost")
         code = USER_ERROR
     except Exception as error:
-        said = getattr(error, "format_message", None)  # a usage error, of click or typer's copy
-        if said is None:
+        usage_error = getattr(
+            error, "format_message", None
+        )  # a usage error, of click or typer's copy
+        if usage_error is None:
             raise
-        if said():
-            text = said().rstrip(".")
+        if usage_error():
+            text = usage_error().rstrip(".")
             _complain(text if text.endswith("?") else f"{text}; `--help` says what there is")
         code = USER_ERROR
     if code == INTERRUPTED:

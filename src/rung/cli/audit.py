@@ -43,7 +43,7 @@ def audit(
         raise UserError(f"--out {str(out)!r} is where a copy goes: add --fix or --redact")
     task = load_task(folder)
     material = asyncio.run(material_of_task(task))
-    found = audit_material(material)
+    findings = audit_material(material)
     written = None
     if fix or redact:
         root = task.root or folder
@@ -52,7 +52,7 @@ def audit(
         written = write_copy(material, target, clean=fix, redact=redact, toml=toml)
         load_task(written.folder)  # a copy that cannot be read is told of at once
     if as_json:
-        typer.echo(found.model_dump_json(indent=1))
+        typer.echo(findings.model_dump_json(indent=1))
         if written is not None:
             typer.echo(copy_text(written), err=True)
     else:
@@ -61,7 +61,7 @@ def audit(
         console = Console()
         for note in task.notes:
             console.print(note, markup=False, soft_wrap=True)
-        console.print(audit_text(found))
+        console.print(audit_text(findings))
         if written is not None:
             console.print(copy_text(written), markup=False, soft_wrap=True)
     asyncio.run(grade_gold(task))  # last: a climb would refuse it, whatever else the audit says

@@ -42,9 +42,9 @@ def cost(
 ) -> None:
     """What each candidate costs: per request, per correct answer, a month; and where it tips."""
     day = _day(on) if on is not None else None
-    found = load(what, price or [], day)
+    loaded = load(what, price or [], day)
     changes: dict[str, Any] = {}
-    volume = dict(found.workload)
+    volume = dict(loaded.workload)
     if requests_per_month is not None:
         volume |= {
             "requests_per_month": _span("--requests-per-month", requests_per_month),
@@ -55,7 +55,7 @@ def cost(
     changes["workload"] = volume
     if target is not None:
         changes["target_score"] = target
-    scenario = type(found).model_validate({**dict(found), **changes})
+    scenario = type(loaded).model_validate({**dict(loaded), **changes})
     for item in price or []:
         rest = [other for other in price or [] if other != item]
         _refuse_idle(item, scenario, load(what, rest, day))
@@ -134,11 +134,11 @@ def load(what: list[str], price: Sequence[str] = (), day: date | None = None) ->
     if len(what) == 1 and path.is_file() and path.suffix != ".toml":
         return scenario_of_run(path.read_text(encoding="utf-8"), str(path), price, day)
     if len(what) == 1 and path.is_file():
-        found = scenario.parse(path.read_text(encoding="utf-8"), str(path))
+        loaded = scenario.parse(path.read_text(encoding="utf-8"), str(path))
     elif len(what) == 1 and "=" not in what[0]:
         raise UserError(f"{path} is not there; give a scenario (.toml), a run.json or a folder.")
     else:
-        found = scenario.Scenario.model_validate(
+        loaded = scenario.Scenario.model_validate(
             {
                 "title": "Stated candidates",
                 "workload": {"requests_per_month": 10_000},
@@ -146,9 +146,9 @@ def load(what: list[str], price: Sequence[str] = (), day: date | None = None) ->
             }
         )
     if not price and day is None:
-        return found
-    costs = {"costs": with_prices(found.costs, price), "on": day or found.on}
-    return type(found).model_validate({**dict(found), **costs})
+        return loaded
+    costs = {"costs": with_prices(loaded.costs, price), "on": day or loaded.on}
+    return type(loaded).model_validate({**dict(loaded), **costs})
 
 
 def _span(option: str, given: str) -> Span:

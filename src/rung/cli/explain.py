@@ -72,29 +72,29 @@ async def _explain(
             status.update(f"{done} failures probed …")
 
         try:
-            found = await explainer.explain(candidate, example, width or None, told)
-            side = await _one(explainer, found, example) if example else None
+            explained = await explainer.explain(candidate, example, width or None, told)
+            side = await _one(explainer, explained, example) if example else None
         finally:
             await explainer.aclose()
         keep_index(place, task.root or folder)
     if as_json:
         import json
 
-        typer.echo(json.dumps(side or found.diagnosis.model_dump(mode="json"), indent=1))
+        typer.echo(json.dumps(side or explained.diagnosis.model_dump(mode="json"), indent=1))
     elif side is not None:
         _show_one(side, console)
     else:
-        show_diagnosis(found, console)
+        show_diagnosis(explained, console)
 
 
-def show_diagnosis(found: Explained, console: Any) -> None:
+def show_diagnosis(explained: Explained, console: Any) -> None:
     """Shares with intervals, three failures each, and what each rung could reach."""
     from rich.markup import escape
     from rich.table import Table
 
     from rung.diagnose import MEANING
 
-    diagnosis = found.diagnosis
+    diagnosis = explained.diagnosis
     console.print(
         f"[bold]{escape(diagnosis.candidate)}[/bold]: {diagnosis.failures} of {diagnosis.n} dev "
         f"examples fail, {diagnosis.probed} were probed with {diagnosis.calls} questions.",
@@ -112,7 +112,7 @@ def show_diagnosis(found: Explained, console: Any) -> None:
             table.add_row(name, f"{row.share:.0%}", span, str(row.count), MEANING[row.cause])
         console.print(table)
         console.print("A share is of the failures probed, less what the placebo alone flips.")
-    by_id = {e.id: (e, a) for e, a in found.attempts}
+    by_id = {e.id: (e, a) for e, a in explained.attempts}
     for row in diagnosis.causes:
         for place in row.examples[:SHOWN]:
             finding = diagnosis.examples[place]
@@ -133,12 +133,12 @@ def show_diagnosis(found: Explained, console: Any) -> None:
             console.print(f"  {escape(bound.text)}", soft_wrap=True, highlight=False)
 
 
-async def _one(explainer: Explainer, found: Explained, example_id: str) -> dict[str, Any]:
+async def _one(explainer: Explainer, explained: Explained, example_id: str) -> dict[str, Any]:
     """One example through the run's candidates and every arm of the probes, side by side."""
     from rung.diagnose.bench import Asked
 
-    bench = found.bench
-    example, attempt = found.attempts[0]
+    bench = explained.bench
+    example, attempt = explained.attempts[0]
     own = Asked(bench.subject.candidate.key, attempt, bench.subject, None)
     sent = [own, *bench.asked.get(example_id, [])]
     rows = []
@@ -150,7 +150,7 @@ async def _one(explainer: Explainer, found: Explained, example_id: str) -> dict[
         if example_id in attempts and key != own.arm:
             messages = await explainer.sent(bench, key, example)
             others.append(_row(key, attempts[example_id], [m.model_dump() for m in messages]))
-    finding = found.diagnosis.examples.get(example_id)
+    finding = explained.diagnosis.examples.get(example_id)
     return {
         "id": example_id,
         "input": example.input,
@@ -193,7 +193,7 @@ def _show_one(side: dict[str, Any], console: Any) -> None:
         console.print(f"cause:    {side['cause'].replace('_', ' ')}{also}{flip}", soft_wrap=True)
     for row in [*side["asked"], *side["candidates"]]:
         score = "unscored" if row["score"] is None else f"{row['score']:.2f}"
-        said = row["error"] or row["answer"]
+        answer = row["error"] or row["answer"]
         console.print(
             f"\n[bold]{escape(row['name'])}[/bold]: {score}", soft_wrap=True, highlight=False
         )
@@ -203,7 +203,7 @@ def _show_one(side: dict[str, Any], console: Any) -> None:
         for step in row["steps"]:
             took = f"{step['name']} {step['given']} → {step['got']} ({step['seconds']:.2f} s)"
             console.print(f"  step: {escape(_short(took))}", soft_wrap=True, highlight=False)
-        console.print(f"  answer: {escape(_short(_text(said)))}", soft_wrap=True, highlight=False)
+        console.print(f"  answer: {escape(_short(_text(answer)))}", soft_wrap=True, highlight=False)
 
 
 def _text(value: Any) -> str:

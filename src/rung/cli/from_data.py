@@ -127,9 +127,9 @@ def _screen(project: Path, made: Imported, console: Console) -> None:
     console.print(_table(examples[:ROWS]))
     for line in _answers(task, examples):
         console.print(line, markup=False)
-    found = audit(asyncio.run(material_of_task(task)))
+    findings = audit(asyncio.run(material_of_task(task)))
     by_id = {example.id: example for example in examples}
-    for flag in found.flags:
+    for flag in findings.flags:
         if flag.severity != "info":
             for line in _flag(flag, by_id):
                 console.print(line, markup=False)
@@ -199,15 +199,15 @@ def showable(task: Task) -> str:
         return "No test rows: nothing can be certified."
     needed, enough = certifiable_mean(n, target, alpha), with_room(n, target, alpha)
     who = "no system" if needed is None else f"a system that is right {needed:.0%} of the time"
-    said = f"{n:,} test rows prove {target:g} for {who}, nine times in ten."
+    sentence = f"{n:,} test rows prove {target:g} for {who}, nine times in ten."
     if enough <= n:
-        return said
+        return sentence
     best = next((t for t in SHOWABLE if t < target and with_room(n, t, alpha) <= n), None)
     instead = "" if best is None else f" About {best:g} can be shown."
     rows = len(task.train) + len(task.dev) + len(task.test)
     more = round((enough - n) * rows / max(1, len(task.test)), -1)
-    said = said.replace(" for a ", " only for a ", 1)
-    return f"{said}{instead} For {target:g} label some {more:,.0f} rows more."
+    sentence = sentence.replace(" for a ", " only for a ", 1)
+    return f"{sentence}{instead} For {target:g} label some {more:,.0f} rows more."
 
 
 def _keys() -> Iterator[str]:
@@ -238,8 +238,10 @@ def _agreed(config: Path, console: Console) -> None:
         if not given:
             return
         known = _retargeted(config, given)
-        said = showable(load_task(config)) if known else f"{given!r} is no score between 0 and 1."
-        console.print(said, markup=False)
+        sentence = (
+            showable(load_task(config)) if known else f"{given!r} is no score between 0 and 1."
+        )
+        console.print(sentence, markup=False)
 
 
 def _retargeted(config: Path, given: str) -> bool:

@@ -50,8 +50,8 @@ def harvest(  # noqa: PLR0913 (one parameter an option)
     from rung.climbing import ClimbOptions
     from rung.loop.harvest.run import harvest as find
 
-    found = find(folder, log, ClimbOptions(budget_usd=budget), size=size, against=against or ())
-    typer.echo(found.model_dump_json(indent=1) if as_json else _queue(found, folder))
+    queue = find(folder, log, ClimbOptions(budget_usd=budget), size=size, against=against or ())
+    typer.echo(queue.model_dump_json(indent=1) if as_json else _queue(queue, folder))
 
 
 def _build(
@@ -81,18 +81,18 @@ def _build(
         typer.echo(f"use it: rung harvest {folder} --build --use")
 
 
-def _queue(found: Queue, folder: Path) -> str:
+def _queue(queue: Queue, folder: Path) -> str:
     lines = [
-        f"{found.seen} answers without a final judgement, {found.duplicates} of them nearly repeat "
-        f"an example or another one; {len(found.wanted)} queued"
+        f"{queue.seen} answers without a final judgement, {queue.duplicates} of them nearly repeat "
+        f"an example or another one; {len(queue.wanted)} queued"
     ]
-    for wanted in found.wanted[:SHOWN]:
+    for wanted in queue.wanted[:SHOWN]:
         asked = wanted.input if isinstance(wanted.input, str) else str(wanted.input)
         lines.append(f"  {wanted.request}  {', '.join(wanted.reasons)}")
-        said = "no valid answer" if wanted.answer is None else repr(str(wanted.answer)[:60])
-        lines.append(f"      {' '.join(asked.split())[:90]!r} → {said}")
-    if len(found.wanted) > SHOWN:
-        lines.append(f"  and {len(found.wanted) - SHOWN} more (--json shows all)")
+        answer = "no valid answer" if wanted.answer is None else repr(str(wanted.answer)[:60])
+        lines.append(f"      {' '.join(asked.split())[:90]!r} → {answer}")
+    if len(queue.wanted) > SHOWN:
+        lines.append(f"  and {len(queue.wanted) - SHOWN} more (--json shows all)")
     lines.append(f"next: rung review {folder}, then: rung harvest {folder} --build")
     return "\n".join(lines)
 

@@ -32,29 +32,29 @@ def jobs(
     from rung.task.files import project_folder
 
     place = ProjectFolder(project_folder(folder)).folder / FOLDER
-    found = bought(place)
+    files = bought(place)
     if cancel is not None:
-        known = {file.tag: file for file in found}
+        known = {file.tag: file for file in files}
         base = known[cancel].provider if cancel in known else "together"
-        found = [asyncio.run(cancel_job(open_tuner(f"{base}/any"), place, cancel))]
+        files = [asyncio.run(cancel_job(open_tuner(f"{base}/any"), place, cancel))]
     if as_json:
-        typer.echo(json.dumps([file.model_dump(mode="json") for file in found], indent=1))
+        typer.echo(json.dumps([file.model_dump(mode="json") for file in files], indent=1))
         return
-    for file in found:
+    for file in files:
         typer.echo(_line(file))
-    if not found:
+    if not files:
         typer.echo("nothing was ordered: [models] tune names no model, or it was not tried yet")
 
 
 def _line(file: JobFile) -> str:
     from rung.money import usd
 
-    said = f"{file.tag}  {file.provider}/{file.base}  {file.stage}"
+    line = f"{file.tag}  {file.provider}/{file.base}  {file.stage}"
     if file.job is not None:
-        said += f"  job {file.job}"
+        line += f"  job {file.job}"
     if file.model is not None:
-        said += f"  answers as {file.provider}/{file.model}"
+        line += f"  answers as {file.provider}/{file.model}"
     if file.usd is not None:
-        return f"{said}  {usd(file.usd)}"
+        return f"{line}  {usd(file.usd)}"
     expected = "not known" if file.expected_usd is None else usd(file.expected_usd)
-    return f"{said}  expected cost {expected}"
+    return f"{line}  expected cost {expected}"

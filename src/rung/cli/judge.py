@@ -23,14 +23,14 @@ def judge(
     from rung.climbing.judging import agreement_sentence
     from rung.task.load import load_task
 
-    found = asyncio.run(_calibrate(load_task(folder), budget))
+    calibration = asyncio.run(_calibrate(load_task(folder), budget))
     if as_json:
-        typer.echo(found.model_dump_json(indent=1))
+        typer.echo(calibration.model_dump_json(indent=1))
         return
-    if found.human:
-        typer.echo(agreement_sentence(found))
-    if found.unscored:
-        typer.echo(f"{found.unscored} answers got no mark from the judge and are left out.")
+    if calibration.human:
+        typer.echo(agreement_sentence(calibration))
+    if calibration.unscored:
+        typer.echo(f"{calibration.unscored} answers got no mark from the judge and are left out.")
 
 
 async def _calibrate(task: Task, budget: float | None) -> Calibration:

@@ -107,8 +107,8 @@ class LiveLadder(Observer):
             return ""
         if len(self._scores) % 5 and self._live is not None:  # intervals of graded scores take ms
             return str(self._progress.tasks[-1].fields.get("score", ""))
-        found = interval(self._scores, 0.95)
-        return f"{found.estimate:.2f} [{found.low:.2f}–{found.high:.2f}] {usd(self.spent)}"
+        ends = interval(self._scores, 0.95)
+        return f"{ends.estimate:.2f} [{ends.low:.2f}–{ends.high:.2f}] {usd(self.spent)}"
 
     def tuning(self, key: str, stage: str, share: float) -> None:
         """Show how far training is."""

@@ -82,8 +82,8 @@ class _Desk:
         """
         async with self._turn:
             most = self._granted(budget_usd)
-            said = await self._run("climb", project, "--json", "--budget", str(most))
-            self._left += most - json.loads(said)["spent_usd"]
+            output = await self._run("climb", project, "--json", "--budget", str(most))
+            self._left += most - json.loads(output)["spent_usd"]
         return await self.report(project)
 
     async def report(self, project: str) -> str:
@@ -137,8 +137,8 @@ class _Desk:
         raise _refusal(lines[-1] if lines else f"rung {verb} ended with {child.returncode}")
 
 
-def _refusal(said: str) -> Exception:
+def _refusal(message: str) -> Exception:
     """What reaches the agent as the words of a failed tool."""
     from mcp.server.mcpserver.exceptions import ToolError
 
-    return ToolError(said.removeprefix("rung: "))
+    return ToolError(message.removeprefix("rung: "))

@@ -14,12 +14,12 @@ def show_plan(folder: Path, as_json: bool) -> None:
     from rung.report.planning import make_plan
     from rung.task.load import load_task
 
-    found = asyncio.run(make_plan(load_task(folder), ClimbOptions()))
+    plan = asyncio.run(make_plan(load_task(folder), ClimbOptions()))
     if as_json:
-        typer.echo(found.model_dump_json(indent=1))
+        typer.echo(plan.model_dump_json(indent=1))
         return
     from rich.console import Console
 
     from rung.cli.plan_text import show
 
-    show(found, Console())
+    show(plan, Console())

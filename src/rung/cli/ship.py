@@ -88,7 +88,7 @@ def _promotion(done: Promotion) -> str:
             f"undecided: only {done.n} examples were answered by both, {done.unanswered} were not"
             f"\n{_share(done)}"
         )
-    said = (
+    sentence = (
         f"{name} against {(done.present or '')[:16]} on {done.n} held-out examples: difference "
         f"{done.difference:+.3f} [{done.low:+.3f}, {done.high:+.3f}] at "
         f"{100 * (done.confidence or 0):.4g} % ({done.method}); "
@@ -106,25 +106,27 @@ def _promotion(done: Promotion) -> str:
         end = "the present winner stays: without --dry-run it would be swapped"
     else:
         end = "the present winner stays"
-    return f"{said}{verdict}\n{_share(done)}\n{end}"
+    return f"{sentence}{verdict}\n{_share(done)}\n{end}"
 
 
 def _share(done: Promotion) -> str:
     """What the comparison took of the examples' error, and what it leaves."""
-    said = (
+    sentence = (
         f"it took {done.alpha:.2g} of the {done.alpha_total:.2g} that the {done.alpha_of} may err"
     )
     if done.alpha_next is None:
-        return f"{said}; nothing is left: the next comparison needs fresh ones (--examples)"
-    return f"{said}; {done.alpha_left:.2g} is left, of which the next gets {done.alpha_next:.2g}"
+        return f"{sentence}; nothing is left: the next comparison needs fresh ones (--examples)"
+    return (
+        f"{sentence}; {done.alpha_left:.2g} is left, of which the next gets {done.alpha_next:.2g}"
+    )
 
 
 def _reindexed(done: Reindexed) -> str:
-    said = (
+    sentence = (
         f"{done.documents} documents: {done.changed} changed, {done.added} new, "
         f"{done.removed} gone; {done.passages} passages: {done.kept} as before, "
         f"{done.embedded} texts embedded"
     )
     if done.challenger is None:
-        return f"{said}\nthe index is up to date"
-    return f"{said}\n{done.challenger[:16]} waits as challenger: `rung promote` tests it"
+        return f"{sentence}\nthe index is up to date"
+    return f"{sentence}\n{done.challenger[:16]} waits as challenger: `rung promote` tests it"

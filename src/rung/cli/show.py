@@ -30,8 +30,8 @@ def show_report(folder: Path, form: str) -> None:
     if form == "html":
         _html(folder, run)
         return
-    found = read_run(run)
-    result = found.result
+    finished = read_run(run)
+    result = finished.result
     if form == "json":
         typer.echo((run / RUN_FILE).read_text(encoding="utf-8"), nl=False)
     elif form == "markdown":
@@ -39,7 +39,7 @@ def show_report(folder: Path, form: str) -> None:
         from rung.report.spending import costs_of
         from rung.report.verdict_view import what_would_change
 
-        typer.echo(markdown(result, what_would_change(found, costs_of(found))), nl=False)
+        typer.echo(markdown(result, what_would_change(finished, costs_of(finished))), nl=False)
     else:
         from rich.console import Console
 

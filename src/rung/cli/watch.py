@@ -29,30 +29,30 @@ def watch(
     from rung.loop.watch import watch as look
     from rung.loop.watch.state import moment
 
-    found = look(folder, log, since=moment(since), alpha=alpha)
-    typer.echo(found.model_dump_json(indent=1) if as_json else _text(found))
-    if found.alarms:
+    report = look(folder, log, since=moment(since), alpha=alpha)
+    typer.echo(report.model_dump_json(indent=1) if as_json else _text(report))
+    if report.alarms:
         raise typer.Exit(ALARM)
-    if not found.told:
+    if not report.told:
         raise typer.Exit(TOO_LITTLE)
 
 
-def _text(found: Look) -> str:
-    lines = [f"winner {found.winner[:16]}, its newest {found.requests} requests"]
-    for check in found.checks:
+def _text(report: Look) -> str:
+    lines = [f"winner {report.winner[:16]}, its newest {report.requests} requests"]
+    for check in report.checks:
         p_value = "" if check.p_value is None else f"  (p {check.p_value:.2g})"
         lines.append(f"{MARKS[check.state]} {check.name:<11} {check.state}: {check.said}{p_value}")
         if check.advice:
             lines.append(f"  → {check.advice}")
-    for what, change in (("task", found.task_changes), ("documents", found.document_changes)):
+    for what, change in (("task", report.task_changes), ("documents", report.document_changes)):
         if change.days:
             rhythm = f": {change.rhythm}" if change.rhythm else ", too short to tell how often"
             times = "once" if change.changes == 1 else f"{change.changes} times"
             lines.append(f"  the {what} changed {times} in {change.days:.1f} days{rhythm}")
-    if found.per_month is not None:
-        lines.append(f"  {found.per_month:,.0f} requests a month at this pace")
+    if report.per_month is not None:
+        lines.append(f"  {report.per_month:,.0f} requests a month at this pace")
     lines.append(
-        f"chance of any false alarm in {found.looks} looks: at most {found.alpha:g} "
+        f"chance of any false alarm in {report.looks} looks: at most {report.alpha:g} "
         "(documents are compared by content and cannot alarm falsely)"
     )
     return "\n".join(lines)

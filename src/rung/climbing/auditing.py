@@ -59,13 +59,13 @@ async def audit_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Audit:
     return audit(await material_of(tools, witnesses))
 
 
-def refuse(found: Audit) -> None:
+def refuse(findings: Audit) -> None:
     """Raise `UserError` where the data cannot carry a decision."""
-    if not found.blocking:
+    if not findings.blocking:
         return
-    said = " ".join(f"{flag.text} {flag.advice}" for flag in found.blocking)
+    sentences = " ".join(f"{flag.text} {flag.advice}" for flag in findings.blocking)
     raise UserError(
-        f"the audit stops this climb before any model is asked: {said} `rung audit` shows "
+        f"the audit stops this climb before any model is asked: {sentences} `rung audit` shows "
         "everything; `--anyway` climbs all the same"
     )
 
@@ -93,7 +93,7 @@ class _Aside:
 
     async def embed(self, texts: list[str]) -> Vectors:
         """Each text computed once per cache; one that a candidate has embedded is not computed."""
-        known = {text: found[0] for text, found in self._known(texts).items()}
+        known = {text: vector[0] for text, vector in self._known(texts).items()}
         missing = [text for text in dict.fromkeys(texts) if text not in known]
         if missing:
             vectors = await self._inner.embed(missing)

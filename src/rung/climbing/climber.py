@@ -15,6 +15,7 @@ from rung.candidate import NO_LLM, Candidate, Context
 from rung.climbing.ahead import asked_ahead
 from rung.climbing.auditing import audit_of, refuse
 from rung.climbing.certify import certify, in_order, is_graded, plan_design
+from rung.climbing.draws import draw_of
 from rung.climbing.gate import Gate
 from rung.climbing.handshakes import how_asked, shake_hands
 from rung.climbing.latency import timed
@@ -23,13 +24,13 @@ from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
 from rung.climbing.people import people_of
 from rung.climbing.reconsider import reconsider
-from rung.climbing.refining import best_of
+from rung.climbing.refining import best_of, what_serious_takes
 from rung.climbing.retrieval import choose_context
-from rung.climbing.rows import Ladder
+from rung.climbing.rows import RunRecord
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.climbing.winner import keep_winner
-from rung.decide.ladder import Planned, candidates, plan
+from rung.decide.ladder import Planned, candidates, plan, too_long
 from rung.decide.verdict import keeps_limits, within_limits
 from rung.errors import BudgetExceeded, ProviderError, SourceError, UserError
 from rung.evidence import dev_weight
@@ -39,6 +40,7 @@ from rung.records import Attempt
 from rung.records.results import CandidateResult, RunResult
 from rung.scorers import Scorer, grade_gold, scorer_for
 from rung.solver import Solver, Workshop, fit
+from rung.solver.teaching import said_of_teaching
 from rung.task.types import Example, Task, digest
 
 SLOTS = 64
@@ -70,6 +72,7 @@ class Climber:
             observer.tuning,
             till=self.tools.till,
             tool=self.tools.tool,
+            price=self.tools.price,
         )
         self._solvers: dict[str, Solver] = {}
         self._unasked: dict[str, str] = {}
@@ -77,15 +80,15 @@ class Climber:
 
     async def candidates(self) -> list[Candidate]:
         """Everything that is to be tried, unordered. Makes no call."""
-        found = list(self.options.candidates)
-        if not found:
+        every = list(self.options.candidates)
+        if not every:
             context = await choose_context(self.tools) if self.task.documents else Context()
             context = context.model_copy(update=self.task.knowledge.model_dump())
-            found = candidates(self.task, self.tools.chat, context)
+            every = candidates(self.task, self.tools.chat, context)
         only = self.options.only
-        kept = [c for c in found if not only or c.technique in only]
+        kept = [c for c in every if not only or c.technique in only]
         if not kept:
-            offered = sorted({c.technique for c in found})
+            offered = sorted({c.technique for c in every})
             raise UserError(
                 f"--only {', '.join(only)} leaves nothing to try: this task allows "
                 f"{', '.join(offered)}"
@@ -100,10 +103,15 @@ class Climber:
         return [*asked, *models.helpers]
 
     def heard(self) -> list[str]:
-        """What models will not have as far as is known, a note each."""
-        known = self.tools.known_endpoints
-        said = {name: how_asked(known, self.tools.raw(name)) for name in self._names()}
-        return [f"{name} is asked so: {how}." for name, how in said.items() if how]
+        """What models will not have as far as is known, and which prices are idle, a note each."""
+        tools, tried = self.tools, () if self.options.candidates else self.task.models.to_try
+        asked = {name: how_asked(tools.known_endpoints, tools.raw(name)) for name in self._names()}
+        windows = ((name, tools.raw(name).context_window) for name in tried)
+        return [
+            *(f"{name} is asked so: {how}." for name, how in asked.items() if how),
+            *(note for name, window in windows if (note := too_long(self.task, name, window))),
+            *tools.prices.idle(),
+        ]
 
     async def plan(self) -> list[Planned]:
         """The ladder, cheapest first. Makes no call."""
@@ -135,6 +143,8 @@ class Climber:
             raise UserError(f"nothing could be asked: {'; '.join(self._unasked.values())}")
         for name, why in self._unasked.items():
             self.observer.note(f"{name} could not be asked: {why}")
+        for said in what_serious_takes(self.task, rungs):
+            self.observer.note(said)
         self.observer.planned(rungs)
         keys = [r.candidate.key for r in rungs]
         people = people_of(self.tools, self.scorer.version)
@@ -146,7 +156,7 @@ class Climber:
         name = digest([self.task.fingerprint(), judged, asked, sorted(keys), *recorded])[:12]
         store = RunStore(self.tools.project.runs / name)
         try:
-            ladder = Ladder(self.task, self.tools, name, rungs, store)
+            ladder = RunRecord(self.task, self.tools, name, rungs, store)
             ladder.flags, ladder.scorer_version = audited.flags, self.scorer.version
             ladder.people = people
             ladder.notes += self.heard()
@@ -156,7 +166,7 @@ class Climber:
             store.close()
             await self.tools.aclose()
 
-    async def _run(self, rungs: Sequence[Planned], ladder: Ladder) -> RunResult:
+    async def _run(self, rungs: Sequence[Planned], ladder: RunRecord) -> RunResult:
         try:
             await self._climb(rungs, ladder)
         except BaseException as error:
@@ -172,7 +182,7 @@ class Climber:
             keep_winner(self._solvers[result.verdict.choice], result, self.tools)
         return result
 
-    async def _climb(self, rungs: Sequence[Planned], ladder: Ladder) -> None:
+    async def _climb(self, rungs: Sequence[Planned], ladder: RunRecord) -> None:
         slots = max([SLOTS, *(s.in_flight for s in self.task.models.settings.values())])
         runner = Runner(
             self.task, self.scorer, ladder.store, self.tools.price, slots, self.options.executor
@@ -255,7 +265,7 @@ class _Rung:
         self,
         climber: Climber,
         rung: Planned,
-        ladder: Ladder,
+        ladder: RunRecord,
         runner: Runner,
         ledger: TestLedger,
     ) -> None:
@@ -302,6 +312,8 @@ class _Rung:
         self.climber.remember(solver)
         if (tuned := workshop.tuned.get(self.key)) is not None:
             self.ladder.update(self.key, training=tuned.took)
+            if "taught" in tuned.took:
+                self.ladder.notes.append(said_of_teaching(self.key, tuned.took["taught"]))
         return solver
 
     async def _learn(self, solver: Solver) -> CandidateResult:
@@ -321,6 +333,8 @@ class _Rung:
         attempts = await self.runner.attempts(solver, pilot, "dev", self.observer.attempt)
         self.ladder.price(self.key)
         scores = self._scores = unit_scores(self.task, pilot, attempts)
+        if scores:
+            self.ledger.learnt(self.task.dev)
         row = self.ladder.piloted(self.key, measured(self.task, "dev", pilot, attempts), scores)
         if self.candidate.is_probe:
             return self.ladder.update(self.key, state="probe", reason="gold passages, dev only")
@@ -360,6 +374,7 @@ class _Rung:
     async def _certify(self, solver: Solver, freed: float = 0.0) -> CandidateResult:
         ladder, target = self.ladder, self.task.target.score
         people, named = ladder.people, ladder.people.name(self.key)
+        self.ledger.marks[named] = draw_of(self.candidate, self.climber.tools, self.climber.scorer)
         try:
             alpha = self.ledger.offer(named, self._weight())
         except UserError as error:  # the split is used up: nothing more can be told on it

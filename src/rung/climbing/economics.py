@@ -71,7 +71,8 @@ def usage_of(
         train_seconds=float(training.get("seconds", 0.0)),
         train_usd=training.get("usd"),
         train_examples=len(task.train) if training else 0,
-        prepared_usd=(row.search.usd if row.search else 0.0) + training.get("taught_usd", 0.0),
+        prepared_usd=(row.search.usd if row.search else 0.0)
+        + training.get("taught", {}).get("usd", 0.0),
     )
 
 

@@ -76,7 +76,7 @@ class Explainer:
         key: str | None = None,
         only: str | None = None,
         width: float | None = WIDTH,
-        told: Callable[[Finding], None] | None = None,
+        on_step: Callable[[Finding], None] | None = None,
     ) -> Explained:
         """Diagnose; `only` is the id of the one example to look at."""
         row = self.subject(key)
@@ -104,11 +104,11 @@ class Explainer:
             )
             attempts = await self._attempts(bench, measured, only)
             tried = [r.candidate for r in self.run.candidates if r.state != "probe"]
-            found = await diagnose(bench, attempts, tried, width=width, told=told)
+            diagnosis = await diagnose(bench, attempts, tried, width=width, on_step=on_step)
             if only is None:
-                text = found.model_dump_json(indent=1) + "\n"
+                text = diagnosis.model_dump_json(indent=1) + "\n"
                 measured.write(DIAGNOSIS_FILE, text)
-            return Explained(found, bench, attempts)
+            return Explained(diagnosis, bench, attempts)
         finally:
             measured.close()
             store.close()
@@ -158,11 +158,11 @@ class Explainer:
 
 
 def _peers(attempts: Iterable[Attempt]) -> dict[str, dict[str, Attempt]]:
-    found: dict[str, dict[str, Attempt]] = {}
+    peers: dict[str, dict[str, Attempt]] = {}
     for one in attempts:
         if one.split == "dev":
-            found.setdefault(one.candidate, {})[one.example_id] = one
-    return found
+            peers.setdefault(one.candidate, {})[one.example_id] = one
+    return peers
 
 
 def _dev_score(row: CandidateResult) -> float:
@@ -180,8 +180,10 @@ async def doubts_of(task: Task, tools: Tools) -> dict[str, str] | None:
     embedder = tools.embedder(task.models.embedder)
     vectors = await embedder.embed([e.input_text() for e in rows])
     labels = np.array([str(e.expected) for e in rows])
-    found = noise.find(vectors, labels, task.climb.seed)
-    if found is None or not found.informed:
+    suspected = noise.find(vectors, labels, task.climb.seed)
+    if suspected is None or not suspected.informed:
         return None
-    doubted = {rows[i].id: str(found.better[i]) for i in np.flatnonzero(found.margin >= DOUBTED)}
+    doubted = {
+        rows[i].id: str(suspected.better[i]) for i in np.flatnonzero(suspected.margin >= DOUBTED)
+    }
     return {e.id: doubted[e.id] for e in task.dev if e.id in doubted}

@@ -15,7 +15,7 @@ from scipy.stats import betabinom
 from rung.candidate import Candidate
 from rung.climbing.explaining import AT_ONCE, DIAGNOSIS_FILE, PROBES
 from rung.climbing.observer import Observer
-from rung.climbing.rows import Ladder
+from rung.climbing.rows import RunRecord
 from rung.diagnose import Bench, Diagnosis, Finding, diagnose
 from rung.diagnose.probes import KNOWLEDGE
 from rung.diagnose.shares import bounds
@@ -38,7 +38,7 @@ class Gate:
         self,
         task: Task,
         scorer: Scorer,
-        ladder: Ladder,
+        ladder: RunRecord,
         workshop: Workshop,
         observer: Observer,
     ) -> None:
@@ -101,7 +101,7 @@ class Gate:
         try:
             runner = Runner(self.task, self.scorer, store, self.ladder.tools.price, AT_ONCE)
             bench = Bench(self.task, solver, runner, self.workshop, self._target or 1.0)
-            found = await diagnose(
+            diagnosis = await diagnose(
                 bench,
                 attempts,
                 [row.candidate for row in self.ladder.rows.values() if row.state != "probe"],
@@ -110,11 +110,11 @@ class Gate:
             )
         finally:
             store.close()
-        self.ladder.probe_answers = found.calls
+        self.ladder.probe_answers = diagnosis.calls
         note = "Asked only whether knowledge is missing; `rung explain` asks the rest."
-        found = found.model_copy(update={"note": f"{note} {found.note}".strip()})
-        self.ladder.store.write(DIAGNOSIS_FILE, found.model_dump_json(indent=1) + "\n")
-        return found
+        diagnosis = diagnosis.model_copy(update={"note": f"{note} {diagnosis.note}".strip()})
+        self.ladder.store.write(DIAGNOSIS_FILE, diagnosis.model_dump_json(indent=1) + "\n")
+        return diagnosis
 
     def _attempts(self, candidate: Candidate) -> list[tuple[Example, Attempt]]:
         kept = {e.id: e for e in self.task.dev}
@@ -148,8 +148,8 @@ class Gate:
         chance = betabinom.sf(needed - 1, left, hits + 0.5, len(seen) - hits + 0.5)
         return bool(chance >= WORTH)
 
-    def _ruled_out(self, found: Sequence[Finding], n: int, candidate: Candidate) -> bool:
-        return bool(bounds(found, n, [candidate], self._target)[0].high < self._target)
+    def _ruled_out(self, findings: Sequence[Finding], n: int, candidate: Candidate) -> bool:
+        return bool(bounds(findings, n, [candidate], self._target)[0].high < self._target)
 
 
 def _like(more: int) -> list[Finding]:

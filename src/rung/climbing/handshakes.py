@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 def how_asked(known: KnownEndpoints, model: ChatModel) -> str:
     """How a model is asked, where that is not as others are; a local one knows itself."""
-    found = known.of(model)
-    if found is not None:
-        return found.said()
+    handshake = known.of(model)
+    if handshake is not None:
+        return handshake.said()
     from rung.models.local.engine import LocalModel
 
     return model.said() if isinstance(model, LocalModel) else ""
@@ -35,8 +35,8 @@ async def shake_hands(
 
     What the answers cost is booked. Within a budget that does not cover them nothing is asked.
     """
-    found = await asyncio.gather(*(_shaken(tools, name, note) for name in dict.fromkeys(names)))
-    return {name: why for name, why in found if why is not None}
+    phrases = await asyncio.gather(*(_shaken(tools, name, note) for name in dict.fromkeys(names)))
+    return {name: why for name, why in phrases if why is not None}
 
 
 async def _shaken(tools: Tools, name: str, note: Callable[[str], None]) -> tuple[str, str | None]:
@@ -56,7 +56,7 @@ async def _shaken(tools: Tools, name: str, note: Callable[[str], None]) -> tuple
     budget.reserve(dearest)
     cost = Decimal(0)
     try:
-        found, usage = await shake(model, tools.task.climb.temperature)
+        handshake, usage = await shake(model, tools.task.climb.temperature)
         cost = tools.price(usage, name)
         tools.counter.made += 1
     except ProviderError as error:
@@ -68,10 +68,10 @@ async def _shaken(tools: Tools, name: str, note: Callable[[str], None]) -> tuple
     finally:
         cost += sum((tools.price(used, name) for used in paid_aside(model)), Decimal(0))
         budget.settle(dearest, cost)
-    if known is not None and found.at_first == known.at_first:
+    if known is not None and handshake.at_first == known.at_first:
         # Nothing has changed since: what other requests have shown still counts.
-        found = found.model_copy(update={"dialect": known.dialect})
-    tools.known_endpoints.keep(model, found)
+        handshake = handshake.model_copy(update={"dialect": known.dialect})
+    tools.known_endpoints.keep(model, handshake)
     tools.known_endpoints.adopt(model)
     tools.chat(name).refresh()
     return name, None

@@ -158,8 +158,8 @@ class Journal(Observer):
     def _scored(self, doing: Doing | None) -> Doing | None:
         if doing is None or not self._scores:
             return doing
-        found = interval(self._scores, 0.95)
-        ends = {"score": found.estimate, "low": found.low, "high": found.high}
+        spread = interval(self._scores, 0.95)
+        ends = {"score": spread.estimate, "low": spread.low, "high": spread.high}
         return doing.model_copy(update=ends)
 
     def tuning(self, key: str, stage: str, share: float) -> None:

@@ -68,15 +68,15 @@ async def calibrate(task: Task, tools: Tools) -> Calibration:
     rows = _labelled(root / name, name, task.rubric)
     scores = await asyncio.gather(*(scorer.score(one.example, one.answer) for one in rows))
     both = [(one.mark, s.value) for one, s in zip(rows, scores, strict=True) if s.value is not None]
-    found = Calibration(
+    calibration = Calibration(
         version=scorer.version,
         human=tuple(human for human, _ in both),
         judge=tuple(judge for _, judge in both),
         unscored=len(rows) - len(both),
     )
     place = ProjectFolder(root, tools.options.folder).folder / FILE
-    write_whole(place, found.model_dump_json(indent=1) + "\n")
-    return found
+    write_whole(place, calibration.model_dump_json(indent=1) + "\n")
+    return calibration
 
 
 def _labelled(path: Path, name: str, rubric: Rubric | None) -> list[_Labelled]:
@@ -128,8 +128,8 @@ def read_calibration(folder: Path, version: str | None = None) -> Calibration | 
     if not (folder / FILE).exists():
         return None
     cure = "delete it, and mark answers again with `rung judge`: how far it agrees is lost"
-    found = read_model(folder / FILE, Calibration, cure)
-    return found if version in (None, found.version) and found.human else None
+    calibration = read_model(folder / FILE, Calibration, cure)
+    return calibration if version in (None, calibration.version) and calibration.human else None
 
 
 def against_people(tools: Tools) -> str | None:
@@ -137,10 +137,10 @@ def against_people(tools: Tools) -> str | None:
     if not judges(tools.task):
         return None
     try:
-        found = known_judge(tools, _judge(tools).version)
+        known = known_judge(tools, _judge(tools).version)
     except UserError:  # who asks the judge says why it cannot be opened
         return ""
-    return "" if found is None else agreement_sentence(found)
+    return "" if known is None else agreement_sentence(known)
 
 
 def judges(task: Task) -> bool:
@@ -159,9 +159,9 @@ def known_judge(tools: Tools, version: str) -> Calibration | None:
     return read_calibration(tools.project.folder, version)
 
 
-def agreement_sentence(found: Calibration) -> str:
+def agreement_sentence(known: Calibration) -> str:
     """How far the judge agrees with people, with intervals."""
-    seen = agreement(found.human, found.judge)
+    seen = agreement(known.human, known.judge)
     if seen.n < FEWEST:
         return (
             f"Judge: only {seen.n} answers are marked by people; its agreement is not known under "
@@ -180,14 +180,14 @@ def agreement_sentence(found: Calibration) -> str:
     )
 
 
-def corrected_sentence(found: Calibration, name: str, scores: Sequence[float]) -> str | None:
+def corrected_sentence(known: Calibration, name: str, scores: Sequence[float]) -> str | None:
     """A candidate's score as people would mark it; None where that cannot be said."""
-    if len(found.human) < FEWEST or len(scores) < 2:
+    if len(known.human) < FEWEST or len(scores) < 2:
         return None
-    if set((*found.human, *found.judge, *scores)) <= {0.0, 1.0}:
-        value, how = rogan_gladen(found.human, found.judge, scores), "Rogan and Gladen"
+    if set((*known.human, *known.judge, *scores)) <= {0.0, 1.0}:
+        value, how = rogan_gladen(known.human, known.judge, scores), "Rogan and Gladen"
     else:
-        value = prediction_powered(found.human, found.judge, scores)
+        value = prediction_powered(known.human, known.judge, scores)
         how = "prediction-powered, as if the marked answers were a random part of these"
     if value is None:
         return None

@@ -8,7 +8,7 @@ from itertools import cycle, islice
 
 from rung.candidate import NO_LLM
 from rung.climbing.observer import Observer
-from rung.climbing.rows import Ladder
+from rung.climbing.rows import RunRecord
 from rung.climbing.tools import Tools
 from rung.errors import ProviderError
 from rung.evidence import Quantile, quantile_bounds
@@ -55,7 +55,7 @@ async def p95_alone(
 
 
 async def timed(
-    solver: Solver, ladder: Ladder, tools: Tools, observer: Observer
+    solver: Solver, ladder: RunRecord, tools: Tools, observer: Observer
 ) -> CandidateResult:
     """The candidate's row with its latency, asked once; raises as `p95_alone`."""
     key, limit = solver.candidate.key, ladder.task.target.max_latency_p95_s

@@ -33,7 +33,12 @@ async def learning_of(
     """
     sizes = [len(task.train) // share for share in SHARES]
     weights = candidate.weights
-    alone = weights.tuned and not weights.bought and candidate.then is None
+    alone = (
+        weights.tuned
+        and not weights.bought
+        and candidate.then is None
+        and candidate.teacher is None
+    )
     if not alone or sizes[0] < FEWEST:
         return None
     pilot = task.dev[: task.climb.dev_size]

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rung.errors import StoreError, UserError
-from rung.evidence.ledger import SMALLEST_ALPHA, AlphaLedger, Use, equal_weight, summary
+from rung.evidence.ledger import (
+    DEV,
+    SEEN,
+    SHOWN,
+    SMALLEST_ALPHA,
+    AlphaLedger,
+    Use,
+    equal_weight,
+    summary,
+)
 from rung.project import write_whole
 from rung.state import read_object
 from rung.task.duplicates import normalised
+from rung.task.examples import has_made_id
 from rung.task.types import Example, Task, digest
 
 LEDGER_FILE = "rung.ledger.json"
@@ -20,6 +30,11 @@ EARLIER_FILE = "ledger.json"
 """In the project folder, where the count was kept a split at a time."""
 
 NAME_CHARS = 16
+ID_CHARS, ANSWER_CHARS = 8, 4
+EDITED = 0.9
+"""Share of the ids of an earlier split that must expect the same answers as before for rows of
+other words to count as edited ones. Our own threshold: fresh examples that are numbered from 1
+again agree less, unless nearly all have one answer."""
 
 CURE = (
     "restore it from a copy, or delete it and give fresh test examples; it keeps count of how "
@@ -34,6 +49,18 @@ def row_name(example: Example) -> str:
     """
     text = normalised(example.input_text())
     return digest("".join(filter(str.isalnum, text)) or text)[:NAME_CHARS]
+
+
+def _told_of(examples: Iterable[Example]) -> dict[str, tuple[str, str]]:
+    """Id and answer of examples whose maker gave the id: what an edit of their words leaves.
+
+    Too few letters of an answer to guess it by.
+    """
+    return {
+        row_name(e): (digest(e.id)[:ID_CHARS], digest(e.expected)[:ANSWER_CHARS])
+        for e in examples
+        if not has_made_id(e)
+    }
 
 
 class TestLedger:
@@ -62,13 +89,23 @@ class TestLedger:
         self.confidence = task.target.confidence
         self._salt = task.fingerprint()[:12]
         """What a candidate is certified for: another task on the same test is another question."""
-        self._planned = [self._name(key) for key in planned]
-        named = frozenset(map(row_name, task.test if examples is None else examples))
-        self.rows = named
-        """Names of the examples that are tested on."""
+        self._planned = planned
+        self.marks: dict[str, str] = {}
+        """What else is in a candidate's name: another draw of its answers is another test."""
+        tested = task.test if examples is None else examples
+        self._told = _told_of(tested)
+        self.rows: frozenset[str] = frozenset(map(row_name, tested))
+        """Names of the examples that are tested on, with those they had before an edit."""
         self.ledger = self._read()
-        self.rows = named if examples is not None else self._chosen(named)
-        self.left_out = len(named - self.rows)
+        names = self._names(self.rows)
+        kept = self.rows if examples is not None else self._kept(names)
+        left_out = self.rows - kept
+        self.left_out = len(left_out)
+        dev = self.ledger.shown(DEV)
+        self.were_dev = sum(not names[row].isdisjoint(dev) for row in left_out)
+        """How many of those left out were dev of an earlier climb."""
+        self._certify = len(kept)
+        self.rows = frozenset().union(*(names[row] for row in kept))
         self.unused = not self.ledger.touching(self.rows)
         """Nothing was ever measured on any of these examples."""
 
@@ -97,8 +134,8 @@ class TestLedger:
         if self.ledger.find(name, self.rows) is None:
             self.ledger = self._read()  # another process may have written since
             heirs = self.ledger.heirs_by_alpha([*map(self._name, before)], self.rows)
-            self.ledger = self.ledger.grant(name, self.rows, self.confidence, alpha, heirs)
-            self._write()
+            granted = self.ledger.grant(name, self.rows, self.confidence, alpha, heirs)
+            self._write(granted.knowing(self._told))
 
     def freed(self, key: str, passed: Collection[str]) -> float:
         """Error that a candidate inherits from those that were certified."""
@@ -131,41 +168,65 @@ class TestLedger:
 
     def show(self) -> None:
         """Write down that the examples' answers were shown."""
-        self.ledger = self._read().show(self.rows)
-        self._write()
+        self._write(self._read().show(self.rows))
+
+    def learnt(self, dev: Sequence[Example]) -> None:
+        """Write down which examples are dev: reports show their answers, and they choose."""
+        names, told = {row_name(e) for e in dev}, _told_of(dev)
+        if not self.ledger.shown(DEV).issuperset(names):
+            self._write(self._read().show(names, DEV).knowing(told))
 
     def sentences(self) -> tuple[str, ...]:
         """What is left out of the test, for the run's notes."""
-        if not self.left_out:
-            return ()
-        return (
-            f"{self.left_out} test examples were shown (`rung reveal`) and are left out: "
-            f"{len(self.rows)} others certify.",
-        )
+        shown = self.left_out - self.were_dev
+        why = [f"{shown} test examples were shown (`rung reveal`)"] if shown else []
+        if self.were_dev:
+            why.append(
+                f"{self.were_dev} test examples were dev in an earlier climb, which chose by them "
+                "and shows their answers"
+            )
+        return tuple(f"{one} and are left out: {self._certify} others certify." for one in why)
 
     def summary(self) -> str:
         """One sentence for the report."""
         return summary(self.uses, self.left)
 
     def _name(self, key: str) -> str:
-        return f"{self._salt}/{key}"
+        return f"{self._salt}/{key}{self.marks.get(key, '')}"
 
     def _equal_weight(self) -> float:
-        granted = sum(self.ledger.find(name, self.rows) is not None for name in self._planned)
+        names = map(self._name, self._planned)
+        granted = sum(self.ledger.find(name, self.rows) is not None for name in names)
         planned = max(len(self._planned), 1)
         return equal_weight(planned, min(granted, planned - 1))
 
-    def _chosen(self, named: frozenset[str]) -> frozenset[str]:
-        """The rows that this very task was tested on before, else those that were not shown.
+    def _names(self, rows: Collection[str]) -> dict[str, frozenset[str]]:
+        """Every name that an example goes by: its own, and those it had before it was edited.
+
+        Where the examples have ids of their own, and the ids of earlier ones expect nearly the same
+        answers as then, what has changed is the wording.
+        """
+        mine = dict(self._told.values())
+        before = [(*told, name) for name, told in self.ledger.known.items() if told[0] in mine]
+        earlier: dict[str, list[str]] = {}
+        if sum(answer == mine[id_] for id_, answer, _ in before) >= EDITED * len(before):
+            for id_, _, name in before:
+                earlier.setdefault(id_, []).append(name)
+        ids = {name: id_ for name, (id_, _) in self._told.items()}
+        return {row: frozenset((row, *earlier.get(ids.get(row, ""), ()))) for row in rows}
+
+    def _kept(self, names: Mapping[str, frozenset[str]]) -> frozenset[str]:
+        """The examples that this very task was tested on before, else those that were not shown.
 
         Rows that are merely used up stay: a split without them would be another promise, which is
         for people to begin, by giving up the old rows.
         """
-        own = f"{self._salt}/"
-        for use in self.ledger.touching(named):
-            if use.key.startswith(own) and use.rows <= named:
-                return use.rows
-        return (named - self.ledger.shown()) or named
+        rows, every = frozenset(names), frozenset().union(*names.values())
+        for use in self.ledger.touching(rows):
+            if use.key.startswith(f"{self._salt}/") and use.rows <= every:
+                return rows & use.rows
+        shown = self.ledger.shown(*SEEN)
+        return frozenset(row for row in rows if names[row].isdisjoint(shown)) or rows
 
     def _read(self) -> AlphaLedger:
         if self.path.exists():
@@ -185,9 +246,9 @@ class TestLedger:
             raise StoreError(f"{self._earlier} cannot be read ({error!r}): {CURE}") from error
         return AlphaLedger(tuple(uses))
 
-    def _write(self) -> None:
-        text = json.dumps(self.ledger.to_dict(), indent=1) + "\n"
-        write_whole(self.path, text, durable=True)
+    def _write(self, ledger: AlphaLedger) -> None:
+        self.ledger = ledger
+        write_whole(self.path, json.dumps(ledger.to_dict(), indent=1) + "\n", durable=True)
 
 
 def shown_names(root: Path | None) -> frozenset[str]:
@@ -195,4 +256,4 @@ def shown_names(root: Path | None) -> frozenset[str]:
     path = None if root is None else root / LEDGER_FILE
     if path is None or not path.exists():
         return frozenset()
-    return AlphaLedger.from_dict(read_object(path, CURE)).shown()
+    return AlphaLedger.from_dict(read_object(path, CURE)).shown(SHOWN)

@@ -15,6 +15,7 @@ from rung.evidence import Design, stopped_interval
 from rung.evidence.decision import Scores
 from rung.evidence.judging import FEWEST
 from rung.evidence.rectified import LARGEST_TARGET, SMALLEST_TARGET, Rectifier, half_as_sure
+from rung.evidence.wealth_design import WealthDesign
 from rung.records.results import Measured
 from rung.task.types import Target, digest
 
@@ -53,8 +54,8 @@ class People:
         """Mean of the scorer's marks that certifies `target`, and the error that tests it."""
         if self.rectifier is None:
             return target, alpha
-        found = self.rectifier.judge_target(target, alpha)
-        return LARGEST_TARGET if found is None else found, alpha / 2.0
+        asked = self.rectifier.judge_target(target, alpha)
+        return LARGEST_TARGET if asked is None else asked, alpha / 2.0
 
     def alpha(self, design: Design) -> float:
         """The whole error of a candidate whose scorer's marks are tested by `design`."""
@@ -64,11 +65,11 @@ class People:
         """Why no test can certify the target, where the judge's mean is at most `most`."""
         if self.rectifier is None:
             return None
-        found = self.rectifier.judge_target(target, alpha)
-        if found is not None and found <= most:
+        asked = self.rectifier.judge_target(target, alpha)
+        if asked is not None and asked <= most:
             return None
         pairs = self.rectifier.pairs_for(target, alpha, most)
-        ask = "certifies nothing" if found is None else f"asks for a mark of {found:.3f} by it"
+        ask = "certifies nothing" if asked is None else f"asks for a mark of {asked:.3f} by it"
         more = "let people mark more" if pairs is None else f"about {pairs:,} may do"
         return (
             f"its judge's errors are known from {self.marked} answers that people marked, with "
@@ -87,14 +88,14 @@ class People:
             return bound, "99%"
         return min(1.0, bound + self.rectifier.high(0.01)), "98%"
 
-    def fixed(self, found: Measured, scores: Scores, confidence: float) -> Measured:
+    def fixed(self, seen: Measured, scores: Scores, confidence: float) -> Measured:
         """The figures of a fixed sample, in people's marks."""
-        if self.rectifier is None or found.value is None:
-            return found
-        return self._moved(found, self.rectifier.interval(scores, confidence))
+        if self.rectifier is None or seen.value is None:
+            return seen
+        return self._moved(seen, self.rectifier.interval(scores, confidence))
 
     def tested(
-        self, found: Measured, outcome: Outcome, design: Design, target: Target, *, whole: bool
+        self, seen: Measured, outcome: Outcome, design: Design, target: Target, *, whole: bool
     ) -> Measured:
         """A test with its certified bound, and ends that hold at a stop unless it was `whole`."""
         assert outcome.decision is not None
@@ -103,28 +104,29 @@ class People:
         if not whole:
             each = sure if self.rectifier is None else half_as_sure(sure)
             ends = stopped_interval(outcome.scores, design, each)
-            found = found.model_copy(
-                update={"low": ends[0], "high": ends[1], "method": "sequential"}
-            )
+            seen = seen.model_copy(update={"low": ends[0], "high": ends[1], "method": "sequential"})
+        at_end = isinstance(design, WealthDesign) and len(outcome.scores) >= design.planned
+        if at_end and "gaffke" not in seen.method:
+            seen = seen.model_copy(update={"method": f"{seen.method} + gaffke"})
         if self.rectifier is not None:
             bound = self.rectifier.certified(bound, self.alpha(design))
             if outcome.decision.state == "pass":
                 bound = max(bound, target.score)  # not lost to rounding
             if ends is None:
-                found = self.fixed(found, outcome.scores, sure)
+                seen = self.fixed(seen, outcome.scores, sure)
             else:
-                found = self._moved(found, self.rectifier.around(ends, sure))
-        return found.model_copy(update={"certified": bound})
+                seen = self._moved(seen, self.rectifier.around(ends, sure))
+        return seen.model_copy(update={"certified": bound})
 
-    def _moved(self, found: Measured, ends: tuple[float, float]) -> Measured:
-        assert self.rectifier is not None and found.value is not None
-        return found.model_copy(
+    def _moved(self, seen: Measured, ends: tuple[float, float]) -> Measured:
+        assert self.rectifier is not None and seen.value is not None
+        return seen.model_copy(
             update={
-                "value": self.rectifier.value(found.value),
+                "value": self.rectifier.value(seen.value),
                 "low": ends[0],
                 "high": ends[1],
-                "method": f"{found.method} + rectifier",
-                "details": {**found.details, JUDGE_MARK: found.value},
+                "method": f"{seen.method} + rectifier",
+                "details": {**seen.details, JUDGE_MARK: seen.value},
             }
         )
 

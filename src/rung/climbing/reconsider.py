@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from rung.climbing.ledger import TestLedger
-from rung.climbing.rows import Ladder
+from rung.climbing.rows import RunRecord
 from rung.decide.verdict import ALIKE
 from rung.errors import BudgetExceeded, ProviderError
 from rung.records.results import CandidateResult
@@ -26,7 +26,7 @@ Again = Callable[[float], Awaitable[CandidateResult]]
 """Certifies a candidate anew with error that was freed."""
 
 
-async def reconsider(rungs: Mapping[str, Again], ladder: Ladder, ledger: TestLedger) -> None:
+async def reconsider(rungs: Mapping[str, Again], ladder: RunRecord, ledger: TestLedger) -> None:
     """Look again, the cheapest first, until none passes any more; the rows say what came of it.
 
     An outage or the end of the budget leaves a row as it was. Not where a judge's errors are in the
@@ -55,10 +55,10 @@ async def reconsider(rungs: Mapping[str, Again], ladder: Ladder, ledger: TestLed
             return
 
 
-def _reopened(ladder: Ladder, passed: list[str]) -> list[str]:
+def _reopened(ladder: RunRecord, passed: list[str]) -> list[str]:
     """Candidates on test that cost less than whoever passed and are likely good enough."""
     least = min((ladder.rows[key].monthly_usd or 0.0 for key in passed), default=0.0)
-    found = [
+    reopened = [
         row
         for row in ladder.rows.values()
         if row.state in ("drop", "undecided")
@@ -67,4 +67,4 @@ def _reopened(ladder: Ladder, passed: list[str]) -> list[str]:
         and row.monthly_usd is not None
         and row.monthly_usd * ALIKE < least
     ]
-    return [row.key for row in sorted(found, key=lambda row: row.monthly_usd or 0.0)]
+    return [row.key for row in sorted(reopened, key=lambda row: row.monthly_usd or 0.0)]

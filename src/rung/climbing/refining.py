@@ -8,17 +8,19 @@ from rung.behaviour.label_head import MOST_ROWS
 from rung.behaviour.refiners import REFINERS, Refined, refine
 from rung.candidate import Candidate
 from rung.climbing.observer import Observer
-from rung.climbing.rows import Ladder
+from rung.climbing.rows import RunRecord
 from rung.climbing.tools import Tools
 from rung.climbing.writing import strongest, written
+from rung.decide.ladder import Planned
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.models.base import Message
+from rung.money import usd
 from rung.records import Attempt
 from rung.records.results import Search
 from rung.scorers import Scorer
 from rung.solver import Workshop, fit
-from rung.task.types import Example, SplitName
+from rung.task.types import Example, SplitName, Task
 
 REFINING = "refining"
 """Folder of the attempts of searches, in the run's: apart from those that are judged."""
@@ -75,23 +77,23 @@ class DevTrial:
     def _count(self, calls: int) -> None:
         self.left, self.asked = self.left - calls, self.asked + calls
 
-    async def record(self, start: Candidate, found: Refined) -> Search:
+    async def record(self, start: Candidate, refined: Refined) -> Search:
         """What a search was, as the run keeps it; its prompts are those of the first dev row."""
-        scores = {v.candidate.digest: v for v in found.tried if v.confirmed}
-        before, after = scores.get(start.digest), scores.get(found.best.digest)
+        scores = {v.candidate.digest: v for v in refined.tried if v.confirmed}
+        before, after = scores.get(start.digest), scores.get(refined.best.digest)
         return Search(
             start=start.key,
-            best=found.best.key,
+            best=refined.best.key,
             calls=self.asked,
             usd=self.usd,
-            variants=len({v.candidate.digest for v in found.tried}),
+            variants=len({v.candidate.digest for v in refined.tried}),
             before=before.score if before else None,
             after=after.score if after else None,
             n=after.n if after else 0,
-            searched=found.searched,
-            untried=tuple(s for s in REFINERS if s not in found.searched),
-            prompts=tuple([await self._sent(c) for c in dict.fromkeys((start, found.best))]),
-            tried=tuple((v.candidate.key, v.score, v.n) for v in found.tried),
+            searched=refined.searched,
+            untried=tuple(s for s in REFINERS if s not in refined.searched),
+            prompts=tuple([await self._sent(c) for c in dict.fromkeys((start, refined.best))]),
+            tried=tuple((v.candidate.key, v.score, v.n) for v in refined.tried),
         )
 
     async def _sent(self, candidate: Candidate) -> str:
@@ -101,7 +103,7 @@ class DevTrial:
 
 
 async def best_of(
-    start: Candidate, ladder: Ladder, workshop: Workshop, scorer: Scorer, observer: Observer
+    start: Candidate, ladder: RunRecord, workshop: Workshop, scorer: Scorer, observer: Observer
 ) -> Candidate:
     """What a rung is climbed with: the best of its technique that the refiners find.
 
@@ -116,11 +118,11 @@ async def best_of(
     try:
         runner = Runner(task, scorer, store, ladder.tools.price)
         trial = DevTrial(ladder.tools, workshop, runner, task.climb.search_calls)
-        found = await refine(start, trial)
-        search = await trial.record(start, found)
+        refined = await refine(start, trial)
+        search = await trial.record(start, refined)
     finally:
         store.close()
-    best = found.best
+    best = refined.best
     elsewhere = best != start and best.key in ladder.rows
     ladder.notes.append(said_of_search(search, elsewhere))
     if best != start and not elsewhere:
@@ -148,3 +150,24 @@ def said_of_search(search: Search, elsewhere: bool) -> str:
         text += ", and is on the ladder already" if elsewhere else ""
     left = ", ".join(search.untried)
     return f"{text}; not tried: {left}." if left else f"{text}."
+
+
+def what_serious_takes(task: Task, rungs: Sequence[Planned]) -> list[str]:
+    """What looking for each prompt's best takes at most, whether it is asked for or not."""
+    asked = task.model_copy(update={"climb": task.climb.model_copy(update={"effort": "serious"})})
+    searched = [
+        r for r in rungs if any(one.serves(r.candidate, asked) for one in REFINERS.values())
+    ]
+    if not searched:
+        return []
+    calls = task.climb.search_calls
+    usd_all = sum(float(r.usd_per_request) for r in searched) * calls
+    minutes = sum(r.usage.seconds for r in searched) * calls / 60
+    now = task.climb.effort == "serious"
+    head = "A serious climb" if not now else "This climb"
+    tail = "" if now else ' ([climb] effort = "serious"; this one is quick)'
+    return [
+        f"{head} looks on dev for the best of {len(searched)} prompts first: at most "
+        f"{calls * len(searched):,} answers more, about {usd(usd_all)} and {minutes:.0f} minutes "
+        f"of this machine{tail}."
+    ]

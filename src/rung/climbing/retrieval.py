@@ -35,14 +35,14 @@ async def choose_context(tools: Tools) -> Context:
     Where no example says or shows where its answer stands, the middle of the grid is taken.
     """
     foreign = unread_share(tools) >= UNREAD
-    found: dict[int, list[float]] = {}
+    places: dict[int, list[float]] = {}
     for chars in CHUNKS:
         context = Context(kind="retrieved", chunk_chars=chars, search="lexical")
-        found[chars] = await _ranks(tools, context)
-    if not any(found.values()):
+        places[chars] = await _ranks(tools, context)
+    if not any(places.values()):
         chosen = Context(kind="retrieved", k=3, chunk_chars=CHUNKS[-1], search="lexical")
         return chosen if foreign else chosen.model_copy(update={"search": "hybrid"})
-    rates = {(chars, k): _rate(ranks, k) for chars, ranks in found.items() for k in DEPTHS}
+    rates = {(chars, k): _rate(ranks, k) for chars, ranks in places.items() for k in DEPTHS}
     best = max(rates.values())
     chars, k = min(
         (pair for pair, rate in rates.items() if rate >= best - SLACK),
@@ -80,6 +80,6 @@ async def _rank(example: Example, task: Task, retriever: Retriever) -> float | N
         if any(text in gold[0].text for text in expected)
         else {(p.document_id, p.start) for p in gold}
     )
-    found = await retriever.search(example.input_text(), DEPTHS[-1])
-    hits = [i for i, p in enumerate(found) if (p.document_id, p.start) in places]
+    passages = await retriever.search(example.input_text(), DEPTHS[-1])
+    hits = [i for i, p in enumerate(passages) if (p.document_id, p.start) in places]
     return float(hits[0]) if hits else float("inf")

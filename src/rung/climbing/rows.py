@@ -57,7 +57,7 @@ CLEARLY = 1.25
 own threshold: expectations are seldom closer, and each change of order asks a pilot more."""
 
 
-class Ladder:
+class RunRecord:
     """Results by candidate, in the order of the plan."""
 
     def __init__(
@@ -134,8 +134,8 @@ class Ladder:
         if row.state not in ("planned", "pass") or (row.state == "pass" and timed):
             return row
         kept = len(self.attempts(row.key))
-        said = "the budget ran out" if why == "budget" else "interrupted"
-        reason = f"{said}; {kept} answers are kept" if kept else said
+        why_stopped = "the budget ran out" if why == "budget" else "interrupted"
+        reason = f"{why_stopped}; {kept} answers are kept" if kept else why_stopped
         return self.update(row.key, state="incomplete", reason=reason)
 
     def likely_usd(self, key: str) -> float:
@@ -196,21 +196,21 @@ class Ladder:
             monthly_usd=float(total(cost.monthly, {})),
         )
 
-    def piloted(self, key: str, found: Measured, scores: Sequence[float]) -> CandidateResult:
+    def piloted(self, key: str, seen: Measured, scores: Sequence[float]) -> CandidateResult:
         """Put what was measured on dev into a row; `scores` are one a unit."""
-        found = self.people.fixed(found, scores, self.task.target.confidence)
-        return self.update(key, dev=found)
+        seen = self.people.fixed(seen, scores, self.task.target.confidence)
+        return self.update(key, dev=seen)
 
     def tested(self, key: str, outcome: Outcome, design: Design, *, whole: bool) -> CandidateResult:
         """Put the outcome of the test phase into a row; `whole` where it could not stop early."""
         alpha = self.people.alpha(design) + design.freed
         self.price(key)
-        found = measured(self.task, "test", outcome.examples, outcome.attempts)
+        seen = measured(self.task, "test", outcome.examples, outcome.attempts)
         if outcome.decision is None:
-            reason = f"{found.errors + found.unscored} answers are missing: run again"
-            return self.update(key, state="incomplete", test=found, alpha=alpha, reason=reason)
-        found = self.people.tested(found, outcome, design, self.task.target, whole=whole)
-        self.update(key, state=outcome.decision.state, test=found, alpha=alpha)
+            reason = f"{seen.errors + seen.unscored} answers are missing: run again"
+            return self.update(key, state="incomplete", test=seen, alpha=alpha, reason=reason)
+        seen = self.people.tested(seen, outcome, design, self.task.target, whole=whole)
+        self.update(key, state=outcome.decision.state, test=seen, alpha=alpha)
         self._scores[key] = outcome.scores
         return self.leave(key, outcome.scores)
 
@@ -350,7 +350,7 @@ class Ladder:
             common = sorted(both)
             if not common:
                 continue
-            found = paired_comparison(
+            pair = paired_comparison(
                 [ours[i] for i in common],
                 [theirs[i] for i in common],
                 confidence=self.task.target.confidence,
@@ -358,12 +358,12 @@ class Ladder:
             compared.append(
                 Comparison(
                     other=key,
-                    difference=found.difference,
-                    low=found.low,
-                    high=found.high,
-                    p_value=found.p_value,
-                    n=found.n,
-                    method=found.method,
+                    difference=pair.difference,
+                    low=pair.low,
+                    high=pair.high,
+                    p_value=pair.p_value,
+                    n=pair.n,
+                    method=pair.method,
                 )
             )
         return compared

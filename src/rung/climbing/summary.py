@@ -83,27 +83,27 @@ def measured(
     scores = unit_scores(task, examples, attempts)
     errors = sum(a.state == "errored" and not a.error_is_final for a in attempts)
     unscored = sum(a.state == "unscored" for a in attempts)
-    said = Counter(words for a in attempts if (words := _refusal(a)) is not None)
+    refusals = Counter(words for a in attempts if (words := _refusal(a)) is not None)
     wrong = sum(a.score == 0.0 and _refusal(a) is None for a in attempts)
     if not scores:
         return Measured(split=split, errors=errors, unscored=unscored)
     if all(s in (0.0, 1.0) for s in scores):
-        found = binomial_interval(int(sum(scores)), len(scores), task.target.confidence)
+        ends = binomial_interval(int(sum(scores)), len(scores), task.target.confidence)
     else:
-        found = interval(scores, task.target.confidence)
+        ends = interval(scores, task.target.confidence)
     return Measured(
         split=split,
         value=fmean(scores),
-        low=found.low,
-        high=found.high,
+        low=ends.low,
+        high=ends.high,
         n=len(scores),
         wrong=wrong,
-        refused=said.total(),
-        refusals=dict(said.most_common(MOST_REFUSALS)),
+        refused=refusals.total(),
+        refusals=dict(refusals.most_common(MOST_REFUSALS)),
         hindered=hindered(attempts),
         errors=errors,
         unscored=unscored,
-        method=found.method,
+        method=ends.method,
         details=_details(task, examples, attempts),
         parts=parts(task.output, _answered(examples, attempts)) if split == "dev" else (),
     )
@@ -180,10 +180,10 @@ def mean_usage(attempts: Sequence[Attempt]) -> tuple[Usage, dict[str, float], fl
 
 def versions() -> dict[str, str]:
     """Of what answers, scores and statistics rest on."""
-    found = {"rung": __version__}
+    installed = {"rung": __version__}
     for name in RECORDED:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed

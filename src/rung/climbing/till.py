@@ -7,7 +7,7 @@ from decimal import Decimal
 from rung.economics.pricing import PriceBook, rates_from
 from rung.economics.training import training_price
 from rung.errors import UserError
-from rung.measure.metered_model import Budget
+from rung.measure.budget import Budget
 
 
 class ClimbTill:
@@ -20,8 +20,8 @@ class ClimbTill:
 
     def price(self, model: str, tokens: int) -> Decimal | None:
         """USD of training on so many tokens; None where no price is known."""
-        found = training_price(model, self.prices.settings, self.prices.on)
-        return None if found is None else found.of(tokens)
+        price = training_price(model, self.prices.settings, self.prices.on)
+        return None if price is None else price.of(tokens)
 
     def reserve(self, usd: Decimal | None) -> None:
         """Set money aside before an order."""

@@ -14,10 +14,11 @@ from rung.economics.pricing import PriceBook
 from rung.economics.speed import MEASURED, answer_seconds
 from rung.errors import UserError
 from rung.knowledge.tools import LiveTool, Tool
-from rung.measure.cache import Cache, CachedEmbedder
+from rung.measure.cache import CachedEmbedder
 from rung.measure.executors import EXECUTORS
-from rung.measure.metered_model import Budget, Counter, MeteredModel
+from rung.measure.metered_model import Counter, MeteredModel
 from rung.measure.recorded import RecordedTool
+from rung.measure.shared import open_cache
 from rung.models.base import ChatModel, Embedder, parameters
 from rung.models.known_endpoints import KnownEndpoints
 from rung.models.metered import Metered
@@ -25,7 +26,7 @@ from rung.models.registry import is_path, open_embedder, open_model
 from rung.project import ProjectFolder
 from rung.records import Usage
 from rung.task.tools import ToolSettings
-from rung.task.types import Task
+from rung.task.types import Task, digest
 
 NO_LLM_MODELS = ("no-llm/nearest", "no-llm/linear")
 
@@ -75,13 +76,13 @@ class ClimbOptions:
     @property
     def arguments(self) -> tuple[str, ...]:
         """These options as `rung climb` takes them; what only code can give has no flag."""
-        found = [] if self.budget_usd is None else ["--budget", f"{self.budget_usd:g}"]
+        words = [] if self.budget_usd is None else ["--budget", f"{self.budget_usd:g}"]
         for technique in self.only:
-            found += ["--only", technique]
-        found += ["--exhaustive"] if self.everything else []
-        found += ["--learning-curve"] if self.learning_curve else []
-        found += [] if self.diagnose else ["--no-diagnose"]
-        return (*found, *(["--mode", self.mode] if self.mode != "traffic" else []))
+            words += ["--only", technique]
+        words += ["--exhaustive"] if self.everything else []
+        words += ["--learning-curve"] if self.learning_curve else []
+        words += [] if self.diagnose else ["--no-diagnose"]
+        return (*words, *(["--mode", self.mode] if self.mode != "traffic" else []))
 
 
 class Tools:
@@ -91,14 +92,14 @@ class Tools:
         """Without `priced` no price is looked up: for what asks no chat model."""
         self.task, self.options = task, options
         self.project = ProjectFolder(task.root or Path(), options.folder)
-        self.cache = Cache(self.project.cache)
+        self.cache = open_cache(self.project.cache, task.fingerprint())
         beside = (task.root,) if task.root is not None else ()
         self.known_endpoints = KnownEndpoints(
             self.project.folder, *(ProjectFolder(root).folder for root in beside)
         )
         self.counter = Counter()
         limit = options.budget_usd if options.budget_usd is not None else task.climb.budget_usd
-        self.budget = Budget(None if limit is None else Decimal(str(limit)))
+        self.budget = self.cache.budget(None if limit is None else Decimal(str(limit)))
         self._raw: dict[str, ChatModel] = {}
         self._chat: dict[str, MeteredModel] = {}
         self._embedders: dict[str, CachedEmbedder] = {}
@@ -118,7 +119,8 @@ class Tools:
                 self.raw(name)  # a name that no provider knows has no price either: say that first
             raise
         if options.record:
-            self.cache.forget_said()
+            for tool in ("", *(tool.name for tool in task.tools)):
+                self.cache.forget_said(tool)
         self.till = ClimbTill(self.prices, self.budget)
 
     @property
@@ -164,8 +166,9 @@ class Tools:
 
     def recorded(self) -> str:
         """When the recording of what the task's tools say was begun (ISO 8601, UTC)."""
-        self.cache.keep_said("begun", "", datetime.now(UTC).isoformat(timespec="seconds"))
-        return self.cache.said("begun") or ""
+        key = digest(["begun", [tool.name for tool in self.task.tools]])
+        self.cache.keep_said(key, "", datetime.now(UTC).isoformat(timespec="seconds"))
+        return self.cache.said(key) or ""
 
     def price(self, usage: Usage, model: str) -> Decimal:
         """USD of one answer at the prices of this climb."""

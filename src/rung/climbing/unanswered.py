@@ -33,10 +33,10 @@ class Unanswered(Observer):
         if self._failed < self._told_at:
             return
         self._told_at *= 2
-        said = f"{self._failed} of {self._asked} not answered: {attempt.error}"
+        sentence = f"{self._failed} of {self._asked} not answered: {attempt.error}"
         if self._asked >= MANY and self._failed * 2 > self._asked:
-            said = (
-                f"{said.rstrip('.')}. More than half fail: Ctrl-C stops, what is answered is kept, "
-                "and the same command goes on when the server does"
+            sentence = (
+                f"{sentence.rstrip('.')}. More than half fail: Ctrl-C stops, what is answered is "
+                "kept, and the same command goes on when the server does"
             )
-        self.to.note(said)
+        self.to.note(sentence)

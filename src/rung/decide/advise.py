@@ -201,7 +201,7 @@ def _on_the_way(rule: Rule, build: tuple[str, ...], facts: Mapping[str, Any]) ->
 def _mending(answers: Answers) -> tuple[Mending, ...]:
     """By symptom: what each technique mends and does not; hybrid does what both do."""
     here = set(answers.symptoms)
-    found = {
+    mending = {
         technique: tuple(
             tuple(
                 rule.says
@@ -212,7 +212,7 @@ def _mending(answers: Answers) -> tuple[Mending, ...]:
         )
         for technique in TECHNIQUES
     }
-    both = (*found["rag"][0], *found["fine-tuning"][0])
+    both = (*mending["rag"][0], *mending["fine-tuning"][0])
     neither = tuple(
         rule.says
         for rule in of_kind("mends")
@@ -220,8 +220,8 @@ def _mending(answers: Answers) -> tuple[Mending, ...]:
         and rule.mends is False
         and (here & set(rule.symptoms)) - _mended_by_both()
     )
-    found["hybrid"] = (tuple(dict.fromkeys(both)), tuple(dict.fromkeys(neither)))
-    return tuple(Mending(t, found[t][0], found[t][1]) for t in TECHNIQUES) if here else ()
+    mending["hybrid"] = (tuple(dict.fromkeys(both)), tuple(dict.fromkeys(neither)))
+    return tuple(Mending(t, mending[t][0], mending[t][1]) for t in TECHNIQUES) if here else ()
 
 
 def _mended_by_both() -> set[str]:
@@ -261,11 +261,13 @@ def _disputes(
             name = condition.threshold
             if name is not None:
                 asked[name] = asked.get(name, False) or disputed(name, condition, facts)
-    found = []
+    disputes = []
     for rule in of_kind("threshold"):
         if len({figure.says for figure in rule.figures}) > 1:
-            found.append(_dispute(rule, used[rule.id], rule.id in own, asked.get(rule.id, False)))
-    return tuple(sorted(found, key=lambda dispute: not dispute.matters))
+            disputes.append(
+                _dispute(rule, used[rule.id], rule.id in own, asked.get(rule.id, False))
+            )
+    return tuple(sorted(disputes, key=lambda dispute: not dispute.matters))
 
 
 def _dispute(rule: Rule, used: Decimal, own: bool, matters: bool) -> Dispute:

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from rung.records.results import Measured, RunResult
 
+CONJECTURED = (
+    "; it rests on Gaffke's bound, which for graded scores is checked on a grid of laws, not proven"
+)
+
 
 def certificate(result: RunResult, bound: str, measured: Measured | None) -> str:
     """`at least 0.83 …`: a certified bound with what it holds for."""
@@ -18,8 +22,8 @@ def certificate(result: RunResult, bound: str, measured: Measured | None) -> str
 def holds_for(result: RunResult, measured: Measured | None) -> str:
     """What a bound of this run is said of, and how surely."""
     n = measured.n if measured else 0
-    said = said_of(result.mode, result.unit, result.confidence, n)
-    return f"{said}{by_whom(result.marked)}"
+    claim = said_of(result.mode, result.unit, result.confidence, n)
+    return f"{claim}{by_whom(result.marked)}{by_method(measured)}"
 
 
 def claim_of(mode: str, unit: str | None, confidence: float, marked: int | None) -> str | None:
@@ -28,6 +32,12 @@ def claim_of(mode: str, unit: str | None, confidence: float, marked: int | None)
     if mode != "suite" and unit is None and not whose:
         return None
     return said_of(mode, unit, confidence, 0) + whose
+
+
+def by_method(measured: Measured | None) -> str:
+    """What a bound rests on that nobody has proven; empty where all of it is."""
+    method = "" if measured is None else measured.method
+    return CONJECTURED if "gaffke" in method or "rectifier" in method else ""
 
 
 def by_whom(marked: int | None) -> str:

@@ -17,12 +17,12 @@ from rung.decide.room import plain_prompt
 from rung.decide.usage import ExpectedCall, expected_calls, expected_cost, expected_usage
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
-from rung.economics.pricing import PriceBook
+from rung.economics.pricing import ENDPOINT, PriceBook
 from rung.errors import UserError
-from rung.models.base import ChatModel, calls_tools
+from rung.models.base import ChatModel, calls_tools, parameters
 from rung.money import dec
 from rung.records import Usage
-from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, Task
+from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, SqlOutput, Task
 
 FEWEST_TO_TUNE = 50
 """Below 50 examples tuning is almost never enough for classification ("When to Fine-Tune vs RAG
@@ -61,20 +61,54 @@ class Planned(Frozen):
 
 def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -> list[Candidate]:
     """Every candidate worth trying, unordered. `context` says how documents are retrieved."""
-    found: list[Candidate] = []
+    rungs: list[Candidate] = []
     embedder = task.models.embedder
     if isinstance(task.output, LabelsOutput | MultiLabelOutput) and task.train:
-        found += [
+        rungs += [
             Candidate(model=f"no-llm/{name}", embedder=embedder) for name in ("nearest", "linear")
         ]
     for name in task.models.to_try:
-        found += _of_model(task, name, chat(name), context)
+        rungs += _of_model(task, name, chat(name), context)
     for name in task.models.tune:
-        found += _tuned(task, name, chat(name), context, "hosted")
-    return [*found, *_with_fallback(task, found)] if task.climb.fallback else found
+        rungs += _tuned(task, name, chat(name), context, "hosted")
+    rungs += _distilled(task, rungs, chat)
+    return [*rungs, *_with_fallback(task, rungs)] if task.climb.fallback else rungs
 
 
-def _with_fallback(task: Task, found: Sequence[Candidate]) -> list[Candidate]:
+def _distilled(
+    task: Task, rungs: Sequence[Candidate], chat: Callable[[str], ChatModel]
+) -> list[Candidate]:
+    """Each model that is tuned here, taught by the fullest prompt of the strongest model: another
+    one where there is any, else by its own prompt, which its weights then hold."""
+    own_script = isinstance(task.output, SqlOutput) and task.output.script_field is not None
+    if not task.unlabelled or task.models.judge is not None or own_script:
+        return []
+    reading = bool(task.documents)
+    able = [
+        c
+        for c in rungs
+        if c.uses_llm
+        and not (c.weights.tuned or c.is_probe or c.first or c.prompt.reasoning)
+        and c.context.traits.searches == reading
+    ]
+    fullest = {c.model: c for c in able}
+    made = []
+    for student in rungs:
+        if not student.weights.tuned or student.weights.bought:
+            continue
+        if student.context.traits.searches != reading or not fullest:
+            continue
+        sizes = {m: parameters(chat(m)) for m in fullest if m != student.model} or {
+            student.model: 0
+        }
+        best = max(sizes, key=lambda m: (sizes[m] is None, sizes[m] or 0))
+        # No race: the recipe by sizes, so that who learns the gold rows alone differs in rows only.
+        weights = student.weights.model_copy(update={"recipe": "sized"})
+        made.append(student.model_copy(update={"teacher": fullest[best], "weights": weights}))
+    return made
+
+
+def _with_fallback(task: Task, rungs: Sequence[Candidate]) -> list[Candidate]:
     """Each model's fullest prompt, and its fullest with one passage, before each later model.
 
     Few on purpose: every candidate more takes its share of the error that a verdict may make.
@@ -89,7 +123,7 @@ def _with_fallback(task: Task, found: Sequence[Candidate]) -> list[Candidate]:
     for place, name in enumerate(names):
         mine = [
             c
-            for c in found
+            for c in rungs
             if c.model == name
             and not c.weights.tuned
             and c.first is None
@@ -113,51 +147,69 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
     def shots(kind: str, k: int) -> Prompt:
         return prompt.model_copy(update={"shots": Shots.model_validate({"kind": kind, "k": k})})
 
-    found = [Candidate(model=name, prompt=prompt)]
+    rungs = [Candidate(model=name, prompt=prompt)]
     fixed = min(fixed_k(task), len(task.train))
     if fixed:
         nearest = shots("nearest", min(SHOTS, len(task.train)))
-        found.append(Candidate(model=name, prompt=shots("fixed", fixed)))
-        found += _of_nearest(task, Candidate(model=name, prompt=nearest, embedder=embedder))
+        rungs.append(Candidate(model=name, prompt=shots("fixed", fixed)))
+        rungs += _of_nearest(task, Candidate(model=name, prompt=nearest, embedder=embedder))
     searching = embedder if context.search != "lexical" else None
+    reading = prompt.model_copy(update={"grounded": True})
     if task.documents:
-        size = sum(len(d.text) for d in task.documents) / CHARS_PER_TOKEN
-        if size < FITS_WINDOW * model.context_window and not context.match:
-            found.append(Candidate(model=name, prompt=prompt, context=Context(kind="all")))
+        if _tokens_of_documents(task) < FITS_WINDOW * model.context_window and not context.match:
+            rungs.append(Candidate(model=name, prompt=reading, context=Context(kind="all")))
         one = context.model_copy(update={"k": 1})
-        found.append(Candidate(model=name, prompt=prompt, context=one, embedder=searching))
+        rungs.append(Candidate(model=name, prompt=reading, context=one, embedder=searching))
         if fixed:
-            few = shots("fixed", min(SHOTS, fixed))
+            few = shots("fixed", min(SHOTS, fixed)).model_copy(update={"grounded": True})
             # A weak reader is lost among passages, a strong one gains from them: both are tried.
-            found += [
+            rungs += [
                 Candidate(model=name, prompt=few, context=some, embedder=searching)
                 for some in dict.fromkeys((one, context))
             ]
         gold = context.model_copy(update={"kind": "gold", "k": min(context.k, GOLD_PASSAGES)})
-        found.append(Candidate(model=name, prompt=prompt, context=gold, embedder=searching))
-    found += [
-        Candidate(model=name, prompt=prompt, context=Context(kind="tool", tool=tool.name))
+        rungs.append(Candidate(model=name, prompt=reading, context=gold, embedder=searching))
+    rungs += [
+        Candidate(model=name, prompt=reading, context=Context(kind="tool", tool=tool.name))
         for tool in task.tools
     ]
     if task.tools and calls_tools(model):
-        found.append(Candidate(model=name, prompt=prompt, way="tools"))
+        rungs.append(Candidate(model=name, prompt=prompt, way="tools"))
     if task.climb.reasoning:
         room = min(prompt.max_output_tokens + ROOM_TO_THINK, model.context_window // 2)
         steps = prompt.model_copy(update={"reasoning": True, "max_output_tokens": room})
-        found.append(Candidate(model=name, prompt=steps))
+        rungs.append(Candidate(model=name, prompt=steps))
         if task.documents:
-            found.append(Candidate(model=name, prompt=steps, context=context, embedder=searching))
+            steps = steps.model_copy(update={"grounded": True})
+            rungs.append(Candidate(model=name, prompt=steps, context=context, embedder=searching))
     if model.trains:
-        found += _tuned(task, name, model, context, trained_here())
-    return found
+        rungs += _tuned(task, name, model, context, trained_here())
+    return rungs
+
+
+def _tokens_of_documents(task: Task) -> int:
+    return sum(len(d.text) for d in task.documents) // CHARS_PER_TOKEN
+
+
+def too_long(task: Task, name: str, window: int) -> str | None:
+    """Why a model is not tried with all documents in its prompt; None where it is."""
+    size, room = _tokens_of_documents(task), FITS_WINDOW * window
+    if not task.documents or size < room:
+        return None
+    larger = f'; [models.settings."{name}"] context_window states a larger one'
+    return (
+        f"All documents in the prompt are not tried on {name}: they have about {size:,} tokens, "
+        f"and {FITS_WINDOW:.0%} of its window of {window:,} is {room:,.0f}"
+        f"{larger if name.startswith(ENDPOINT) else ''}."
+    )
 
 
 def _of_nearest(task: Task, nearest: Candidate) -> list[Candidate]:
     """The prompt with the nearest shots and, for labels, what else can be made of it."""
-    found = [nearest]
+    rungs = [nearest]
     if isinstance(task.output, LabelsOutput) and task.climb.cascade:
-        found.append(nearest.model_copy(update={"first": "no-llm/linear"}))
-    return found
+        rungs.append(nearest.model_copy(update={"first": "no-llm/linear"}))
+    return rungs
 
 
 def _tuned(task: Task, name: str, model: ChatModel, context: Context, kind: str) -> list[Candidate]:
@@ -169,15 +221,15 @@ def _tuned(task: Task, name: str, model: ChatModel, context: Context, kind: str)
     recipe = "found" if task.climb.effort == "serious" else "sized"
     changes = {"learning_rate": HOSTED_RATE} if weights.bought else {"recipe": recipe}
     weights = weights.model_copy(update=changes)
-    found = [Candidate(model=name, prompt=baked, weights=weights)]
+    rungs = [Candidate(model=name, prompt=baked, weights=weights)]
     if task.documents:
         searching = task.models.embedder if context.search != "lexical" else None
-        found.append(
+        rungs.append(
             Candidate(
                 model=name, prompt=baked, context=context, weights=weights, embedder=searching
             )
         )
-    return found
+    return rungs
 
 
 def fixed_k(task: Task) -> int:
@@ -188,14 +240,20 @@ def fixed_k(task: Task) -> int:
 
 
 def plan(
-    task: Task, found: Sequence[Candidate], chat: Callable[[str], ChatModel], book: PriceBook
+    task: Task, rungs: Sequence[Candidate], chat: Callable[[str], ChatModel], book: PriceBook
 ) -> list[Planned]:
     """Candidates with expected costs at the prices of `book`, cheapest first; probes stand last."""
     planned = []
     workload = Workload.of(task.workload.requests_per_month, task.workload.months)
-    for candidate in found:
+    for candidate in rungs:
         calls = expected_calls(task, candidate, chat)
-        cost = model_of_usage(expected_cost(task, candidate, calls, book), workload, book)
+        used = expected_cost(task, candidate, calls, book)
+        if candidate.teacher is not None:
+            taught = expected_calls(task, candidate.teacher, chat)
+            each = (book.of_model(c.model).price(c.usage) * dec(c.share) for c in taught)
+            usd = sum(each, Decimal(0)) * len(task.unlabelled)
+            used = used.model_copy(update={"prepared_usd": float(usd)})
+        cost = model_of_usage(used, workload, book)
         asked = (book.of_model(c.model).price(c.usage) * dec(c.share) for c in calls)
         planned.append(
             Planned(

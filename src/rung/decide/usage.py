@@ -52,7 +52,7 @@ def expected_calls(
     task: Task, candidate: Candidate, chat: Callable[[str], ChatModel]
 ) -> tuple[ExpectedCall, ...]:
     """Every model of the candidate, in the order in which they are asked."""
-    found: list[ExpectedCall] = []
+    calls: list[ExpectedCall] = []
     for place, name in enumerate(candidate.models):
         if name.startswith(NO_LLM):
             usage, size = Usage(seconds=MATCH_S), None
@@ -60,8 +60,8 @@ def expected_calls(
             size = _parameters(name, chat(name))
             usage = _of_model(task, candidate, chat(name), size)
         share = PASSED_ON**place
-        found.append(ExpectedCall(model=name, usage=usage, share=share, parameters=size))
-    return tuple(found)
+        calls.append(ExpectedCall(model=name, usage=usage, share=share, parameters=size))
+    return tuple(calls)
 
 
 def expected_usage(calls: Sequence[ExpectedCall]) -> Usage:
@@ -109,7 +109,10 @@ def training_tokens(task: Task, candidate: Candidate, usage: Usage) -> int:
     """Tokens that training reads in all epochs, the race for its recipe with it; 0 untuned."""
     if not candidate.weights.tuned:
         return 0
-    read = (usage.input_tokens + usage.output_tokens) * len(task.train) * candidate.weights.epochs
+    rows = len(task.train)
+    if candidate.teacher is not None:  # once on the gold rows alone, once on all
+        rows += rows + len(task.unlabelled)
+    read = (usage.input_tokens + usage.output_tokens) * rows * candidate.weights.epochs
     return round(read * (1 + race_share(candidate.weights)))
 
 
@@ -136,8 +139,8 @@ def _of_model(task: Task, candidate: Candidate, model: ChatModel, size: int | No
     empty = model.count_tokens((*prompts[0], Message(role="assistant", content="")))
 
     def count(answer: str) -> int:
-        said = Message(role="assistant", content=answer)
-        return model.count_tokens((*prompts[0], said)) - empty + 1
+        message = Message(role="assistant", content=answer)
+        return model.count_tokens((*prompts[0], message)) - empty + 1
 
     tokens = Tokens(read, fmean(count(render(task.output, e.expected)) for e in pool[:SAMPLE]))
     for slot in filled(candidate).values():

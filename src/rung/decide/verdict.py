@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rung.candidate import short_name
+from rung.decide.claims import by_method
 from rung.decide.hindered import room_was_measured, what_would_help, why_hindered
 from rung.money import rate, usd
 from rung.records.reasons import Reason
@@ -133,7 +134,7 @@ def _why_chosen(
             candidate=choice.key,
             figures=_figures(choice.test)
             | {"technique": choice.technique, "metric": target.metric}
-            | {"target": target.score, "claim": claim},
+            | {"target": target.score, "claim": claim + by_method(choice.test)},
         )
     ]
     then, test = choice.candidate.then, choice.test

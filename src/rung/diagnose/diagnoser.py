@@ -35,7 +35,7 @@ async def diagnose(
     probes: Sequence[Probe] = SHELF,
     width: float | None = None,
     enough: Enough | None = None,
-    told: Told | None = None,
+    on_step: Told | None = None,
 ) -> Diagnosis:
     """The failures among `attempts` by cause.
 
@@ -56,7 +56,7 @@ async def diagnose(
     for start in range(0, len(order), BATCH):
         cases = [bench.case(*failed[i]) for i in order[start : start + BATCH]]
         try:
-            done = await _all([_find(bench, case, probes, told) for case in cases])
+            done = await _all([_find(bench, case, probes, on_step) for case in cases])
         except BudgetExceeded:
             if not findings:
                 raise
@@ -68,10 +68,10 @@ async def diagnose(
             break
         if width is not None and _narrow(findings, tried, task.target.confidence, width):
             break
-    found = _diagnosis(bench, len(scored), _beyond_placebo(findings), tried)
+    diagnosis = _diagnosis(bench, len(scored), _beyond_placebo(findings), tried)
     note = _note(len(scored), len(failed), len(findings), poor=poor)
     more = {"failures": len(failed), "unanswered": unanswered, "note": note}
-    return found.model_copy(update=more)
+    return diagnosis.model_copy(update=more)
 
 
 def _diagnosis(
@@ -102,7 +102,7 @@ async def _all(finding: Sequence[Awaitable[Finding | None]]) -> list[Finding | N
 
 
 async def _find(
-    bench: Bench, case: Case, probes: Sequence[Probe], told: Told | None
+    bench: Bench, case: Case, probes: Sequence[Probe], on_step: Told | None
 ) -> Finding | None:
     """One failure through the probes; None where an arm got no answer."""
     seen = _seen(case.attempt)
@@ -125,8 +125,8 @@ async def _find(
         flipped_by=flip.probe if flip else None,
         probes=tuple(results),
     )
-    if told is not None:
-        told(finding)
+    if on_step is not None:
+        on_step(finding)
     return finding
 
 

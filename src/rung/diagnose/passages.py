@@ -32,8 +32,8 @@ class Library:
         if not example.context_ids and isinstance(self.task.output, LabelsOutput):
             return ()  # a label's words stand in many passages and prove nothing
         expected = answer_texts(self.task.output, example)
-        found = gold_passages(example, self.task.documents, self.passages, expected)
-        return tuple(found[:MOST_GOLD])
+        passages = gold_passages(example, self.task.documents, self.passages, expected)
+        return tuple(passages[:MOST_GOLD])
 
     def irrelevant(self, example: Example, like: Sequence[Passage]) -> tuple[Passage, ...]:
         """As many passages of about the same length from other documents: the placebo.

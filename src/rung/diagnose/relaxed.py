@@ -27,27 +27,29 @@ def relaxed_right(output: Output, expected: JsonValue, answer: Answer) -> bool:
         case LabelsOutput():
             return _names_only(output, str(expected), answer.text)
         case MultiLabelOutput():
-            said = parse(output, answer.text).value if answer.value is None else answer.value
-            if said is None:
-                said = _object(answer.text)
-            return isinstance(said, list) and find_labels(said, output.labels)[0] == tuple(expected)
+            given = parse(output, answer.text).value if answer.value is None else answer.value
+            if given is None:
+                given = _object(answer.text)
+            if not isinstance(given, list):
+                return False
+            return find_labels(given, output.labels)[0] == tuple(expected)
         case SchemaOutput():
-            said = _object(answer.text) if answer.value is None else answer.value
-            return said is not None and _folded(said) == _folded(expected)
+            given = _object(answer.text) if answer.value is None else answer.value
+            return given is not None and _folded(given) == _folded(expected)
         case _:
             return _holds(render(output, expected), answer.text)
 
 
-def _names_only(output: LabelsOutput, expected: str, said: str) -> bool:
-    text = words(said)
+def _names_only(output: LabelsOutput, expected: str, given: str) -> bool:
+    text = words(given)
     named = {label for label in output.labels if occurrences(words(label), text)}
     # A label inside a longer one that is named too does not count by itself.
     named -= {a for a in named for b in named if a != b and occurrences(words(a), words(b))}
     return named == {expected}
 
 
-def _holds(expected: str, said: str) -> bool:
-    gold, answer = words(expected), words(said)
+def _holds(expected: str, given: str) -> bool:
+    gold, answer = words(expected), words(given)
     if not gold or not answer:
         return False
     if occurrences(gold, answer):

@@ -45,14 +45,14 @@ def shares(
     if not findings:
         return []
     tried = list(candidates)
-    found = []
+    by_cause = []
     for cause in CAUSES:
         here = [f for f in findings if f.cause == cause]
         if not here:
             continue
         misled = placebo_alone(findings, cause)
         share, low, high = net_share(len(here), misled, len(findings), confidence)
-        found.append(
+        by_cause.append(
             CauseShare(
                 cause=cause,
                 share=share,
@@ -65,7 +65,7 @@ def shares(
                 else (),
             )
         )
-    return sorted(found, key=lambda c: (c.cause == "unexplained", -c.share, c.cause))
+    return sorted(by_cause, key=lambda c: (c.cause == "unexplained", -c.share, c.cause))
 
 
 def placebo_alone(findings: Sequence[Finding], cause: Cause) -> int:

@@ -221,15 +221,15 @@ class Coefficients:
         """Positive x where it changes its sign, ascending."""
         a, b, c = self.linear, self.const, self.inverse
         if a == 0:
-            found = [-c / b] if b != 0 else []
+            roots = [-c / b] if b != 0 else []
         else:
             inside = b * b - 4 * a * c
             if inside <= 0:
                 return []
             root = inside.sqrt()
             q = -(b + root.copy_sign(b)) / TWO
-            found = [q / a] + ([c / q] if q != 0 else [])
-        return sorted(x for x in found if x > 0)
+            roots = [q / a] + ([c / q] if q != 0 else [])
+        return sorted(x for x in roots if x > 0)
 
 
 Term = tuple[Product, Product | None]
@@ -263,14 +263,14 @@ def crossings(a: Sequence[Term], b: Sequence[Term], key: str, moved: At) -> list
     if not floored:
         return flat.roots()
     bends = sorted({x for p, f, _ in floored for x in (p - f).roots()})
-    found: list[Decimal] = []
+    points: list[Decimal] = []
     for low, high, middle in _segments(bends):
         whole = flat
         for p, f, sign in floored:
             larger = p if p.at(middle) >= f.at(middle) else f
             whole = whole + larger if sign > 0 else whole - larger
-        found += [x for x in whole.roots() if low <= x and (high is None or x < high)]
-    return found
+        points += [x for x in whole.roots() if low <= x and (high is None or x < high)]
+    return points
 
 
 def _along(

@@ -61,9 +61,9 @@ def break_even(
     first, second = sorted((a, b), key=lambda model: model.key)
     moved = {} if months is None else {first.workload.horizon.key: months}
     left, right = first.monthly, second.monthly
-    found = crossings(left, right, VOLUME, moved)
-    exact = found[0] if found else None
-    below, above = _cheaper(first, second, found, moved)
+    points = crossings(left, right, VOLUME, moved)
+    exact = points[0] if points else None
+    below, above = _cheaper(first, second, points, moved)
     uncertain = [x for x in amounts([*left, *right]).values() if not x.span.sure]
     uncertain = [x for x in uncertain if x.key != VOLUME]
     low, high, never, made = _interval(left, right, uncertain, exact, count, seed)
@@ -77,13 +77,13 @@ def break_even(
         never_share=never,
         cheaper_below=below,
         cheaper_above=above,
-        further=tuple(found[1:]),
+        further=tuple(points[1:]),
         draws=made,
     )
 
 
 def _cheaper(
-    a: CostModel, b: CostModel, found: Sequence[Decimal], moved: dict[str, Decimal]
+    a: CostModel, b: CostModel, points: Sequence[Decimal], moved: dict[str, Decimal]
 ) -> tuple[str, str]:
     """The cheaper key below the first crossing and right above it; "" where they never differ."""
 
@@ -92,11 +92,11 @@ def _cheaper(
         gap = total(a.monthly, here) - total(b.monthly, here)
         return "" if gap == 0 else (a.key if gap < 0 else b.key)
 
-    if not found:
+    if not points:
         here = at(max(a.workload.requests_per_month.value, Decimal(1)))
         return here, here
-    until = found[1] if len(found) > 1 else found[0] * 3
-    return at(found[0] / 2), at((found[0] + until) / 2)
+    until = points[1] if len(points) > 1 else points[0] * 3
+    return at(points[0] / 2), at((points[0] + until) / 2)
 
 
 def _interval(
@@ -115,9 +115,9 @@ def _interval(
     a, b = folded(left, keep), folded(right, keep)
     crossed: list[Decimal] = []
     for moved in draws(uncertain, count, seed):
-        found = crossings(a, b, VOLUME, moved)
-        if found:
-            crossed.append(found[0])
+        points = crossings(a, b, VOLUME, moved)
+        if points:
+            crossed.append(points[0])
     crossed.sort()
     tail = (1 - CONFIDENCE) / 2
     low, high = floor(tail * count), ceil((1 - tail) * count) - 1

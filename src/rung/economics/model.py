@@ -91,14 +91,14 @@ class CostModel:
     def each(self) -> tuple[Term, ...]:
         """USD per request, all in: the month's cost over the month's requests."""
         volume = self.workload.volume
-        found: list[Term] = []
+        terms: list[Term] = []
         for line in self.lines:
             if line.basis == "request":
                 floor = line.floor.over_by(volume) if line.floor is not None else None
-                found.append((line.product, floor))
+                terms.append((line.product, floor))
             else:
-                found.append((self.term(line)[0].over_by(volume), None))
-        return tuple(found)
+                terms.append((self.term(line)[0].over_by(volume), None))
+        return tuple(terms)
 
     @property
     def once(self) -> tuple[Term, ...]:
@@ -168,13 +168,13 @@ def _with_machine(spec: CandidateSpec, book: PriceBook) -> CandidateSpec:
     return spec.model_copy(update=changed)
 
 
-def model_of_usage(found: CandidateUsage, workload: Workload, book: PriceBook) -> CostModel:
+def model_of_usage(usage: CandidateUsage, workload: Workload, book: PriceBook) -> CostModel:
     """What a candidate costs by what it used, or is expected to use.
 
     The one sum behind every figure: the ladder's order, the verdict, the reports, the pages and
     `rung cost`.
     """
-    return model_of(spec_of(found, book), workload, book)
+    return model_of(spec_of(usage, book), workload, book)
 
 
 def milliseconds(spec: CandidateSpec) -> tuple[Span | None, Span | None]:

@@ -33,9 +33,9 @@ def scenario_of_run(
         prices = PriceBook.model_validate(kept) if kept else None
         on = date.fromisoformat(plain["prices_of"]) if plain.get("prices_of") else None
     except (RecursionError, AttributeError, ValueError, KeyError, TypeError) as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"{name} is not a run that costs can be read from ({said}): {RUN_CURE}"
+            f"{name} is not a run that costs can be read from ({why}): {RUN_CURE}"
         ) from error
     costs = with_prices(plain.get("costs") or {}, price)
     if price or day is not None:

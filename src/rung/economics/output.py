@@ -12,7 +12,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from rung.economics.analysis import Analysis, CandidateCost
-from rung.economics.breakeven import BreakEven
 from rung.money import EXACT
 
 PLACES = Decimal("1e-12")
@@ -34,12 +33,12 @@ def as_json(analysis: Analysis, *, why: bool = True) -> dict[str, Any]:
         "target_score": analysis.target,
         "chosen": analysis.chosen,
         "candidates": [_candidate(cost, analysis, why) for cost in analysis.candidates],
-        "break_even": [_break_even(found) for found in analysis.break_even],
-        "payback": [_plain(found) for found in analysis.payback],
+        "break_even": [_plain(part) for part in analysis.break_even],
+        "payback": [_plain(part) for part in analysis.payback],
         "sensitivity": [
             {**_plain(flip), "rises": flip.rises, "times": flip.distance} for flip in analysis.flips
         ],
-        "variants": [_plain(found) for found in analysis.variants],
+        "variants": [_plain(part) for part in analysis.variants],
         "frontier": [_plain(point) for point in analysis.frontier],
         "sources": [_plain(source) for source in analysis.sources],
         "older_than_90_days": [_plain(source) for source in analysis.stale],
@@ -66,10 +65,10 @@ def _candidate(cost: CandidateCost, analysis: Analysis, why: bool) -> dict[str, 
         "reaches_target": cost.reaches_target,
     }
     plain["assumed_setup_usd"] = cost.assumed.value
-    for name, found in figures.items():
-        plain[f"{name}_usd"] = found.value if found else None
-        plain[f"{name}_low_usd"] = found.low if found else None
-        plain[f"{name}_high_usd"] = found.high if found else None
+    for name, figure in figures.items():
+        plain[f"{name}_usd"] = figure.value if figure else None
+        plain[f"{name}_low_usd"] = figure.low if figure else None
+        plain[f"{name}_high_usd"] = figure.high if figure else None
     if cost.per_correct_unbounded:
         plain["per_correct_high_usd"] = None
     plain["load_known"] = cost.load_known
@@ -82,13 +81,9 @@ def _candidate(cost: CandidateCost, analysis: Analysis, why: bool) -> dict[str, 
     return plain
 
 
-def _plain(found: Any) -> dict[str, Any]:
+def _plain(record: Any) -> dict[str, Any]:
     """A record as an object: dataclass or model."""
-    return found.model_dump() if isinstance(found, BaseModel) else asdict(found)
-
-
-def _break_even(found: BreakEven) -> dict[str, Any]:
-    return _plain(found)
+    return record.model_dump() if isinstance(record, BaseModel) else asdict(record)
 
 
 def dumps(value: Any, indent: int = 2) -> str:

@@ -19,7 +19,7 @@ ASSUMED = "set-up, assumed"
 
 def _training_products(quote: Quote) -> list[tuple[str, Product]]:
     run = quote.spec.training
-    found = []
+    products = []
     tokens = quote.mine("training tokens", run.tokens)
     row = quote.row("tuning", run.table) if run.table is not None else None
     own, unit = quote.settings.training_usd_per_mtok, "USD per 1M training tokens"
@@ -30,21 +30,21 @@ def _training_products(quote: Quote) -> list[tuple[str, Product]]:
                 f"{quote.spec.key}: training tokens have no price; set "
                 "[costs] training_usd_per_mtok or name a row of the tuning table."
             )
-        found.append(("training run", Product((tokens, each), (), PER_MTOK)))
+        products.append(("training run", Product((tokens, each), (), PER_MTOK)))
     gpu_hours = quote.mine("GPU hours of training", run.gpu_hours, "h")
     if gpu_hours is not None and gpu_hours.span.high > 0:
         hourly = quote.hour(gpu=run.gpu or quote.settings.gpu, machine=None)
-        found.append(("training run (GPU)", Product((gpu_hours, hourly))))
+        products.append(("training run (GPU)", Product((gpu_hours, hourly))))
     hours = quote.mine("machine hours of training", run.machine_hours, "h")
     if hours is not None and hours.span.high > 0:
         rates = quote.book.of_model(quote.spec.model or "local/")
         usd = rates.machine_usd_per_hour or ZERO
         hourly = quote.priced(f"machine at {rate(usd)}", usd, "USD per hour", rates.source)
-        found.append(("training run (machine)", Product((hours, hourly))))
+        products.append(("training run (machine)", Product((hours, hourly))))
     stated = quote.mine("training run", run.usd, "USD")
     if stated is not None:
-        found.append(("training run", Product((stated,))))
-    return found
+        products.append(("training run", Product((stated,))))
+    return products
 
 
 def training(quote: Quote) -> list[Line]:
@@ -139,7 +139,7 @@ def evaluation(quote: Quote, lines: tuple[Line, ...]) -> list[Line]:
 def stated(quote: Quote) -> list[Line]:
     """Totals that a document gives without their parts."""
     parts = quote.spec.stated
-    found = (
+    totals = (
         ("per request, as stated", parts.usd_per_request, "request"),
         ("per month, as stated", parts.usd_per_month, "month"),
         ("once, as stated", parts.usd_once, "once"),
@@ -147,7 +147,7 @@ def stated(quote: Quote) -> list[Line]:
         (ASSUMED, parts.usd_assumed, "once"),
     )
     lines = []
-    for name, usd, basis in found:
+    for name, usd, basis in totals:
         amount = quote.mine(name, usd, "USD")
         if amount is not None:
             if name == ASSUMED:

@@ -25,12 +25,14 @@ from rung.models.vendors import vendor_of
 from rung.money import MTOK, SECONDS_PER_HOUR, dec
 from rung.records import Usage
 from rung.task.types import Frozen
+from rung.task.wording import did_you_mean
 
 LOCAL = ("local/", NO_LLM)
 PATHS = ("/", "./", "../", "~")
 ENDPOINT = ("http://", "https://")
 DEFAULT_MACHINE = "aws-m7g.large"
 YOURS = "your [costs]"
+NOT_PRICED = "not priced"
 ZERO = Decimal(0)
 
 
@@ -243,7 +245,7 @@ def _tiers(model: str, on: date, context: dict[str, str] | None) -> tuple[TokenR
     provider, name = listed
     noon = datetime.combine(on, time(12), tzinfo=UTC)
     try:
-        found = calc_price(
+        listed_price = calc_price(
             Counted(input_tokens=0, output_tokens=0),
             name,
             provider_id=provider,
@@ -253,7 +255,7 @@ def _tiers(model: str, on: date, context: dict[str, str] | None) -> tuple[TokenR
     except LookupError:
         return None
     fields = ("input", "output", "cache_read", "cache_write")
-    prices = {f: getattr(found, f"{f}_mtok", None) for f in fields}
+    prices = {f: getattr(listed_price, f"{f}_mtok", None) for f in fields}
     if prices["input"] is None:
         return None
     starts = {t.start for p in prices.values() for t in getattr(p, "tiers", ())}
@@ -317,7 +319,7 @@ class PriceBook(Frozen):
         """
         settings, own = CostSettings.read(costs), tuple(sorted(machines))
         rates = {m: rates_from(m, settings, on, own) for m in sorted(set(models))}
-        nothing, source = (TokenRates(),), Source(what="not priced")
+        nothing, source = (TokenRates(),), Source(what=NOT_PRICED)
         rates |= {m: Rates(model=m, tokens=nothing, source=source) for m in free}
         return cls(on=on, rates=rates, settings=settings, machines=own)
 
@@ -335,6 +337,24 @@ class PriceBook(Frozen):
         if model not in self.rates:
             raise UserError(f"{model!r} is not in the price book of {self.on}; price it anew.")
         return self.rates[model].price(usage)
+
+    def idle(self) -> list[str]:
+        """What `[costs]` says of models that are not asked, a sentence each."""
+        asked = [name for name in self.rates if not name.startswith(NO_LLM)]
+        found = [
+            f'[costs.models."{name}"] changes nothing: no such model is asked; '
+            f"{did_you_mean(name, asked)}"
+            for name in self.settings.models
+            if name not in self.rates
+        ]
+        flat = [name for name in TOKEN_PRICES if getattr(self.settings, name) is not None]
+        if flat and not any(r.source.what in (YOURS, NOT_PRICED) for r in self.rates.values()):
+            found.append(
+                f"[costs] {' and '.join(flat)}: flat token prices change nothing here, where every "
+                "model has a list price or a machine of its own; "
+                '[costs.models."NAME"] overrides a list price.'
+            )
+        return found
 
     def sources(self) -> tuple[Source, ...]:
         """Where the prices come from, without repeats."""

@@ -68,8 +68,8 @@ class Quote:
 
     def row(self, table: tables.TableName, name: str) -> Amount:
         """A row of our own tables as a price."""
-        found = tables.find(table, name, self.on)
-        return self.priced(found.id, found.usd, found.unit, found.as_source())
+        row = tables.find(table, name, self.on)
+        return self.priced(row.id, row.usd, row.unit, row.as_source())
 
     def price(
         self, name: str, unit: str, own: Decimal | None, stated: Span | None, row: Amount | None

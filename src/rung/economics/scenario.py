@@ -41,8 +41,8 @@ class Volume(Frozen):
         if monthly is None:
             assert self.requests_per_day is not None
             monthly = self.requests_per_day.scaled(self.days_per_month)
-        found = Workload.of(monthly, self.months)
-        return replace(found, days_per_month=self.days_per_month)
+        workload = Workload.of(monthly, self.months)
+        return replace(workload, days_per_month=self.days_per_month)
 
 
 class Scenario(Frozen):

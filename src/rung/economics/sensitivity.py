@@ -73,10 +73,10 @@ def flips(models: Sequence[CostModel], target: Decimal | None = None) -> list[Fl
         if (target is None or _stands(model, target))
         and abs(total(model.monthly, {}) - cost) > cost * TIE
     ]
-    found: list[Flip] = []
+    nearest: list[Flip] = []
     for amount in amounts([term for model in (chosen, *rivals) for term in model.monthly]).values():
-        found += _flips_of(amount, chosen, rivals)
-    return sorted(found, key=lambda flip: (flip.distance, flip.input))
+        nearest += _flips_of(amount, chosen, rivals)
+    return sorted(nearest, key=lambda flip: (flip.distance, flip.input))
 
 
 def _stands(model: CostModel, target: Decimal) -> bool:

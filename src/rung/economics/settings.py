@@ -106,16 +106,16 @@ class CostSettings(ModelPrices):
                 )
             _refuse_unknown(prices, set(ModelPrices.model_fields), section)
         try:
-            found = cls.model_validate(dict(costs))
+            read = cls.model_validate(dict(costs))
         except ValidationError as error:
             raise UserError(f"[costs] {fault(error)}") from error
-        hours = next((name for name in HOURS if getattr(found, name)), None)
-        if hours is not None and found.labour_usd_per_hour is None:
+        hours = next((name for name in HOURS if getattr(read, name)), None)
+        if hours is not None and read.labour_usd_per_hour is None:
             raise UserError(
-                f"[costs] {hours} = {getattr(found, hours):f}: hours of people have no price; set "
+                f"[costs] {hours} = {getattr(read, hours):f}: hours of people have no price; set "
                 "[costs] labour_usd_per_hour too."
             )
-        return found
+        return read
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: set[str], section: str) -> None:

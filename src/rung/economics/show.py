@@ -28,13 +28,13 @@ def number(value: Decimal) -> str:
     return f"{Decimal(f'{value:.4g}'):f}"
 
 
-def ranged(found: Span | None) -> str:
+def ranged(figure: Span | None) -> str:
     """`$12.50 (10.00-15.00)`, or the figure alone where it is sure."""
-    if found is None:
+    if figure is None:
         return NONE
-    if found.sure:
-        return usd(found.value)
-    return f"{usd(found.value)} ({usd(found.low)} to {usd(found.high)})"
+    if figure.sure:
+        return usd(figure.value)
+    return f"{usd(figure.value)} ({usd(figure.low)} to {usd(figure.high)})"
 
 
 def table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> list[str]:
@@ -81,18 +81,18 @@ def text(
 
 def _in_words(lines: Sequence[str], named: Mapping[str, str]) -> list[str]:
     """Lines with names where keys stand, the longest keys first."""
-    found = list(lines)
+    worded = list(lines)
     for key in sorted(named, key=len, reverse=True):
-        found = [line.replace(key, named[key]) for line in found]
-    return found
+        worded = [line.replace(key, named[key]) for line in worded]
+    return worded
 
 
 def wrapped(lines: Sequence[str]) -> list[str]:
     """Lines no wider than a terminal; what goes on is indented by two more."""
-    found: list[str] = []
+    folded: list[str] = []
     for line in lines:
         indent = len(line) - len(line.lstrip())
-        found += (
+        folded += (
             textwrap.wrap(
                 line.strip(),
                 WIDTH,
@@ -104,7 +104,7 @@ def wrapped(lines: Sequence[str]) -> list[str]:
             if len(line) > WIDTH
             else [line]
         )
-    return found
+    return folded
 
 
 def _costs(analysis: Analysis) -> list[str]:
@@ -130,19 +130,19 @@ def _costs(analysis: Analysis) -> list[str]:
 
 def _beside(cost: CandidateCost, analysis: Analysis) -> list[str]:
     """Below a candidate's figures: their ranges, and what of them nobody stated."""
-    found = []
+    remarks = []
     if not cost.monthly.sure:
-        found.append(f"{usd_range(cost.monthly.low, cost.monthly.high)} a month")
+        remarks.append(f"{usd_range(cost.monthly.low, cost.monthly.high)} a month")
     if cost.score is not None and cost.score.low is not None:
-        found.append(f"score {_score_spread(cost)}")
+        remarks.append(f"score {_score_spread(cost)}")
     if cost.per_correct_unbounded and cost.per_correct is not None:
-        found.append("a right answer may cost more without limit")
+        remarks.append("a right answer may cost more without limit")
     if not cost.load_known:
-        found.append("one machine, whatever is asked: [costs] tokens_per_second tells its load")
+        remarks.append("one machine, whatever is asked: [costs] tokens_per_second tells its load")
     if cost.assumed.value:
         monthly = usd(cost.assumed.value / analysis.months.value)
-        found.append(f"{monthly} a month is set-up that nobody stated: [costs] setup_hours")
-    return ["      " + "; ".join(found)] if found else []
+        remarks.append(f"{monthly} a month is set-up that nobody stated: [costs] setup_hours")
+    return ["      " + "; ".join(remarks)] if remarks else []
 
 
 def _score_spread(cost: CandidateCost) -> str:
@@ -170,10 +170,10 @@ def _choice(analysis: Analysis) -> list[str]:
     return [f"* cheapest a month, all in{enough}: {analysis.chosen}", legend, *added]
 
 
-def _ms(found: Span) -> str:
-    if found.sure:
-        return f"{number(found.value)} ms"
-    return f"{number(found.low)}-{number(found.high)} ms"
+def _ms(time: Span) -> str:
+    if time.sure:
+        return f"{number(time.value)} ms"
+    return f"{number(time.low)}-{number(time.high)} ms"
 
 
 def _why(cost: CandidateCost) -> list[str]:
@@ -213,9 +213,9 @@ def _break_evens(analysis: Analysis) -> list[str]:
     pairs = [b for b in analysis.break_even if chosen is None or chosen in (b.a, b.b)]
     lines = ["Break-even, all in"] if pairs else []
     paid = {frozenset((p.candidate, p.against)): p for p in analysis.payback}
-    for found in (b for b in pairs if b.exact is not None or chosen is None):
-        lines.append("  " + sentence(found))
-        payback = paid.get(frozenset((found.a, found.b)))
+    for crossing in (b for b in pairs if b.exact is not None or chosen is None):
+        lines.append("  " + sentence(crossing))
+        payback = paid.get(frozenset((crossing.a, crossing.b)))
         if payback is not None and payback.month != 0:
             lines.append("    " + _payback(payback))
     for side, word in ((True, "Cheaper"), (False, "Dearer"), (None, "The same")):
@@ -232,34 +232,34 @@ def _break_evens(analysis: Analysis) -> list[str]:
     return lines
 
 
-def sentence(found: BreakEven) -> str:
+def sentence(crossing: BreakEven) -> str:
     """One break-even in words."""
-    if found.exact is None:
-        if not found.cheaper_below:
-            return f"{found.a} and {found.b} cost the same at every volume."
-        other = found.b if found.cheaper_below == found.a else found.a
-        share = f" (in {found.never_share * 100:.0f}% of draws)" if found.draws else ""
-        return f"Never{share}: {found.cheaper_below} is cheaper than {other} at every volume."
-    requests = found.requests_per_month or 0
+    if crossing.exact is None:
+        if not crossing.cheaper_below:
+            return f"{crossing.a} and {crossing.b} cost the same at every volume."
+        other = crossing.b if crossing.cheaper_below == crossing.a else crossing.a
+        share = f" (in {crossing.never_share * 100:.0f}% of draws)" if crossing.draws else ""
+        return f"Never{share}: {crossing.cheaper_below} is cheaper than {other} at every volume."
+    requests = crossing.requests_per_month or 0
     words = (
-        f"{found.cheaper_above} is cheaper from {requests:,} requests a month on, "
-        f"{found.cheaper_below} below"
+        f"{crossing.cheaper_above} is cheaper from {requests:,} requests a month on, "
+        f"{crossing.cheaper_below} below"
     )
-    if found.further:
-        words += " (until " + ", ".join(number(x) for x in found.further) + ")"
-    if found.draws:
-        low = "?" if found.low is None else f"{found.low:,}"
-        high = "no limit" if found.high is None else f"{found.high:,}"
-        words += f"; {found.confidence * 100:.0f}% of draws: {low} to {high}"
-        if found.never_share:
-            words += f", never in {found.never_share * 100:.0f}%"
+    if crossing.further:
+        words += " (until " + ", ".join(number(x) for x in crossing.further) + ")"
+    if crossing.draws:
+        low = "?" if crossing.low is None else f"{crossing.low:,}"
+        high = "no limit" if crossing.high is None else f"{crossing.high:,}"
+        words += f"; {crossing.confidence * 100:.0f}% of draws: {low} to {high}"
+        if crossing.never_share:
+            words += f", never in {crossing.never_share * 100:.0f}%"
     return words + "."
 
 
-def _payback(found: Payback) -> str:
-    if found.month is None:
-        return f"At this volume {found.candidate} never pays back its set-up ({found.against})."
-    return f"{found.candidate} has paid back its set-up in month {found.month}."
+def _payback(payback: Payback) -> str:
+    if payback.month is None:
+        return f"At this volume {payback.candidate} never pays back its set-up ({payback.against})."
+    return f"{payback.candidate} has paid back its set-up in month {payback.month}."
 
 
 def _flips(flips: Sequence[Flip]) -> list[str]:
@@ -278,9 +278,9 @@ def _flips(flips: Sequence[Flip]) -> list[str]:
     return lines
 
 
-def _variants(found: Sequence[Variant]) -> list[str]:
-    lines = ["The same, paid for in another way"] if found else []
-    for variant in found:
+def _variants(variants: Sequence[Variant]) -> list[str]:
+    lines = ["The same, paid for in another way"] if variants else []
+    for variant in variants:
         if variant.saves_usd == 0:
             change = "changes nothing"
         elif variant.saves_usd > 0:

@@ -31,14 +31,14 @@ from rung.models.vendors import vendor_of
 from rung.money import dec
 
 
-def spec_of(found: CandidateUsage, book: PriceBook) -> CandidateSpec:
+def spec_of(usage: CandidateUsage, book: PriceBook) -> CandidateSpec:
     """A measured (or expected) candidate with the one-time and recurring figures of `[costs]`."""
-    n, settings = found.requests, book.settings
-    tuned, reads = found.technique in TUNED, found.technique in READS
-    hosting = _hosting(found, book, tuned=tuned)
-    assumed = min(dec(found.setup_usd), assumed_setup(found.technique, settings))
-    context = _mean(found.context_tokens * n, n, None)
-    input_tokens = _mean(found.usage.input_tokens, n, found.input_tokens_sd)
+    n, settings = usage.requests, book.settings
+    tuned, reads = usage.technique in TUNED, usage.technique in READS
+    hosting = _hosting(usage, book, tuned=tuned)
+    assumed = min(dec(usage.setup_usd), assumed_setup(usage.technique, settings))
+    context = _mean(usage.context_tokens * n, n, None)
+    input_tokens = _mean(usage.usage.input_tokens, n, usage.input_tokens_sd)
     own = min(context.value, input_tokens.low)
     tokens = Tokens(
         input=Span(
@@ -47,25 +47,25 @@ def spec_of(found: CandidateUsage, book: PriceBook) -> CandidateSpec:
             high=input_tokens.high - own,
         ),
         context=Span(value=own, low=own, high=own) if own else None,
-        output=_mean(found.usage.output_tokens, n, found.output_tokens_sd),
-        cache_read=_mean(found.usage.cache_read_tokens, n, None),
-        cache_write=_mean(found.usage.cache_write_tokens, n, None),
-        fixed_prompt=_mean(found.fixed_prompt_tokens, 1, None),
+        output=_mean(usage.usage.output_tokens, n, usage.output_tokens_sd),
+        cache_read=_mean(usage.usage.cache_read_tokens, n, None),
+        cache_write=_mean(usage.usage.cache_write_tokens, n, None),
+        fixed_prompt=_mean(usage.fixed_prompt_tokens, 1, None),
     )
     return CandidateSpec(
-        key=found.key,
-        technique=found.technique,
-        model=found.model,
+        key=usage.key,
+        technique=usage.technique,
+        model=usage.model,
         tokens=tokens,
-        seconds=_mean(found.usage.seconds, n, found.seconds_sd),
-        gpu_seconds=_mean(found.usage.gpu_seconds, n, None),
-        also=tuple(_also(found, other, book, beside=hosting) for other in found.also),
+        seconds=_mean(usage.usage.seconds, n, usage.seconds_sd),
+        gpu_seconds=_mean(usage.usage.gpu_seconds, n, None),
+        also=tuple(_also(usage, other, book, beside=hosting) for other in usage.also),
         hosting=hosting,
-        retrieval=(_retrieval(found, settings) if reads else Retrieval()).model_copy(
-            update={"tools_usd_per_1k": span(1000 * found.tools_usd) if found.tools_usd else None}
+        retrieval=(_retrieval(usage, settings) if reads else Retrieval()).model_copy(
+            update={"tools_usd_per_1k": span(1000 * usage.tools_usd) if usage.tools_usd else None}
         ),
-        training=_training(found, settings) if tuned else Training(),
-        labour=_labour(found, settings, tuned=tuned, reads=reads),
+        training=_training(usage, settings) if tuned else Training(),
+        labour=_labour(usage, settings, tuned=tuned, reads=reads),
         recurring=Recurring(
             infrastructure_usd_per_month=settings.infrastructure_usd_per_month,
             retrains_per_month=settings.retrains_per_month if tuned else None,
@@ -74,29 +74,29 @@ def spec_of(found: CandidateUsage, book: PriceBook) -> CandidateSpec:
         ),
         stated=Stated(
             usd_assumed=assumed or None,
-            usd_prepared=dec(found.prepared_usd) if found.prepared_usd else None,
+            usd_prepared=dec(usage.prepared_usd) if usage.prepared_usd else None,
         ),
-        score=_score(found),
-        latency_p95_s=found.latency_p95_s,
+        score=_score(usage),
+        latency_p95_s=usage.latency_p95_s,
         measured=f"measured over {n} answers" if n > 1 else "measured",
     )
 
 
 def _also(
-    found: CandidateUsage, other: AlsoAsked, book: PriceBook, *, beside: Hosting | None
+    first: CandidateUsage, other: AlsoAsked, book: PriceBook, *, beside: Hosting | None
 ) -> Also:
     """A further model; one of one's own answers on the machine that is there already."""
-    n, share = other.requests, other.requests / found.requests
+    n, share = other.requests, other.requests / first.requests
     alone = CandidateUsage(
-        key=found.key,
-        technique=found.technique,
+        key=first.key,
+        technique=first.technique,
         model=other.model,
         usage=other.usage,
         requests=n,
     )
     return Also(
         model=other.model,
-        share=_mean(n, found.requests, math.sqrt(share * (1 - share))),
+        share=_mean(n, first.requests, math.sqrt(share * (1 - share))),
         tokens=Tokens(
             input=_mean(other.usage.input_tokens, n, None),
             output=_mean(other.usage.output_tokens, n, None),
@@ -109,16 +109,16 @@ def _also(
     )
 
 
-def _score(found: CandidateUsage) -> Score | None:
-    if found.score is None:
+def _score(usage: CandidateUsage) -> Score | None:
+    if usage.score is None:
         return None
     return Score(
-        value=found.score,
-        low=found.score_low,
-        high=found.score_high,
-        n=found.n,
-        graded=found.graded,
-        certified=found.certified,
+        value=usage.score,
+        low=usage.score_low,
+        high=usage.score_high,
+        n=usage.n,
+        graded=usage.graded,
+        certified=usage.certified,
     )
 
 
@@ -152,14 +152,14 @@ def _deployed(model: str, book: PriceBook) -> Hosting | None:
 
 
 def _hosting(
-    found: CandidateUsage, book: PriceBook, *, tuned: bool, shares: bool = False
+    usage: CandidateUsage, book: PriceBook, *, tuned: bool, shares: bool = False
 ) -> Hosting | None:
     """The machine that must stand there for a language model of one's own, or that was tuned.
 
     None where tokens are bought, where no language model is asked (its seconds are those of the
     machine that asks), and where `[costs] min_replicas = 0` says that only seconds are paid.
     """
-    settings, model = book.settings, found.model
+    settings, model = book.settings, usage.model
     if model.startswith(NO_LLM):
         return None
     rates = book.of_model(model)
@@ -168,7 +168,7 @@ def _hosting(
         own = _deployed(model, book) if tuned else None
     if own is None:
         return None
-    timed = bool(found.usage.seconds or found.usage.gpu_seconds) or runs_here(model)
+    timed = bool(usage.usage.seconds or usage.usage.gpu_seconds) or runs_here(model)
     if timed and rates.by_the_hour:
         own = own.model_copy(update={"tokens_per_second": None})
     if own.min_replicas == 0 and own.tokens_per_second is None:
@@ -179,7 +179,7 @@ def _hosting(
             )
         if settings.utilisation is None:
             return None
-    slowdown, shared = found.unmerged_slowdown, settings.adapters_per_machine
+    slowdown, shared = usage.unmerged_slowdown, settings.adapters_per_machine
     apart = tuned and slowdown is not None and shared is not None
     return own.model_copy(
         update={
@@ -191,38 +191,38 @@ def _hosting(
     )
 
 
-def _retrieval(found: CandidateUsage, settings: CostSettings) -> Retrieval:
+def _retrieval(usage: CandidateUsage, settings: CostSettings) -> Retrieval:
     return Retrieval(
         embedding_usd_per_mtok=settings.embedding_usd_per_mtok,
-        query_tokens=found.query_tokens or None,
+        query_tokens=usage.query_tokens or None,
         store_usd_per_month=settings.store_usd_per_month,
         rerank_usd_per_1k=settings.rerank_usd_per_1k,
-        corpus_tokens=found.corpus_tokens or None,
-        retrieval_ms=found.retrieval_ms,
-        rerank_ms=found.rerank_ms,
+        corpus_tokens=usage.corpus_tokens or None,
+        retrieval_ms=usage.retrieval_ms,
+        rerank_ms=usage.rerank_ms,
     )
 
 
-def _training(found: CandidateUsage, settings: CostSettings) -> Training:
-    if found.train_usd is not None:
-        return Training(usd=dec(found.train_usd))
+def _training(usage: CandidateUsage, settings: CostSettings) -> Training:
+    if usage.train_usd is not None:
+        return Training(usd=dec(usage.train_usd))
     hosted = settings.training_usd_per_mtok
     return Training(
-        tokens=found.train_tokens if hosted is not None else None,
+        tokens=usage.train_tokens if hosted is not None else None,
         usd_per_mtok=hosted,
-        machine_hours=dec(found.train_seconds) / 3600 if hosted is None else None,
-        gpu_hours=dec(found.train_gpu_seconds) / 3600 if found.train_gpu_seconds else None,
+        machine_hours=dec(usage.train_seconds) / 3600 if hosted is None else None,
+        gpu_hours=dec(usage.train_gpu_seconds) / 3600 if usage.train_gpu_seconds else None,
         gpu=settings.gpu,
     )
 
 
-def _labour(found: CandidateUsage, settings: CostSettings, *, tuned: bool, reads: bool) -> Labour:
+def _labour(usage: CandidateUsage, settings: CostSettings, *, tuned: bool, reads: bool) -> Labour:
     return Labour(
         usd_per_hour=settings.labour_usd_per_hour,
         curation_hours=settings.curation_hours if tuned else None,
         setup_hours=settings.setup_hours,
         integration_hours=settings.rag_setup_hours if reads else None,
-        examples=found.train_examples if tuned and settings.labelling_usd_per_example else None,
+        examples=usage.train_examples if tuned and settings.labelling_usd_per_example else None,
         usd_per_example=settings.labelling_usd_per_example if tuned else None,
         maintenance_hours_per_month=settings.maintenance_hours_per_month,
         retrain_hours=settings.retrain_hours if tuned else None,

@@ -31,5 +31,5 @@ def training_seconds(tokens: float, parameters: int) -> float:
 
 def parameters_named(model: str) -> int | None:
     """Parameters as a model's name tells them (`…-135m-…`, `…-7B`); None where it does not."""
-    found = _NAMED.findall(model.rpartition("#")[2].rpartition("/")[2])
-    return round(Decimal(found[0][0]) * _SIZES[found[0][1].lower()]) if found else None
+    sizes = _NAMED.findall(model.rpartition("#")[2].rpartition("/")[2])
+    return round(Decimal(sizes[0][0]) * _SIZES[sizes[0][1].lower()]) if sizes else None

@@ -40,13 +40,13 @@ def hit_rate(workload: Workload, lifetime_s: int) -> Decimal:
 
 def variants(model: CostModel, book: PriceBook) -> list[Variant]:
     """All the other ways that apply to this candidate."""
-    found = [
+    ways = [
         _cached(model, book.on),
         _batched(model, book),
         *_adapters(model, book),
         _by_the_second(model),
     ]
-    return [variant for variant in found if variant is not None]
+    return [variant for variant in ways if variant is not None]
 
 
 def _variant(model: CostModel, way: str, monthly: Decimal, note: str) -> Variant:

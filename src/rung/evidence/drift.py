@@ -75,9 +75,9 @@ def higher(reference: Sequence[float] | Floats, current: Sequence[float] | Float
     old, new = np.asarray(reference, dtype=float), np.asarray(current, dtype=float)
     ties = len(np.unique(np.concatenate([old, new]))) < old.size + new.size
     method = "asymptotic" if ties or old.size * new.size > EXACT_PAIRS else "exact"
-    found = mannwhitneyu(new, old, alternative="greater", method=method)
-    area = float(found.statistic) / (old.size * new.size)
-    return TwoSamples(float(found.pvalue), area, old.size, new.size, f"rank-sum, {method}")
+    ranks = mannwhitneyu(new, old, alternative="greater", method=method)
+    area = float(ranks.statistic) / (old.size * new.size)
+    return TwoSamples(float(ranks.pvalue), area, old.size, new.size, f"rank-sum, {method}")
 
 
 def shares(
@@ -141,12 +141,12 @@ def mean_above(values: Sequence[float], limit: float) -> TwoSamples:
     ratio of the mean to the limit."""
     from scipy.stats import ttest_1samp
 
-    found = np.asarray(values, dtype=float)
-    ratio = float(found.mean() / limit) if limit else float("inf")
-    if float(np.ptp(found)) < 1e-15:  # all the same: nothing to estimate
-        return TwoSamples(float(found[0] <= limit), ratio, 0, found.size, "t-test")
-    p_value = float(ttest_1samp(found, limit, alternative="greater").pvalue)
-    return TwoSamples(p_value, ratio, 0, found.size, "t-test")
+    sample = np.asarray(values, dtype=float)
+    ratio = float(sample.mean() / limit) if limit else float("inf")
+    if float(np.ptp(sample)) < 1e-15:  # all the same: nothing to estimate
+        return TwoSamples(float(sample[0] <= limit), ratio, 0, sample.size, "t-test")
+    p_value = float(ttest_1samp(sample, limit, alternative="greater").pvalue)
+    return TwoSamples(p_value, ratio, 0, sample.size, "t-test")
 
 
 def _halves(rows: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:

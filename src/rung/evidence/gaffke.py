@@ -53,11 +53,11 @@ def p_values(values: Floats, counts: NDArray[np.int64], mean: float) -> Floats:
     mean = max(mean, SMALLEST_MEAN)
     gaps = np.append(values - mean, -mean)
     every = np.concatenate([counts, np.ones((len(counts), 1))], axis=1)
-    found = np.ones(len(counts))
+    p = np.ones(len(counts))
     above = every @ gaps > 0.0
     if above.any():
-        found[above] = _tails(gaps, every[above], mean)
-    return found
+        p[above] = _tails(gaps, every[above], mean)
+    return p
 
 
 def _tails(gaps: Floats, weights: Floats, mean: float) -> Floats:

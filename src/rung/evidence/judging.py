@@ -103,14 +103,14 @@ def rogan_gladen(
         return None
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     share = (rest.sum() + z * z / 2) / (len(rest) + z * z)
-    found, spared = (right.sum() + 1) / (len(right) + 2), (wrong.sum() + 1) / (len(wrong) + 2)
-    power = found + spared - 1
+    caught, spared = (right.sum() + 1) / (len(right) + 2), (wrong.sum() + 1) / (len(wrong) + 2)
+    power = caught + spared - 1
     if right.mean() + wrong.mean() <= 1 or power <= 0:
         return None
     value = (share + spared - 1) / power
     variance = (
         share * (1 - share) / (len(rest) + z * z)
-        + value**2 * found * (1 - found) / (len(right) + 2)
+        + value**2 * caught * (1 - caught) / (len(right) + 2)
         + (1 - value) ** 2 * spared * (1 - spared) / (len(wrong) + 2)
     ) / power**2
     middle = _normal(float(value), float(variance), confidence)

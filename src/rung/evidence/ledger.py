@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rung.errors import UserError
@@ -23,6 +23,9 @@ PLANNED_SHARE = 0.8
 ROUNDING = 1e-9
 
 SHOWN = "shown"
+DEV = "dev"
+"""The rows were dev, whose answers reports show and on which candidates are chosen."""
+SEEN = (SHOWN, DEV)
 SHOWN_ALPHA, SHOWN_CONFIDENCE = 0.5, 1.0 - 1e-12
 """More than any confidence above 0.5 leaves, at every confidence."""
 
@@ -64,6 +67,8 @@ class AlphaLedger:
     """
 
     uses: tuple[Use, ...] = ()
+    known: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Id and answer of a row, by its name, where its maker gave an id."""
 
     def spent(self, rows: Collection[str], confidence: float = 0.0) -> float:
         """Alpha that the most used of these rows has spent on tests of `confidence` or above."""
@@ -80,16 +85,17 @@ class AlphaLedger:
         room = [1.0 - level - self.spent(rows, level) for level in (confidence, *lower)]
         return max(0.0, min(room))
 
-    def show(self, rows: Collection[str]) -> AlphaLedger:
+    def show(self, rows: Collection[str], how: str = SHOWN) -> AlphaLedger:
         """The ledger after the rows' answers were shown: nothing is left for any later test."""
-        if self.find(SHOWN, rows) is not None:
+        seen = self.shown(how)
+        if seen.issuperset(rows):
             return self
-        use = Use(SHOWN, SHOWN_ALPHA, SHOWN_CONFIDENCE, frozenset(rows))
-        return AlphaLedger((*self.uses, use))
+        use = Use(how, SHOWN_ALPHA, SHOWN_CONFIDENCE, seen.union(rows))
+        return replace(self, uses=(*(use for use in self.uses if use.key != how), use))
 
-    def shown(self) -> frozenset[str]:
-        """Rows whose answers were shown."""
-        return frozenset().union(*(use.rows for use in self.uses if use.key == SHOWN))
+    def shown(self, *how: str) -> frozenset[str]:
+        """Rows whose answers were shown, in any of these ways."""
+        return frozenset[str]().union(*(use.rows for use in self.uses if use.key in how))
 
     def find(self, key: str, rows: Collection[str]) -> Use | None:
         """The same test of the same rows, if it was made."""
@@ -158,7 +164,12 @@ class AlphaLedger:
                 f"These test examples have an error of {left:.2g} left, not {alpha!r}; "
                 f"add fresh test examples for {key!r}."
             )
-        return AlphaLedger((*self.uses, Use(key, alpha, confidence, frozenset(rows), heirs)))
+        use = Use(key, alpha, confidence, frozenset(rows), heirs)
+        return replace(self, uses=(*self.uses, use))
+
+    def knowing(self, known: Mapping[str, tuple[str, str]]) -> AlphaLedger:
+        """The ledger with the ids and answers of some rows."""
+        return replace(self, known={**self.known, **known})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for a JSON file: each set of rows stands once."""
@@ -172,7 +183,7 @@ class AlphaLedger:
                 for u in self.uses
             ],
             "rows": {name: sorted(rows) for rows, name in sets.items()},
-        }
+        } | ({"known": dict(self.known)} if self.known else {})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> AlphaLedger:
@@ -189,6 +200,7 @@ class AlphaLedger:
                 )
                 for u in data["uses"]
             ]
+            known = {str(row): (str(i), str(a)) for row, (i, a) in data.get("known", {}).items()}
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UserError(
                 f"A stored alpha ledger cannot be read ({error!r}); restore it from a copy, "
@@ -201,7 +213,7 @@ class AlphaLedger:
                 f"{wrong[0].confidence!r}; it has been changed by hand: restore it from a copy, or "
                 "start with fresh test examples."
             )
-        return cls(tuple(uses))
+        return cls(tuple(uses), known)
 
 
 def _possible(use: Use) -> bool:
@@ -224,8 +236,8 @@ def equal_weight(planned: int, granted: int) -> float:
 def summary(uses: Iterable[Use], left: float) -> str:
     """One sentence for the report on the rows of a test split."""
     keys = {use.key for use in uses}
-    number = len(keys - {SHOWN})
-    if SHOWN in keys:
+    number = len(keys.difference(SEEN))
+    if not keys.isdisjoint(SEEN):
         return "the answers of test examples were shown; add examples for further candidates"
     used = f"this test split has been used by {number} candidate{'' if number == 1 else 's'}"
     if left < SMALLEST_ALPHA:

@@ -80,8 +80,8 @@ class Rectifier:
 
     def interval(self, scores: Scores, confidence: float) -> tuple[float, float]:
         """`around` for a fixed sample of the judge's marks."""
-        found = interval(scores, half_as_sure(confidence))
-        return self.around((found.low, found.high), confidence)
+        ends = interval(scores, half_as_sure(confidence))
+        return self.around((ends.low, ends.high), confidence)
 
     def pairs_for(self, target: float, alpha: float, judge: float) -> int | None:
         """Pairs in all, erring as these do, with which a judge's mean of `judge` could certify

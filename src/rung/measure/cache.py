@@ -6,20 +6,22 @@ never a key, a header or an address with credentials.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 
 from rung.errors import StoreError
+from rung.measure.budget import Budget
 from rung.models.base import ChatReply, Vectors
 from rung.models.metered import Metered
 from rung.state import model_of
-
-T = TypeVar("T")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -29,11 +31,9 @@ CREATE TABLE IF NOT EXISTS vectors (
     embedder TEXT NOT NULL, text TEXT NOT NULL, seconds REAL NOT NULL, vector BLOB NOT NULL,
     PRIMARY KEY (embedder, text)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS said (
-    key TEXT PRIMARY KEY, tool TEXT NOT NULL, result TEXT NOT NULL
-) WITHOUT ROWID;
 """
 _WAIT_S = 30.0
+DRAW = "draw"
 CURE = "move the file away, then what it holds is asked and paid for again"
 
 
@@ -41,11 +41,11 @@ class Cache:
     """The file. Safe to use from several threads and processes at once."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.place = str(path)
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=_WAIT_S, check_same_thread=False)
+            self._db: Any = sqlite3.connect(path, timeout=_WAIT_S, check_same_thread=False)
             # WAL with NORMAL: a killed process loses nothing that was committed.
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
@@ -55,37 +55,35 @@ class Cache:
 
     def get(self, key: str) -> ChatReply | None:
         """The reply to that call, marked as cached; None when it was never answered."""
-        row = self._run(
-            "read",
-            lambda: self._db.execute("SELECT reply FROM calls WHERE key = ?", (key,)).fetchone(),
-        )
+        row = self._row("SELECT reply FROM calls WHERE key = ?", key)
         if row is None:
             return None
-        reply = model_of(row[0], ChatReply, f"a reply in the call cache {self.path}", CURE)
+        reply = model_of(row[0], ChatReply, f"a reply in the call cache {self.place}", CURE)
         return reply.model_copy(update={"cached": True})
+
+    @asynccontextmanager
+    async def turn(self, key: str) -> AsyncIterator[ChatReply | None]:
+        """Held while a call is made and kept; the reply, where another climb made it meanwhile."""
+        yield None  # one climb at a time writes to the project folder
 
     def put(self, key: str, model: str, reply: ChatReply) -> None:
         """Keep a reply; the first answer to a call stays."""
         self._write(
-            "INSERT OR IGNORE INTO calls VALUES (?, ?, ?)",
+            "INSERT INTO calls VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             [(key, model, reply.model_dump_json(exclude={"cached"}))],
         )
 
     def vectors(self, embedder: str, texts: list[str]) -> dict[str, tuple[Vectors, float]]:
         """Known vectors (dimension,) and their seconds, by text."""
 
-        def read() -> dict[str, tuple[Vectors, float]]:
-            found = {}
-            for text in texts:
-                row = self._db.execute(
-                    "SELECT vector, seconds FROM vectors WHERE embedder = ? AND text = ?",
-                    (embedder, text),
-                ).fetchone()
-                if row is not None:
-                    found[text] = self._vector(*row)
-            return found
+        rows = self._kept(embedder, [self._named(text) for text in texts])
+        known = ((text, rows.get(self._named(text))) for text in texts)
+        return {text: self._vector(*row) for text, row in known if row is not None}
 
-        return self._run("read", read)
+    def _kept(self, embedder: str, names: list[str]) -> dict[str, tuple[bytes, float]]:
+        statement = "SELECT vector, seconds FROM vectors WHERE embedder = ? AND text = ?"
+        rows = ((name, self._row(statement, embedder, name)) for name in names)
+        return {name: (row[0], row[1]) for name, row in rows if row is not None}
 
     def _vector(self, data: bytes, seconds: float) -> tuple[Vectors, float]:
         try:
@@ -95,56 +93,81 @@ class Cache:
 
     def damaged(self, why: str) -> StoreError:
         """The error for a vector of another form."""
-        return StoreError(f"a vector in the call cache {self.path} cannot be read ({why}): {CURE}")
+        return StoreError(f"a vector in the call cache {self.place} cannot be read ({why}): {CURE}")
 
     def put_vectors(self, embedder: str, rows: list[tuple[str, Vectors, float]]) -> None:
         """Keep vectors with the seconds each took."""
         self._write(
-            "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)",
-            [(embedder, t, s, np.asarray(v, dtype=np.float32).tobytes()) for t, v, s in rows],
+            "INSERT INTO vectors VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            [
+                (embedder, self._named(t), s, np.asarray(v, dtype=np.float32).tobytes())
+                for t, v, s in rows
+            ],
         )
 
     def said(self, key: str) -> str | None:
         """What a tool said to that call; None where it was never asked."""
-        query = "SELECT result FROM said WHERE key = ?"
-        row = self._run("read", lambda: self._db.execute(query, (key,)).fetchone())
+        row = self._row("SELECT reply FROM calls WHERE key = ?", key)
         return None if row is None else str(row[0])
 
     def keep_said(self, key: str, tool: str, result: str) -> None:
         """Keep what a tool said; the first answer to a call stays."""
-        self._write("INSERT OR IGNORE INTO said VALUES (?, ?, ?)", [(key, tool, result)])
+        row = (key, f"tool:{tool}", result)
+        self._write("INSERT INTO calls VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [row])
 
-    def forget_said(self) -> None:
-        """Have every tool asked anew."""
-        self._write("DELETE FROM said WHERE ''=?", [("",)])
+    def forget_said(self, tool: str) -> None:
+        """Have a tool asked anew."""
+        self._write("DELETE FROM calls WHERE model = ?", [(f"tool:{tool}",)])
+
+    @property
+    def draw(self) -> str:
+        """Names the answers that are kept here: those of another cache are drawn anew."""
+        kept = (
+            "SELECT text FROM vectors WHERE embedder = ? ORDER BY text"  # no embedder is so called
+        )
+        row = self._row(kept, DRAW)
+        if row is None:
+            named = (DRAW, secrets.token_hex(4), 0.0, b"")
+            self._write("INSERT INTO vectors VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", [named])
+            row = self._row(kept, DRAW) or named[1:]
+        return str(row[0])
+
+    def _named(self, text: str) -> str:
+        return text
+
+    def budget(self, limit: Decimal | None) -> Budget:
+        """What may be spent by whoever asks through this cache."""
+        return Budget(limit)
 
     def count(self) -> int:
         """Answered calls kept."""
-        row = self._run("read", lambda: self._db.execute("SELECT count(*) FROM calls").fetchone())
-        return int(row[0])
+        (calls,) = self._row("SELECT count(*) FROM calls") or (0,)
+        return int(calls)
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._db.close()
 
-    def _write(self, statement: str, rows: list[tuple[object, ...]]) -> None:
-        def write() -> None:
-            with self._db:
-                self._db.executemany(statement, rows)
-
-        self._run("written", write)
-
-    def _run(self, what: str, work: Callable[[], T]) -> T:
+    def _row(self, statement: str, *values: object) -> tuple[Any, ...] | None:
         with self._lock:
             try:
-                return work()
+                row: tuple[Any, ...] | None = self._db.execute(statement, values).fetchone()
             except sqlite3.Error as error:
-                raise self._failed(what, error) from error
+                raise self._failed("read", error) from error
+        return row
+
+    def _write(self, statement: str, rows: list[tuple[object, ...]]) -> None:
+        with self._lock:
+            try:
+                with self._db:
+                    self._db.executemany(statement, rows)
+            except sqlite3.Error as error:
+                raise self._failed("written", error) from error
 
     def _failed(self, what: str, error: Exception) -> StoreError:
         return StoreError(
-            f"the call cache {self.path} could not be {what} ({error}): free disk space or mend "
+            f"the call cache {self.place} could not be {what} ({error}): free disk space or mend "
             "its permissions and run again; answered calls are kept"
         )
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from rung.knowledge.tools import Tool, ToolResult
+from rung.measure.budget import Budget
 from rung.measure.cache import Cache
-from rung.measure.metered_model import Budget
 from rung.task.types import JsonValue, digest
 
 

@@ -158,8 +158,8 @@ class Runner:
         runs = self.store.note_failure(attempt)
         if runs < GIVEN_UP_AFTER or not self.store.has_answered(attempt.candidate):
             return attempt
-        said = f"given up after {runs} runs: {attempt.error}"
-        return attempt.model_copy(update={"error": said, "error_is_final": True})
+        why = f"given up after {runs} runs: {attempt.error}"
+        return attempt.model_copy(update={"error": why, "error_is_final": True})
 
     async def _first(self, solver: Solver, example: Example, split: SplitName) -> Attempt:
         base = Attempt(candidate=solver.candidate.key, split=split, example_id=example.id)
@@ -194,8 +194,8 @@ class Runner:
             name: fmean(s.details.get(name, 0.0) for s in scores) for name in scores[0].details
         }
         if len(answers) > 1:
-            said = Counter(answer.text for answer in answers)
-            details["agreement"] = said.most_common(1)[0][1] / len(answers)
+            texts = Counter(answer.text for answer in answers)
+            details["agreement"] = texts.most_common(1)[0][1] / len(answers)
         if solver.candidate.then is not None:
             details["fell_back"] = fmean(answer.passed_on is not None for answer in answers)
         return base.model_copy(
@@ -212,5 +212,5 @@ class Runner:
             return None
         expected = answer_texts(self.task.output, example)
         passages = solver.knowledge.passages
-        found = gold_passages(example, self.task.documents, passages, expected)
-        return found[: solver.candidate.context.k]
+        gold = gold_passages(example, self.task.documents, passages, expected)
+        return gold[: solver.candidate.context.k]

@@ -143,9 +143,9 @@ async def _post(
         answer = read_body(came.content)
         if was_cut(answer):
             raise Refusal(502, "an answer that breaks off", came.headers)
-        if (said := error_object(answer)) is None:
+        if (failure := error_object(answer)) is None:
             return answer
-        refusal = inside_200(said, came.headers)
+        refusal = inside_200(failure, came.headers)
     if (own := failed_generation(refusal.body)) is not None:
         return own
     raise refusal
@@ -160,5 +160,5 @@ def _passing(error: BaseException) -> bool:
 def _wait(state: RetryCallState) -> float:
     """As long as the server says, else longer each time."""
     error = state.outcome.exception() if state.outcome is not None else None
-    said = error.retry_after_s if isinstance(error, Refusal) else None
-    return float(_BACK_OFF(state)) if said is None else min(said, 120.0)
+    asked = error.retry_after_s if isinstance(error, Refusal) else None
+    return float(_BACK_OFF(state)) if asked is None else min(asked, 120.0)

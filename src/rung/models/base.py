@@ -144,8 +144,8 @@ def paid_aside(model: ChatModel) -> list[Usage]:
 
 def parameters(model: ChatModel) -> int | None:
     """Weights of a model whose files are here; None of any other."""
-    found: int | None = getattr(model, "parameters", None)
-    return found
+    count: int | None = getattr(model, "parameters", None)
+    return count
 
 
 @runtime_checkable

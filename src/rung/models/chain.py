@@ -49,8 +49,8 @@ def passed_on(answer: Answer, below: float | None) -> FallbackReason | None:
         return "refused"
     if not answer.valid:
         return "invalid"
-    told = answer.confidence
-    return "unsure" if below is not None and told is not None and told < below else None
+    confidence = answer.confidence
+    return "unsure" if below is not None and confidence is not None and confidence < below else None
 
 
 def after(earlier: Answer, later: Answer) -> Answer:

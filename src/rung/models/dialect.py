@@ -83,12 +83,12 @@ class Dialect(Frozen):
 
     def said(self) -> tuple[str, ...]:
         """What is left out or put another way, a phrase each; empty where nothing is."""
-        found = [f"without {', '.join(sorted(self.left_out))}"] if self.left_out else []
+        phrases = [f"without {', '.join(sorted(self.left_out))}"] if self.left_out else []
         if self.top_logprobs != MOST_LIKELY and "logprobs" not in self.left_out:
-            found.append(f"with {self.top_logprobs} logprobs")
-        found += [FOLDED] if self.folded else []
-        found += [f"room for {self.least_tokens:,} answer tokens"] if self.least_tokens else []
-        return (*found, *(["answers streamed"] if self.streamed else []))
+            phrases.append(f"with {self.top_logprobs} logprobs")
+        phrases += [FOLDED] if self.folded else []
+        phrases += [f"room for {self.least_tokens:,} answer tokens"] if self.least_tokens else []
+        return (*phrases, *(["answers streamed"] if self.streamed else []))
 
     def mark(self) -> str:
         """What an identity adds: empty where everything is sent, so that old answers stay known."""
@@ -137,11 +137,11 @@ class Remedy(NamedTuple):
 def remedies(dialect: Dialect, request: ChatRequest, words: str) -> list[Remedy]:
     """What may be changed to be let through, one change each; those that the words name first."""
     body = dialect.body(request, "")
-    found: list[Remedy] = []
+    tries: list[Remedy] = []
 
     def offer(pattern: str, *changed: Dialect) -> None:
         named = re.search(pattern, words, re.IGNORECASE) is not None
-        found.extend(Remedy(one, named) for one in changed if one != dialect)
+        tries.extend(Remedy(one, named) for one in changed if one != dialect)
 
     for field in ("temperature", "seed"):
         if field in body:
@@ -167,7 +167,7 @@ def remedies(dialect: Dialect, request: ChatRequest, words: str) -> list[Remedy]
     )
     if not dialect.streamed:
         offer("stream", dialect.model_copy(update={"streamed": True}))
-    return sorted(found, key=lambda remedy: not remedy.named)
+    return sorted(tries, key=lambda remedy: not remedy.named)
 
 
 def plainest(dialect: Dialect) -> list[Dialect]:
@@ -193,12 +193,12 @@ def restorations(dialect: Dialect, first: Dialect) -> list[Dialect]:
 
 
 def _fewer_logprobs(dialect: Dialect, words: str) -> list[Dialect]:
-    said = [n for n in _numbers(words) if 1 <= n < dialect.top_logprobs]
-    numbers = sorted({*said, FEWER_LOGPROBS}, reverse=True)
+    offered = [n for n in _numbers(words) if 1 <= n < dialect.top_logprobs]
+    numbers = sorted({*offered, FEWER_LOGPROBS}, reverse=True)
     return [
         dialect.model_copy(update={"top_logprobs": n}) for n in numbers if n < dialect.top_logprobs
     ]
 
 
 def _numbers(words: str) -> list[int]:
-    return [int(found) for found in _NUMBER.findall(words)]
+    return [int(number) for number in _NUMBER.findall(words)]

@@ -65,8 +65,8 @@ class Endpoint(NamedTuple):
         if listed is not None:
             provider, model = listed
             try:
-                found = get_snapshot().find_provider_model(model, None, provider, None)
-                known = found[1].context_window
+                listing = get_snapshot().find_provider_model(model, None, provider, None)
+                known = listing[1].context_window
             except LookupError:
                 pass
         return known or UNKNOWN_WINDOW[listed is not None]
@@ -136,17 +136,17 @@ def _kept_out(address: str, model: str) -> str:
     name = f"{place}#{model or '<model>'}"
     given = [f'"{field}" = "…"' for field, _ in parse_qsl(urlsplit(address).query)]
     query = f"query = {{ {', '.join(given)} }}" if given else "a query"
-    said = (
+    advice = (
         f"the model name {_bare(address)!r} may carry neither credentials nor a query, because it "
         f"is written to run files: name the model {name}, put the key into {OWN_KEY}, and {query} "
         f'or other headers under [models.settings."{name}"]'
     )
     if "azure" in (urlsplit(address).hostname or ""):
-        said += (
+        advice += (
             "; or write azure/<deployment> with AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and "
             "OPENAI_API_VERSION in the environment"
         )
-    return said
+    return advice
 
 
 def _bare(address: str) -> str:

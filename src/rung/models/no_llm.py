@@ -82,11 +82,11 @@ class Linear:
         answers = np.array([names.index(label) for label in labels])
 
         def head(rows: Any, chosen: NDArray[Any], c: float) -> tuple[Shares, Shares]:
-            found = logistic(rows, chosen, c)
-            weights, bias = of_each_class(found)
+            fitted = logistic(rows, chosen, c)
+            weights, bias = of_each_class(fitted)
             every = np.zeros((len(names), weights.shape[1]))
             unseen = np.full(len(names), _UNSEEN)
-            every[found.classes_], unseen[found.classes_] = weights, bias
+            every[fitted.classes_], unseen[fitted.classes_] = weights, bias
             return every, unseen
 
         return cls(fitted(vectors, texts, answers, head, _cross_entropy), names)

@@ -48,12 +48,12 @@ class Letters:
         """The n-grams that two texts have, the most frequent; None where there are none."""
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        found = TfidfVectorizer(min_df=2, max_features=MOST_NGRAMS, **LETTERS)
+        vectorizer = TfidfVectorizer(min_df=2, max_features=MOST_NGRAMS, **LETTERS)
         try:
-            found.fit(texts)
+            vectorizer.fit(texts)
         except ValueError:  # no text has a word, or no two share an n-gram
             return None
-        return cls(found.get_feature_names_out().astype(np.str_), found.idf_)
+        return cls(vectorizer.get_feature_names_out().astype(np.str_), vectorizer.idf_)
 
     def beside(self, vectors: Vectors, texts: Sequence[str]) -> Any:
         """What a head reads: the embedding and the letters of each row (sparse)."""
@@ -165,9 +165,9 @@ def _held_out(
         if len(np.unique(answers[seen], axis=0)) < 2:
             return None
         weights, bias = fit(rows[fold][seen], answers[seen], c)
-        told = np.asarray(rows[fold][~seen] @ weights.T + bias)
-        logits = np.zeros((len(answers), told.shape[1])) if logits is None else logits
-        logits[~seen] = told
+        unseen = np.asarray(rows[fold][~seen] @ weights.T + bias)
+        logits = np.zeros((len(answers), unseen.shape[1])) if logits is None else logits
+        logits[~seen] = unseen
     return logits
 
 
@@ -180,8 +180,8 @@ def _cooled(
     def at(power: float) -> float:
         return loss(logits / np.exp(power), answers)
 
-    found = minimize_scalar(at, bounds=(-3.0, 3.0), method="bounded")
-    return float(found.fun), float(np.exp(found.x))
+    minimum = minimize_scalar(at, bounds=(-3.0, 3.0), method="bounded")
+    return float(minimum.fun), float(np.exp(minimum.x))
 
 
 def logistic(rows: Any, answers: NDArray[Any], c: float) -> Any:
@@ -193,10 +193,10 @@ def logistic(rows: Any, answers: NDArray[Any], c: float) -> Any:
         return LogisticRegression(C=c, max_iter=500).fit(rows, answers)
 
 
-def of_each_class(found: Any) -> tuple[Shares, Shares]:
+def of_each_class(regression: Any) -> tuple[Shares, Shares]:
     """Weights and bias of each class, whose softmax is scikit-learn's own confidence: of two
     classes it keeps the second one's odds alone."""
-    weights, bias = found.coef_, found.intercept_
-    if len(found.classes_) > 2:
+    weights, bias = regression.coef_, regression.intercept_
+    if len(regression.classes_) > 2:
         return weights, bias
     return np.vstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2

@@ -77,8 +77,8 @@ class OneVsRest:
             weights = np.zeros((len(labels), rows.shape[1]))
             bias = np.where(chosen.any(axis=0), _SURE, -_SURE)
             for n in np.flatnonzero(chosen.any(axis=0) & ~chosen.all(axis=0)):
-                found = logistic(rows, chosen[:, n], c)
-                weights[n], bias[n] = found.coef_[0], found.intercept_[0]
+                fitted = logistic(rows, chosen[:, n], c)
+                weights[n], bias[n] = fitted.coef_[0], fitted.intercept_[0]
             return weights, bias
 
         return cls(fitted(vectors, texts, held, head, _log_loss), labels)

@@ -102,7 +102,7 @@ class Pace:
             self.learnt, self._paused_at = (count + max(1, count // 10), span), now
         self._freed.set()
 
-    def refused(self, let_in: Pass, wait_s: float | None, told: float | None = None) -> None:
+    def refused(self, let_in: Pass, wait_s: float | None, per_minute: float | None = None) -> None:
         """It came too fast; `told` is the limit in requests a minute, if the server named it."""
         now = self._clock()
         self.throttled += 1
@@ -119,8 +119,8 @@ class Pace:
             self._resumes_at = now + max(self._pause, wait_s or 0.0)
         elif wait_s is not None:
             self._resumes_at = max(self._resumes_at, now + wait_s)
-        if told is not None:
-            self.learnt = (max(1, int(told)), MINUTE)
+        if per_minute is not None:
+            self.learnt = (max(1, int(per_minute)), MINUTE)
         self.in_flight = float(min(self.in_flight, others))
         self._trying = True
 

@@ -76,7 +76,7 @@ def read_reply(
     try:
         choice = _choice(completion)
         raw = _said(choice)
-        thoughts, said = raw.thoughts, spoken(raw.text)
+        thoughts, words = raw.thoughts, spoken(raw.text)
         reason = str(choice.get("finish_reason") or choice.get("stop_reason") or "").lower()
         silent = choice.get("message") is None and reason not in _LENGTH | _REFUSED
         if not (raw.text or thoughts or raw.refusal) and (silent or not reason):
@@ -87,11 +87,11 @@ def read_reply(
             return ChatReply(text=blocked, usage=used, finish="refused", latency_s=latency_s)
         raise UnreadableReply(_unreadable(place, completion), used) from None
     usage = read_usage(reported, _asked(request), thoughts + raw.text + raw.refusal)
-    text, sure = said.text or raw.refusal, None
+    text, sure = words.text or raw.refusal, None
     calls = _calls(choice) if request.tools and request.may_call else ()
     if calls and text == _called(choice["message"]):
         text = ""
-    thought = said.thought or bool(thoughts.strip()) or _hidden(reported)
+    thought = words.thought or bool(thoughts.strip()) or _hidden(reported)
     empty = not text.strip() and not calls
     if request.choices is not None:
         text = unwrapped(text, request.choices)
@@ -99,7 +99,7 @@ def read_reply(
     return ChatReply(
         text=text,
         usage=usage,
-        finish=_finish(reason, raw.refusal, cut=said.unfinished or (empty and thought)),
+        finish=_finish(reason, raw.refusal, cut=words.unfinished or (empty and thought)),
         latency_s=latency_s,
         confidence=sure,
         thought=thought,
@@ -110,10 +110,10 @@ def read_reply(
 def read_body(content: bytes) -> JsonValue:
     """What a server sent, as JSON; as text where it is none."""
     try:
-        found: JsonValue = json.loads(content)  # UTF-8 with or without a mark, UTF-16, UTF-32
+        body: JsonValue = json.loads(content)  # UTF-8 with or without a mark, UTF-16, UTF-32
     except (ValueError, RecursionError):
         return as_completion(content.decode("utf-8", "replace").strip())
-    return found
+    return body
 
 
 def was_cut(answer: JsonValue) -> bool:
@@ -168,11 +168,11 @@ def failed_generation(body: JsonValue) -> JsonValue | None:
     https://console.groq.com/docs/structured-outputs#error-handling
     """
     error = body.get("error", body) if isinstance(body, dict) else None
-    said = error.get("failed_generation") if isinstance(error, dict) else None
-    if not (isinstance(error, dict) and said and _flat(said).strip()):
+    generation = error.get("failed_generation") if isinstance(error, dict) else None
+    if not (isinstance(error, dict) and generation and _flat(generation).strip()):
         return None
     cut = _OUT_OF_ROOM.search(_flat(error.get("message"))) is not None
-    turn = {"role": "assistant", "content": _flat(said)}
+    turn = {"role": "assistant", "content": _flat(generation)}
     return {"choices": [{"message": turn, "finish_reason": "length" if cut else "stop"}]}
 
 

@@ -20,11 +20,11 @@ def harmless(request: ChatRequest) -> ChatRequest:
 
     Roles, form and limit stay: where it is refused too, the refusal is not about an example.
     """
-    said = {"system": "Answer briefly.", "user": "Say yes.", "assistant": "Yes."}
+    texts = {"system": "Answer briefly.", "user": "Say yes.", "assistant": "Yes."}
     turns: list[Message] = []
     for turn in (t for t in request.messages if t.role != "tool" and not t.calls):
         if len(turns) < 4 or turn is request.messages[-1]:
-            turns.append(Message(role=turn.role, content=said[turn.role]))
+            turns.append(Message(role=turn.role, content=texts[turn.role]))
     if len(turns) > 2 and turns[-1].role == turns[-2].role:
         del turns[-2]
     return request.model_copy(update={"messages": tuple(turns)})
@@ -35,13 +35,13 @@ async def settled(ask: Ask, first: Dialect, request: ChatRequest, refusal: Refus
 
     Raises the last `Refusal` where it is taken in none.
     """
-    found = await _by_words(ask, first, request, refusal)
-    if found is None:
+    dialect = await _by_words(ask, first, request, refusal)
+    if dialect is None:
         # A server that fails is not asked many times over whether a parameter is what it minds.
-        found = await _barest(ask, plainest(first)[:1] if refusal.passing else plainest(first))
-    if len(restorations(found, first)) > 1:
-        found = await _restored(ask, found, first)
-    return found
+        dialect = await _barest(ask, plainest(first)[:1] if refusal.passing else plainest(first))
+    if len(restorations(dialect, first)) > 1:
+        dialect = await _restored(ask, dialect, first)
+    return dialect
 
 
 async def _by_words(
@@ -80,14 +80,14 @@ async def _barest(ask: Ask, plain: Sequence[Dialect]) -> Dialect:
     raise last
 
 
-async def _restored(ask: Ask, found: Dialect, first: Dialect) -> Dialect:
+async def _restored(ask: Ask, barest: Dialect, first: Dialect) -> Dialect:
     """Take back each change that was not needed."""
     needed = 0
-    while needed < len(back := restorations(found, first)):
+    while needed < len(back := restorations(barest, first)):
         try:
             await ask(back[needed])
         except Refusal:
             needed += 1
         else:
-            found = back[needed]
-    return found
+            barest = back[needed]
+    return barest

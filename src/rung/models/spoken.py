@@ -60,27 +60,27 @@ def spoken(text: str) -> Spoken:
 
     Thoughts count only where they stand before the answer: a tag inside of it belongs to it.
     """
-    said, thought = _AT_THE_START.sub("", _final_channel(text)), False
-    thought = said != _AT_THE_START.sub("", text)
-    while (opened := _OPENED.match(said.lstrip())) is not None:
-        inside = said.lstrip()[opened.end() :]
+    words, thought = _AT_THE_START.sub("", _final_channel(text)), False
+    thought = words != _AT_THE_START.sub("", text)
+    while (opened := _OPENED.match(words.lstrip())) is not None:
+        inside = words.lstrip()[opened.end() :]
         kind = opened.lastgroup or "tag"
         closer = _CLOSERS.get(kind) or rf"</{re.escape(opened['tag'])}\s*>"
         closed = re.search(closer, inside, re.I)
         if closed is None:
             return Spoken("", thought=True, unfinished=True)
-        said, thought = inside[closed.end() :], True
+        words, thought = inside[closed.end() :], True
     # The template of some models opens the thought, so that only its end is in the answer.
-    if not thought and not said.lstrip().startswith(("{", "[", '"')):
-        *before, said = _CLOSED.split(said)
+    if not thought and not words.lstrip().startswith(("{", "[", '"')):
+        *before, words = _CLOSED.split(words)
         thought = bool(before)
-    said = _AT_THE_END.sub("", _AT_THE_START.sub("", said))
-    return Spoken(said.strip() if thought else said, thought)
+    words = _AT_THE_END.sub("", _AT_THE_START.sub("", words))
+    return Spoken(words.strip() if thought else words, thought)
 
 
 def _final_channel(text: str) -> str:
-    found = _CHANNEL.findall(text)
-    if found:
-        finals = [said for channel, said in found if channel == "final"]
+    channels = _CHANNEL.findall(text)
+    if channels:
+        finals = [content for channel, content in channels if channel == "final"]
         return finals[-1] if finals else f"<think>{text}"
     return _BARE_CHANNEL.sub("", text, count=1)

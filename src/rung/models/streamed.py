@@ -35,8 +35,8 @@ def gathered(body: str) -> dict[str, JsonValue] | None:
 
 def _ended(body: str, choice: dict[str, Any], whole: dict[str, Any]) -> bool:
     """Whether a stream came to its end: says why it ended, counts tokens, fails, or says so."""
-    told = choice["finish_reason"] or whole.get("usage") or whole.get("error")
-    return bool(told) or "[DONE]" in body
+    ending = choice["finish_reason"] or whole.get("usage") or whole.get("error")
+    return bool(ending) or "[DONE]" in body
 
 
 def _add(choice: dict[str, Any], message: dict[str, Any], part: dict[str, Any]) -> None:
@@ -57,9 +57,9 @@ def _add(choice: dict[str, Any], message: dict[str, Any], part: dict[str, Any]) 
         for name in ("name", "arguments"):
             calls[place]["function"][name] += told.get(name) or ""
     choice["finish_reason"] = part.get("finish_reason") or choice["finish_reason"]
-    told = (part.get("logprobs") or {}).get("content")
-    if told:
-        choice.setdefault("logprobs", {"content": []})["content"] += told
+    logprobs = (part.get("logprobs") or {}).get("content")
+    if logprobs:
+        choice.setdefault("logprobs", {"content": []})["content"] += logprobs
 
 
 def _events(body: str) -> Iterator[JsonValue]:
@@ -73,9 +73,9 @@ def _events(body: str) -> Iterator[JsonValue]:
             data.append(line[5:].removeprefix(" "))
         elif not line.strip() and data:
             try:
-                said = json.loads("\n".join(data))
-                named = isinstance(said, dict) and "error" in said
-                yield {"error": said} if failed and not named else said
+                event = json.loads("\n".join(data))
+                named = isinstance(event, dict) and "error" in event
+                yield {"error": event} if failed and not named else event
             except ValueError:
                 yield from _each(data)
             data, failed = [], False

@@ -26,14 +26,14 @@ class _Token(NamedTuple):
     """Spellings with their log probability, the token's own only where it is among them."""
 
 
-def confidence_in(answer: str, choices: Sequence[str], told: JsonValue) -> float | None:
+def confidence_in(answer: str, choices: Sequence[str], logprobs: JsonValue) -> float | None:
     """Probability, in [0, 1], of `answer` among `choices`; None where it is not told.
 
     `told` is a choice's `logprobs`. The answer may stand inside JSON: its last occurrence counts,
     with the character that ends it, which tells `card` from `card_lost`.
     """
     try:
-        tokens = [_token(entry) for entry in told["content"]]
+        tokens = [_token(entry) for entry in logprobs["content"]]
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
     answer = answer.strip()
@@ -90,5 +90,5 @@ def _token(entry: JsonValue) -> _Token:
 
 def _spelling(entry: JsonValue) -> bytes:
     """A token's bytes: its text alone cannot hold half of a character."""
-    found = entry.get("bytes")
-    return str(entry["token"]).encode() if found is None else bytes(found)
+    spelt = entry.get("bytes")
+    return str(entry["token"]).encode() if spelt is None else bytes(spelt)

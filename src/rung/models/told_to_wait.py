@@ -37,7 +37,7 @@ MOST_DEPTH, MOST_WAIT_S = 8, 32 * 86_400.0
 """What asks for more than a month is a broken clock."""
 
 
-def told_to_wait(headers: Mapping[str, str], body: JsonValue, said: str) -> float | None:
+def told_to_wait(headers: Mapping[str, str], body: JsonValue, message: str) -> float | None:
     """Seconds by headers, else by an error's fields, else by its words; None where none says."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         if (wait := seconds_to_wait(headers.get(name), unit)) is not None:
@@ -48,8 +48,8 @@ def told_to_wait(headers: Mapping[str, str], body: JsonValue, said: str) -> floa
             return wait
         if plain in _RESETS and (wait := _until(value)) is not None:
             return wait
-    found = _SOON.search(said)
-    return _spelt(said[found.end() :]) if found else None
+    soon = _SOON.search(message)
+    return _spelt(message[soon.end() :]) if soon else None
 
 
 def _fields(value: JsonValue, depth: int) -> Iterator[tuple[str, JsonValue]]:
@@ -79,10 +79,10 @@ def seconds_to_wait(value: JsonValue, unit: float = 1.0) -> float | None:
 
 def _spelt(text: str) -> float | None:
     """The span at the beginning of a text."""
-    found = _LONG.match(text)
-    if found is None or not any(found.groups()):
+    spans = _LONG.match(text)
+    if spans is None or not any(spans.groups()):
         return None
-    hours, minutes, number, unit = found.groups()
+    hours, minutes, number, unit = spans.groups()
     last = float(number or 0) * (0.001 if unit and unit.lower().startswith("m") else 1.0)
     return _sane(3600.0 * int(hours or 0) + 60.0 * int(minutes or 0) + last)
 

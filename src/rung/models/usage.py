@@ -30,32 +30,37 @@ class Counts(NamedTuple):
     thought: int
 
 
-def read_usage(reported: JsonValue, asked: str, said: str) -> Usage:
+def read_usage(reported: JsonValue, asked: str, answered: str) -> Usage:
     """Usage of a call, from a server's `usage` and the texts that were sent and came."""
-    told = _counts(reported if isinstance(reported, dict) else {})
-    prompt, output = told.asked, told.said
-    if prompt is None and told.total is not None and output is not None and told.total > output:
-        prompt = told.total - output
-    if output is None and told.total is not None and prompt is not None and told.total >= prompt:
-        output = told.total - prompt
+    counts = _counts(reported if isinstance(reported, dict) else {})
+    prompt, output = counts.asked, counts.said
+    if prompt is None and counts.total is not None and output is not None and counts.total > output:
+        prompt = counts.total - output
+    if (
+        output is None
+        and counts.total is not None
+        and prompt is not None
+        and counts.total >= prompt
+    ):
+        output = counts.total - prompt
     if not prompt:
         prompt = estimated_tokens(asked)
-    if output is None or (output == 0 and said):
-        output = estimated_tokens(said)
-    aside = told.cached + told.written
-    if aside and (aside > prompt or told.total == prompt + output + aside):
+    if output is None or (output == 0 and answered):
+        output = estimated_tokens(answered)
+    aside = counts.cached + counts.written
+    if aside and (aside > prompt or counts.total == prompt + output + aside):
         prompt += aside
-    if told.thought > output:
-        output += told.thought
-    if told.total is not None:
-        output = max(output, told.total - prompt)
-    own_reading = (prompt, output) == (told.asked, told.said)
+    if counts.thought > output:
+        output += counts.thought
+    if counts.total is not None:
+        output = max(output, counts.total - prompt)
+    own_reading = (prompt, output) == (counts.asked, counts.said)
     return Usage(
         input_tokens=prompt,
         output_tokens=output,
-        cache_read_tokens=told.cached,
-        cache_write_tokens=told.written,
-        estimated=not own_reading or told.total not in (None, prompt + output),
+        cache_read_tokens=counts.cached,
+        cache_write_tokens=counts.written,
+        estimated=not own_reading or counts.total not in (None, prompt + output),
     )
 
 

@@ -317,16 +317,16 @@ SERVED_YOURSELF = Vendor("", "a server of your own")
 def vendor_of(name: str) -> tuple[Vendor, str] | None:
     """The vendor of a model's name and what it calls the model; None for paths and addresses."""
     first, slash, model = name.partition("/")
-    found = VENDORS.get(first)
-    return (found, model) if found is not None and slash and "://" not in name else None
+    vendor = VENDORS.get(first)
+    return (vendor, model) if vendor is not None and slash and "://" not in name else None
 
 
 def leaves_this_machine(name: str) -> bool:
     """Whether a model of that name reads its prompts on another machine."""
     if name.startswith(("http://", "https://")):
         return not _loopback(urlsplit(name).hostname or "")
-    found = vendor_of(name)
-    return found is not None and not found[0].stays(found[1])
+    vendor = vendor_of(name)
+    return vendor is not None and not vendor[0].stays(vendor[1])
 
 
 def _loopback(host: str) -> bool:

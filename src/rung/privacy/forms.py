@@ -66,7 +66,7 @@ class Finder:
 
     def find(self, text: str) -> list[Finding]:
         """Every finding in order; a placeholder of a kind is none."""
-        found: list[Finding] = []
+        findings: list[Finding] = []
         taken = bytearray(len(text))
         for form in self.forms:
             if form.needs and not form.needs.search(text):
@@ -77,11 +77,11 @@ class Finder:
                 if not any(taken[start:end])
             ]
             if new:
-                found += new
+                findings += new
                 text = replaced(text, new, lambda one: _GONE * (one.end - one.start))
                 for one in new:
                     taken[one.start : one.end] = b"\1" * (one.end - one.start)
-        return sorted(found, key=lambda finding: finding.start)
+        return sorted(findings, key=lambda finding: finding.start)
 
     def _places(self, form: Form, text: str) -> Iterator[tuple[int, int]]:
         group = "value" if "value" in form.looks.groupindex else 0
@@ -91,10 +91,10 @@ class Finder:
                 yield from ((at + start, at + end) for start, end in _runs(value, form))
 
 
-def replaced(text: str, found: Sequence[Finding], by: Callable[[Finding], str]) -> str:
+def replaced(text: str, findings: Sequence[Finding], by: Callable[[Finding], str]) -> str:
     """The text with something else for every finding; they are in order and do not overlap."""
     parts, last = [], 0
-    for one in found:
+    for one in findings:
         parts += [text[last : one.start], by(one)]
         last = one.end
     return "".join([*parts, text[last:]])
@@ -178,10 +178,10 @@ def _has(looks: str, least: int = 0) -> Callable[[str], bool]:
 def _address(text: str) -> bool:
     """Not `0.0.0.0`, nor the machine itself."""
     try:
-        found = ip_address(text)
+        address = ip_address(text)
     except ValueError:
         return False
-    return not (found.is_unspecified or found.is_loopback)
+    return not (address.is_unspecified or address.is_loopback)
 
 
 def _client(text: str) -> bool:

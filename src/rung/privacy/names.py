@@ -12,12 +12,12 @@ _FINDER = Finder(FORMS)
 
 def find(text: str) -> list[Finding]:
     """Every finding in order."""
-    return [found for found in _FINDER.find(text) if found.sure]
+    return [finding for finding in _FINDER.find(text) if finding.sure]
 
 
 def redacted(text: str) -> str:
     """The text with every finding replaced by its kind in brackets, such as `[email]`."""
-    return replaced(text, find(text), lambda found: f"[{found.kind}]")
+    return replaced(text, find(text), lambda finding: f"[{finding.kind}]")
 
 
 def redacted_value(value: JsonValue) -> JsonValue:
@@ -40,10 +40,10 @@ class Names:
 
     def of(self, name: str) -> str:
         """`[email-1]`, `[email-2]` for two mail addresses; a name without findings as it is."""
-        found = find(name) if self._redact else []
-        if found and name not in self._known:
+        findings = find(name) if self._redact else []
+        if findings and name not in self._known:
             number = len(self._known) + 1
-            self._known[name] = replaced(name, found, lambda one: f"[{one.kind}-{number}]")
+            self._known[name] = replaced(name, findings, lambda one: f"[{one.kind}-{number}]")
         return self._known.get(name, name)
 
     def hidden(self, row: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

@@ -40,9 +40,9 @@ class Redactor:
             return seen[key]
 
         def mend(text: str) -> str:
-            found = self._finder.find(text)
+            findings = self._finder.find(text)
             return replaced(
-                text, found, lambda one: placeholder(one.kind, text[one.start : one.end])
+                text, findings, lambda one: placeholder(one.kind, text[one.start : one.end])
             )
 
         def hidden(text: str) -> str:

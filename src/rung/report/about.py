@@ -119,29 +119,29 @@ def _price(model: str, rates: Rates, book: PriceBook) -> PriceRow:
 def flags(run: FinishedRun, task: Task | None) -> list[str]:
     """What should make a reader careful: the run's notes, and what its figures show."""
     result = run.result
-    found = list(result.notes)
+    notes = list(result.notes)
     if not result.finished:
-        found.append("The climb was interrupted: this is what was known then. Run it again.")
+        notes.append("The climb was interrupted: this is what was known then. Run it again.")
     elif result.verdict.stopped == "budget":
-        found.append("The budget ran out: candidates that were not reached may be good enough.")
+        notes.append("The budget ran out: candidates that were not reached may be good enough.")
     tests = result.sizes.get("test", 0)
     if tests < FEW:
-        found.append(f"Only {tests} test examples: intervals are wide.")
-    found += _rows_flags(run)
-    found += _judge(run, task)
+        notes.append(f"Only {tests} test examples: intervals are wide.")
+    notes += _rows_flags(run)
+    notes += _judge(run, task)
     book = price_book(result)
     if book is None:
-        found.append("The run kept no prices: costs cannot be traced.")
+        notes.append("The run kept no prices: costs cannot be traced.")
     else:
-        found += [f"Price older than 90 days on the day of the run: {s}." for s in book.stale()]
+        notes += [f"Price older than 90 days on the day of the run: {s}." for s in book.stale()]
     if run.unreadable:
-        found.append(f"{run.unreadable} recorded attempts could not be read and are left out.")
-    found += run.problems
+        notes.append(f"{run.unreadable} recorded attempts could not be read and are left out.")
+    notes += run.problems
     if task is not None and task.fingerprint() != result.fingerprint:
-        found.append("The task's files have changed since this run: texts may not be those asked.")
+        notes.append("The task's files have changed since this run: texts may not be those asked.")
     if task is None:
-        found.append("Shown without the task's files: no inputs and expected answers.")
-    return found
+        notes.append("Shown without the task's files: no inputs and expected answers.")
+    return notes
 
 
 def _judge(run: FinishedRun, task: Task | None) -> list[str]:
@@ -183,8 +183,8 @@ def _rows_flags(run: FinishedRun) -> list[str]:
         if row.state == "skipped":
             skipped.append(f"{run.label(row)} was skipped: {row.reason}")
     if missing:
-        said = "; ".join(missing)
-        skipped.insert(0, f"Examples that are in no score, and not counted as wrong. {said}.")
+        each = "; ".join(missing)
+        skipped.insert(0, f"Examples that are in no score, and not counted as wrong. {each}.")
     return skipped
 
 
@@ -198,17 +198,17 @@ def prior(run: FinishedRun, task: Task | None) -> Prior | None:
     started = run.result.started
     day = (datetime.fromisoformat(started) if started else datetime.now(UTC)).date()
     try:
-        found = advise(answers_of(task), day)
+        advice = advise(answers_of(task), day)
     except (RungError, ValueError):
         return None  # a prior is a courtesy: a task it cannot read still has its measurement
     choice = run.row(run.result.verdict.choice)
     return Prior(
-        found.expected,
-        found.because.says,
-        "; ".join(found.because.sources),
+        advice.expected,
+        advice.because.says,
+        "; ".join(advice.because.sources),
         choice.technique if choice else "",
-        _beside(run, choice, found.expected),
-        tuple(reason.says for reason in found.flags),
+        _beside(run, choice, advice.expected),
+        tuple(reason.says for reason in advice.flags),
     )
 
 

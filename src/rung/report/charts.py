@@ -102,8 +102,8 @@ def _score_axis(rows: Sequence[CandidateResult], target: float) -> Axis:
     """From 0, or from a marked 0.5 where every interval lies above it."""
     lows = [target, *((r.score.low if r.score else 0) or 0 for r in rows)]
     low = 0.5 if min(lows) > 0.5 else 0.0
-    found = linear(low, 1.0, (BOTTOM, TOP), 0.1 if low else 0.2)
-    return replace(found, broken=low > 0)
+    axis = linear(low, 1.0, (BOTTOM, TOP), 0.1 if low else 0.2)
+    return replace(axis, broken=low > 0)
 
 
 def _point(
@@ -227,7 +227,7 @@ def _crossings(
     choice = run.result.verdict.choice
     if choice is None or choice not in costs:
         return ()
-    found = []
+    spots = []
     for row in measured_rows(run):
         if row.key == choice or row.key not in costs:
             continue
@@ -235,8 +235,8 @@ def _crossings(
         at = met.requests_per_month
         if at is not None and shown[0] <= at <= shown[1]:
             spot = (scales[0].at(at), scales[1].at(costs[choice].month(at)[0]))
-            found.append((*spot, f"Break-even with {run.label(row)}: {rounded(at)}"))
-    return tuple(found)
+            spots.append((*spot, f"Break-even with {run.label(row)}: {rounded(at)}"))
+    return tuple(spots)
 
 
 def differences(compared: Sequence[Comparison]) -> tuple[list[tuple[Comparison, Strip]], Axis]:
@@ -275,9 +275,9 @@ def losses(run: FinishedRun, row: CandidateResult) -> Plot | None:
     for name, start, values, dash in (("dev", 0, dev, ""), ("train", 1, train, "4 3")):
         if values:
             line = [(x.at(start + i), y.scale.at(v)) for i, v in enumerate(values)]
-            said = f"{name}: " + ", ".join(f"{v:.3f}" for v in values)
+            title = f"{name}: " + ", ".join(f"{v:.3f}" for v in values)
             curves.append(
-                Curve(name, row.technique, line_path(line), "", dash, said, False, line[-1],
+                Curve(name, row.technique, line_path(line), "", dash, title, False, line[-1],
                       line[-1][1])
             )  # fmt: skip
     apart = spread([c.label_y for c in curves], 12, TOP, 150.0)

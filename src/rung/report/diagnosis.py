@@ -42,9 +42,9 @@ def cause_name(cause: str) -> str:
     return cause.replace("_", " ")
 
 
-def cause_bars(found: Diagnosis) -> list[CauseBar]:
+def cause_bars(diagnosis: Diagnosis) -> list[CauseBar]:
     """The causes, the most frequent first."""
-    ranked = sorted(found.causes, key=lambda c: (-c.share, c.cause))
+    ranked = sorted(diagnosis.causes, key=lambda c: (-c.share, c.cause))
     return [
         CauseBar(
             cause=cause,
@@ -53,8 +53,8 @@ def cause_bars(found: Diagnosis) -> list[CauseBar]:
             width=round(BAR * max(0.0, cause.share), 1),
             low=round(BAR * max(0.0, cause.low), 1),
             high=round(BAR * max(0.0, cause.high), 1),
-            title=f"{cause_name(cause.cause)}: {cause.count} of {found.probed} probed failures, "
-            f"{cause.share:.0%} ({found.confidence:.0%} interval {cause.low:.0%} to "
+            title=f"{cause_name(cause.cause)}: {cause.count} of {diagnosis.probed} probed "
+            f"failures, {cause.share:.0%} ({diagnosis.confidence:.0%} interval {cause.low:.0%} to "
             f"{cause.high:.0%})",
         )
         for cause in ranked

@@ -62,15 +62,15 @@ def marks_of(run: Path, task: Path, *, known: bool) -> Marks:
     No example depends on `[target]` or on the documents, so that changing those costs nothing;
     where the task could not be loaded (not `known`), any change may mend it.
     """
-    found = {}
+    marks = {}
     for name in READ_FROM:
         try:
             now = (run / name).stat()
         except OSError:
-            found[name] = "missing"
+            marks[name] = "missing"
         else:  # the time of the last change of anything cannot be set back, unlike that of writing
-            found[name] = f"{now.st_size} {now.st_mtime_ns} {now.st_ctime_ns}"
-    return {**found, "task": _task_mark(task, known=known)}
+            marks[name] = f"{now.st_size} {now.st_mtime_ns} {now.st_ctime_ns}"
+    return {**marks, "task": _task_mark(task, known=known)}
 
 
 def _task_mark(folder: Path, *, known: bool) -> str:
@@ -80,12 +80,12 @@ def _task_mark(folder: Path, *, known: bool) -> str:
     except UserError:
         return repr(stamp([config_file]))
     shown = sorted(shown_names(folder))  # only these test examples are in the table
-    said = config.model_dump_json(exclude={"target"} if known else None)
+    settings = config.model_dump_json(exclude={"target"} if known else None)
     # Without the folder: a project that was moved keeps its index.
     files = [
         (Path(p).name, t, n) for p, t, n in stamp(data_files(folder, config, documents=not known))
     ]
-    return hashlib.sha256(f"{known} {said} {files} {shown}".encode()).hexdigest()
+    return hashlib.sha256(f"{known} {settings} {files} {shown}".encode()).hexdigest()
 
 
 class ExampleIndex:
@@ -129,10 +129,10 @@ class ExampleIndex:
             )
         at = self.keys.index(wanted.candidate) if wanted.candidate else None
         conditions, values = _conditions(wanted, at)
-        found = self._database.execute(
+        places = self._database.execute(
             f"SELECT place FROM examples WHERE {' AND '.join(conditions)} ORDER BY place", values
         )
-        return [place for (place,) in found]
+        return [place for (place,) in places]
 
     def place(self, split: str, example_id: str) -> int | None:
         """Where an example stands; None where no candidate was asked it."""
@@ -165,7 +165,7 @@ class ExampleIndex:
         rows = self._database.execute(
             "SELECT candidate, source, start, size FROM attempts WHERE place = ?", (place,)
         ).fetchall()
-        found = {}
+        answers = {}
         try:
             for number in sorted({source for _, source, _, _ in rows}):
                 with (self._run / SOURCES[number]).open("rb") as file:
@@ -173,10 +173,10 @@ class ExampleIndex:
                         if source == number:
                             file.seek(start)
                             one = Attempt.model_validate_json(file.read(size))
-                            found[self.keys[candidate]] = one
+                            answers[self.keys[candidate]] = one
         except (OSError, ValidationError) as error:
             raise StaleIndex(f"an attempt does not stand where it stood: {error}") from error
-        return found
+        return answers
 
 
 def open_index(path: Path, run: Path, task: Path, *, now: bool = True) -> ExampleIndex | None:

@@ -103,5 +103,5 @@ def fits(outcomes: str, wanted: str, at: int | None) -> bool:
 
 
 def _mended(run: FinishedRun, example_id: str) -> str:
-    found = run.diagnosis.examples.get(example_id) if run.diagnosis else None
-    return (found.flipped_by if found else None) or ""
+    cause = run.diagnosis.examples.get(example_id) if run.diagnosis else None
+    return (cause.flipped_by if cause else None) or ""

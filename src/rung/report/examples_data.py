@@ -81,7 +81,7 @@ def example_data(run: FinishedRun, task: Task | None) -> ExampleData:
     ]
     causes = _causes(run)
     for (split, name), row in zip(shown, rows, strict=False):
-        row.append(causes.index(found) if (found := cause_of(run, split, name)) else -1)
+        row.append(causes.index(why) if (why := cause_of(run, split, name)) else -1)
     data = {
         "causes": [cause_name(cause) for cause in causes],
         "candidates": candidates,
@@ -119,13 +119,13 @@ def cause_of(run: FinishedRun, split: str, example_id: str) -> str | None:
     """Why the diagnosed candidate failed an example; None where it did not, or was not probed."""
     if run.diagnosis is None or run.diagnosis.split != split:
         return None
-    found = run.diagnosis.examples.get(example_id)
-    return found.cause if found else None
+    cause = run.diagnosis.examples.get(example_id)
+    return cause.cause if cause else None
 
 
 def _causes(run: FinishedRun) -> list[str]:
-    found = run.diagnosis
-    return sorted({f.cause for f in found.examples.values()}) if found else []
+    diagnosis = run.diagnosis
+    return sorted({f.cause for f in diagnosis.examples.values()}) if diagnosis else []
 
 
 def _examples(task: Task | None) -> dict[tuple[str, str], Example]:
@@ -199,12 +199,12 @@ def _attempt(
     which of a candidate's several models answered.
     """
     answer = one.answer
-    said = -1 if answer is None else texts.number(answer.text)
+    text = -1 if answer is None else texts.number(answer.text)
     problem = one.error or (answer.problem if answer else None)
     row: list[Any] = [
         outcome(one),
         None if one.score is None else round(one.score, 3),
-        said,
+        text,
         texts.number(problem) if problem else -1,
     ]
     if answer is not None:

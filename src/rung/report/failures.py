@@ -114,7 +114,7 @@ def _signs(
     reading = row.candidate.context.traits.searches
     gold = [(one, examples.get((split, one.example_id))) for one in failed]
     known = [(one, e) for one, e in gold if e is not None and e.context_ids]
-    found = [
+    signs = [
         any(p.document_id in e.context_ids for p in one.answer.passages)
         for one, e in known
         if one.answer is not None
@@ -128,8 +128,8 @@ def _signs(
         pieces=_pieces(counts, len(made)),
         invalid=sum(not a.valid for a in answered),
         cut_short=sum(a.finish == "length" for a in answered),
-        missed=found.count(False) if reading and known else None,
-        misread=found.count(True) if reading and known else None,
+        missed=signs.count(False) if reading and known else None,
+        misread=signs.count(True) if reading and known else None,
     )
 
 
@@ -167,15 +167,15 @@ def _agreement(run: FinishedRun) -> tuple[int, int, int]:
     for one in run.attempts:
         if one.split == "dev" and one.candidate in tested:
             seen.setdefault(one.example_id, {})[one.candidate] = outcome(one) == "r"
-    common = [found for found in seen.values() if len(found) == len(tested)]
-    nobody = sum(not any(found.values()) for found in common)
-    return nobody, sum(all(found.values()) for found in common), len(common)
+    common = [rights for rights in seen.values() if len(rights) == len(tested)]
+    nobody = sum(not any(rights.values()) for rights in common)
+    return nobody, sum(all(rights.values()) for rights in common), len(common)
 
 
 def _probes(run: FinishedRun) -> list[str]:
     """What an intervention showed, on dev, beside the same model without it."""
     rows = run.result.candidates
-    said = []
+    lines = []
     for probe in rows:
         if not probe.candidate.is_probe or probe.dev is None or probe.dev.value is None:
             continue
@@ -189,9 +189,9 @@ def _probes(run: FinishedRun) -> list[str]:
             and r.dev is not None
             and r.dev.value is not None
         ]
-        said.append(
+        lines.append(
             f"Given the gold passages, {probe.model} scores {score_text(probe.dev)} on "
             f"{probe.dev.n} dev examples"
             + (f"; beside it, on dev: {'; '.join(beside)}." if beside else ".")
         )
-    return said
+    return lines

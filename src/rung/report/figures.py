@@ -114,6 +114,14 @@ class Plot:
     crossings: tuple[tuple[float, float, str], ...] = ()
     width: float = 440
 
+    @property
+    def target_x(self) -> float:
+        """Where the words above the target line end: at its right, or left of what is there."""
+        low = self.target_y or 0.0
+        near = [p.x for p in self.points if p.ys[1] <= low and p.ys[0] >= low - 18]
+        places = [self.width - 16.0 - 10 * i for i in range(32)]
+        return next((x for x in places if not any(x - 64 < at < x + 8 for at in near)), places[0])
+
 
 @dataclass(frozen=True)
 class Strip:
@@ -184,7 +192,7 @@ def place_labels(
         (25, 0), (-25, 0), (0, -26), (0, 26),
     )  # fmt: skip
     taken = list(spots)
-    found = []
+    placed = []
     for x, y in spots:
         free = [
             (x + dx, y + dy)
@@ -195,8 +203,8 @@ def place_labels(
         ]
         chosen = free[0] if free else (x + 12, y)
         taken.append(chosen)
-        found.append(chosen)
-    return found
+        placed.append(chosen)
+    return placed
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:

@@ -52,14 +52,14 @@ def write_index(
     task = load()
     known = task is not None
     with uncollected():
-        found, places = read_with_places(run)
+        finished, places = read_with_places(run)
         about = {
             "format": str(FORMAT),
             "task_known": "yes" if known else "no",
             "marks": json.dumps(marks[known]),
         }
         try:
-            return _write(path, run, found, lines_of(found, task), places, about)
+            return _write(path, run, finished, lines_of(finished, task), places, about)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{path} could not be written ({error})") from error
 
@@ -74,12 +74,12 @@ def _task(folder: Path) -> Task | None:
 def _write(
     path: Path,
     run: Path,
-    found: FinishedRun,
+    finished: FinishedRun,
     lines: Sequence[Line],
     places: Mapping[Key, Place],
     about: Mapping[str, str],
 ) -> Path:
-    keys = [r.key for r in found.result.candidates]
+    keys = [r.key for r in finished.result.candidates]
     about = {
         **about,
         "keys": json.dumps(keys),

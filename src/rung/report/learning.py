@@ -40,17 +40,17 @@ class Learning:
 
 def learning(run: FinishedRun, row: CandidateResult, place: str) -> Learning | None:
     """The curve, where a climb with `--learning-curve` drew one."""
-    found = row.learning
-    if not found.get("sizes"):
+    curve = row.learning
+    if not curve.get("sizes"):
         return None
     asked = row.dev.n if row.dev and row.dev.n else 0
     sizes = [
-        *([_measured(0, found["untrained"], asked)] if "untrained" in found else []),
-        *(_measured(n, s, asked) for n, s in zip(found["sizes"], found["scores"], strict=True)),
-        *(_forecast(p) for p in found.get("points", ())),
+        *([_measured(0, curve["untrained"], asked)] if "untrained" in curve else []),
+        *(_measured(n, s, asked) for n, s in zip(curve["sizes"], curve["scores"], strict=True)),
+        *(_forecast(p) for p in curve.get("points", ())),
     ]
     plot = _plot(run, row, place, sizes)
-    return Learning(run.label(row), tuple(sizes), plot, str(found.get("reason", "")))
+    return Learning(run.label(row), tuple(sizes), plot, str(curve.get("reason", "")))
 
 
 def _measured(n: int, score: float, asked: int) -> Size:
@@ -92,11 +92,11 @@ def _plot(run: FinishedRun, row: CandidateResult, place: str, sizes: Sequence[Si
 
 def _point(row: CandidateResult, place: str, size: Size, x: Scale, y: Scale, label: str) -> Point:
     at = x.at(size.n)
-    said = "forecast " if size.forecast else ""
+    kind = "forecast " if size.forecast else ""
     return Point(
         place="", technique=row.technique, x=at, y=y.at(size.score), xs=(at, at),
         ys=(y.at(size.low), y.at(size.high)),
-        title=f"{place}: {label}. {size.n:,} training examples: {said}{size.score:.3f} "
+        title=f"{place}: {label}. {size.n:,} training examples: {kind}{size.score:.3f} "
         f"[{number(size.low, 2)}–{number(size.high, 2)}], {size.says}",
         hollow=size.forecast,
     )  # fmt: skip

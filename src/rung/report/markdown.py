@@ -84,8 +84,8 @@ def _table(result: RunResult) -> list[str]:
     head = [*HEAD, *MONEY]
     right = {"on", "at least", *COUNTS, "$/1k", "$/month", "p95"}
     rule = ["--:" if name in right else ":--" for name in head]
-    said = labels(result.candidates)
-    rows = [_cells(row, said[row.key], result.verdict.choice) for row in result.candidates]
+    names = labels(result.candidates)
+    rows = [_cells(row, names[row.key], result.verdict.choice) for row in result.candidates]
     return ["| " + " | ".join(cells) + " |" for cells in (head, rule, *rows)]
 
 

@@ -40,8 +40,8 @@ def part_rows(seen: Measured | None) -> tuple[PartRow, ...]:
 def _share(right: int, of: int) -> str:
     if of < FEWEST:
         return "–"
-    found = binomial_interval(right, of)
-    return f"{found.estimate:.2f} [{found.low:.2f}–{found.high:.2f}]"
+    interval = binomial_interval(right, of)
+    return f"{interval.estimate:.2f} [{interval.low:.2f}–{interval.high:.2f}]"
 
 
 def watched(result: RunResult) -> CandidateResult | None:

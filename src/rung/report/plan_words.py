@@ -8,12 +8,12 @@ from rung.money import usd
 from rung.report.plan_data import Amount, Plan, PlannedRung
 
 
-def amount_text(found: Amount) -> str:
+def amount_text(amount: Amount) -> str:
     """What a part of a climb takes, in a few words."""
-    said = f"{found.calls:,} calls, {found.tokens:,} tokens, {usd(found.usd)}"
-    if found.minutes is None:
-        return said
-    return f"{said}, {minutes_text(found.minutes)} of computing on this machine"
+    sentence = f"{amount.calls:,} calls, {amount.tokens:,} tokens, {usd(amount.usd)}"
+    if amount.minutes is None:
+        return sentence
+    return f"{sentence}, {minutes_text(amount.minutes)} of computing on this machine"
 
 
 def minutes_text(minutes: float) -> str:
@@ -45,9 +45,9 @@ def setup_lines(plan: Plan) -> list[str]:
     once = {row.technique: row.setup_usd for row in plan.candidates if row.setup_usd}
     if not once:
         return []
-    said = ", ".join(f"{technique} {usd(amount)}" for technique, amount in once.items())
+    each = ", ".join(f"{technique} {usd(amount)}" for technique, amount in once.items())
     return [
-        f"Set-up, mostly people's time: {said}. Yours: [costs] labour_usd_per_hour with "
+        f"Set-up, mostly people's time: {each}. Yours: [costs] labour_usd_per_hour with "
         "setup_hours and rag_setup_hours."
     ]
 
@@ -57,32 +57,32 @@ def cascade_lines(plan: Plan) -> list[str]:
     assumed = {row.passed_on for row in plan.candidates if row.passed_on is not None}
     if not assumed:
         return []
-    said = " or ".join(f"{share:.0%}" for share in sorted(assumed, reverse=True))
+    shares = " or ".join(f"{share:.0%}" for share in sorted(assumed, reverse=True))
     return [
-        f"Cascades are assumed to pass {said} of the requests on to their last model: nothing "
+        f"Cascades are assumed to pass {shares} of the requests on to their last model: nothing "
         "is known of it before their pilots."
     ]
 
 
 def certification_text(plan: Plan) -> str:
     """What the test examples can certify at best, in one sentence."""
-    found = plan.certification
-    if not found.units:
+    bar = plan.certification
+    if not bar.units:
         return "There are no test examples: nothing can be certified."
-    if found.graded:
+    if bar.graded:
         return (
-            f"With {found.units} test examples, graded scores are certified by their mean and "
-            f"spread (error {found.alpha:.2g} at most)."
+            f"With {bar.units} test examples, graded scores are certified by their mean and "
+            f"spread (error {bar.alpha:.2g} at most)."
         )
-    if found.must_see is None:
+    if bar.must_see is None:
         return (
-            f"With {found.units} test examples not even all right certifies {found.target:g} "
-            f"(error {found.alpha:.2g} at most): add test examples, or lower the target."
+            f"With {bar.units} test examples not even all right certifies {bar.target:g} "
+            f"(error {bar.alpha:.2g} at most): add test examples, or lower the target."
         )
-    share = found.must_see / found.units
+    share = bar.must_see / bar.units
     return (
-        f"With {found.units} test examples you must see {found.must_see} right ({share:.0%}) to "
-        f"certify {found.target:g} (error {found.alpha:.2g} at most)."
+        f"With {bar.units} test examples you must see {bar.must_see} right ({share:.0%}) to "
+        f"certify {bar.target:g} (error {bar.alpha:.2g} at most)."
     )
 
 

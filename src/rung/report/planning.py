@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rung.behaviour.refiners import REFINERS
 from rung.candidate import NO_LLM
 from rung.climbing import Climber, ClimbOptions, Observer
 from rung.climbing.certify import in_order, is_graded
 from rung.climbing.ledger import TestLedger
 from rung.climbing.people import people_of
+from rung.climbing.refining import what_serious_takes
 from rung.climbing.till import ClimbTill
 from rung.decide.ladder import Planned
 from rung.decide.usage import training_tokens
@@ -21,7 +21,7 @@ from rung.evidence import must_see
 from rung.evidence.ledger import SMALLEST_ALPHA
 from rung.evidence.weights import LAST, MOST
 from rung.report.plan_data import Amount, Certification, Plan, PlannedRung
-from rung.report.words import describe_candidate, usd
+from rung.report.words import describe_candidate
 from rung.scorers import grade_gold
 from rung.task.types import Task
 
@@ -37,31 +37,10 @@ async def make_plan(task: Task, options: ClimbOptions) -> Plan:
         try:
             await grade_gold(task, climber.scorer)
             rungs = await climber.plan()
-            notes = [*climber.heard(), *_serious(task, rungs)]
+            notes = [*climber.heard(), *what_serious_takes(task, rungs)]
         finally:
             await climber.tools.aclose()
     return _plan(task, rungs, climber).model_copy(update={"notes": tuple(notes)})
-
-
-def _serious(task: Task, rungs: Sequence[Planned]) -> list[str]:
-    """What looking for each prompt's best takes at most, whether it is asked for or not."""
-    asked = task.model_copy(update={"climb": task.climb.model_copy(update={"effort": "serious"})})
-    searched = [
-        r for r in rungs if any(one.serves(r.candidate, asked) for one in REFINERS.values())
-    ]
-    if not searched:
-        return []
-    calls = task.climb.search_calls
-    usd_all = sum(float(r.usd_per_request) for r in searched) * calls
-    minutes = sum(r.usage.seconds for r in searched) * calls / 60
-    now = task.climb.effort == "serious"
-    head = "A serious climb" if not now else "This climb"
-    tail = "" if now else ' ([climb] effort = "serious"; this plan is of a quick one)'
-    return [
-        f"{head} looks on dev for the best of {len(searched)} prompts first: at most "
-        f"{calls * len(searched):,} answers more, about {usd(usd_all)} and {minutes:.0f} minutes "
-        f"of this machine{tail}."
-    ]
 
 
 def _plan(task: Task, rungs: Sequence[Planned], climber: Climber) -> Plan:

@@ -42,13 +42,13 @@ def audit_text(audit: Audit) -> RenderableType:
 
 
 def _ceiling(top: Ceiling) -> str:
-    said = (
+    sentence = (
         f"Ceiling: this data can show at most {top.value:.3f} [{top.low:.3f}, {top.high:.3f}] of a "
         f"system that is always right, going by {top.n:,} {top.unit}."
     )
     if top.strict is None:
-        return said
-    return f"{said} No system at all exceeds {top.strict:.3f} on the test examples."
+        return sentence
+    return f"{sentence} No system at all exceeds {top.strict:.3f} on the test examples."
 
 
 def _flag(flag: Flag) -> RenderableType:
@@ -82,9 +82,9 @@ def flag_lines(flags: Sequence[Flag]) -> list[str]:
 def copy_text(written: Written) -> str:
     """Where the copy is, and what was done to it."""
     rows = "example" if written.taken_out == 1 else "examples"
-    said = [f"copy: {written.folder}", f"{written.taken_out:,} {rows} taken out"]
-    said.append(f"{written.to_review:,} to review in review.jsonl")
+    lines = [f"copy: {written.folder}", f"{written.taken_out:,} {rows} taken out"]
+    lines.append(f"{written.to_review:,} to review in review.jsonl")
     if written.redactions:
         rows = "text" if written.redactions == 1 else "texts"
-        said.append(f"{written.redactions:,} {rows} redacted")
-    return ", ".join(said)
+        lines.append(f"{written.redactions:,} {rows} redacted")
+    return ", ".join(lines)

@@ -72,16 +72,16 @@ class Row:
 
 def places(result: RunResult) -> dict[str, str]:
     """A short name for each candidate: its number on the ladder; letters for probes."""
-    found: dict[str, str] = {}
+    numbers: dict[str, str] = {}
     rungs = probes = 0
     for row in result.candidates:
         if row.candidate.is_probe:
-            found[row.key] = chr(ord("A") + probes % 26)
+            numbers[row.key] = chr(ord("A") + probes % 26)
             probes += 1
         else:
             rungs += 1
-            found[row.key] = str(rungs)
-    return found
+            numbers[row.key] = str(rungs)
+    return numbers
 
 
 def price_book(result: RunResult) -> PriceBook | None:
@@ -122,15 +122,15 @@ def ladder_rows(run: FinishedRun, costs: Mapping[str, Cost]) -> list[Row]:
 def strip(row: CandidateResult, label: str, result: RunResult) -> Strip:
     """Score and interval on test and on dev, the target line, the certified bound."""
     bars = []
-    for found, y in ((row.test, 14.0), (row.dev, 27.0)):
-        if found is None or found.value is None:
+    for seen, y in ((row.test, 14.0), (row.dev, 27.0)):
+        if seen is None or seen.value is None:
             continue
-        low = found.value if found.low is None else found.low
-        high = found.value if found.high is None else found.high
-        bars.append(Bar(STRIP.at(found.value), STRIP.at(low), STRIP.at(high), y, found.split))
+        low = seen.value if seen.low is None else seen.low
+        high = seen.value if seen.high is None else seen.high
+        bars.append(Bar(STRIP.at(seen.value), STRIP.at(low), STRIP.at(high), y, seen.split))
     certified = row.test.certified if row.test else None
-    said = [f"{m.split} {score_text(m)}" for m in (row.test, row.dev) if m]
-    title = f"{label}: {', '.join(said) or 'not measured'}; target {result.target:g}"
+    scores = [f"{m.split} {score_text(m)}" for m in (row.test, row.dev) if m]
+    title = f"{label}: {', '.join(scores) or 'not measured'}; target {result.target:g}"
     return Strip(
         tuple(bars),
         (STRIP.at(result.target),),
@@ -156,45 +156,45 @@ def _scores(row: CandidateResult, result: RunResult) -> dict[str, Fact]:
     }
 
 
-def _details(found: Measured) -> str:
-    said = ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in found.details.items())
-    return f"Secondary measures: {said}." if said else ""
+def _details(measured: Measured) -> str:
+    details = ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in measured.details.items())
+    return f"Secondary measures: {details}." if details else ""
 
 
 def _dev(row: CandidateResult) -> Fact:
-    found = row.dev
-    if found is None or found.value is None:
+    dev = row.dev
+    if dev is None or dev.value is None:
         return Fact(NONE, "No pilot was scored on dev.")
-    return Fact(f"{found.value:.3f}", f"Pilot: mean of {found.n} dev scores, {score_text(found)}.")
+    return Fact(f"{dev.value:.3f}", f"Pilot: mean of {dev.n} dev scores, {score_text(dev)}.")
 
 
 def _certified(row: CandidateResult, result: RunResult) -> Fact:
-    found = row.test
-    if found is None or found.certified is None:
+    test = row.test
+    if test is None or test.certified is None:
         return Fact(NONE, "Only scores on test certify anything.")
     error = "" if row.alpha is None else f" at an error of {row.alpha:.2g}, this candidate's share"
     return Fact(
-        f"≥ {bound(found.certified)}",
-        f"Highest target that {found.n} test scores certify{error} of "
-        f"{1 - result.confidence:.0%} for the whole ladder: {holds_for(result, found)}.",
+        f"≥ {bound(test.certified)}",
+        f"Highest target that {test.n} test scores certify{error} of "
+        f"{1 - result.confidence:.0%} for the whole ladder: {holds_for(result, test)}.",
     )
 
 
 def _counts(row: CandidateResult) -> dict[str, Fact]:
-    found = row.score
-    if found is None:
+    score = row.score
+    if score is None:
         nothing = Fact(NONE, "Nothing was asked.")
         return dict.fromkeys(COUNTS, nothing)
-    on = f"on {found.split}"
+    on = f"on {score.split}"
     return {
-        "wrong": Fact(str(found.wrong), f"Scored answers without any credit, {on}."),
+        "wrong": Fact(str(score.wrong), f"Scored answers without any credit, {on}."),
         "refused": Fact(
-            str(found.refused),
+            str(score.refused),
             f"Examples refused for what stands in them, {on}: counted as not answered. "
-            + "; ".join(f"{words} ({n})" for words, n in found.refusals.items()),
+            + "; ".join(f"{words} ({n})" for words, n in score.refusals.items()),
         ),
-        "errors": Fact(str(found.errors), f"Examples that got no answer, {on}: never 'wrong'."),
-        "unscored": Fact(str(found.unscored), f"Answers that no scorer could judge, {on}."),
+        "errors": Fact(str(score.errors), f"Examples that got no answer, {on}: never 'wrong'."),
+        "unscored": Fact(str(score.unscored), f"Answers that no scorer could judge, {on}."),
     }
 
 

@@ -34,6 +34,7 @@ TITLES = {
     "money": "Cost",
     "compared": "Compared",
     "failures": "Failures",
+    "search": "Tried",
     "training": "Training",
     "timing": "Speed",
     "prior": "Expected",
@@ -49,7 +50,7 @@ def context(run: FinishedRun, task: Task | None) -> dict[str, Any]:
     """All that the templates of the sections name, the examples table's rows aside."""
     costs = costs_of(run)
     rows = ladder_rows(run, costs)
-    found = failures(run, task)
+    failed = failures(run, task)
     shown = {
         "run": run.result,
         "rows": rows,
@@ -61,10 +62,10 @@ def context(run: FinishedRun, task: Task | None) -> dict[str, Any]:
         "flags": about.flags(run, task),
         "prior": about.prior(run, task),
         "about": about.about(run, task),
-        "failures": found,
+        "failures": failed,
         "fewest_parts": FEWEST,
         "labelled": task is None or not isinstance(task.output, SchemaOutput),
-        "retrieves": any(s.missed is not None for s in found.signs),
+        "retrieves": any(s.missed is not None for s in failed.signs),
         "diagnosis": run.diagnosis,
         "diagnosed": run.row(run.diagnosis.candidate) if run.diagnosis else None,
         "cause_bars": cause_bars(run.diagnosis) if run.diagnosis else [],
@@ -74,7 +75,8 @@ def context(run: FinishedRun, task: Task | None) -> dict[str, Any]:
         "money": not shown["quality"] and not shown["volume"],
         "timing": shown["timing"] is None,
         "compared": not run.result.verdict.comparisons,
-        "failures": not found.signs,
+        "failures": not failed.signs,
+        "search": not shown["searched"],
         "training": not shown["trained"],
         "prior": shown["prior"] is None,
         "red-flags": not run.result.flags,
@@ -103,6 +105,7 @@ def figures(run: FinishedRun, rows: list[Row], costs: Mapping[str, Cost]) -> dic
             for r in rows
             if r.row.training or r.row.learning
         ],
+        "searched": [r for r in rows if r.row.search is not None],
         "training_facts": training_facts,
         "loss_table": loss_table,
         "tried_table": tried_table,
@@ -117,31 +120,31 @@ def strip_ticks() -> list[Tick]:
 def training_facts(row: CandidateResult) -> list[str]:
     """What training took, in words; figures that were not recorded are left out."""
     facts = row.training
-    said = []
+    lines = []
     if "train_tokens" in facts:
-        said.append(f"{int(facts['train_tokens']):,} tokens read in all epochs")
+        lines.append(f"{int(facts['train_tokens']):,} tokens read in all epochs")
     if "seconds" in facts:
-        said.append(f"{seconds(float(facts['seconds']))} of computing on this machine")
+        lines.append(f"{seconds(float(facts['seconds']))} of computing on this machine")
     if "epochs_run" in facts:
         epochs = int(facts["epochs_run"])
-        said.append(f"{epochs} epoch{'' if epochs == 1 else 's'}, the best by loss on dev kept")
+        lines.append(f"{epochs} epoch{'' if epochs == 1 else 's'}, the best by loss on dev kept")
     if "provider" in facts:
-        said.append(f"trained by {facts['provider']}, job {facts['job']}")
+        lines.append(f"trained by {facts['provider']}, job {facts['job']}")
         paid = facts.get("usd")
-        said.append("its price is not known" if paid is None else f"{usd(paid)} paid")
+        lines.append("its price is not known" if paid is None else f"{usd(paid)} paid")
     recipe = {**row.candidate.weights.model_dump(), **facts.get("weights", {})}
-    said.append(
+    lines.append(
         f"LoRA rank {recipe['rank']}, learning rate {recipe['learning_rate']:g}, "
         f"{recipe['rows']} rows a step"
     )
     if facts.get("left_out"):
-        said.append(f"{facts['left_out']} rows longer than the model's window were left out")
+        lines.append(f"{facts['left_out']} rows longer than the model's window were left out")
     if facts.get("guard"):
-        said.append(facts["guard"]["said"])
+        lines.append(facts["guard"]["said"])
     if facts.get("tried"):
         lasted = seconds(float(facts["race_seconds"]))
-        said.append(f"the best of {len(facts['tried'])} recipes by dev, found in {lasted} of it")
-    return said
+        lines.append(f"the best of {len(facts['tried'])} recipes by dev, found in {lasted} of it")
+    return lines
 
 
 def loss_table(row: CandidateResult) -> list[tuple[int, str, str]]:

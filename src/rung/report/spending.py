@@ -53,13 +53,13 @@ def costs_of(run: FinishedRun) -> dict[str, Cost]:
         run.result.workload.get("requests_per_month", 0), run.result.workload.get("months", 1) or 1
     )
     book = _book(run)
-    found = {}
+    costs = {}
     for one in kept.get("candidates", ()):
         usage = CandidateUsage.model_validate(one)
         with suppress(UserError):  # a model whose price nobody knows: told by `rung cost`
             model = model_of_usage(usage, workload, book)
-            found[usage.key] = cost_of_model(model, usage.requests)
-    return found
+            costs[usage.key] = cost_of_model(model, usage.requests)
+    return costs
 
 
 def cost_of_model(model: CostModel, n: int) -> Cost:

@@ -75,7 +75,7 @@ def ladder_table(
 ) -> Table:
     """One row a candidate, in the order of the ladder."""
     shown = _shown(rows, width, target)
-    said = labels(rows)
+    names = labels(rows)
     table = Table(box=None, pad_edge=False, padding=(0, 1), expand=False)
     table.add_column("")
     if "technique" in shown:
@@ -94,7 +94,7 @@ def ladder_table(
             table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in rows:
-        cells = _cells(row, said[row.key], row.key == choice, shown)
+        cells = _cells(row, names[row.key], row.key == choice, shown)
         if "strip" in shown and target is not None:
             cells.insert(2 + ("technique" in shown), strip(row, target))
         table.add_row(*cells, style=style(row))
@@ -159,12 +159,12 @@ def verdict_text(result: RunResult) -> RenderableType:
     head = Text()
     head.append(f"{result.verdict.status.upper()}  ", style=colours[result.verdict.status])
     head.append(headline(result), style="bold")
-    why, then, said = Table.grid(), Table.grid(), labels(result.candidates)
+    why, then, names = Table.grid(), Table.grid(), labels(result.candidates)
     for reason in reason_texts(result):
         why.add_row("  · ", Text(reason))
     for compared in result.verdict.comparisons:
         why.add_row("  · ", Text(
-            f"against {said.get(compared.other, compared.other)}: {signed(compared.difference)} "
+            f"against {names.get(compared.other, compared.other)}: {signed(compared.difference)} "
             f"[{signed(compared.low)}, {signed(compared.high)}] on {compared.n} common examples "
             f"({compared.method})"
         ))  # fmt: skip
@@ -189,7 +189,11 @@ def show(result: RunResult, console: Console) -> None:
     """Print a finished run."""
     sizes = ", ".join(f"{n} {name}" for name, n in result.sizes.items())
     target = f"target {result.metric} ≥ {result.target:g} at {result.confidence:.0%} confidence"
-    asked = f" · asking {', '.join(found)}" if (found := models(result.candidates)) else ""
+    asked = (
+        f" · asking {', '.join(asked_models)}"
+        if (asked_models := models(result.candidates))
+        else ""
+    )
     console.print(Text(f"{result.task}: {target} · {sizes}{asked}", style="bold"))
     table = ladder_table(result.candidates, result.verdict.choice, console.width, result.target)
     notes = [Text(f"note: {note}", style="dim") for note in result.notes]

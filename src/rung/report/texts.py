@@ -29,8 +29,8 @@ def clean(text: str) -> str:
     return _HIDDEN.sub(_visible, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def _visible(found: re.Match[str]) -> str:
-    code = ord(found.group())
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match.group())
     if code < 0x20:
         return chr(_CONTROL_PICTURES + code)
     if 0xD800 <= code <= 0xDFFF:

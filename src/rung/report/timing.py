@@ -53,9 +53,9 @@ def timing(run: FinishedRun) -> Timing | None:
         if one.answer is not None and one.answer.latency_s > 0:
             took.setdefault(one.candidate, []).append(one.answer.latency_s)
     quantiles = {
-        key: [max(LEAST_S, float(q)) for q in np.percentile(found, SHARES)]
-        for key, found in took.items()
-        if len(found) >= FEWEST
+        key: [max(LEAST_S, float(q)) for q in np.percentile(times, SHARES)]
+        for key, times in took.items()
+        if len(times) >= FEWEST
     }
     rows = [r for r in run.result.candidates if r.key in quantiles or r.latency_p95_s is not None]
     ends = [v for r in rows for v in quantiles.get(r.key, ())]
@@ -66,7 +66,7 @@ def timing(run: FinishedRun) -> Timing | None:
     named = places(run.result)
     spreads = []
     for row in rows:
-        found = quantiles.get(row.key, [])
+        times = quantiles.get(row.key, [])
         alone = row.latency_p95_s
         spreads.append(
             Spread(
@@ -75,26 +75,26 @@ def timing(run: FinishedRun) -> Timing | None:
                 label=run.label(row),
                 technique=row.technique,
                 n=len(took.get(row.key, ())),
-                at=tuple(axis.scale.at(v) for v in found),
-                texts=tuple(seconds(v) for v in found),
+                at=tuple(axis.scale.at(v) for v in times),
+                texts=tuple(seconds(v) for v in times),
                 alone=None if alone is None else axis.scale.at(max(LEAST_S, alone)),
                 alone_text="–" if alone is None else seconds(alone),
                 chosen=row.key == run.result.verdict.choice,
-                title=_title(run.label(row), found, alone),
+                title=_title(run.label(row), times, alone),
             )
         )
     return Timing(tuple(spreads), axis)
 
 
-def _title(label: str, found: Sequence[float], alone: float | None) -> str:
-    said = [label]
-    if found:
-        said.append(
-            f"in its batch: half within {seconds(found[2])}, 95% within {seconds(found[4])}"
+def _title(label: str, times: Sequence[float], alone: float | None) -> str:
+    parts = [label]
+    if times:
+        parts.append(
+            f"in its batch: half within {seconds(times[2])}, 95% within {seconds(times[4])}"
         )
     if alone is not None:
-        said.append(f"asked alone: 95% within {seconds(alone)}")
-    return "; ".join(said)
+        parts.append(f"asked alone: 95% within {seconds(alone)}")
+    return "; ".join(parts)
 
 
 def _tick(value: float) -> str:

@@ -129,15 +129,13 @@ def _costs_more(row: CandidateResult, chosen: CandidateResult) -> str:
     return f"costs {times(theirs / mine)}× as much" if mine > 0 else f"costs {usd(theirs)} a month"
 
 
-def compared_text(found: Comparison) -> str:
+def compared_text(pair: Comparison) -> str:
     """Another candidate beside the choice, in words."""
-    low, high = -found.high, -found.low
-    ends = (
-        f"{signed(-found.difference)} [{signed(low)}, {signed(high)}] on {found.n} common examples"
-    )
-    if found.low > 0:
+    low, high = -pair.high, -pair.low
+    ends = f"{signed(-pair.difference)} [{signed(low)}, {signed(high)}] on {pair.n} common examples"
+    if pair.low > 0:
         return f"scores lower: {ends}"
-    if found.high < 0:
+    if pair.high < 0:
         return f"scores higher: {ends}"
     return f"is not shown to score differently: {ends}"
 
@@ -189,7 +187,7 @@ def what_would_change(run: FinishedRun, costs: Mapping[str, Cost]) -> list[str]:
     choice = run.row(run.result.verdict.choice)
     if choice is None:
         return _without_choice(run)
-    found = [
+    changes = [
         *_as_cheap(run, choice),
         *_volume(run, choice, costs),
         *_price(run, choice, costs),
@@ -197,7 +195,7 @@ def what_would_change(run: FinishedRun, costs: Mapping[str, Cost]) -> list[str]:
         *_quality(run, choice),
         *_open_ends(run, choice),
     ]
-    return found[:MOST_CHANGES]
+    return changes[:MOST_CHANGES]
 
 
 def _passed(run: FinishedRun, choice: CandidateResult) -> list[CandidateResult]:
@@ -220,7 +218,7 @@ def _as_cheap(run: FinishedRun, choice: CandidateResult) -> list[str]:
 
 def _volume(run: FinishedRun, choice: CandidateResult, costs: Mapping[str, Cost]) -> list[str]:
     """Volumes from which another certified candidate is the cheaper one."""
-    said = []
+    sentences = []
     now = run.result.workload.get("requests_per_month", 0)
     for row in _passed(run, choice):
         if row.key not in costs or choice.key not in costs:
@@ -229,11 +227,11 @@ def _volume(run: FinishedRun, choice: CandidateResult, costs: Mapping[str, Cost]
         if met.requests_per_month is None:
             continue
         side = "more" if met.cheaper_above == row.key else "fewer"
-        said.append(
+        sentences.append(
             f"Volume: with {side} than {round_2(met.requests_per_month)} requests a month "
             f"(now {now:,}), {run.label(row)} is cheaper."
         )
-    return said
+    return sentences
 
 
 def _price(run: FinishedRun, choice: CandidateResult, costs: Mapping[str, Cost]) -> list[str]:
@@ -290,24 +288,24 @@ def _quality(run: FinishedRun, choice: CandidateResult) -> list[str]:
 
 def _open_ends(run: FinishedRun, choice: CandidateResult) -> list[str]:
     """Candidates that are cheaper, or unmeasured, and not settled."""
-    said = []
+    sentences = []
     for row in run.result.candidates:
         cheaper = (row.monthly_usd or 0.0) < (choice.monthly_usd or 0.0)
         if row.standing == "open" and cheaper:
             chance = _chance(row)
-            said.append(
+            sentences.append(
                 f"More test examples: {run.label(row)} costs less and could not be decided{chance}."
             )
         if row.state in ("incomplete", "skipped"):
-            said.append(f"{run.label(row)} was not settled: {row.reason or row.state}.")
+            sentences.append(f"{run.label(row)} was not settled: {row.reason or row.state}.")
     unreached = [
         f"{run.label(r)} ({usd(cost)})" if (cost := _expected(run, r)) else run.label(r)
         for r in run.result.candidates
         if r.state == "planned"
     ]
     if unreached:
-        said.append(f"Not tried, expected to cost more a month: {'; '.join(unreached)}.")
-    return said
+        sentences.append(f"Not tried, expected to cost more a month: {'; '.join(unreached)}.")
+    return sentences
 
 
 def _chance(row: CandidateResult) -> str:
@@ -321,21 +319,23 @@ def _without_choice(run: FinishedRun) -> list[str]:
     result = run.result
     tested = [r for r in result.candidates if r.test is not None and r.test.certified]
     best = max(tested, key=lambda r: (r.test.certified if r.test else 0) or 0, default=None)
-    said = []
+    sentences = []
     if best is not None and best.test is not None and best.test.certified:
-        said.append(
+        sentences.append(
             f"Target: {bound(best.test.certified)} or less is certified already, by "
             f"{run.label(best)}."
         )
     for row in result.candidates:
         if row.standing == "open":
-            said.append(f"More test examples: {run.label(row)} could not be decided{_chance(row)}.")
+            sentences.append(
+                f"More test examples: {run.label(row)} could not be decided{_chance(row)}."
+            )
         if row.state in ("incomplete", "skipped"):
-            said.append(f"{run.label(row)} was not settled: {row.reason or row.state}.")
+            sentences.append(f"{run.label(row)} was not settled: {row.reason or row.state}.")
     for row in result.candidates:
         if row.state == "pass" and row.reason:
-            said.append(f"Limits: {run.label(row)} is good enough, but {row.reason}.")
-    return said[:MOST_CHANGES]
+            sentences.append(f"Limits: {run.label(row)} is good enough, but {row.reason}.")
+    return sentences[:MOST_CHANGES]
 
 
 def round_2(value: float) -> str:

@@ -86,11 +86,11 @@ def month_cell(row: CandidateResult) -> str:
 
 def assumed_note(rows: Iterable[CandidateResult]) -> str:
     """What the stars of a table stand for; empty where there is none."""
-    found = {r.technique: r.assumed_monthly_usd for r in rows if month_cell(r).endswith("*")}
-    if not found:
+    amounts = {r.technique: r.assumed_monthly_usd for r in rows if month_cell(r).endswith("*")}
+    if not amounts:
         return ""
-    said = ", ".join(f"{usd(amount)} of {technique}" for technique, amount in found.items())
-    return f"* with set-up that nobody stated: {said}. Yours: [costs] setup_hours"
+    each = ", ".join(f"{usd(amount)} of {technique}" for technique, amount in amounts.items())
+    return f"* with set-up that nobody stated: {each}. Yours: [costs] setup_hours"
 
 
 def bound(value: float | None, digits: int = 3) -> str:
@@ -180,11 +180,11 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
     technique = candidate.technique
     if technique == "no-llm":
         kind = candidate.model.removeprefix("no-llm/")
-        said = {
+        kinds = {
             "nearest": "No language model: nearest labelled examples",
             "linear": "No language model: linear head on embeddings",
         }.get(kind, candidate.model)
-        return said, ""
+        return kinds, ""
     names = {
         "prompting": "Prompt",
         "full-context": "Prompt with all documents",
@@ -201,7 +201,7 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
         parts.append(known)
     if technique == "prompting" and not candidate.prompt.shots.shown:
         parts.append("no examples")
-    parts += [said for slot in filled(candidate).values() if (said := slot.words(candidate))]
+    parts += [kinds for slot in filled(candidate).values() if (kinds := slot.words(candidate))]
     if candidate.then is not None:
         parts.append(f"else {_bare(candidate.then)}")
     return ", ".join(parts), _bare(candidate.model)
@@ -236,9 +236,9 @@ def labels(rows: Sequence[CandidateResult]) -> dict[str, str]:
 
 def in_words(text: str, rows: Sequence[CandidateResult]) -> str:
     """A sentence with candidates in words where it names their keys."""
-    said = labels(rows)
-    for key in sorted(said, key=len, reverse=True):
-        text = text.replace(key, said[key])
+    names = labels(rows)
+    for key in sorted(names, key=len, reverse=True):
+        text = text.replace(key, names[key])
     return text
 
 

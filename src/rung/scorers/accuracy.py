@@ -32,11 +32,11 @@ def macro_f1(pairs: Iterable[tuple[str, str | None]]) -> float | None:
     expected: Counter[str] = Counter()
     predicted: Counter[str] = Counter()
     right: Counter[str] = Counter()
-    for gold, said in pairs:
+    for gold, answered in pairs:
         expected[gold] += 1
-        if said is not None:
-            predicted[said] += 1
-            right[gold] += said == gold
+        if answered is not None:
+            predicted[answered] += 1
+            right[gold] += answered == gold
     labels = expected.keys() | predicted.keys()
     if not labels:
         return None

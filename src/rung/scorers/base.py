@@ -82,15 +82,15 @@ class TextScorer(ComparingScorer):
 
     def against(self, gold: JsonValue, example: Example, answer: Answer) -> Score:
         """Where there is no answer, or none is given, only both at once is right (SQuAD 2.0)."""
-        right, said = str(gold).strip(), answer_text(answer)
-        if right and said:
-            return self.texts(right, said)
+        right, text = str(gold).strip(), answer_text(answer)
+        if right and text:
+            return self.texts(right, text)
         reason = "an answer was expected" if right else "there is no answer, and one was given"
-        same = float(right == said)
+        same = float(right == text)
         return marks(same, None if same else reason, exact_match=same)
 
     @abstractmethod
-    def texts(self, gold: str, said: str) -> Score:
+    def texts(self, gold: str, text: str) -> Score:
         """Judge one text against another; neither is empty."""
 
 

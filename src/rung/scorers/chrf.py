@@ -16,11 +16,11 @@ class Chrf(TextScorer):
     version = "2"
     graded = True
 
-    def texts(self, gold: str, said: str) -> Score:
+    def texts(self, gold: str, text: str) -> Score:
         """chrF of answer against expected text."""
-        gold, said = unicodedata.normalize("NFC", gold), unicodedata.normalize("NFC", said)
-        found = _metric().sentence_score(said, [gold])
-        return marks(1.0 if said == gold else found.score / 100)
+        gold, text = unicodedata.normalize("NFC", gold), unicodedata.normalize("NFC", text)
+        overlap = _metric().sentence_score(text, [gold])
+        return marks(1.0 if text == gold else overlap.score / 100)
 
 
 @cache

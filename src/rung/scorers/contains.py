@@ -21,12 +21,12 @@ class Contains(TextScorer):
     name = "contains"
     version = "3"
 
-    def texts(self, gold: str, said: str) -> Score:
+    def texts(self, gold: str, text: str) -> Score:
         """There or not, with `exact_match` beside it."""
-        sought, given = words(gold), words(said)
+        sought, given = words(gold), words(text)
         size = len(sought)
         there = any(given[i : i + size] == sought for i in range(len(given) - size + 1))
         if not there and sought[-1] in ARTICLES:  # `A` before a word reads as an article
-            there = re.search(rf"(?<!\w){re.escape(gold)}(?!\w)", said) is not None
+            there = re.search(rf"(?<!\w){re.escape(gold)}(?!\w)", text) is not None
         reason = None if there else "the expected phrase is not in the answer"
         return marks(float(there), reason, exact_match=float(given == sought))

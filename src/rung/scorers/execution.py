@@ -78,23 +78,23 @@ class Execution(ComparingScorer):
                 f"{problem}; correct the query or the database"
             ) from None
         try:
-            said = run(connect, answer_text(answer))
+            given = run(connect, answer_text(answer))
         except QueryError as problem:
             return marks(0.0, f"the query fails: {problem}", runs=0.0)
-        same = any(right.holds(rows) for rows in self._readings(said, right))
-        reason = None if same else f"{_size(said)} instead of {_size(right.rows)}, or other values"
+        same = any(right.holds(rows) for rows in self._readings(given, right))
+        reason = None if same else f"{_size(given)} instead of {_size(right.rows)}, or other values"
         return marks(float(same), reason, runs=1.0)
 
     def decided_by_a_tie(self, example: Example) -> bool:
         """Whether the expected query could return other rows; `QueryError` where it fails."""
         return decided_by_a_tie(partial(self._database, example), str(example.expected))
 
-    def _readings(self, said: Rows, right: ExpectedRows) -> Iterator[Rows]:
+    def _readings(self, rows: Rows, right: ExpectedRows) -> Iterator[Rows]:
         """The answer's rows, with their columns in every order that may fit where none counts."""
-        if self._column_order or not said or not right.rows:
-            yield said
+        if self._column_order or not rows or not right.rows:
+            yield rows
             return
-        yield from column_orders(said, right.rows)
+        yield from column_orders(rows, right.rows)
 
 
 def _own_script(output: SqlOutput, example: Example) -> Connection:

@@ -31,9 +31,9 @@ class FieldF1(ComparingScorer):
 
     def against(self, gold: JsonValue, example: Example, answer: Answer) -> Score:
         """F1 of two bags of fields, with `exact_match` beside it."""
-        said, right = Counter(fields(answer.value)), Counter(fields(gold))
-        total = said.total() + right.total()
-        value = 2 * (said & right).total() / total if total else 1.0
+        given, right = Counter(fields(answer.value)), Counter(fields(gold))
+        total = given.total() + right.total()
+        value = 2 * (given & right).total() / total if total else 1.0
         return marks(value, exact_match=float(same_json(answer.value, gold)))
 
 

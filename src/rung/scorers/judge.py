@@ -94,11 +94,11 @@ def _expected(example: Example) -> str:
 def read_verdict(text: str, by_name: Mapping[str, float] = _VERDICTS) -> Score:
     """A judge's reply as a score; anything but the form asked for is unscored."""
     try:
-        said = strict_json(without_fence(text))
+        reading = strict_json(without_fence(text))
     except (ValueError, RecursionError):
-        said = None
-    if isinstance(said, dict) and said.keys() == {"reason", "verdict"}:
-        verdict, reason = said["verdict"], said["reason"]
+        reading = None
+    if isinstance(reading, dict) and reading.keys() == {"reason", "verdict"}:
+        verdict, reason = reading["verdict"], reading["reason"]
         if isinstance(verdict, int) and not isinstance(verdict, bool):
             verdict = str(verdict)
         if isinstance(verdict, str) and verdict in by_name and isinstance(reason, str):
@@ -113,7 +113,7 @@ def prompt_version(rubric: Rubric | None = None) -> str:
 
 def fill(template: str, **values: str) -> str:
     """Put values into `{{name}}` places, once: what a value holds is not filled again."""
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: values[found.group(1)], template)
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match.group(1)], template)
 
 
 def _prompt(rubric: Rubric | None = None) -> str:

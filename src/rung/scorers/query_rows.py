@@ -28,9 +28,9 @@ class ExpectedRows(NamedTuple):
     groups: tuple[tuple[int, Counter[Row]], ...]
     """In order: how many rows come next, and the rows they may be, in any order."""
 
-    def holds(self, said: Rows) -> bool:
+    def holds(self, rows: Rows) -> bool:
         """Whether these rows are right."""
-        plain = [plain_row(row) for row in said]
+        plain = [plain_row(row) for row in rows]
         if len(plain) != sum(size for size, _ in self.groups):
             return False
         start = 0
@@ -81,8 +81,8 @@ def _tied(
         if size > 0:
             groups.append((size, Counter(row[:width] for row in keyed[place:end])))
         place = end
-    found = ExpectedRows([], tuple(groups))
-    return found.groups if found.holds(list(rows)) else None
+    tied = ExpectedRows([], tuple(groups))
+    return tied.groups if tied.holds(list(rows)) else None
 
 
 def _with_keys(connect: Connect, tree: exp.Expr) -> list[Row] | None:
@@ -162,16 +162,16 @@ def _cut_through(connect: Connect, select: exp.Select) -> bool:
     return False
 
 
-def column_orders(said: Rows, gold: Rows) -> Iterator[Rows]:
+def column_orders(rows: Rows, gold: Rows) -> Iterator[Rows]:
     """The rows with their columns in each order in which every column holds what gold's does."""
-    if len(said) != len(gold) or len(said[0]) != len(gold[0]):
+    if len(rows) != len(gold) or len(rows[0]) != len(gold[0]):
         return
-    given = [Counter(column) for column in zip(*map(plain_row, said), strict=True)]
+    given = [Counter(column) for column in zip(*map(plain_row, rows), strict=True)]
     wanted = [Counter(column) for column in zip(*map(plain_row, gold), strict=True)]
     fits = [[n for n, column in enumerate(given) if column == one] for one in wanted]
     orders = _assignments(fits, ())
     for _, order in zip(range(_MOST_ORDERS), orders, strict=False):
-        yield [tuple(row[n] for n in order) for row in said]
+        yield [tuple(row[n] for n in order) for row in rows]
 
 
 def _assignments(fits: list[list[int]], taken: tuple[int, ...]) -> Iterator[tuple[int, ...]]:

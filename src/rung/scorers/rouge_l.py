@@ -24,11 +24,11 @@ class RougeL(TextScorer):
     version = "2"
     graded = True
 
-    def texts(self, gold: str, said: str) -> Score:
+    def texts(self, gold: str, text: str) -> Score:
         """ROUGE-L F1 of answer against expected text."""
         from rapidfuzz.distance import LCSseq
 
-        given, right = _words(said), _words(gold)
+        given, right = _words(text), _words(gold)
         return marks(2 * LCSseq.similarity(given, right) / (len(given) + len(right)))
 
 

@@ -23,17 +23,17 @@ class SampleF1(ComparingScorer):
 
     def against(self, gold: JsonValue, example: Example, answer: Answer) -> Score:
         """F1 of two sets of labels, with `exact_match` (subset accuracy) beside it."""
-        said, right = set(answer.value), set(gold)
-        shared, total = len(said & right), len(said) + len(right)
+        given, right = set(answer.value), set(gold)
+        shared, total = len(given & right), len(given) + len(right)
         value = 2 * shared / total if total else 1.0
-        return marks(value, _difference(said, right), exact_match=float(said == right))
+        return marks(value, _difference(given, right), exact_match=float(given == right))
 
 
-def _difference(said: set[str], gold: set[str]) -> str | None:
+def _difference(given: set[str], gold: set[str]) -> str | None:
     """What is missing and what is too much, in one sentence."""
     parts = [
         f"{what}: {', '.join(map(repr, sorted(labels)))}"
-        for what, labels in (("missing", gold - said), ("not expected", said - gold))
+        for what, labels in (("missing", gold - given), ("not expected", given - gold))
         if labels
     ]
     return "; ".join(parts) or None
@@ -47,9 +47,9 @@ def micro_f1(pairs: Iterable[tuple[Collection[str], Collection[str] | None]]) ->
     """
     shared = total = 0
     seen = False
-    for gold, said in pairs:
+    for gold, answered in pairs:
         seen = True
-        given = set(said or ())
+        given = set(answered or ())
         shared += len(given & set(gold))
         total += len(given) + len(set(gold))
     if not seen:

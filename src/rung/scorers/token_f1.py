@@ -20,9 +20,9 @@ class TokenF1(TextScorer):
     version = "3"
     graded = True
 
-    def texts(self, gold: str, said: str) -> Score:
+    def texts(self, gold: str, text: str) -> Score:
         """F1 of two bags of words, with `exact_match` beside it."""
-        right, given = words(gold), words(said)
+        right, given = words(gold), words(text)
         shared = sum((Counter(given) & Counter(right)).values())
         value = 2 * shared / (len(given) + len(right))
         return marks(value, exact_match=float(given == right))

@@ -135,9 +135,9 @@ class _Failed(Exception):
     """No answer: what the client is told, and what the log says; `quotes` where that may repeat
     the request, as a model's own words on why it refuses one do."""
 
-    def __init__(self, told: ApiError, why: str, *, quotes: bool = False) -> None:
+    def __init__(self, answer: ApiError, why: str, *, quotes: bool = False) -> None:
         super().__init__(why)
-        self.told, self.why, self.quotes = told, why, quotes
+        self.told, self.why, self.quotes = answer, why, quotes
 
 
 async def _ask(service: Service, asked: Asked, request: Request) -> Answer:
@@ -157,15 +157,15 @@ async def _ask(service: Service, asked: Asked, request: Request) -> Answer:
         metrics.refused.labels("full").inc()
         raise Overloaded("full", full.retry_after_s) from None
     except TimeoutError:
-        told = ApiError(504, f"There was no answer within {limit:g} s.", code="timeout")
-        raise _Failed(told, str(told)) from None
+        refusal = ApiError(504, f"There was no answer within {limit:g} s.", code="timeout")
+        raise _Failed(refusal, str(refusal)) from None
     except ProviderError as error:
-        said = error.status is not None and error.status < 500 and error.status != 429
-        quotes = said and not error.outage
+        quotable = error.status is not None and error.status < 500 and error.status != 429
+        quotes = quotable and not error.outage
         raise _Failed(of_provider(error), str(error), quotes=quotes) from None
     except UserError as error:
-        told = ApiError(400, "This input cannot be answered.", param="messages")
-        raise _Failed(told, str(error), quotes=True) from None
+        refusal = ApiError(400, "This input cannot be answered.", param="messages")
+        raise _Failed(refusal, str(error), quotes=True) from None
     finally:
         metrics.running.set(gate.running)
         metrics.waiting.set(gate.waiting)
@@ -186,7 +186,9 @@ def _count(service: Service, record: TrafficRecord, answer: Answer) -> None:
 
 def _say(service: Service, record: TrafficRecord, answer: Answer) -> None:
     """One line a request; what was asked and answered only where that is wanted."""
-    told = f" asked {record.input!r} said {answer.text!r}" if service.settings.log_contents else ""
+    contents = (
+        f" asked {record.input!r} said {answer.text!r}" if service.settings.log_contents else ""
+    )
     log.info(
         "%s %s valid=%s%s %.3f s key=%s%s",
         record.id,
@@ -195,5 +197,5 @@ def _say(service: Service, record: TrafficRecord, answer: Answer) -> None:
         f" fallback={answer.passed_on}" if answer.passed_on else "",
         record.latency_s,
         record.key_name or "-",
-        told,
+        contents,
     )

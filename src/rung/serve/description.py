@@ -106,10 +106,10 @@ def _tell_errors(paths: Schema, json_task: bool) -> None:
             for status in statuses:
                 if status == 422 and not json_task:
                     continue
-                told: Schema = {"description": MEANINGS[status], "content": content}
+                response: Schema = {"description": MEANINGS[status], "content": content}
                 if status == 429:
-                    told["headers"] = {"retry-after": RETRY_AFTER}
-                responses[str(status)] = told
+                    response["headers"] = {"retry-after": RETRY_AFTER}
+                responses[str(status)] = response
 
 
 def _tell_formats(parts: Schema, output: Output) -> None:
@@ -149,22 +149,22 @@ def _wanted(own: Schema) -> Schema:
     """The schemas that a client may send: the task's own, which every valid answer satisfies, and
     others, of which that cannot be known before there is an answer."""
     options: list[Schema] = [OTHER, {"type": "null"}]
-    told = "The task's own schema, in whatever order of keys, is always satisfied."
+    meaning = "The task's own schema, in whatever order of keys, is always satisfied."
     # Tools take a `$ref` for a reference even in a constant, and cannot follow it from there.
     if "$ref" not in json.dumps(own):
         options.insert(0, {"title": "The task's own schema", "const": own})
-    return {"anyOf": options, "description": told}
+    return {"anyOf": options, "description": meaning}
 
 
 def _correction(parts: Schema, output: Output) -> Schema:
     """What `corrected` may be: an answer that keeps the task's contract."""
     match output:
         case LabelsOutput():
-            told = "A label; letters of another case and quotes around it are forgiven."
-            return {"enum": list(output.labels), "description": told}
+            meaning = "A label; letters of another case and quotes around it are forgiven."
+            return {"enum": list(output.labels), "description": meaning}
         case MultiLabelOutput():
-            told = "All labels that apply, in any order; none of them is []."
-            return {**output.json_schema, "description": told}
+            meaning = "All labels that apply, in any order; none of them is []."
+            return {**output.json_schema, "description": meaning}
         case SchemaOutput():
             parts["Answer"] = relocated(output.json_schema, "#/components/schemas/Answer")
             if schema_problem(output.json_schema, None) is None:
@@ -184,22 +184,22 @@ def _correction(parts: Schema, output: Output) -> Schema:
 def _text(output: TextOutput) -> Schema:
     """Not blank, and within the limits as far as a pattern can say them."""
     patterns = [f"[^{BLANK}]"]
-    told = ["Blanks around it do not count."]
+    limits = ["Blanks around it do not count."]
     made: Schema = {"type": "string"}
     if output.max_words is not None:
-        told.append(
+        limits.append(
             f"At most {output.max_words} words; a Chinese or Japanese character is one. JSON "
             "Schema cannot count them: the format is only named."
         )
         made["format"] = "limited-words"
     if output.max_chars is not None:
-        told.append(f"At most {output.max_chars} characters.")
+        limits.append(f"At most {output.max_chars} characters.")
         made["maxLength"] = output.max_chars
     for name, rule in output.rules.items():
-        told.append(f"Rule {name}: {rule!r} matches.")
+        limits.append(f"Rule {name}: {rule!r} matches.")
         if not _NOT_PORTABLE.search(rule):
             patterns.append(rule)
     made["pattern"] = patterns[0]
     if patterns[1:]:
         made["allOf"] = [{"pattern": pattern} for pattern in patterns[1:]]
-    return {**made, "description": " ".join(told)}
+    return {**made, "description": " ".join(limits)}

@@ -131,20 +131,22 @@ async def answer_invalid(_: Request, error: Exception) -> JSONResponse:
             400, f"The body is not JSON: {error.errors()[0]['ctx']['error']}."
         ).response()
     # Of a union each member complains: the one that came farthest into the value tells most.
-    told = [(_place(found["loc"][1:], error.body), found) for found in error.errors()]
-    first = told[0][0]
-    place, found = max(
-        (one for one in told if one[0][: len(first)] == first), key=lambda one: len(one[0])
+    placed = [(_place(fault["loc"][1:], error.body), fault) for fault in error.errors()]
+    first = placed[0][0]
+    place, fault = max(
+        (one for one in placed if one[0][: len(first)] == first), key=lambda one: len(one[0])
     )
     param = ".".join(place) or None
     hint = HINTS.get(place[0]) if place else None
     if hint is not None:
-        said = f"{param} is {shown(found['input'])}, which is not done here: {hint}; leave it out"
-        return ApiError(400, f"{said}.", param=param, code="unsupported_parameter").response()
-    said = f"{param or 'The body'} {_complaint(found)}"
+        sentence = (
+            f"{param} is {shown(fault['input'])}, which is not done here: {hint}; leave it out"
+        )
+        return ApiError(400, f"{sentence}.", param=param, code="unsupported_parameter").response()
+    sentence = f"{param or 'The body'} {_complaint(fault)}"
     if param is not None and param.endswith("type") and "content" in place:
-        said = f"{said}: images, sound and files are not read"
-    return ApiError(400, f"{said}.", param=param).response()
+        sentence = f"{sentence}: images, sound and files are not read"
+    return ApiError(400, f"{sentence}.", param=param).response()
 
 
 def _place(steps: Sequence[Any], body: Any) -> list[str]:
@@ -169,26 +171,26 @@ def _place(steps: Sequence[Any], body: Any) -> list[str]:
     return place
 
 
-def _complaint(found: Mapping[str, Any]) -> str:
+def _complaint(fault: Mapping[str, Any]) -> str:
     """What is wrong with a value, the value with it."""
-    if found["type"] == "missing":
+    if fault["type"] == "missing":
         return "is missing"
-    if found["type"] == "union_tag_invalid":
-        tag = found["ctx"]
+    if fault["type"] == "union_tag_invalid":
+        tag = fault["ctx"]
         return f"has the {tag['discriminator']} {tag['tag']!r}: use one of {tag['expected_tags']}"
-    wanted = str(found["msg"]).removeprefix("Value error, ")
-    return f"is {shown(found['input'])}: {wanted.replace('Input should be', 'it must be')}"
+    wanted = str(fault["msg"]).removeprefix("Value error, ")
+    return f"is {shown(fault['input'])}: {wanted.replace('Input should be', 'it must be')}"
 
 
 async def answer_http(request: Request, error: Exception) -> JSONResponse:
     """Paths and methods that do not exist."""
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
-    said = {
+    sentence = {
         404: f"Nothing is served at {shown(request.url.path)}: /openapi.json says what is",
         405: f"{request.method} is not for this path: use {headers.get('Allow', 'another')}",
     }.get(error.status_code, error.detail)
-    return ApiError(error.status_code, f"{said}.", headers=headers).response()
+    return ApiError(error.status_code, f"{sentence}.", headers=headers).response()
 
 
 async def answer_api(_: Request, error: Exception) -> JSONResponse:

@@ -119,12 +119,12 @@ class Guard:
         twice = next((name for name in ONCE if times[name] > 1), None)
         if twice is not None:
             raise ApiError(400, f"The header {twice.decode()} is given twice.", code="bad_header")
-        found = dict(headers)
-        if b"transfer-encoding" in found and b"content-length" in found:
+        named = dict(headers)
+        if b"transfer-encoding" in named and b"content-length" in named:
             raise ApiError(
                 400, "Both content-length and transfer-encoding are given.", code="bad_header"
             )
-        return found
+        return named
 
     def _refuse_foreign_host(self, headers: dict[bytes, bytes]) -> None:
         """Without keys, a web page must not reach this server by a name of its own making."""
@@ -189,10 +189,10 @@ def _json(body: bytes) -> bytes:
     """The body, once it is JSON in UTF-8. Python's own reader also takes UTF-16, NaN and halves of
     surrogate pairs, which nobody behind it does."""
     try:
-        found = from_json(body, allow_inf_nan=False)
+        request = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise ApiError(400, f"The body is not JSON: {error}.", code="bad_json") from None
-    messages = found.get("messages") if isinstance(found, dict) else None
+    messages = request.get("messages") if isinstance(request, dict) else None
     if isinstance(messages, list) and _pieces(messages) > MOST_MESSAGES:
         # Counted before each is looked at, which takes seconds for very many.
         raise ApiError(

@@ -49,12 +49,12 @@ class KeyRing:
     def kept(self) -> tuple[Key, ...]:
         """Every key, oldest first. Raises `StoreError` where the file cannot be read."""
         try:
-            found = self.path.stat()
+            status = self.path.stat()
         except FileNotFoundError:
             return ()
         except OSError as error:
             raise StoreError(f"{self.path} cannot be read ({error.strerror}): {_CURE}") from None
-        stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         if stamp != self._read[0]:
             self._read = (stamp, read_model(self.path, _File, _CURE).keys)
         return self._read[1]

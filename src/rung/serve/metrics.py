@@ -72,10 +72,10 @@ class Metrics:
 def _gauge(
     registry: CollectorRegistry,
     name: str,
-    told: str,
+    help_text: str,
     workers: Literal["livesum", "livemax"] = "livesum",
 ) -> Gauge:
-    return Gauge(f"rung_{name}", told, registry=registry, multiprocess_mode=workers)
+    return Gauge(f"rung_{name}", help_text, registry=registry, multiprocess_mode=workers)
 
 
 def forget_ended_workers() -> None:

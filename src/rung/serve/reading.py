@@ -72,17 +72,17 @@ def read_request(body: ChatCompletionRequest, spec: SolverSpec, strict: bool) ->
 
 def _ignored(body: ChatCompletionRequest, at: int) -> list[str]:
     """What has no effect, by the names a client knows."""
-    found = []
+    ignored = []
     roles = {message.role for i, message in enumerate(body.messages) if i != at}
     if roles & {"system", "developer"}:
-        found.append("system messages")
+        ignored.append("system messages")
     if roles - {"system", "developer"}:
-        found.append("other turns")
+        ignored.append("other turns")
     for name in sorted(body.model_fields_set | set(body.model_extra or {})):
         value = getattr(body, name)
         if name not in HEARD | SILENT and value is not None and value not in ([], False, {}):
-            found.append(name)
-    return [name for name in found if not (name == "n" and body.n == 1)]
+            ignored.append(name)
+    return [name for name in ignored if not (name == "n" and body.n == 1)]
 
 
 def _input(text: str, spec: SolverSpec) -> str | dict[str, JsonValue]:

@@ -88,8 +88,8 @@ def _drain_on_hang_up(server: uvicorn.Server) -> None:
 
 def _serve_with_workers(settings: Settings, door: socket.socket) -> None:
     with tempfile.TemporaryDirectory(prefix="rung-serve-") as shared:
-        told = settings.model_copy(update={"shared": Path(shared)})
-        os.environ[VARIABLE] = told.model_dump_json()
+        shared_settings = settings.model_copy(update={"shared": Path(shared)})
+        os.environ[VARIABLE] = shared_settings.model_dump_json()
         os.environ[MULTIPROCESS] = shared
         try:
             config = uvicorn.Config(

@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from rung.models.chain import sure_from, unchainable
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import LabelModel, fit_label_model
 from rung.models.no_llm_sets import fit_set_model
+from rung.records import Usage
 from rung.solver.answering import answers
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
 from rung.solver.tuning import tune as tune_weights
@@ -55,6 +57,8 @@ class Workshop:
     """What tuning each candidate took, by key."""
     till: Till | None = None
     """Prices and the budget; without it nothing is bought."""
+    price: Callable[[Usage, str], Decimal] = lambda usage, model: Decimal(0)
+    """USD of one call of a model."""
     _retrievers: dict[str, Retriever] = field(default_factory=dict)
 
     async def knowledge(self, candidate: Candidate, task: Task) -> Knowledge:
@@ -134,10 +138,10 @@ async def _cascade(
 
     model = _label_model(first, task, await vectors(task.train))
     texts = [e.input_text() for e in task.dev]
-    told = model.predict(await vectors(task.dev), texts) if texts else []
+    shares = model.predict(await vectors(task.dev), texts) if texts else []
     judged = [
         (confidence, label == render(task.output, example.expected))
-        for (label, confidence), example in zip(told, task.dev, strict=True)
+        for (label, confidence), example in zip(shares, task.dev, strict=True)
     ]
     sure = sure_from(judged, task.target.score)
     return spec.model_copy(update={"sure": sure}), replace(parts, label_model=model)

@@ -89,8 +89,8 @@ def load(
         slots = filled(candidate).values()
         parts = parts.holding({slot.part: slot.load(folder) for slot in slots})
     except _DAMAGE as error:  # also a pickle, which is never loaded
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise StoreError(f"the solver in {folder} cannot be opened ({said}): {CURE}") from error
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise StoreError(f"the solver in {folder} cannot be opened ({why}): {CURE}") from error
     return Solver(spec, parts)
 
 

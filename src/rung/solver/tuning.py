@@ -21,6 +21,7 @@ from rung.scorers import scorer_for
 from rung.scorers.judge import Judge
 from rung.solver.answering import answers
 from rung.solver.solver import Solver
+from rung.solver.teaching import taught
 from rung.task.contract import render
 from rung.task.types import Example, JsonValue, Task
 
@@ -65,11 +66,11 @@ async def _lesson(
 
 
 async def _to_read(solver: Solver, task: Task, example: Example, seed: int) -> tuple[Passage, ...]:
-    found = await solver.find(Question.of(example.input))
-    chosen = list(found.passages)
+    evidence = await solver.find(Question.of(example.input))
+    chosen = list(evidence.passages)
     if example.context_ids:
-        said = [render(task.output, e) for e in example.references]
-        held = gold_passages(example, task.documents, solver.knowledge.passages, said)
+        answers = [render(task.output, e) for e in example.references]
+        held = gold_passages(example, task.documents, solver.knowledge.passages, answers)
         places = {(p.document_id, p.start) for p in held}
         if chosen and held and not places & {(p.document_id, p.start) for p in chosen}:
             chosen[-1] = held[0]
@@ -91,14 +92,16 @@ async def tune(untuned: Solver, task: Task, workshop: Workshop) -> Tuned:
     hooks = Hooks(progress, workshop.stop.is_set)
     raw = workshop.raw(candidate.model)
     desk = Desk(raw, workshop.folder, workshop.till, hooks)
-    if candidate.weights.recipe == "found":
+    if candidate.teacher is not None:
+        tuned = await _distilled(trainer, order, desk, untuned, task, workshop)
+    elif candidate.weights.recipe == "found":
         tuned = await _raced(trainer, order, desk, untuned, task)
     else:
         tuned = await trainer.train(order, desk)
     guard = await guarded(raw, tuned.adapter, workshop.folder.parent / GUARDS)
     if guard is not None:
-        told = {**guard.model_dump(mode="json"), "lost": guard.lost, "said": guard.said}
-        tuned = tuned.model_copy(update={"took": {**tuned.took, "guard": told}})
+        facts = {**guard.model_dump(mode="json"), "lost": guard.lost, "said": guard.said}
+        tuned = tuned.model_copy(update={"took": {**tuned.took, "guard": facts}})
     workshop.tuned[candidate.key] = tuned
     return tuned
 
@@ -128,6 +131,34 @@ async def _raced(trainer: Trainer, order: Order, desk: Desk, untuned: Solver, ta
     weights, race = await found_recipe(trainer, order, desk, size, judge)
     tuned = await trainer.train(order.model_copy(update={"weights": weights}), desk)
     return tuned.model_copy(update={"took": _with(tuned.took, race)})
+
+
+async def _distilled(
+    trainer: Trainer, order: Order, desk: Desk, untuned: Solver, task: Task, workshop: Workshop
+) -> Tuned:
+    """Train on the gold rows and on what the teacher answers, where it beats who has the gold
+    alone. Training that one counts to what the training took."""
+    from rung.solver.fit import fit
+
+    assert untuned.candidate.teacher is not None
+    teacher = await fit(untuned.candidate.teacher, task, workshop)
+    first: list[Tuned] = []
+
+    async def alone() -> Solver:
+        first.append(await trainer.train(order, desk))
+        named = first[0].model
+        chat = workshop.chat(named) if named else desk.model
+        return _tuned_solver(untuned, chat, first[0])
+
+    given = await taught(teacher, task, scorer_for(task), workshop.price, alone)
+    more = await lessons(untuned, given.examples)
+    share = 1 + len(more) / len(order.train)
+    both = {"train": (*order.train, *more), "tokens": round(order.tokens * share)}
+    tuned = await trainer.train(order.model_copy(update=both), desk)
+    took = {**tuned.took, "taught": given.told}
+    for part in ("seconds", "train_tokens"):
+        took[part] = took.get(part, 0) + first[0].took.get(part, 0)
+    return tuned.model_copy(update={"took": took})
 
 
 def _tuned_solver(untuned: Solver, model: ChatModel, tuned: Tuned) -> Solver:

@@ -20,7 +20,7 @@ _KINDS = re.compile(
 
 def expectations(data: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
     """Kind and value of each `__expected` cell of a promptfoo row; plain text means `equals`."""
-    found = []
+    pairs = []
     for key, cell in data.items():
         if not re.fullmatch(r"__expected\d*", key) or cell in (None, ""):
             continue
@@ -28,8 +28,8 @@ def expectations(data: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
         match = _CELL.fullmatch(text.strip())
         kind = (match[1] or "") + match["kind"] if match else ""
         if match and _KINDS.fullmatch(kind):
-            found.append((kind, match["value"].strip()))
+            pairs.append((kind, match["value"].strip()))
         else:
-            found.append((text, "") if _KINDS.fullmatch(text.strip()) and "-" in text else
+            pairs.append((text, "") if _KINDS.fullmatch(text.strip()) and "-" in text else
                          ("equals", text))  # fmt: skip
-    return found
+    return pairs

@@ -77,10 +77,10 @@ def question(row: Row, messages: JsonValue) -> tuple[str, str]:
 def spoken(row: Row, message: JsonValue) -> str:
     """The text of one answering message, or of the only one in a list."""
     turns = _turns(row, message if isinstance(message, list) else [message])
-    said = [turn.text for turn in turns if turn.role == "assistant"]
-    if len(said) != 1:
-        raise row.error(f"the answer holds {len(said)} messages by 'assistant'; it must be one")
-    return said[0]
+    answers = [turn.text for turn in turns if turn.role == "assistant"]
+    if len(answers) != 1:
+        raise row.error(f"the answer holds {len(answers)} messages by 'assistant'; it must be one")
+    return answers[0]
 
 
 def opened(value: JsonValue) -> JsonValue:
@@ -145,9 +145,9 @@ def _turns(row: Row, messages: JsonValue) -> list[_Turn]:
 def _turn(row: Row, message: JsonValue) -> _Turn:
     if not isinstance(message, dict):
         raise _unread(row, message)
-    said = str(message.get("role", message.get("from", ""))).casefold()
+    role = str(message.get("role", message.get("from", ""))).casefold()
     calls = [key for key in _CALLS if message.get(key)]
-    if said in _TOOL_ROLES or calls:
+    if role in _TOOL_ROLES or calls:
         raise row.error(
             f"the message {shown(message)} calls or answers a tool, and Rung's models have none; "
             "leave such rows out"
@@ -155,9 +155,9 @@ def _turn(row: Row, message: JsonValue) -> _Turn:
     content = message.get("content", message.get("value", message.get("parts")))
     if isinstance(content, list):
         content = "\n".join(_part(row, part) for part in content)
-    if said not in _ROLES or not isinstance(content, str):
+    if role not in _ROLES or not isinstance(content, str):
         raise _unread(row, message)
-    return _Turn(_ROLES[said], content)
+    return _Turn(_ROLES[role], content)
 
 
 def _part(row: Row, part: JsonValue) -> str:

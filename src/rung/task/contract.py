@@ -154,15 +154,15 @@ def _invalid(problem: str) -> Parsed:
 def _parse_label(output: LabelsOutput, text: str) -> Parsed:
     bare = without_fence(text)
     for around in ("", QUOTES, f"{QUOTES}.。!！ \t\n", f"{QUOTES}.。!！()（） \t\n"):
-        said = find_label(bare.strip(around) if around else bare, output.labels)
-        if said is not None:
-            return Parsed(value=said)
+        label = find_label(bare.strip(around) if around else bare, output.labels)
+        if label is not None:
+            return Parsed(value=label)
     inside = inside_json(bare)
     if isinstance(inside, list) and len(inside) == 1:
         inside = inside[0]
-    said = None if inside is None else find_label(inside, output.labels)
-    if said is not None:
-        return Parsed(value=said)
+    label = None if inside is None else find_label(inside, output.labels)
+    if label is not None:
+        return Parsed(value=label)
     return _invalid(f"{shown(bare)} is not one of the {len(output.labels)} labels")
 
 
@@ -178,11 +178,11 @@ def _parse_labels(output: MultiLabelOutput, text: str) -> Parsed:
 
 def _parse_json(output: SchemaOutput, text: str) -> Parsed:
     """The likeliest value that satisfies the schema, else why the likeliest one does not."""
-    found = list(islice(values_in(text), _MOST_VALUES))
-    if len(found) == 1 and isinstance(found[0], str):  # JSON written into a JSON text
-        found += islice(values_in(found[0]), 1)
+    values = list(islice(values_in(text), _MOST_VALUES))
+    if len(values) == 1 and isinstance(values[0], str):  # JSON written into a JSON text
+        values += islice(values_in(values[0]), 1)
     problems = []
-    for value in found:
+    for value in values:
         problem = schema_problem(output.json_schema, value)
         if problem is None:
             return Parsed(value=value)
@@ -292,8 +292,8 @@ def _sqlite_syntax(query: str) -> str | None:
     try:
         connection.execute(f"EXPLAIN {query}")
     except (sqlite3.Error, sqlite3.Warning, ValueError) as problem:
-        said = str(problem)
-        return None if said.startswith(("no such", "You can only execute one")) else said
+        message = str(problem)
+        return None if message.startswith(("no such", "You can only execute one")) else message
     finally:
         connection.close()
     return None

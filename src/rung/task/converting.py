@@ -1,4 +1,4 @@
-"""HTML, PDF and DOCX as Markdown, by markitdown (extra `docs`) in a process of its own.
+"""Documents that are no plain text, read (extra `docs`) in a process of its own.
 
 A file may be built to keep its reader busy or to fill the memory, and readers have faults. The
 child may compute `CPU_S` seconds for a file and take `MEMORY` bytes, and opens no connection; a
@@ -11,18 +11,21 @@ import io
 import json
 import os
 import queue
-import re
 import signal
 import subprocess
 import sys
 import threading
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from rung.errors import MissingExtraError, UserError
+from rung.task.readers import READERS, Read, TooMuch
 
 CPU_S = 60
 WALL_S = 180.0
@@ -30,24 +33,38 @@ WALL_S = 180.0
 MEMORY = 1 << 30
 """Bytes beyond what the readers take when they are loaded."""
 UNPACKED = 512 << 20
-"""Bytes that a DOCX may unzip to."""
-PAGES = 5_000
+"""Bytes that an Office file or a book may unzip to."""
 TEXT = 64 << 20
 """Characters of one document."""
 CURE = "split it, save it as plain text, or take it out of the folder"
 _BLOCKED = ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.exec")
 
 
-class TooMuch(Exception):
-    """What a file exceeds, in words."""
+MOST_PROBLEMS = 10
+"""Files that cannot be read before the others are not tried."""
+
+File = tuple[Path, str]
 
 
-def convert(files: Sequence[tuple[Path, str]]) -> dict[str, str]:
-    """The text of each file by its id. `UserError` for the first that cannot be read."""
+def convert(files: Sequence[File]) -> dict[str, Read]:
+    """What each file says by its id. `UserError` with all those that cannot be read."""
     if not files:
         return {}
     if sys.modules.get("markitdown", files) is None or find_spec("markitdown") is None:
         raise MissingExtraError(f"reading {files[0][1]}", "docs")
+    found: dict[str, Read] = {}
+    problems: list[str] = []
+    left = list(files)
+    while left and len(problems) < MOST_PROBLEMS:
+        left = _in_a_child(left, found, problems)
+    if problems:
+        more = f"; {len(left)} more were not tried" if left else ""
+        raise UserError("; ".join(problems) + more)
+    return found
+
+
+def _in_a_child(files: Sequence[File], found: dict[str, Read], problems: list[str]) -> list[File]:
+    """Reads files until the child is done, or dies over one; those that it did not come to."""
     paths = [str(Path(p).resolve()) for p in sys.path if p]
     child = subprocess.Popen(
         [sys.executable, "-m", "rung.task.converting"],
@@ -66,10 +83,24 @@ def convert(files: Sequence[tuple[Path, str]]) -> dict[str, str]:
         except BrokenPipeError:
             pass  # said below
         reader.start()
-        return {ident: _text(child, lines, ident) for _, ident in files}
+        for at, (_, ident) in enumerate(files, start=1):
+            try:
+                found[ident] = _read(child, lines, ident)
+            except _Gone as gone:
+                problems.append(str(gone))
+                return list(files[at:])
+            except MissingExtraError:
+                raise
+            except UserError as problem:
+                problems.append(str(problem))
+        return []
     finally:
         child.kill()
         child.wait()
+
+
+class _Gone(Exception):
+    """The child died, or does not answer."""
 
 
 def _hand_on(child: subprocess.Popen[bytes], lines: queue.SimpleQueue[bytes]) -> None:
@@ -79,49 +110,48 @@ def _hand_on(child: subprocess.Popen[bytes], lines: queue.SimpleQueue[bytes]) ->
     lines.put(b"")
 
 
-def _text(child: subprocess.Popen[bytes], lines: queue.SimpleQueue[bytes], ident: str) -> str:
+def _read(child: subprocess.Popen[bytes], lines: queue.SimpleQueue[bytes], ident: str) -> Read:
     try:
         line = lines.get(timeout=WALL_S)
     except queue.Empty:
-        raise UserError(f"{ident}: takes more than {WALL_S:g} s to read; {CURE}") from None
+        raise _Gone(f"{ident}: takes more than {WALL_S:g} s to read; {CURE}") from None
     if not line.endswith(b"\n"):
         ended = child.wait()
         busy = ended == -getattr(signal, "SIGXCPU", 0)
         what = f"takes more than {CPU_S} s of computing" if busy else f"its reader died ({ended})"
-        raise UserError(f"{ident}: cannot be read ({what}); {CURE}")
-    found: dict[str, str] = json.loads(line)
-    if "text" in found:
-        return found["text"]
-    if "exceeds" in found:
-        raise UserError(f"{ident}: is not read ({found['exceeds']}); {CURE}")
-    if "missing" in found:
+        raise _Gone(f"{ident}: cannot be read ({what}); {CURE}")
+    answer: dict[str, Any] = json.loads(line)
+    if "text" in answer:
+        return Read(answer["text"], answer["title"], Counter(answer["lost"]))
+    if "exceeds" in answer:
+        raise UserError(f"{ident}: is not read ({answer['exceeds']}); {CURE}")
+    if "missing" in answer:
         raise MissingExtraError(f"reading {ident}", "docs")
     raise UserError(
-        f"{ident}: cannot be read ({found['problem']}); repair the file or take it out of the "
+        f"{ident}: cannot be read ({answer['problem']}); repair the file or take it out of the "
         "folder"
     )
 
 
 def _main() -> None:
     """The child: a list of paths on standard input, a line of JSON a file on standard output."""
-    said = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints is no answer
     paths = json.load(sys.stdin)
-    converters = _readers()
+    _load()
     sys.addaudithook(_refuse)
     room = _limits()
     for path in map(Path, paths):
         room()
-        said.write(json.dumps(_one(path, converters)) + "\n")
-        said.flush()
+        out.write(json.dumps(_one(path)) + "\n")
+        out.flush()
 
 
-def _readers() -> Any:
-    try:
-        from markitdown import converters
-    except ImportError:
-        return None
-    return converters
+def _load() -> None:
+    """Import what reading takes before the limits hold; what is missing is said for its files."""
+    for name in ("markitdown.converters", "mammoth", "openpyxl", "pdfplumber", "pptx"):
+        with suppress(ImportError):
+            import_module(name)
 
 
 def _refuse(event: str, _: object) -> None:
@@ -149,51 +179,42 @@ def _limits() -> Any:
     return grant
 
 
-def _one(path: Path, converters: Any) -> dict[str, str]:
-    if converters is None:
-        return {"missing": "markitdown"}
-    from markitdown import MissingDependencyException, StreamInfo
-
-    kind = path.suffix.lower()
-    by_kind = {".pdf": "PdfConverter", ".docx": "DocxConverter"}
+def _one(path: Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()
-        _check_size(kind, data)
-        converter = getattr(converters, by_kind.get(kind, "HtmlConverter"))()
-        info = StreamInfo(extension=kind, charset=_charset(data))
-        text = str(converter.convert(io.BytesIO(data), info).markdown)
-        if len(text) > TEXT:
-            raise TooMuch(f"{len(text):,} characters of text, at most {TEXT:,}")
-        return {"text": text}
-    except MissingDependencyException:
-        return {"missing": kind}
+        _check_size(data)
+        read = READERS[path.suffix.lower()](data)
+        if len(read.text) > TEXT:
+            raise TooMuch(f"{len(read.text):,} characters of text, at most {TEXT:,}")
+        # A lone half of a surrogate pair, which a broken file may hold, is no text.
+        text = read.text.encode("utf-8", "replace").decode()
+        return {"text": text, "title": read.title, "lost": read.lost}
+    except (ImportError, _missing()):
+        return {"missing": path.suffix}
     except TooMuch as much:
         return {"exceeds": str(much)}
     except MemoryError:
         return {"exceeds": f"its reader needs more than {MEMORY >> 20} MiB of memory"}
+    except RecursionError:
+        return {"exceeds": "it is nested too deeply"}
     except Exception as problem:  # its readers raise whatever their libraries raise
-        return {"problem": (str(problem) or type(problem).__name__).split("\n")[0]}
+        return {"problem": (str(problem) or type(problem).__name__).split("\n")[0][:200]}
 
 
-def _check_size(kind: str, data: bytes) -> None:
+def _missing() -> type[Exception]:
+    from markitdown import MissingDependencyException
+
+    kind: type[Exception] = MissingDependencyException
+    return kind
+
+
+def _check_size(data: bytes) -> None:
     """What can be known before anything is unpacked."""
-    if kind == ".docx":
+    if data.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
         if size > UNPACKED:
             raise TooMuch(f"it unzips to {size >> 20:,} MiB, at most {UNPACKED >> 20:,}")
-    elif kind == ".pdf":
-        from pdfminer.pdfpage import PDFPage
-
-        for pages, _ in enumerate(PDFPage.get_pages(io.BytesIO(data)), 1):
-            if pages > PAGES:
-                raise TooMuch(f"more than {PAGES:,} pages")
-
-
-def _charset(data: bytes) -> str:
-    """The encoding that an HTML page names in its head; UTF-8 where it names none."""
-    named = re.search(rb"charset=[\"']?([\w-]+)", data[:2048])
-    return named.group(1).decode() if named else "utf-8"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def day_of(value: JsonValue) -> float | None:
     if _YEAR.fullmatch(value.strip()):
         return float(date(int(value), 7, 1).toordinal())
     try:
-        found = datetime.fromisoformat(value.strip())
+        moment = datetime.fromisoformat(value.strip())
     except ValueError:
         return None
-    return found.toordinal() + (found.hour * 60 + found.minute) / 1440
+    return moment.toordinal() + (moment.hour * 60 + moment.minute) / 1440

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import re
 import zlib
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rung.errors import UserError
 
@@ -40,11 +42,43 @@ _WRITTEN = {
 """What spreadsheets and exports write besides Unicode, as `iconv` calls it."""
 
 
+_OF_LANGUAGE = {
+    **dict.fromkeys(("cs", "hr", "hu", "pl", "ro", "sk", "sl", "sr"), "cp1250"),
+    **dict.fromkeys(("be", "bg", "mk", "ru", "uk"), "cp1251"),
+    **dict.fromkeys(("et", "lt", "lv"), "cp1257"),
+    **{"ar": "cp1256", "el": "cp1253", "fa": "cp1256", "he": "cp1255", "tr": "cp1254"},
+    **{"ja": "shift_jis", "ko": "euc_kr", "th": "cp874", "vi": "cp1258", "zh": "gb18030"},
+}
+"""What browsers take a page of a language for that names no encoding
+(https://encoding.spec.whatwg.org, https://html.spec.whatwg.org/multipage/parsing.html)."""
+_WIDER = {
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+}
+"""What browsers read a declared encoding as."""
+_DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
+_LANGUAGE = re.compile(rb"""<html[^>]*\slang\s*=\s*["']?([a-zA-Z]+)""", re.IGNORECASE)
+_OUTSIDE_ASCII = re.compile(rb"[\x80-\xff]+")
+
+
 class Text(NamedTuple):
     """What a file says, and in which encoding it was written where that is not UTF-8."""
 
     text: str
     encoding: str = ""
+
+
+class Page(NamedTuple):
+    """As `Text`, and whether anything said that it is in this encoding."""
+
+    text: str
+    encoding: str
+    guessed: bool = False
 
 
 def read_bytes(path: Path, name: str) -> bytes:
@@ -77,6 +111,49 @@ def decoded(data: bytes, name: str) -> Text:
         ) from None
 
 
+def markup_text(data: bytes) -> Page:
+    """A page of HTML: by its mark, as UTF-8, as it declares, as its language suggests, or a guess.
+
+    What declares another encoding and reads as UTF-8 is UTF-8: no other text does by chance. Bytes
+    that the encoding lacks become U+FFFD.
+    """
+    for mark, codec, spoken in _MARKS:
+        if data.startswith(mark):
+            return Page(data.removeprefix(mark).decode(codec, "replace"), spoken)
+    wide = _two_bytes(data)
+    if wide:
+        return Page(data.decode(f"utf-16-{wide}", "replace"), "UTF-16")
+    named = _DECLARED.search(data[:4096])
+    declared = _codec(named[1].decode("ascii", "replace")) if named else ""
+    for codec in (declared if data.isascii() else "", "utf-8", declared):
+        with suppress(UnicodeDecodeError):
+            if codec:
+                return Page(data.decode(codec), codec)
+    language = _LANGUAGE.search(data[:4096])
+    of_language = _OF_LANGUAGE.get(language[1].decode().lower()) if language else None
+    codec = declared or of_language or _guessed(data)
+    return Page(data.decode(codec, "replace"), _WRITTEN.get(codec, codec.upper()), not declared)
+
+
+def _codec(named: str) -> str:
+    """Python's name of a declared encoding; empty where there is none (HTML: Latin-1 is 1252)."""
+    try:
+        codec = codecs.lookup(named).name
+        b"<".decode(codec)
+    except (LookupError, ValueError):  # no text, or not what a declaration can be read in
+        return ""
+    return _WIDER.get(codec, codec)
+
+
+def _guessed(data: bytes) -> str:
+    """Western where letters outside ASCII stand alone; else what the text looks like most."""
+    runs = _OUTSIDE_ASCII.findall(data)
+    if sum(len(run) == 1 for run in runs) * 2 > len(runs):
+        return "cp1252"
+    best = _best(data)
+    return str(best.encoding) if best else "cp1252"
+
+
 def read_text(path: Path, name: str) -> str:
     """The text of a file, unpacked when it ends in `.gz`."""
     return decoded(read_bytes(path, name), name).text
@@ -106,9 +183,7 @@ def _two_bytes(data: bytes) -> str:
 
 def _fix(data: bytes, name: str) -> str:
     """Which encoding it looks like, and the command that makes UTF-8 of it."""
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(data[:262_144], cp_isolation=list(_WRITTEN)).best()
+    best = _best(data)
     if best is None:
         return "save the file as UTF-8"
     known = _WRITTEN[best.encoding]
@@ -116,3 +191,9 @@ def _fix(data: bytes, name: str) -> str:
         f"it looks like {known}: save the file as UTF-8, or convert it: "
         f"iconv -f {known} -t UTF-8 {name} > utf8-{Path(name).name}"
     )
+
+
+def _best(data: bytes) -> Any:
+    from charset_normalizer import from_bytes
+
+    return from_bytes(data[:262_144], cp_isolation=list(_WRITTEN)).best()

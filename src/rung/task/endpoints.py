@@ -47,12 +47,12 @@ class EndpointSettings(BaseModel):
 
 def from_environment(values: dict[str, str], where: str) -> dict[str, str]:
     """Values with "$NAME" read from the environment; raises `UserError` where it is not set."""
-    found = {}
+    read = {}
     for name, value in values.items():
         variable = value.removeprefix("$")
         if value != variable:
             if not os.environ.get(variable):
                 raise UserError(f"{where} {name!r} needs {variable}: set it in the environment")
             value = os.environ[variable].strip()
-        found[name] = value
-    return found
+        read[name] = value
+    return read

@@ -50,8 +50,8 @@ def read_examples(
     """As `load_examples`, with sentences on what was taken for what."""
     table = read_table(path, name)
     taken = take(table.rows, columns)
-    found = parse_rows(taken.rows, output)
-    return found._replace(notes=(*table.notes, *taken.notes))
+    examples = parse_rows(taken.rows, output)
+    return examples._replace(notes=(*table.notes, *taken.notes))
 
 
 def parse_rows(rows: list[Row], output: Output) -> Examples:
@@ -101,10 +101,15 @@ def refuse_shared_ids(files: Iterable[tuple[str, Sequence[Example]]]) -> None:
                 )
 
 
+def has_made_id(example: Example) -> bool:
+    """Whether its id follows from its words, since its row has none."""
+    return example.id.startswith(digest([example.input, row_expected(example)])[:ID_CHARS])
+
+
 def _example(row: Row, data: dict[str, JsonValue], output: Output) -> tuple[Example, str | None]:
     """The example, and its label as the row spells it where that is not how the output does."""
     _refuse_nan(row, data)
-    text = _input(row, data.get("input"), data)
+    text = input_of(row, data.get("input"), data)
     gold = _expected(row, data, output)
     made = digest([text, row_expected(gold)])[:ID_CHARS]
     ident = data.get("id")
@@ -159,7 +164,8 @@ def _missing(row: Row, key: str, data: dict[str, JsonValue]) -> UserError:
     )
 
 
-def _input(row: Row, value: JsonValue, data: dict[str, JsonValue]) -> str | dict[str, JsonValue]:
+def input_of(row: Row, value: JsonValue, data: dict[str, JsonValue]) -> str | dict[str, JsonValue]:
+    """A row's input; raises `RowError` for none."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = json.dumps(value)
     if value is None or (isinstance(value, str) and not value.strip()) or value == {}:

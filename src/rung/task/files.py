@@ -52,12 +52,12 @@ def data_files(folder: Path, config: RungFile, *, documents: bool = True) -> lis
 
 def stamp(files: Iterable[Path]) -> Stamp:
     """Changes when any of the files does; one that is missing has size -1."""
-    found = []
+    stamps = []
     for path in files:
         try:
             known = path.stat()
         except OSError:
-            found.append((str(path), 0, -1))
+            stamps.append((str(path), 0, -1))
         else:
-            found.append((str(path), known.st_mtime_ns, known.st_size))
-    return tuple(found)
+            stamps.append((str(path), known.st_mtime_ns, known.st_size))
+    return tuple(stamps)

@@ -231,8 +231,8 @@ def resolve(reference: JsonValue, root: Schema) -> JsonValue:
     if fragment and not fragment.startswith("/"):
         names = (fragment, f"#{fragment}")
         anchors = ("$anchor", "$dynamicAnchor", "$id", "id")
-        found = (p for p in _parts(root) if any(p.get(a) in names for a in anchors))
-        return next(found, None)
+        anchored = (p for p in _parts(root) if any(p.get(a) in names for a in anchors))
+        return next(anchored, None)
     place: JsonValue = root
     for step in fragment.split("/")[1:]:
         step = step.replace("~1", "/").replace("~0", "~")
@@ -309,11 +309,11 @@ def _mapped(schema: JsonValue, change: Callable[[Schema], Schema]) -> Any:
 
 def _parts(schema: Schema) -> Iterator[Schema]:
     """The schema and every schema in it; what stands in `enum`, `const` or `default` is none."""
-    found: list[Schema] = []
+    parts: list[Schema] = []
 
     def see(part: Schema) -> Schema:
-        found.append(part)
+        parts.append(part)
         return part
 
     _mapped(schema, see)
-    return iter(found)
+    return iter(parts)

@@ -26,33 +26,36 @@ def shape(schema: JsonValue, root: Schema, depth: int = 0) -> str:
     """A schema as a short template, such as `{"name": text, "size"?: "S" | "M"}`."""
     if not isinstance(schema, dict) or depth > DEPTH:
         return "nothing" if schema is False else ANY
-    said = _all([*_sides(schema, root, depth), _own(schema, root, depth)])
-    if schema.get("nullable") is True and said != ANY and "null" not in said.split(" | "):
-        said = f"{said} | null"
+    worded = _all([*_sides(schema, root, depth), _own(schema, root, depth)])
+    if schema.get("nullable") is True and worded != ANY and "null" not in worded.split(" | "):
+        worded = f"{worded} | null"
     beside = _beside(schema, root, depth)
-    return f"{said} ({'; '.join(beside)})" if beside else said
+    return f"{worded} ({'; '.join(beside)})" if beside else worded
 
 
-def _all(said: list[str]) -> str:
-    told = list(dict.fromkeys(one for one in said if one != ANY))
-    return " & ".join(f"({one})" if len(told) > 1 and " | " in one else one for one in told) or ANY
+def _all(parts: list[str]) -> str:
+    distinct = list(dict.fromkeys(one for one in parts if one != ANY))
+    return (
+        " & ".join(f"({one})" if len(distinct) > 1 and " | " in one else one for one in distinct)
+        or ANY
+    )
 
 
 def _sides(schema: Schema, root: Schema, depth: int) -> list[str]:
     """What applies beside a schema's own words: references, `allOf`, unions."""
-    said = []
+    sides = []
     if "$ref" in schema:
-        said.append(shape(resolve(schema["$ref"], root), root, depth + 1))
+        sides.append(shape(resolve(schema["$ref"], root), root, depth + 1))
     parts = [_followed(part, root) for part in schema.get("allOf", ())]
     if parts and all(map(_is_object, parts)):
-        said.append(_object({}, parts, root, depth))
+        sides.append(_object({}, parts, root, depth))
     else:
-        said += [shape(part, root, depth + 1) for part in parts]
+        sides += [shape(part, root, depth + 1) for part in parts]
     for union in ("anyOf", "oneOf"):
         options = [shape(option, root, depth + 1) for option in schema.get(union, ())]
         if options and ANY not in options:
-            said.append(" | ".join(dict.fromkeys(options)))
-    return said
+            sides.append(" | ".join(dict.fromkeys(options)))
+    return sides
 
 
 def _own(schema: Schema, root: Schema, depth: int) -> str:
@@ -78,10 +81,10 @@ def _array(schema: Schema, root: Schema, depth: int) -> str:
         first, items = items, schema.get("additionalItems", {})
     if not first:
         return f"[{shape(items, root, depth + 1)}, …]"
-    said = [shape(item, root, depth + 1) for item in first]
+    shapes = [shape(item, root, depth + 1) for item in first]
     if items is not False:
-        said.append("…" if items in ({}, True) else f"{shape(items, root, depth + 1)}, …")
-    return f"[{', '.join(said)}]"
+        shapes.append("…" if items in ({}, True) else f"{shape(items, root, depth + 1)}, …")
+    return f"[{', '.join(shapes)}]"
 
 
 def _object(schema: Schema, parts: list[Schema], root: Schema, depth: int) -> str:
@@ -98,7 +101,7 @@ def _object(schema: Schema, parts: list[Schema], root: Schema, depth: int) -> st
         others = part.get("additionalProperties")
         if isinstance(others, dict):
             extra.append(f"any name: {shape(others, root, depth + 1)}")
-    return "{" + ", ".join([*(f"{key}: {said}" for key, said in fields.items()), *extra]) + "}"
+    return "{" + ", ".join([*(f"{key}: {worded}" for key, worded in fields.items()), *extra]) + "}"
 
 
 def _is_object(schema: JsonValue) -> bool:
@@ -110,29 +113,29 @@ def _is_object(schema: JsonValue) -> bool:
 def _followed(schema: JsonValue, root: Schema) -> JsonValue:
     """A bare reference as what it names."""
     only = isinstance(schema, dict) and "$ref" in schema and "properties" not in schema
-    found = resolve(schema["$ref"], root) if only else None
-    return schema if found is None else found
+    target = resolve(schema["$ref"], root) if only else None
+    return schema if target is None else target
 
 
 def _beside(schema: Schema, root: Schema, depth: int) -> list[str]:
     """What the schema says of itself, and what nothing enforces while the answer is written."""
-    said = []
+    remarks = []
     if isinstance(schema.get("description"), str) and schema["description"].strip():
-        said.append(" ".join(schema["description"].split()))
+        remarks.append(" ".join(schema["description"].split()))
     if schema.get("uniqueItems") is True:
-        said.append("no item twice")
+        remarks.append("no item twice")
     if isinstance(schema.get("contains"), dict):
-        said.append(f"with {shape(schema['contains'], root, depth + 1)} among the items")
+        remarks.append(f"with {shape(schema['contains'], root, depth + 1)} among the items")
     if (
         isinstance(schema.get("not"), dict)
         and (other := shape(schema["not"], root, depth + 1)) != ANY
     ):
-        said.append(f"not {other}")
+        remarks.append(f"not {other}")
     if isinstance(schema.get("if"), dict):
         for name, word in (("then", "if"), ("else", "if not")):
             if isinstance(schema.get(name), dict):
                 given, then = (shape(schema[key], root, depth + 1) for key in ("if", name))
-                said.append(f"{word} {given}: {then}")
+                remarks.append(f"{word} {given}: {then}")
     for name, others in (schema.get("dependentRequired") or {}).items():
-        said.append(f"{json.dumps(name)} only with {', '.join(map(json.dumps, others))}")
-    return said
+        remarks.append(f"{json.dumps(name)} only with {', '.join(map(json.dumps, others))}")
+    return remarks

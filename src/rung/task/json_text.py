@@ -17,8 +17,8 @@ _MOST_PLACES = 200
 
 def without_fence(text: str) -> str:
     """The inside of the first Markdown code fence, or the text itself; stripped."""
-    found = re.search(r"```[\w+-]*[ \t]*\n(.*?)(?:```|\Z)", text, re.DOTALL)
-    return (found.group(1) if found else text).strip()
+    fenced = re.search(r"```[\w+-]*[ \t]*\n(.*?)(?:```|\Z)", text, re.DOTALL)
+    return (fenced.group(1) if fenced else text).strip()
 
 
 def values_in(text: str) -> Iterator[JsonValue]:

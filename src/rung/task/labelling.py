@@ -66,9 +66,9 @@ def find_labels(written: JsonValue, labels: Sequence[str]) -> tuple[tuple[str, .
     and `null` are no label at all, unless there is one of that name.
     """
     parts = [one for part in _parts(written, labels) for one in _joined_by_and(part, labels)]
-    found = [(part, find_label(part, labels)) for part in parts]
-    given = {label for _, label in found if label is not None}
-    unknown = [label_text(part) for part, label in found if label is None]
+    pairs = [(part, find_label(part, labels)) for part in parts]
+    given = {label for _, label in pairs if label is not None}
+    unknown = [label_text(part) for part, label in pairs if label is None]
     return tuple(label for label in labels if label in given), unknown
 
 

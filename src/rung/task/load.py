@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rung.errors import UserError
+from rung.project import ProjectFolder
 from rung.task.config import DEFAULT_METRIC, OutputTable, RungFile, TaskTable, read_config
 from rung.task.documents import Documents, check_context_ids, load_documents
 from rung.task.examples import Examples, Respelt, read_examples, refuse_shared_ids
@@ -38,6 +39,7 @@ from rung.task.types import (
     Target,
     Task,
 )
+from rung.task.unlabelled import Unlabelled, read_unlabelled
 from rung.task.wording import listed, shown
 
 CONFIG_NAME = "rung.toml"
@@ -73,8 +75,14 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
     splits = _split(given, how)
     knowledge = Documents((), ())
     if config.task.documents is not None:
-        knowledge = load_documents(root / config.task.documents, config.task.documents)
+        before = ProjectFolder(root).documents
+        knowledge = load_documents(root / config.task.documents, config.task.documents, before)
         check_context_ids((*splits.train, *splits.dev, *splits.test), knowledge.documents)
+    inputs = Unlabelled()
+    if config.task.unlabelled is not None:
+        name = config.task.unlabelled
+        labelled = (*splits.train, *splits.dev, *splits.test)
+        inputs = read_unlabelled(root / name, name, config.task.columns, labelled)
     most = (None, None) if whole else (config.climb.train_size, config.climb.test_size)
     train = take(splits.train, most[0], how, by_label=True)
     test = take(splits.test, most[1], how, by_label=False)
@@ -87,6 +95,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         dev=splits.dev,
         test=test,
         documents=knowledge.documents,
+        unlabelled=inputs.inputs,
         workload=config.workload,
         models=config.models,
         facts=config.facts,
@@ -101,6 +110,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         notes=(
             *(note for one in files.values() for note in one.notes),
             *knowledge.notes,
+            *inputs.notes,
             *_leaks(splits.report),
             *_checked_after(output),
             *respelt_note(sum((one.respelt for one in files.values()), Counter[Respelt]())),

@@ -113,10 +113,10 @@ def _jsonl(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
 def _is_list(line: str) -> bool:
     """Whether a line is a whole JSON list of plain values: a wrong row, no array of rows."""
     try:
-        found = json.loads(line)
+        value = json.loads(line)
     except ValueError:
         return False
-    return isinstance(found, list) and not all(isinstance(one, dict) for one in found)
+    return isinstance(value, list) and not all(isinstance(one, dict) for one in value)
 
 
 def _json(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
@@ -127,8 +127,8 @@ def _whole(text: str, name: str, notes: list[str]) -> Iterator[Row]:
     """Rows of one JSON value, or of several that follow one another."""
     values = list(_values(text, name))
     if len(values) == 1:
-        found = _list_of(values[0][1], name, notes)
-        rows = [(number, one, "row") for number, one in enumerate(found, start=1)]
+        listed = _list_of(values[0][1], name, notes)
+        rows = [(number, one, "row") for number, one in enumerate(listed, start=1)]
     else:
         rows = [(line, one, "line") for line, one in values]
     faults = Faults(name)

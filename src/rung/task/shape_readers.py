@@ -42,11 +42,11 @@ def sharegpt(row: Row) -> list[Data]:
 
 
 def _chat(row: Row, key: str, messages: JsonValue) -> Data:
-    found = answered(row, messages)
+    data = answered(row, messages)
     rest = _rest(row, key)
-    system = found.system or rest.pop("system", None)
+    system = data.system or rest.pop("system", None)
     extra = {"system": system} if system else {}
-    return {**rest, **extra, "input": found.asked, "expected": found.answer}
+    return {**rest, **extra, "input": data.asked, "expected": data.answer}
 
 
 def chatty(row: Row) -> Data:
@@ -56,8 +56,13 @@ def chatty(row: Row) -> Data:
     asked, expected = opened(data.get("input")), opened(data.get("expected"))
     if is_messages(asked):
         if is_messages(expected) and len(expected) > 1:  # the question stands in the answer too
-            found = answered(row, expected)
-            return {**data, **_system(found.system), "input": found.asked, "expected": found.answer}
+            reading = answered(row, expected)
+            return {
+                **data,
+                **_system(reading.system),
+                "input": reading.asked,
+                "expected": reading.answer,
+            }
         system, data["input"] = question(row, asked)
         data |= _system(system)
     if is_messages(expected):
@@ -149,8 +154,12 @@ def graded(row: Row) -> list[Data]:
         for index, one in enumerate(results if isinstance(results, list) else [])
         if isinstance(one, dict)
     }
-    said = sample.get("output") if isinstance(sample, dict) else None
-    beside = {**rest, **({"grades": grades} if grades else {}), **({"said": said} if said else {})}
+    output = sample.get("output") if isinstance(sample, dict) else None
+    beside = {
+        **rest,
+        **({"grades": grades} if grades else {}),
+        **({"said": output} if output else {}),
+    }
     return [_item(row, opened(row.data.get("datasource_item")), beside)]
 
 
@@ -165,9 +174,9 @@ def _item(row: Row, inner: JsonValue, rest: Data) -> Data:
     if not isinstance(inner, dict):
         raise row.error(f"'item' is {shown(inner)}; it must be an object")
     if is_messages(opened(inner.get("messages"))):
-        found = answered(row, inner["messages"])
+        data = answered(row, inner["messages"])
         return {
-            **_meta(rest), **_system(found.system), "input": found.asked, "expected": found.answer
+            **_meta(rest), **_system(data.system), "input": data.asked, "expected": data.answer
         }  # fmt: skip
     asked, answer = named(inner, ASKED), named(inner, ANSWERED)
     if answer is None:
@@ -200,20 +209,20 @@ def alpaca(row: Row) -> list[Data]:
         )
     answer = "output" if "output" in row.data else "response"
     given = "input" if "input" in row.data else "context"
-    asked, told = row.data.get(given) or "", row.data.get("instruction")
+    asked, instruction = row.data.get(given) or "", row.data.get("instruction")
     rest = _rest(row, "instruction", given, answer, "history")
     own = str(rest.pop("system", "") or "")
     if not asked:
-        return [{**rest, **_system(own), "input": told, "expected": row.data.get(answer)}]
-    system = "\n\n".join(part for part in (own, str(told or "")) if part)
+        return [{**rest, **_system(own), "input": instruction, "expected": row.data.get(answer)}]
+    system = "\n\n".join(part for part in (own, str(instruction or "")) if part)
     return [{**rest, **_system(system), "input": asked, "expected": row.data.get(answer)}]
 
 
 def promptfoo(row: Row) -> list[Data]:
     """A row of promptfoo's test CSV: `__expected` and one column a variable."""
-    found = expectations(row.data)
-    kinds = [kind for kind, _ in found if kind not in ANSWERS]
-    expected = next((value for kind, value in found if kind in ANSWERS), None)
+    wanted = expectations(row.data)
+    kinds = [kind for kind, _ in wanted if kind not in ANSWERS]
+    expected = next((value for kind, value in wanted if kind in ANSWERS), None)
     if expected is None:
         raise row.error(
             f"'__expected' names no answer: {listed(kinds) if kinds else 'it is empty'}; "
@@ -221,8 +230,8 @@ def promptfoo(row: Row) -> list[Data]:
         )
     variables = {k: v for k, v in row.data.items() if not k.startswith("__")}
     text = next(iter(variables.values())) if len(variables) == 1 else variables
-    said = row.data.get("__description")
-    meta = {"meta": {"description": said}} if said else {}
+    description = row.data.get("__description")
+    meta = {"meta": {"description": description}} if description else {}
     return [{"input": text, "expected": expected, **meta}]
 
 

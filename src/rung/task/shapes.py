@@ -245,9 +245,9 @@ def shape_of(rows: Sequence[Row]) -> Shape | None:
     for keys in (first, {folded(key) for row in rows[:_LOOKED_AT] for key in row.data}):
         if _own(keys):
             return None
-        found = next((shape for shape in SHAPES if all(_has(keys, n) for n in shape.needs)), None)
-        if found is not None:
-            return found
+        fitting = next((shape for shape in SHAPES if all(_has(keys, n) for n in shape.needs)), None)
+        if fitting is not None:
+            return fitting
     return None
 
 

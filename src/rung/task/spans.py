@@ -22,7 +22,7 @@ _EVENT = re.compile(r"gen_ai\.(system|user|assistant|tool)\.message")
 
 def otel(row: Row) -> list[Data]:
     """The spans of a row that hold a question and its answer; none where it holds none."""
-    return [found for span in _spans(row.data) if (found := _taken(row, span)) is not None]
+    return [data for span in _spans(row.data) if (data := _taken(row, span)) is not None]
 
 
 def _spans(data: JsonValue) -> Iterator[Data]:
@@ -48,9 +48,9 @@ def _taken(row: Row, span: Data) -> Data | None:
     for event in span.get("events") or []:
         if isinstance(event, dict):
             _from_event(event, asked, answer)
-    told = opened(values.get("gen_ai.system_instructions"))
-    if asked and told:
-        parts = told if isinstance(told, list) else [told]
+    instructions = opened(values.get("gen_ai.system_instructions"))
+    if asked and instructions:
+        parts = instructions if isinstance(instructions, list) else [instructions]
         asked.insert(0, {"role": "system", "content": parts})
     if not answer or not asked:
         plain = [values.get(f"{side}.value") for side in ("input", "output")]
@@ -77,10 +77,10 @@ def _row(values: Data, span: Data, system: str, asked: str, answer: str) -> Data
 def _from_event(event: Data, asked: list[Data], answer: list[Data]) -> None:
     """Messages that older conventions put into events."""
     name, values = str(event.get("name", "")), _attributes(event.get("attributes"))
-    found = _EVENT.fullmatch(name)
-    if found:
+    match = _EVENT.fullmatch(name)
+    if match:
         content = values.get("content", values.get("gen_ai.event.content"))
-        asked.append({**values, "role": found[1], "content": content})
+        asked.append({**values, "role": match[1], "content": content})
     elif name == "gen_ai.choice":
         message = opened(values.get("message", values.get("content")))
         given = message if isinstance(message, dict) else {"content": message}
@@ -102,9 +102,9 @@ def _messages(values: Data, names: tuple[str, ...]) -> list[Data]:
             return [_message(one) for one in whole if isinstance(one, dict)]
         numbered: dict[int, Data] = {}
         for key, value in values.items():
-            found = re.fullmatch(rf"{re.escape(name)}\.(\d+)\.(.+)", key)
-            if found:
-                numbered.setdefault(int(found[1]), {})[found[2]] = value
+            place = re.fullmatch(rf"{re.escape(name)}\.(\d+)\.(.+)", key)
+            if place:
+                numbered.setdefault(int(place[1]), {})[place[2]] = value
         if numbered:
             return [_message(numbered[index]) for index in sorted(numbered)]
     return []

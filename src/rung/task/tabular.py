@@ -29,10 +29,10 @@ _SEPARATOR = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 def csv_rows(text: str, name: str, notes: list[str], delimiter: str | None = None) -> Iterator[Row]:
     """Rows under the header of a CSV text; rows without any text are skipped."""
     csv.field_size_limit(sys.maxsize)  # a cell may be a whole document
-    line, told = 1, _SEPARATOR.match(text)
-    if told:
-        text, delimiter, line = text[told.end() :], told[1], 2
-    delimiter = delimiter or _delimiter(text)
+    line, separator = 1, _SEPARATOR.match(text)
+    if separator:
+        text, delimiter, line = text[separator.end() :], separator[1], 2
+    delimiter = delimiter or delimiter_of(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     faults, total = Faults(name), 0
     header: list[str] = []
@@ -78,7 +78,7 @@ def _records(reader: Any, name: str, first: int) -> Iterator[tuple[int, list[str
         yield line, cells
 
 
-def _delimiter(text: str) -> str:
+def delimiter_of(text: str) -> str:
     """The separator that cuts the header and cuts most of the first records like it."""
 
     def fit(delimiter: str) -> tuple[bool, float, int]:
@@ -186,9 +186,9 @@ def parquet_rows(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
             f"{name}: the columns {listed(media)} hold {_type(features[media[0]]).lower()}s, and "
             "Rung reads text only; take the columns out where the answers do not need them"
         )
-    classes = {key: found for key, one in features.items() if (found := _classes(one))}
-    for key, found in classes.items():
-        notes.append(f"the classes of {key!r} are read by name: {listed(found)}")
+    classes = {key: names for key, one in features.items() if (names := _classes(one))}
+    for key, names in classes.items():
+        notes.append(f"the classes of {key!r} are read by name: {listed(names)}")
     for number, data in enumerate(table.to_pylist(), start=1):
         row = {k: plain(v) for k, v in data.items() if v is not None}
         yield Row(name, number, {k: _class(v, classes.get(k)) for k, v in row.items()}, "row")
@@ -197,10 +197,10 @@ def parquet_rows(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
 def features_of(metadata: dict[bytes, bytes]) -> dict[str, Any]:
     """The columns as Hugging Face describes them in a table's metadata; empty without."""
     try:
-        found = json.loads(metadata.get(b"huggingface", b"{}"))
+        header = json.loads(metadata.get(b"huggingface", b"{}"))
     except ValueError:
         return {}
-    features = found.get("info", {}).get("features", {}) if isinstance(found, dict) else {}
+    features = header.get("info", {}).get("features", {}) if isinstance(header, dict) else {}
     return features if isinstance(features, dict) else {}
 
 

@@ -288,7 +288,7 @@ class KnowledgeSettings(Frozen):
     """Where documents are kept for a search, and which of them an input may read."""
 
     store: Literal["embedded", "pgvector"] = "embedded"
-    """In the winner's folder, or on the server of RUNG_STORE_URL."""
+    """In the winner's folder, or on the server of RUNG_KNOWLEDGE_URL."""
     match: tuple[str, ...] = ()
     """Fields of the input, such as `tenant`: only documents are read whose `meta` has the same
     value there (or has it in a list)."""
@@ -350,6 +350,8 @@ class Task(BaseModel):
     dev: tuple[Example, ...] = ()
     test: tuple[Example, ...] = ()
     documents: tuple[Document, ...] = ()
+    unlabelled: tuple[str | dict[str, JsonValue], ...] = ()
+    """Inputs that a teacher may label for a smaller model."""
     workload: Workload = Workload()
     models: Models = Models()
     facts: Facts = Facts()

@@ -86,22 +86,22 @@ def checked_correction(output: Output, corrected: JsonValue) -> JsonValue:
     several = isinstance(output, MultiLabelOutput) and isinstance(corrected, list)
     if not (several or isinstance(output, SchemaOutput) or isinstance(corrected, str)):
         raise UserError(f"the corrected answer is not valid: {shown(corrected)} is no text")
-    said = parse(output, render(output, corrected))
-    if not said.valid or corrected is None:
-        raise UserError(f"the corrected answer is not valid: {said.problem or 'it is empty.'}")
-    value: JsonValue = said.value
+    parsed = parse(output, render(output, corrected))
+    if not parsed.valid or corrected is None:
+        raise UserError(f"the corrected answer is not valid: {parsed.problem or 'it is empty.'}")
+    value: JsonValue = parsed.value
     return value
 
 
-def _value(output: Output, said: str) -> JsonValue:
-    said = said.replace("\r\n", "\n")  # a browser sends the lines of a field so
+def _value(output: Output, text: str) -> JsonValue:
+    text = text.replace("\r\n", "\n")  # a browser sends the lines of a field so
     if isinstance(output, MultiLabelOutput):  # none ticked: no label applies
-        return said if said.strip() else []
-    if not said.strip():
+        return text if text.strip() else []
+    if not text.strip():
         raise UserError("the corrected answer is empty")
     if not isinstance(output, SchemaOutput):
-        return said
+        return text
     try:
-        return strict_json(said)
+        return strict_json(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"the corrected answer is not JSON: {error}") from None

@@ -89,8 +89,8 @@ class TrafficStore:
             row = connection.execute(
                 select(requests).where(requests.c.id == storable(request_id))
             ).mappings()
-            found = row.first()
-        return request_of(found) if found else None
+            record = row.first()
+        return request_of(record) if record else None
 
     def records(
         self, query: Query | None = None, *, newest_first: bool = False
@@ -125,22 +125,22 @@ class TrafficStore:
 
     def held(self, request_ids: Sequence[str]) -> set[str]:
         """Those of the ids that are in the log."""
-        found: set[str] = set()
+        held: set[str] = set()
         with self._reading() as connection:
             for at in range(0, len(request_ids), PAGE):
                 some = requests.c.id.in_(storable(list(request_ids[at : at + PAGE])))
-                found.update(connection.scalars(select(requests.c.id).where(some)))
-        return found
+                held.update(connection.scalars(select(requests.c.id).where(some)))
+        return held
 
     def sample(self, size: int, seed: int, query: Query | None = None) -> list[TrafficRecord]:
         """`size` matching requests drawn at random (all, where there are fewer), oldest first."""
         with self._reading() as connection:
-            found = connection.scalars(
+            records = connection.scalars(
                 select(requests.c.seq)
                 .where(*_conditions(query or Query()))
                 .order_by(requests.c.seq)
             ).all()
-            drawn = sorted(random.Random(seed).sample(list(found), min(size, len(found))))
+            drawn = sorted(random.Random(seed).sample(list(records), min(size, len(records))))
             rows: list[RowMapping] = []
             for at in range(0, len(drawn), PAGE):
                 chosen = requests.c.seq.in_(drawn[at : at + PAGE])
@@ -165,13 +165,13 @@ class TrafficStore:
 
     def newest_feedback(self, request_ids: Sequence[str]) -> dict[str, Feedback]:
         """The newest judgement of each of these requests that has one."""
-        found: list[Feedback] = []
+        corrections: list[Feedback] = []
         with self._reading() as connection:
             for at in range(0, len(request_ids), PAGE):
                 own = feedback.c.request_id.in_(request_ids[at : at + PAGE])
                 wanted = select(feedback).where(own, _is_newest())
-                found += map(feedback_of, connection.execute(wanted).mappings())
-        return {each.request_id: each for each in found}
+                corrections += map(feedback_of, connection.execute(wanted).mappings())
+        return {each.request_id: each for each in corrections}
 
     def forget(self, before: datetime) -> int:
         """Delete requests older than that, with their feedback; returns how many."""
@@ -240,12 +240,12 @@ class TrafficStore:
             else:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             metadata.create_all(connection)
-            found = connection.scalar(select(about.c.format))
-            if found is None:
+            version = connection.scalar(select(about.c.format))
+            if version is None:
                 connection.execute(insert(about), [{"format": FORMAT}])
-            elif found != FORMAT:
+            elif version != FORMAT:
                 raise StoreError(
-                    f"the log at {self.place} has format {found}, this Rung writes {FORMAT}: "
+                    f"the log at {self.place} has format {version}, this Rung writes {FORMAT}: "
                     "serve with --log and another place, or use the Rung that made it"
                 )
 
@@ -281,9 +281,9 @@ class TrafficStore:
                 "check the place, its permissions and free space"
             ) from None
         except (SQLAlchemyError, OSError) as error:
-            said = str(getattr(error, "orig", None) or error).strip().splitlines()
+            lines = str(getattr(error, "orig", None) or error).strip().splitlines()
             raise StoreError(
-                f"the log at {self.place} could not be {what} ({said[0] if said else error}): "
+                f"the log at {self.place} could not be {what} ({lines[0] if lines else error}): "
                 "check the place, its permissions and free space"
             ) from None
 
@@ -298,25 +298,25 @@ _MODELS = ("model", "by_call")
 
 def _conditions(query: Query) -> list[ColumnElement[bool]]:
     columns = requests.c
-    found: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     if query.since is not None:
-        found.append(columns.at >= micros(query.since))
+        conditions.append(columns.at >= micros(query.since))
     if query.until is not None:
-        found.append(columns.at < micros(query.until))
+        conditions.append(columns.at < micros(query.until))
     if query.candidate is not None:
-        found.append(columns.candidate == query.candidate)
+        conditions.append(columns.candidate == query.candidate)
     if query.solver is not None:
-        found.append(columns.solver == query.solver)
+        conditions.append(columns.solver == query.solver)
     if query.answered is not None:
-        found.append(columns.error.is_(None) if query.answered else columns.error.is_not(None))
+        conditions.append(columns.error.is_(None) if query.answered else columns.error.is_not(None))
     if query.valid is not None:
-        found.append(columns.valid.is_(query.valid))
+        conditions.append(columns.valid.is_(query.valid))
     own = select(feedback.c.seq).where(feedback.c.request_id == columns.id)
     if query.reviewed is not None:
-        found.append(own.exists() if query.reviewed else ~own.exists())
+        conditions.append(own.exists() if query.reviewed else ~own.exists())
     if query.verdicts:
-        found.append(own.where(feedback.c.verdict.in_(query.verdicts), _is_newest()).exists())
-    return found
+        conditions.append(own.where(feedback.c.verdict.in_(query.verdicts), _is_newest()).exists())
+    return conditions
 
 
 def _is_newest() -> ColumnElement[bool]:

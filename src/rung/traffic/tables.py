@@ -136,7 +136,7 @@ def _readable(kind: str, row: RowMapping) -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        raise refused(found, what, CURE) from None
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        raise refused(faults, what, CURE) from None
     except (TypeError, ValueError, OverflowError) as error:
         raise StoreError(f"{what} cannot be read ({type(error).__name__}): {CURE}") from None

@@ -42,11 +42,11 @@ def advise(site: Site, request: Request) -> Page:
         task, _ = site.shelf.task(project)
         known = answers_of(task).model_dump(exclude_defaults=True) if task is not None else {}
     given = answered(request.query_params.multi_items())
-    found = {**known, **given}
-    answers = Answers.read(found)
+    merged = {**known, **given}
+    answers = Answers.read(merged)
     advice = advised(answers, date.today(), str(project.folder) if project else None)
     shown = {
-        "asked": [_asked(q, found) for q in questions()],
+        "asked": [_asked(q, merged) for q in questions()],
         "advice": advice,
         "costs": costs(advice),
         "project": project,
@@ -65,18 +65,18 @@ def answered(items: list[tuple[str, str]]) -> dict[str, Any]:
     for name, text in items:
         if name != "project" and text.strip():
             given.setdefault(name, []).append(text)
-    found = {}
+    answers = {}
     for name, texts in given.items():
         many = name in fields and fields[name].many
         value = parse_answer(name, ",".join(texts) if many else texts[-1])
         if value is not None:
-            found[name] = value
-    return found
+            answers[name] = value
+    return answers
 
 
-def _asked(question: Question, found: Mapping[str, Any]) -> Asked:
-    value = found.get(question.field)
-    idle = not all(met(condition, dict(found), {}) for condition in question.when)
+def _asked(question: Question, answers: Mapping[str, Any]) -> Asked:
+    value = answers.get(question.field)
+    idle = not all(met(condition, dict(answers), {}) for condition in question.when)
     several = frozenset(value) if question.many and value else frozenset()
     if isinstance(value, bool):
         value = "yes" if value else "no"
@@ -86,8 +86,8 @@ def _asked(question: Question, found: Mapping[str, Any]) -> Asked:
 
 def costs(advice: Advice) -> list[tuple[str, str, str, str]]:
     """(technique, running a month, once, a month all in)"""
-    found = []
+    rows = []
     for c in advice.costs.candidates:
         running, once, monthly = (usd(float(x.value)) for x in (c.running, c.once, c.monthly))
-        found.append((c.key, running, once, monthly))
-    return found
+        rows.append((c.key, running, once, monthly))
+    return rows

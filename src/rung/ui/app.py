@@ -68,11 +68,11 @@ SHUTDOWN_S = 1
 
 def create_app(site: Site) -> Starlette:
     """The application of one site."""
-    found: list[Route] = []
+    all_routes: list[Route] = []
     for path, make in PAGES:
-        found += routes(site, path, make)
-    found += [action(site, path, act) for path, act in ACTIONS]
-    found += [
+        all_routes += routes(site, path, make)
+    all_routes += [action(site, path, act) for path, act in ACTIONS]
+    all_routes += [
         Route("/p/{project}/events", partial(events, site)),
         Route(f"{RUN}/report.html", partial(report, site)),
         Route(f"{RUN}/report.md", partial(comment, site)),
@@ -85,7 +85,7 @@ def create_app(site: Site) -> Starlette:
         return problem(site, request, error)
 
     return Starlette(
-        routes=found,
+        routes=all_routes,
         middleware=[Middleware(Guarded, guard=site.guard)],
         exception_handlers={RungError: complain, 404: complain, 405: complain, 500: complain},
     )

@@ -108,5 +108,5 @@ def last_words(log: Path) -> str:
     except OSError:
         return ""
     lines = [line for line in text.splitlines() if line.strip()]
-    said = [line for line in lines if line.startswith("rung: ")]
-    return said[-1].removeprefix("rung: ") if said else " ".join(lines[-3:])
+    errors = [line for line in lines if line.startswith("rung: ")]
+    return errors[-1].removeprefix("rung: ") if errors else " ".join(lines[-3:])

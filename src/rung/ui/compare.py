@@ -14,7 +14,14 @@ from rung.report.figures import Bar, Strip
 from rung.report.reading import FinishedRun
 from rung.report.rows import STRIP, seconds
 from rung.report.sections import strip_ticks
-from rung.report.words import describe, score_text, signed, state_text, usd
+from rung.report.words import (
+    assumed_note,
+    describe,
+    month_cell,
+    score_text,
+    signed,
+    state_text,
+)
 from rung.ui.pages import Page
 from rung.ui.projects import NotFound, Project
 from rung.ui.site import Site
@@ -45,22 +52,24 @@ def compare(site: Site, request: Request) -> Page:
     """The page; without two runs it asks which."""
     chosen = request.query_params.getlist("run")[:2]
     offered = [
-        (project, found)
+        (project, offer)
         for project in site.shelf.projects.values()
-        for found in lines(site.shelf, project)
-        if found.readable
+        for offer in lines(site.shelf, project)
+        if offer.readable
     ]
     shown = {"offered": offered, "chosen": chosen, "strip_ticks": strip_ticks()}
     plain: dict[str, object]
     if len(chosen) < 2:
-        plain = {"offered": [_name(project, found) for project, found in offered]}
+        plain = {"offered": [_name(project, offer) for project, offer in offered]}
         return Page("compare.html", "Compare two runs", plain, {**shown, "pairs": None}, HOME)
-    found = sorted((_run(site, name) for name in chosen), key=lambda r: r[1].result.started)
-    (one, first, a), (two, second, b) = found
+    offer = sorted((_run(site, name) for name in chosen), key=lambda r: r[1].result.started)
+    (one, first, a), (two, second, b) = offer
     pairs = paired(first, second)
     changes = differences(first.result, second.result)
     view = {"heads": (line(one, a, first.result), line(two, b, second.result)), "pairs": pairs,
-            "changes": changes, "projects": (one, two), "metric": first.result.metric}  # fmt: skip
+            "changes": changes, "projects": (one, two), "metric": first.result.metric,
+            "assumed": assumed_note((*first.result.candidates, *second.result.candidates)),
+            }  # fmt: skip
     plain = {"runs": view["heads"], "candidates": pairs, "different": dict(changes)}
     return Page("compare.html", "Two runs compared", plain, {**shown, **view}, HOME)
 
@@ -68,8 +77,8 @@ def compare(site: Site, request: Request) -> Page:
 HOME = (("/", "Projects"),)
 
 
-def _name(project: Project, found: RunLine) -> dict[str, str]:
-    return {"run": f"{project.slug}/{found.name}", "when": found.when, "headline": found.headline}
+def _name(project: Project, line: RunLine) -> dict[str, str]:
+    return {"run": f"{project.slug}/{line.name}", "when": line.when, "headline": line.headline}
 
 
 def _run(site: Site, name: str) -> tuple[Project, FinishedRun, Path]:
@@ -95,12 +104,12 @@ Values = dict[str, dict[str, float]]
 
 def _values(run: FinishedRun) -> Values:
     """Scores on test, by candidate and example."""
-    found: Values = {}
+    values: Values = {}
     for one in run.attempts:
         value = value_of(one) if one.split == "test" else None
         if value is not None:
-            found.setdefault(one.candidate, {})[one.example_id] = value
-    return found
+            values.setdefault(one.candidate, {})[one.example_id] = value
+    return values
 
 
 def _pair(
@@ -116,9 +125,9 @@ def _pair(
     common = sorted(set(one) & set(two))
     difference = interval = ""
     if common:
-        found = paired_comparison([two[i] for i in common], [one[i] for i in common])
-        difference = signed(found.difference)
-        interval = f"{signed(found.low)} to {signed(found.high)}"
+        pair = paired_comparison([two[i] for i in common], [one[i] for i in common])
+        difference = signed(pair.difference)
+        interval = f"{signed(pair.low)} to {signed(pair.high)}"
     scores = tuple(r.score if r else None for r in (a, b))
     return Pair(
         key=key,
@@ -127,7 +136,7 @@ def _pair(
         first=score_text(scores[0]),
         second=score_text(scores[1]),
         states=(_state(a), _state(b)),
-        costs=(usd(a.monthly_usd if a else None), usd(b.monthly_usd if b else None)),
+        costs=(month_cell(a) if a else "–", month_cell(b) if b else "–"),
         latencies=(_late(a), _late(b)),
         strip=_strip(scores[0], scores[1], describe(row), result.target),
         difference=difference,
@@ -148,12 +157,12 @@ def _late(row: CandidateResult | None) -> str:
 def _strip(a: Measured | None, b: Measured | None, label: str, target: float) -> Strip:
     """The later run drawn as test, the earlier as dev: filled and hollow."""
     bars = []
-    for found, y, kind in ((b, 14.0, "test"), (a, 27.0, "dev")):
-        if found is None or found.value is None:
+    for side, y, kind in ((b, 14.0, "test"), (a, 27.0, "dev")):
+        if side is None or side.value is None:
             continue
-        low = found.value if found.low is None else found.low
-        high = found.value if found.high is None else found.high
-        bars.append(Bar(STRIP.at(found.value), STRIP.at(low), STRIP.at(high), y, kind))
+        low = side.value if side.low is None else side.low
+        high = side.value if side.high is None else side.high
+        bars.append(Bar(STRIP.at(side.value), STRIP.at(low), STRIP.at(high), y, kind))
     title = f"{label}: later run {score_text(b)}, earlier run {score_text(a)}; target {target:g}"
     return Strip(tuple(bars), (STRIP.at(target),), title=title)
 

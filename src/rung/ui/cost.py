@@ -119,9 +119,9 @@ def asked(query: Mapping[str, str]) -> WhatIf:
             WhatIf.model_validate({name: text})
         except ValidationError as error:
             first = error.errors()[0]
-            said = first["msg"].replace("Input should be", "it must be")
-            said = "write a number" if first["type"] == "value_error" else said
-            raise UserError(f"{name} is {text!r}: {said}") from None
+            message = first["msg"].replace("Input should be", "it must be")
+            message = "write a number" if first["type"] == "value_error" else message
+            raise UserError(f"{name} is {text!r}: {message}") from None
     return WhatIf.model_validate(given)
 
 
@@ -130,7 +130,7 @@ def sliders(base: Scenario, changed: WhatIf) -> list[Slider]:
     workload = base.workload.workload()
     volume, months = workload.requests_per_month.value, workload.months.value
     target = base.target_score
-    found = [
+    shown = [
         Slider("requests_per_month", "Requests a month", "", 2, 8, 0.02,
                _now(changed.requests_per_month, volume), f"{volume:,f}", log=True),
         Slider("months", "Months of use", "", 1, 36, 1, _now(changed.months, months),
@@ -142,8 +142,8 @@ def sliders(base: Scenario, changed: WhatIf) -> list[Slider]:
     ]  # fmt: skip
     if target is not None:
         now = _now(changed.target, target)
-        found.append(Slider("target", "Score that is enough", "", 0, 1, 0.01, now, f"{target:f}"))
-    return found
+        shown.append(Slider("target", "Score that is enough", "", 0, 1, 0.01, now, f"{target:f}"))
+    return shown
 
 
 def _now(changed: Decimal | None, before: Decimal) -> str:
@@ -166,14 +166,14 @@ def _as_cheap(analysis: Analysis, key: str | None) -> bool:
 def lines(run: FinishedRun, analysis: Analysis) -> list[Line]:
     """Every candidate's bill, in the order of the ladder."""
     named = places(run.result)
-    found = []
+    shown = []
     for one in analysis.candidates:
         row = run.row(one.key)
         if row is None:
             continue
         monthly = one.monthly
         ends = usd(monthly.low), usd(monthly.high)
-        found.append(
+        shown.append(
             Line(
                 place=named[one.key],
                 label=run.label(row),
@@ -193,7 +193,7 @@ def lines(run: FinishedRun, analysis: Analysis) -> list[Line]:
                 parts=tuple((p.what, usd(p.usd.value), usd(p.monthly.value)) for p in one.lines),
             )
         )  # fmt: skip
-    return found
+    return shown
 
 
 def _flips(run: FinishedRun, analysis: Analysis) -> list[str]:
@@ -227,13 +227,13 @@ def _words(run: FinishedRun, text: str) -> str:
 
 def _crossings(run: FinishedRun, analysis: Analysis) -> list[tuple[str, str]]:
     """(the other candidate, where it and the choice cost the same)"""
-    found = []
+    shown = []
     for met in analysis.break_even:
         if analysis.chosen not in (met.a, met.b):
             continue
         other = met.b if met.a == analysis.chosen else met.a
-        found.append((_label(run, other), crossing_text(met, other)))
-    return found
+        shown.append((_label(run, other), crossing_text(met, other)))
+    return shown
 
 
 def figures(run: FinishedRun, scenario: Scenario, analysis: Analysis) -> dict[str, Plot | None]:
@@ -262,16 +262,16 @@ def _rings(run: FinishedRun, analysis: Analysis, priced: Mapping[str, Cost]) -> 
     def rings(
         shown: tuple[float, float], scales: tuple[Scale, Scale]
     ) -> tuple[tuple[float, float, str], ...]:
-        found = []
+        spots = []
         for met in analysis.break_even:
             at, mine = met.requests_per_month, analysis.chosen
             if mine is None or mine not in (met.a, met.b) or at is None:
                 continue
             if shown[0] <= at <= shown[1]:
                 other = met.b if met.a == mine else met.a
-                said = f"Break-even with {_label(run, other)}: {count(float(f'{at:.3g}'))}"
+                title = f"Break-even with {_label(run, other)}: {count(float(f'{at:.3g}'))}"
                 spot = scales[0].at(at), scales[1].at(priced[mine].month(at)[0])
-                found.append((*spot, said))
-        return tuple(found)
+                spots.append((*spot, title))
+        return tuple(spots)
 
     return rings

@@ -64,7 +64,7 @@ def table_view(index: ExampleIndex, result: RunResult, query: Mapping[str, str])
     matching = index.matching(wanted)
     pages = max(1, -(-len(matching) // PAGE))
     page = min(pages, max(1, _whole(query.get("page", "1"))))
-    named, said = places(result), labels(result.candidates)
+    named, named_rows = places(result), labels(result.candidates)
     if index.keys != keys_of(result):
         raise StaleIndex("the run was written anew")
     return {
@@ -74,7 +74,9 @@ def table_view(index: ExampleIndex, result: RunResult, query: Mapping[str, str])
         "page": page,
         "pages": pages,
         "lines": index.lines(matching[(page - 1) * PAGE : page * PAGE]),
-        "columns": [(r.key, named[r.key], said[r.key], r.technique) for r in result.candidates],
+        "columns": [
+            (r.key, named[r.key], named_rows[r.key], r.technique) for r in result.candidates
+        ],
         "causes": index.causes,
         "signs": SIGNS,
         "letters": WORDS,
@@ -108,9 +110,9 @@ def example(site: Site, request: Request) -> Page:
         return index.lines([place])[0]
 
     line = site.tables.read(project, folder, look)
-    named, said = places(result), labels(result.candidates)
+    named, named_rows = places(result), labels(result.candidates)
     answered = [
-        (named[r.key], said[r.key], r, line.answers[r.key], letter)
+        (named[r.key], named_rows[r.key], r, line.answers[r.key], letter)
         for r, letter in zip(result.candidates, line.outcomes, strict=True)
         if r.key in line.answers
     ]

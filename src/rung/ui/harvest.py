@@ -69,7 +69,7 @@ def _age(path: Path) -> tuple[float, str]:
 
 
 def _rows(path: Path) -> list[Harvested]:
-    found = []
+    harvested = []
     for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
         if not line.strip():
             continue
@@ -78,10 +78,10 @@ def _rows(path: Path) -> list[Harvested]:
             if not isinstance(fields, dict):
                 raise ValueError
         except ValueError:
-            found.append(Harvested(path.name, number, {}, "not a JSON object"))
+            harvested.append(Harvested(path.name, number, {}, "not a JSON object"))
         else:
-            found.append(Harvested(path.name, number, fields, ""))
-    return found
+            harvested.append(Harvested(path.name, number, fields, ""))
+    return harvested
 
 
 def _request(row: Harvested) -> str:

@@ -25,7 +25,7 @@ class ProjectLine:
 
 def home(site: Site, request: Request) -> Page:
     """All projects."""
-    found = [_line(site, project) for project in site.shelf.projects.values()]
+    rows = [_line(site, project) for project in site.shelf.projects.values()]
     plain = {
         "projects": [
             {
@@ -36,10 +36,10 @@ def home(site: Site, request: Request) -> Page:
                 "runs": one.runs,
                 "newest": one.newest,
             }
-            for one in found
+            for one in rows
         ]
     }
-    return Page("home.html", "Projects", plain, {"found": found, "strip_ticks": strip_ticks()})
+    return Page("home.html", "Projects", plain, {"found": rows, "strip_ticks": strip_ticks()})
 
 
 def _line(site: Site, project: Project) -> ProjectLine:

@@ -120,10 +120,10 @@ def _so_far(live: Live) -> str:
     doing = live.doing
     if doing is None or not doing.total:
         return ""
-    said = f"{doing.done} of {doing.total}"
+    progress = f"{doing.done} of {doing.total}"
     if doing.score is None:
-        return said
-    return f"{said}; {doing.score:.2f} [{number(doing.low, 2)}–{number(doing.high, 2)}] so far"
+        return progress
+    return f"{progress}; {doing.score:.2f} [{number(doing.low, 2)}–{number(doing.high, 2)}] so far"
 
 
 def _rows(live: Live, running: bool) -> list[Row]:
@@ -163,14 +163,14 @@ def _measuring(row: CandidateResult, live: Live) -> CandidateResult:
 
 def fragment(site: Site, project: Project) -> tuple[str, LiveView]:
     """The part of the page that changes."""
-    found = view(site, project)
-    text = templates().get_template("live.html").render(**shown(found))
-    return text, found
+    live = view(site, project)
+    text = templates().get_template("live.html").render(**shown(live))
+    return text, live
 
 
-def shown(found: LiveView) -> dict[str, Any]:
+def shown(live: LiveView) -> dict[str, Any]:
     """What the template of that part names."""
-    return {"live": found, "strip_ticks": strip_ticks()}
+    return {"live": live, "strip_ticks": strip_ticks()}
 
 
 async def events(site: Site, request: Request) -> Response:
@@ -185,9 +185,9 @@ async def events(site: Site, request: Request) -> Response:
             now = (stamp([file]), site.climbs.busy(project))
             if now != last:
                 last, quiet = now, 0.0
-                text, found = await run_in_threadpool(fragment, site, project)
+                text, live = await run_in_threadpool(fragment, site, project)
                 yield _event("live", text)
-                yield _event("state", "running" if found.running else "idle")
+                yield _event("state", "running" if live.running else "idle")
             elif quiet >= PING_S:
                 quiet = 0.0
                 yield ": still here\n\n"

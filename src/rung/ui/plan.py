@@ -29,24 +29,24 @@ from rung.ui.site import Site
 
 def plan(site: Site, request: Request) -> Page:
     """The page of the forecast. Asks no model."""
-    found = _climbable(site.project(request))
+    project = _climbable(site.project(request))
     budget, exhaustive = _wanted(request.query_params)
-    seen = _mark(found)
-    task, problem = site.shelf.task(found)
+    seen = _mark(project)
+    task, problem = site.shelf.task(project)
     if task is None:
         raise UserError(problem)
     forecast = asyncio.run(make_plan(task, ClimbOptions(budget_usd=budget, everything=exhaustive)))
     limit = task.climb.budget_usd if budget is None else budget
     plain: dict[str, Any] = {
-        "project": found.slug,
-        "climbing": site.climbs.busy(found),
+        "project": project.slug,
+        "climbing": site.climbs.busy(project),
         "budget_usd": limit,
         "exhaustive": exhaustive,
         "plan": forecast,
     }
     shown = {
         **plain,
-        "project": found,
+        "project": project,
         "budget": "" if budget is None else repr(budget),
         "limited": _limited(forecast, limit, given=budget is not None),
         "certification": certification_text(forecast),
@@ -54,34 +54,34 @@ def plan(site: Site, request: Request) -> Page:
         "minutes": minutes_text,
         "file_mark": seen,
     }
-    return Page("plan.html", "Before it climbs", plain, shown, crumbs(found))
+    return Page("plan.html", "Before it climbs", plain, shown, crumbs(project))
 
 
 def start(site: Site, request: Request, fields: dict[str, str]) -> str:
     """Start a climb, or go on with one that was stopped, as its forecast was shown."""
-    found = _climbable(site.project(request))
+    project = _climbable(site.project(request))
     budget, exhaustive = _wanted(fields)
-    if fields.get("mark", "") != _mark(found):
+    if fields.get("mark", "") != _mark(project):
         raise UserError(
-            f"the forecast of {found.name} was not seen, or its files were changed since: look at "
-            "the forecast (Climb) and start from there"
+            f"the forecast of {project.name} was not seen, or its files were changed since: look "
+            "at the forecast (Climb) and start from there"
         )
     flags = [] if budget is None else ["--budget", repr(budget)]
     if exhaustive:
         flags.append("--exhaustive")
-    site.climbs.start(found, flags)
-    return f"/p/{found.slug}"
+    site.climbs.start(project, flags)
+    return f"/p/{project.slug}"
 
 
-def _climbable(found: Project) -> Project:
-    if not found.config.is_file():
-        raise UserError(f"{found.name} has no rung.toml: climb it where its code is")
-    return found
+def _climbable(project: Project) -> Project:
+    if not project.config.is_file():
+        raise UserError(f"{project.name} has no rung.toml: climb it where its code is")
+    return project
 
 
-def _mark(found: Project) -> str:
+def _mark(project: Project) -> str:
     """Changes when any file of the task does: then the forecast is of another task."""
-    return hashlib.sha256(repr(stamp(task_files(found.folder))).encode()).hexdigest()
+    return hashlib.sha256(repr(stamp(task_files(project.folder))).encode()).hexdigest()
 
 
 def _wanted(fields: Mapping[str, str]) -> tuple[float | None, bool]:
@@ -105,13 +105,13 @@ def _limited(forecast: Plan, limit: float | None, *, given: bool) -> str:
     """What the budget means for this climb, in a sentence or two."""
     if limit is None:
         return "No budget is set: nothing but the forecast says what it will cost."
-    said = f"The climb stops before it has spent more than {rate(limit)}"
-    said += "." if given else " ([climb] budget_usd in rung.toml)."
+    words = f"The climb stops before it has spent more than {rate(limit)}"
+    words += "." if given else " ([climb] budget_usd in rung.toml)."
     if forecast.pilots_only.usd > limit:
         return (
-            f"{said} Even the pilots are expected to cost more ({usd(forecast.pilots_only.usd)})."
+            f"{words} Even the pilots are expected to cost more ({usd(forecast.pilots_only.usd)})."
         )
     everything = forecast.everything.usd + sum(r.training_usd or 0.0 for r in forecast.candidates)
     if everything > limit:
-        return f"{said} It may run out: everything is expected to cost {usd(everything)}."
-    return f"{said} Everything is expected to cost less."
+        return f"{words} It may run out: everything is expected to cost {usd(everything)}."
+    return f"{words} Everything is expected to cost less."

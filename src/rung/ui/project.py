@@ -19,29 +19,29 @@ from rung.ui.target import FIELDS, edit_target, target_of
 
 def project(site: Site, request: Request) -> Page:
     """The page of a project."""
-    found = site.project(request)
-    task, problem = site.shelf.task(found)
-    live = view(site, found)
-    runs = lines(site.shelf, found)
-    target, mark = _target(found)
+    opened = site.project(request)
+    task, problem = site.shelf.task(opened)
+    live = view(site, opened)
+    runs = lines(site.shelf, opened)
+    target, mark = _target(opened)
     shown_task = _task(task) if task is not None else None
     plain = {
-        "project": found.slug,
-        "name": found.name,
-        "folder": str(found.folder),
+        "project": opened.slug,
+        "name": opened.name,
+        "folder": str(opened.folder),
         "problem": problem,
         "task": shown_task,
         "target": {name: float(value) if value else None for name, value in target.items()},
         "climbing": live.running,
-        "live": read_live(found.kept),
+        "live": read_live(opened.kept),
         "runs": runs,
     }
     return Page(
         "project.html",
-        found.name,
+        opened.name,
         plain,
         {
-            "project": found,
+            "project": opened,
             "task": task,
             "facts": shown_task,
             "problem": problem,
@@ -70,25 +70,25 @@ def _task(task: Task) -> dict[str, Any]:
     }
 
 
-def _target(found: Project) -> tuple[dict[str, str], str]:
+def _target(project: Project) -> tuple[dict[str, str], str]:
     try:
-        return target_of(found.config)
+        return target_of(project.config)
     except (UserError, OSError):
         return {}, ""
 
 
 def change_target(site: Site, request: Request, fields: dict[str, str]) -> str:
     """Edit `[target]`."""
-    found = site.project(request)
-    if not found.config.is_file():
-        raise UserError(f"{found.name} has no rung.toml: its target stands in code")
+    project = site.project(request)
+    if not project.config.is_file():
+        raise UserError(f"{project.name} has no rung.toml: its target stands in code")
     given = {name: fields[name] for name in FIELDS if name in fields}
-    edit_target(found.config, given, fields.get("mark", ""))
-    return f"/p/{found.slug}?saved=1#target"
+    edit_target(project.config, given, fields.get("mark", ""))
+    return f"/p/{project.slug}?saved=1#target"
 
 
 def stop(site: Site, request: Request, fields: dict[str, str]) -> str:
     """Stop the climb, as Ctrl-C does."""
-    found = site.project(request)
-    site.climbs.stop(found)
-    return f"/p/{found.slug}"
+    project = site.project(request)
+    site.climbs.stop(project)
+    return f"/p/{project.slug}"

@@ -127,13 +127,13 @@ class Shelf:
 
     def results(self, project: Project) -> list[tuple[Path, RunResult | None]]:
         """Every run of a project, the newest first; None for one that cannot be read."""
-        found: list[tuple[Path, RunResult | None]] = []
+        results: list[tuple[Path, RunResult | None]] = []
         for folder in project.runs():
             try:
-                found.append((folder, self.result(folder)))
+                results.append((folder, self.result(folder)))
             except StoreError:
-                found.append((folder, None))
-        return found
+                results.append((folder, None))
+        return results
 
     def run(self, folder: Path) -> FinishedRun:
         """A run with its attempts. Raises `StoreError`."""
@@ -163,7 +163,7 @@ def _load(project: Project) -> tuple[Task | None, str]:
 
 def find(folders: Sequence[Path]) -> list[Path]:
     """Projects among the folders and below those that are none. Raises `UserError`."""
-    found: list[Path] = []
+    places: list[Path] = []
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"{folder} is no folder: name one that holds rung.toml")
@@ -172,17 +172,17 @@ def find(folders: Sequence[Path]) -> list[Path]:
             raise UserError(
                 f"{folder} holds no rung.toml, nor do its folders: `rung init {folder}` writes one"
             )
-        found += [p.resolve() for p in below]
-    return list(dict.fromkeys(found))
+        places += [p.resolve() for p in below]
+    return list(dict.fromkeys(places))
 
 
 def _below(folder: Path) -> list[Path]:
-    found = set()
+    folders = set()
     for depth in range(1, DEPTH + 1):
         above = "/".join("*" * depth)
-        found |= {path.parent for path in folder.glob(f"{above}/{CONFIG_NAME}")}
-        found |= {path.parent.parent for path in folder.glob(f"{above}/{KEPT}/runs")}
-    inside = {path: path.relative_to(folder).parts for path in found}
+        folders |= {path.parent for path in folder.glob(f"{above}/{CONFIG_NAME}")}
+        folders |= {path.parent.parent for path in folder.glob(f"{above}/{KEPT}/runs")}
+    inside = {path: path.relative_to(folder).parts for path in folders}
     return sorted(p for p, parts in inside.items() if not any(n.startswith(".") for n in parts))
 
 

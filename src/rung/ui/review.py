@@ -79,24 +79,24 @@ class Desk:
 
     def spot(self, view: str, request_id: str) -> Spot:
         """A request in a view, the view's first where none is named. Raises `NotFound`."""
-        found = request_id or self.first(view)
+        first = request_id or self.first(view)
         counts = {name: self.store.count(query) for name, (_, query) in VIEWS.items()}
         counts = {QUEUE: len(self.waiting), **counts}
-        if found is None:
+        if first is None:
             return Spot(view, counts)
-        record = self.store.get(found)
+        record = self.store.get(first)
         if record is None:
             raise NotFound(
-                f"request {found!r} is not in the log: it was not kept, or has been deleted"
+                f"request {first!r} is not in the log: it was not kept, or has been deleted"
             )
-        feedback = self.store.newest_feedback([found]).get(found)
+        feedback = self.store.newest_feedback([first]).get(first)
         return Spot(
             view,
             counts,
             Judged(record, feedback),
-            self.beside(view, found, later=False),
-            self.beside(view, found, later=True),
-            self.reasons.get(found, ()),
+            self.beside(view, first, later=False),
+            self.beside(view, first, later=True),
+            self.reasons.get(first, ()),
         )
 
     def first(self, view: str) -> str | None:

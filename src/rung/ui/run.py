@@ -20,9 +20,9 @@ from rung.ui.site import Site
 def run(site: Site, request: Request) -> Page:
     """The page of a run."""
     project, folder = site.project(request), site.run_folder(request)
-    found = site.shelf.run(folder)
+    finished = site.shelf.run(folder)
     task, _ = site.shelf.task(project)
-    parts = context(found, task)
+    parts = context(finished, task)
     address = f"/p/{project.slug}/runs/{folder.name}"
     first = parts["hero"]
     plain = {
@@ -38,18 +38,20 @@ def run(site: Site, request: Request) -> Page:
         },
         "flags": parts["flags"],
         "prior": parts["prior"],
-        "diagnosis": found.diagnosis,
-        "run": found.result,
+        "diagnosis": finished.diagnosis,
+        "run": finished.result,
         "examples": f"{address}/examples.json",
     }
     shown: dict[str, Any] = {
         **parts,
         "project": project,
         "address": address,
-        **site.tables.read(project, folder, lambda index: table_view(index, found.result, {})),
+        **site.tables.read(project, folder, lambda index: table_view(index, finished.result, {})),
         "table_address": f"{address}/examples",
     }
-    return Page("run.html", f"{found.result.task}: {first.headline}", plain, shown, crumbs(project))
+    return Page(
+        "run.html", f"{finished.result.task}: {first.headline}", plain, shown, crumbs(project)
+    )
 
 
 def report(site: Site, request: Request) -> Response:
@@ -66,5 +68,7 @@ def report(site: Site, request: Request) -> Response:
 
 def comment(site: Site, request: Request) -> Response:
     """The run as Markdown for a pull request."""
-    found = site.shelf.run(site.run_folder(request))
-    return PlainTextResponse(markdown(found.result, what_would_change(found, costs_of(found))))
+    finished = site.shelf.run(site.run_folder(request))
+    return PlainTextResponse(
+        markdown(finished.result, what_would_change(finished, costs_of(finished)))
+    )

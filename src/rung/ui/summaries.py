@@ -10,7 +10,7 @@ from rung.records.results import CandidateResult, RunResult
 from rung.report.figures import Strip
 from rung.report.rows import strip
 from rung.report.verdict_view import BADGES
-from rung.report.words import bound, name_and_model, score_text, usd
+from rung.report.words import assumed_note, bound, month_cell, name_and_model, score_text
 from rung.ui.projects import Project, Shelf
 
 
@@ -32,6 +32,8 @@ class RunLine:
     score: str
     at_least: str
     monthly: str
+    assumed: str
+    """What its star stands for; empty where it has none."""
     strip: Strip | None
     finished: bool
     readable: bool = True
@@ -48,7 +50,7 @@ def line(project: Project, folder: Path, result: RunResult | None) -> RunLine:
     if result is None:
         return RunLine(
             folder.name, address, project.name, "undecided", "Cannot be read", "", "", "", "", 0.0,
-            "", "–", "–", "–", None, finished=False, readable=False,
+            "", "–", "–", "–", "", None, finished=False, readable=False,
         )  # fmt: skip
     row = _shown(result)
     name, model = name_and_model(row.candidate) if row else ("Nothing was measured", "")
@@ -68,7 +70,8 @@ def line(project: Project, folder: Path, result: RunResult | None) -> RunLine:
         goal=f"{result.metric} ≥ {result.target:g}",
         score=score_text(score),
         at_least="–" if certified is None else f"≥ {bound(certified)}",
-        monthly=usd(row.monthly_usd if row else None),
+        monthly=month_cell(row) if row else "–",
+        assumed=assumed_note([row] if row else []),
         strip=strip(row, name, result) if row else None,
         finished=result.finished,
     )

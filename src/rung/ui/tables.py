@@ -57,13 +57,13 @@ class Tables:
 
     def _opened(self, project: Project, run: Path) -> ExampleIndex:
         """The index as the files are now, or were when it was made for this very call."""
-        found = self._find(project, run)
-        if found is None:
+        opened = self._find(project, run)
+        if opened is None:
             made = self._make(project, run)
-            found = open_index(made, run, project.folder, now=False)
-        if found is None:
+            opened = open_index(made, run, project.folder, now=False)
+        if opened is None:
             raise _changing(project, run)
-        return found
+        return opened
 
     def _find(self, project: Project, run: Path) -> ExampleIndex | None:
         """The index that says what the files say now."""
@@ -76,10 +76,10 @@ class Tables:
         with self._lock:
             busy = self._busy.setdefault(run, threading.Lock())
         with busy:  # two readers of one run: the second waits instead of indexing it too
-            found = None if beyond else self._find(project, run)
-            if found is not None:
-                found.close()
-                return found.path
+            finished = None if beyond else self._find(project, run)
+            if finished is not None:
+                finished.close()
+                return finished.path
 
             def load() -> Task | None:
                 return self._shelf.task(project)[0]

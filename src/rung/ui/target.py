@@ -28,8 +28,8 @@ FIELDS = {
 def target_of(path: Path) -> tuple[dict[str, str], str]:
     """What `[target]` says, by field, and a mark of the whole file as it was read."""
     config = read_config(path)
-    found = config.target
-    fields = {name: getattr(found, name) for name in FIELDS}
+    target = config.target
+    fields = {name: getattr(target, name) for name in FIELDS}
     return {k: "" if v is None else f"{v:g}" for k, v in fields.items()}, mark(path)
 
 

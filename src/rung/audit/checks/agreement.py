@@ -75,44 +75,44 @@ class Heard(NamedTuple):
 
 def check(material: Material) -> Found:
     """`candidates-disagree`: one other answer from good candidates of different techniques."""
-    found = heard(material)
-    if isinstance(found, str):
-        return skip(found)
-    if not found.doubts:
+    agreement = heard(material)
+    if isinstance(agreement, str):
+        return skip(agreement)
+    if not agreement.doubts:
         return Found()
-    swapped = len(found.doubts) - found.alone + found.placebo_alone
+    swapped = len(agreement.doubts) - agreement.alone + agreement.placebo_alone
     return one(
         Flag(
             id="candidates-disagree",
             severity="info",
-            figure=round(len(found.doubts) / found.judged, 4),
+            figure=round(len(agreement.doubts) / agreement.judged, 4),
             threshold=None,
             source="our own: different candidates seldom make the same mistake",
             text=(
-                f"On {these(len(found.doubts), 'example')} of {found.judged:,} that good "
+                f"On {these(len(agreement.doubts), 'example')} of {agreement.judged:,} that good "
                 "candidates of different techniques of the newest run answered, they agree with "
                 f"each other and not with the expected answer; on {swapped:,} once all but one of "
-                f"them are given their answers to other examples.{_estimate(found)}"
+                f"them are given their answers to other examples.{_estimate(agreement)}"
             ),
             advice="Look at these expected answers first: they are wrong more often than others.",
-            examples=material.most_suspicious([doubt.row for doubt in found.doubts]),
+            examples=material.most_suspicious([doubt.row for doubt in agreement.doubts]),
         )
     )
 
 
 def ceiling_of(material: Material) -> Ceiling | None:
     """What can be shown; None where all that witnesses doubt may be their own mistakes."""
-    found = heard(material)
-    if isinstance(found, str) or found.decided < FEWEST:
+    agreement = heard(material)
+    if isinstance(agreement, str) or agreement.decided < FEWEST:
         return None
-    low, _, high = found.noise()
+    low, _, high = agreement.noise()
     if low == 0.0:
         return None
     return Ceiling(
-        value=1.0 - low * found.lost,
-        low=1.0 - high * found.lost,
-        high=1.0 - low * found.lost,
-        n=found.decided,
+        value=1.0 - low * agreement.lost,
+        low=1.0 - high * agreement.lost,
+        high=1.0 - low * agreement.lost,
+        n=agreement.decided,
         unit="examples on which good candidates agree",
         method=METHOD,
     )
@@ -172,10 +172,10 @@ def _sides(
     return against, for_it
 
 
-def _doubt(material: Material, row: int, found: Agreed, asked: list[Witness]) -> Doubt:
+def _doubt(material: Material, row: int, agreed: Agreed, asked: list[Witness]) -> Doubt:
     ident, output = material.ids[row], material.task.output
-    own: list[Attempt] = [w.attempts[ident] for w in asked if w.key in found.keys]
-    kinds = {w.technique for w in asked if w.key in found.keys}
+    own: list[Attempt] = [w.attempts[ident] for w in asked if w.key in agreed.keys]
+    kinds = {w.technique for w in asked if w.key in agreed.keys}
     answers = [a.answer for a in own if a.answer is not None]
     return Doubt(
         row=row,
@@ -185,12 +185,12 @@ def _doubt(material: Material, row: int, found: Agreed, asked: list[Witness]) ->
     )
 
 
-def _estimate(found: Heard) -> str:
-    if found.decided < FEWEST:
+def _estimate(heard_of: Heard) -> str:
+    if heard_of.decided < FEWEST:
         return ""
-    low, most, high = found.noise()
+    low, most, high = heard_of.noise()
     return (
         f" Between {percent(low)} and {percent(high)} of the expected answers are wrong by this: "
         f"{percent(most)} if the candidates are right wherever they agree, less the mistakes that "
-        f"they share (alone they make {found.unshared:,})."
+        f"they share (alone they make {heard_of.unshared:,})."
     )

@@ -105,15 +105,15 @@ def check(material: Material) -> Found:
 
 def _flag(figure: float | None, jobs: list[str]) -> Flag:
     rule = by_id()["flag.broad-task"]
-    said = []
+    reasons = []
     if figure is not None:
-        said.append(
+        reasons.append(
             f"The examples behave like {figure:.1f} tasks rather than one: what kind of input "
             "comes tells what kind of answer is expected"
         )
     if len(jobs) > VERBS_MOST:
-        said.append(f"the instruction names {len(jobs)} jobs ({', '.join(jobs)})")
-    text = "; ".join(said)
+        reasons.append(f"the instruction names {len(jobs)} jobs ({', '.join(jobs)})")
+    text = "; ".join(reasons)
     return Flag(
         id="task-too-broad",
         severity="warn",
@@ -128,12 +128,12 @@ def _flag(figure: float | None, jobs: list[str]) -> Flag:
 
 def jobs_named(instruction: str) -> list[str]:
     """Different verbs of work with which clauses of an instruction begin, in order."""
-    found = []
+    jobs = []
     for clause in _CLAUSE.split(instruction):
         words = _WORD.findall(clause.casefold())
         if words and words[0] in VERBS:
-            found.append(words[0])
-    return list(dict.fromkeys(found))
+            jobs.append(words[0])
+    return list(dict.fromkeys(jobs))
 
 
 def effective_tasks(inputs: list[str], answers: list[str], vectors: Vectors, seed: int) -> float:
@@ -164,12 +164,12 @@ def form(given: str, answer: str) -> list[float]:
     Not its length and not whether it is a number: those follow the question within one task.
     """
     there = set(re.findall(r"\w+", given.casefold()))
-    said = re.findall(r"\w+", answer.casefold())
+    words = re.findall(r"\w+", answer.casefold())
     signs = sum(not c.isalnum() and not c.isspace() for c in answer)
     return [
         4.0 * signs / max(1, len(answer)),
         float(np.log1p(answer.count("\n"))),
-        sum(word in there for word in said) / max(1, len(said)),
+        sum(word in there for word in words) / max(1, len(words)),
         float(answer[:1] in ("{", "[", "<")),
         float(answer.rstrip()[-1:] in (".", "!", "?")),
     ]
@@ -183,10 +183,10 @@ def _kinds(forms: Floats) -> NDArray[np.int64]:
     best, kinds = 0.0, np.zeros(len(forms), dtype=np.int64)
     different = len(np.unique(forms, axis=0))
     for k in range(2, min(MOST_KINDS, different - 1) + 1):
-        found = KMeans(k, n_init=3, random_state=0).fit_predict(forms)
-        score = float(silhouette_score(forms, found))
+        clusters = KMeans(k, n_init=3, random_state=0).fit_predict(forms)
+        score = float(silhouette_score(forms, clusters))
         if score > best + 0.02:
-            best, kinds = score, found.astype(np.int64)
+            best, kinds = score, clusters.astype(np.int64)
     return kinds
 
 

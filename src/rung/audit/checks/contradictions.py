@@ -28,7 +28,7 @@ def check(material: Material) -> Found:
         return NOTHING
     share = len(rows) / len(material.rows)
     unavoidable = sum(len(group) - most_common(material, group) for group in exact)
-    said = (
+    sentence = (
         f"{these(len(exact), 'input')} {verb(len(exact), 'stand')} in {len(rows):,} examples "
         f"({percent(share)}) with different answers, so {unavoidable:,} of them "
         f"{'is' if unavoidable == 1 else 'are'} wrong whatever is answered"
@@ -37,7 +37,7 @@ def check(material: Material) -> Found:
     )
     if near:
         have = "has" if len(near) == 1 else "have"
-        said += f"; {these(len(near), 'pair')} of nearly equal inputs {have} different answers"
+        sentence += f"; {these(len(near), 'pair')} of nearly equal inputs {have} different answers"
     return Found(
         (
             Flag(
@@ -46,7 +46,7 @@ def check(material: Material) -> Found:
                 figure=round(share, 4),
                 threshold=WARNS,
                 source="our own: one answer cannot be equal to two",
-                text=said + ".",
+                text=sentence + ".",
                 advice="Decide which answer holds, or add to the input what tells them apart.",
                 examples=material.most_suspicious([*rows, *(i for pair in near for i in pair)]),
             ),
@@ -59,14 +59,14 @@ def equal(material: Material) -> list[tuple[int, ...]]:
     if not closed(material):
         return []
     same = material.same_answer
-    found = [
+    groups = [
         group
         for group in material.twins.equal
         if len({same[i] for i in group}) > 1
         and len({material.ids[i] for i in group}) > 1
         and not interchangeable(material, group)
     ]
-    return sorted(found, key=lambda g: (most_common(material, g) / len(g), g))
+    return sorted(groups, key=lambda g: (most_common(material, g) / len(g), g))
 
 
 def nearly(material: Material) -> list[tuple[int, int]]:

@@ -114,15 +114,15 @@ def versions(docs: tuple[Document, ...]) -> list[Contradiction]:
     by_subject: dict[str, list[Document]] = defaultdict(list)
     for doc in docs:
         by_subject[subject(doc.title)].append(doc)
-    found = []
+    contradicting = []
     for title, own in by_subject.items():
         least = ALIKE if title and len(own) <= MOST_OF_A_TITLE else SIMILAR
         for a, b, _ in similar_pairs([bare(doc.text)[:6_000] for doc in own], least):
             first, second = own[a], own[b]
             changed = differing(first.text, second.text)
             if changed:
-                found.append(Contradiction(first.id, second.id, changed))
-    return sorted(found, key=lambda pair: (-pair.sentences, pair.first))
+                contradicting.append(Contradiction(first.id, second.id, changed))
+    return sorted(contradicting, key=lambda pair: (-pair.sentences, pair.first))
 
 
 def subject(title: str) -> str:
@@ -147,5 +147,5 @@ def differing(first: str, second: str) -> int:
 
 
 def _sentences(text: str) -> list[tuple[str, ...]]:
-    found = (tuple(_WORD.findall(part.casefold())) for part in _SENTENCE.split(text))
-    return [words for words in found if len(words) >= 3]
+    sentences = (tuple(_WORD.findall(part.casefold())) for part in _SENTENCE.split(text))
+    return [words for words in sentences if len(words) >= 3]

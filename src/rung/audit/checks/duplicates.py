@@ -41,15 +41,15 @@ def check(material: Material) -> Found:
 
 def repeats(material: Material) -> list[int]:
     """Rows whose input and answer stand in an earlier row of the same file."""
-    found = []
+    repeated = []
     for group in material.twins.equal:
         seen: set[tuple[str, str]] = set()
         for row in group:
             key = (material.rows[row].part, material.same_answer[row])
             if key in seen:
-                found.append(row)
+                repeated.append(row)
             seen.add(key)
-    return sorted(found)
+    return sorted(repeated)
 
 
 def nearly(material: Material) -> list[tuple[int, int]]:

@@ -27,7 +27,7 @@ def _to_tune(task: Task) -> Flag | None:
     n = len(task.train)
     if n >= rule.used:
         return None
-    said = "; ".join(f"{f.says} ({documents()[f.source]})" for f in rule.figures)
+    figures = "; ".join(f"{f.says} ({documents()[f.source]})" for f in rule.figures)
     least = "; ".join(f"{f.says} ({documents()[f.source]})" for f in hopeless.figures)
     below = n < hopeless.used
     return Flag(
@@ -36,7 +36,7 @@ def _to_tune(task: Task) -> Flag | None:
         figure=n,
         threshold=int(rule.used),
         source="; ".join(dict.fromkeys((*titles(rule), *titles(hopeless)))),
-        text=f"{n:,} training examples, where fine-tuning asks for: {said}; {least}.",
+        text=f"{n:,} training examples, where fine-tuning asks for: {figures}; {least}.",
         advice=(
             "Add training examples before anything is tuned, or stay with prompts and retrieval."
             if below
@@ -69,7 +69,7 @@ def _to_certify(task: Task) -> Flag | None:
     needed = certifiable_mean(n, target, alpha)
     if needed is not None and needed - target <= DEMANDING:
         return None
-    said = "none" if needed is None else f"only a candidate that is right {needed:.0%} of the time"
+    who = "none" if needed is None else f"only a candidate that is right {needed:.0%} of the time"
     return Flag(
         id="too-few-test-examples",
         severity="info",
@@ -77,7 +77,7 @@ def _to_certify(task: Task) -> Flag | None:
         threshold=with_room(n, target, alpha),
         source=EXACT,
         text=(
-            f"With {n:,} {what}, {said} is certified for {target:g} nine times in ten: worse ones "
+            f"With {n:,} {what}, {who} is certified for {target:g} nine times in ten: worse ones "
             "that are good enough are likely to stay undecided."
         ),
         advice="Add test examples up to the threshold, so that a good candidate can be told apart.",
@@ -86,8 +86,8 @@ def _to_certify(task: Task) -> Flag | None:
 
 def units(task: Task) -> int:
     """Test examples without repeats, or clusters of them."""
-    found = units_of(task)
-    return len({found.of(e) for e in task.test if e.id not in found.repeats})
+    count = units_of(task)
+    return len({count.of(e) for e in task.test if e.id not in count.repeats})
 
 
 def _fewest(target: float, alpha: float) -> int:

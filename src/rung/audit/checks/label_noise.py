@@ -69,7 +69,7 @@ def _noise(material: Material, noise: Noise, every: Flags) -> Flag | None:
     rule = by_id()["label-noise"]
     assert rule.used is not None
     hurts = float(rule.used)
-    found = suspects(material)
+    suspected = suspects(material)
     where = _where(material, noise)
     return Flag(
         id="label-noise",
@@ -78,14 +78,14 @@ def _noise(material: Material, noise: Noise, every: Flags) -> Flag | None:
         threshold=hurts,
         source=f"{'; '.join(titles(rule))}; {METHOD}",
         text=(
-            f"{these(len(found), 'label')} of {n:,} {verb(len(found), 'look')} wrong, "
+            f"{these(len(suspected), 'label')} of {n:,} {verb(len(suspected), 'look')} wrong, "
             f"{percent(share)} (between {percent(low)} and {percent(high)}){where}."
         ),
         advice=(
             "Look at the examples listed, the first ones first: correct the label or take the "
             "example out; `rung audit --fix` writes them as a list with the likelier label."
         ),
-        examples=material.most_suspicious([row for row, _ in found]),
+        examples=material.most_suspicious([row for row, _ in suspected]),
     )
 
 
@@ -93,13 +93,13 @@ def _where(material: Material, noise: Noise) -> str:
     """Where the suspects lie, when there is more than one file."""
     if len(material.parts) < 2:
         return ""
-    said = []
+    places = []
     for part in material.parts:
         chosen = among(material, (part,))
         judged = int((noise.judged & chosen).sum())
         if judged:
-            said.append(f"{int((noise.suspect & chosen).sum())} of {judged} in {part}")
-    return ": " + ", ".join(said)
+            places.append(f"{int((noise.suspect & chosen).sum())} of {judged} in {part}")
+    return ": " + ", ".join(places)
 
 
 def _too_high(material: Material, ceiling: Ceiling | None) -> Flag | None:

@@ -48,34 +48,34 @@ def earlier(material: Material) -> list[Leak]:
     inputs made from one template differ in little and ask for different things.
     """
     split = [_ORDER.get(row.part, -1) for row in material.rows]
-    found: dict[int, Leak] = {}
+    leaks: dict[int, Leak] = {}
     for group in material.twins.equal:
         last = max(group, key=lambda i: (split[i], -i))
         for row in group:
             if 0 <= split[row] < split[last]:
-                found[row] = Leak(row, last, True)
+                leaks[row] = Leak(row, last, True)
     for a, b in _near_rows(material):
         first, second = sorted((a, b), key=lambda i: (split[i], i))
         if 0 <= split[first] < split[second]:
-            found.setdefault(first, Leak(first, second, False))
-    return sorted(found.values(), key=lambda leak: (not leak.exact, leak.earlier))
+            leaks.setdefault(first, Leak(first, second, False))
+    return sorted(leaks.values(), key=lambda leak: (not leak.exact, leak.earlier))
 
 
 def given_away(material: Material) -> dict[int, Likeness]:
     """Rows that stand in an earlier split too, and how, the plainest first."""
     split = [_ORDER.get(row.part, -1) for row in material.rows]
-    found: dict[int, Likeness] = {}
+    likest: dict[int, Likeness] = {}
     for group in material.twins.equal:
         first = min(split[i] for i in group)
-        found.update({i: "exact" for i in group if split[i] > first >= 0})
+        likest.update({i: "exact" for i in group if split[i] > first >= 0})
     for a, b in _near_rows(material):
         first, second = sorted((a, b), key=lambda i: (split[i], i))
-        if split[second] > split[first] >= 0 and found.get(second) != "exact":
+        if split[second] > split[first] >= 0 and likest.get(second) != "exact":
             same = numbers(material.inputs[a]) == numbers(material.inputs[b])
-            if same or second not in found:
-                found[second] = "near" if same else "template"
+            if same or second not in likest:
+                likest[second] = "near" if same else "template"
     rank = ("exact", "near", "template")
-    return dict(sorted(found.items(), key=lambda item: (rank.index(item[1]), item[0])))
+    return dict(sorted(likest.items(), key=lambda item: (rank.index(item[1]), item[0])))
 
 
 def _near_rows(material: Material) -> Iterator[tuple[int, int]]:
@@ -89,15 +89,15 @@ def _near_rows(material: Material) -> Iterator[tuple[int, int]]:
 
 
 def _between(material: Material) -> Flag | None:
-    found = given_away(material)
-    if not found:
+    given = given_away(material)
+    if not given:
         return None
-    tested = [row for row in found if material.rows[row].part == "test"]
+    tested = [row for row in given if material.rows[row].part == "test"]
     tests = sum(row.part == "test" for row in material.rows)
     share = len(tested) / tests if tests else 0.0
-    near = sum(found[row] != "exact" for row in tested)
-    remembered = sum(found[row] == "near" for row in tested) / tests if tests else 0.0
-    exact = sum(how == "exact" for how in found.values())
+    near = sum(given[row] != "exact" for row in tested)
+    remembered = sum(given[row] == "near" for row in tested) / tests if tests else 0.0
+    exact = sum(how == "exact" for how in given.values())
     severity = "block" if remembered >= BLOCKS else "warn" if share >= WARNS else "info"
     return Flag(
         id="leakage",
@@ -114,7 +114,7 @@ def _between(material: Material) -> Flag | None:
             "Split anew so that like examples stay together ([task] examples does that), or take "
             "the listed ones out; `rung audit --fix` takes them out of train and dev."
         ),
-        examples=material.most_suspicious(list(found)),
+        examples=material.most_suspicious(list(given)),
     )
 
 
@@ -124,10 +124,10 @@ def _in_documents(material: Material) -> Flag | None:
     texts = "\n".join(bare(document.text) for document in material.task.documents)
     tests = [i for i, row in enumerate(material.rows) if _tested(material, row.example.id)]
     asked = [i for i in tests if len(bare(material.inputs[i])) >= _TELLING]
-    found = [i for i in asked if bare(material.inputs[i]) in texts]
-    if not found:
+    copied = [i for i in asked if bare(material.inputs[i]) in texts]
+    if not copied:
         return None
-    share = len(found) / len(tests)
+    share = len(copied) / len(tests)
     return Flag(
         id="leakage-documents",
         severity="warn" if share >= WARNS else "info",
@@ -135,12 +135,12 @@ def _in_documents(material: Material) -> Flag | None:
         threshold=WARNS,
         source=SOURCE,
         text=(
-            f"{these(len(found), 'test example')} ({percent(share)}) {verb(len(found), 'stand')} "
+            f"{these(len(copied), 'test example')} ({percent(share)}) {verb(len(copied), 'stand')} "
             "word for word in a document: retrieval finds such questions more easily than those of "
             "real users."
         ),
         advice="Where the documents were made from the examples, take those passages out.",
-        examples=material.most_suspicious(found),
+        examples=material.most_suspicious(copied),
     )
 
 
@@ -150,19 +150,19 @@ def _in_prompts(material: Material) -> Flag | None:
     That is the instructions and what the output says of its form. Shots are training examples:
     `leakage` compares those.
     """
-    said = _texts(material.task.output.model_dump(exclude={"labels"}))
-    prompts = [bare(text) for text in (material.task.instruction, *material.prompts, *said)]
+    texts = _texts(material.task.output.model_dump(exclude={"labels"}))
+    prompts = [bare(text) for text in (material.task.instruction, *material.prompts, *texts)]
     padded = f" {' . '.join(prompts)} "
     runs = {run for text in prompts for run in _runs(text)}
     tests = [i for i, row in enumerate(material.rows) if _tested(material, row.example.id)]
-    found = [
+    shown = [
         i
         for i in tests
         if any(_pasted(bare(t), padded, runs) for t in _texts(material.rows[i].example.input))
     ]
-    if not found:
+    if not shown:
         return None
-    share = len(found) / len(tests)
+    share = len(shown) / len(tests)
     return Flag(
         id="leakage-prompts",
         severity="block" if share >= WARNS else "warn",
@@ -170,12 +170,12 @@ def _in_prompts(material: Material) -> Flag | None:
         threshold=WARNS,
         source=SOURCE,
         text=(
-            f"{these(len(found), 'test example')} ({percent(share)}) {verb(len(found), 'stand')} "
+            f"{these(len(shown), 'test example')} ({percent(share)}) {verb(len(shown), 'stand')} "
             "word for word, or nearly, in the instruction or the output's description: it was "
             "written with them in sight, and what it scores on test says little of other requests."
         ),
         advice="Take them out of the instruction; show train or dev examples instead.",
-        examples=material.most_suspicious(found),
+        examples=material.most_suspicious(shown),
     )
 
 

@@ -26,14 +26,14 @@ def check(material: Material) -> Found:
         return NOTHING
     absent = [label for n, label in small if n == 0]
     shown = ", ".join(f"{label!r} ({n})" for n, label in small[:8])
-    said = []
+    sentences = []
     if small:
-        said.append(
+        sentences.append(
             f"{len(small)} of {len(output.labels)} labels have fewer than {fewest} training "
             f"examples: {shown}{' …' if len(small) > 8 else ''}"
         )
     if unseen:
-        said.append(
+        sentences.append(
             f"{len(unseen)} of {len(output.labels)} labels have no test example, so nothing is "
             "said of them"
         )
@@ -44,7 +44,7 @@ def check(material: Material) -> Found:
             figure=min((n for n, _ in small), default=0),
             threshold=fewest if small else 1,
             source="; ".join(titles(rule)),
-            text="; ".join(said) + ".",
+            text="; ".join(sentences) + ".",
             advice="Add examples of these labels, or merge labels that need no telling apart.",
             examples=tuple(e.id for e in material.task.train if train[str(e.expected)] < fewest),
         )

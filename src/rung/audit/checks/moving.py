@@ -85,9 +85,9 @@ def dates(material: Material) -> tuple[str | None, list[float | None]]:
     for name, count in names.most_common():
         if count < DATED * len(examples):
             break
-        found = [day_of(e.meta.get(name)) for e in examples]
-        if sum(day is not None for day in found) >= DATED * len(examples):
-            return name, found
+        days = [day_of(e.meta.get(name)) for e in examples]
+        if sum(day is not None for day in days) >= DATED * len(examples):
+            return name, days
     return None, []
 
 

@@ -28,11 +28,11 @@ def check(material: Material) -> Found:
         return skip("label-noise judges the labels")
     seen = repeated(material)
     known = None if isinstance(seen, str) else of_repeats(seen)
-    found = [c for c in (known, agreement.ceiling_of(material)) if c is not None]
-    if not found:
+    ceilings = [c for c in (known, agreement.ceiling_of(material)) if c is not None]
+    if not ceilings:
         silent = seen if isinstance(seen, str) else _silent(seen)
         return skip(f"the ceiling is undecided: {silent}; and {_unheard(material)}")
-    ceiling = min(found, key=lambda c: c.high - c.low)
+    ceiling = min(ceilings, key=lambda c: c.high - c.low)
     wrong = None
     if not isinstance(seen, str):
         if ceiling is known and len(seen.units) >= FEWEST:
@@ -83,12 +83,12 @@ def _silent(seen: Repeated) -> str:
 
 
 def _unheard(material: Material) -> str:
-    found = agreement.heard(material)
-    if isinstance(found, str):
-        return found
-    if found.decided < agreement.FEWEST:
-        return f"good candidates of an earlier run agree on {these(found.decided, 'example')} only"
-    high = percent(found.noise()[2])
+    heard = agreement.heard(material)
+    if isinstance(heard, str):
+        return heard
+    if heard.decided < agreement.FEWEST:
+        return f"good candidates of an earlier run agree on {these(heard.decided, 'example')} only"
+    high = percent(heard.noise()[2])
     return (
         f"what good candidates of an earlier run doubt may all be their own mistakes (where they "
         f"agree, at most {high} of the answers are wrong)"

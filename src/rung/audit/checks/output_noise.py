@@ -22,15 +22,15 @@ def check(material: Material) -> Found:
     if len(material.rows) < FEWEST:
         return skip(f"{len(material.rows)} examples are too few to predict facts from answers")
     inputs, answers = material.inputs[:MOST], material.answer_texts[:MOST]
-    found = contradictions(inputs, answers, material.task.climb.seed)
-    if found is None:
+    noise = contradictions(inputs, answers, material.task.climb.seed)
+    if noise is None:
         return skip("the inputs state no facts that recur and can be read from the answers")
-    if not found.examples:
+    if not noise.examples:
         return NOTHING
     rule = by_id()["label-noise"]
     assert rule.used is not None
-    share = len(found.examples) / len(inputs)
-    common = sorted(set(found.facts), key=lambda f: (-found.facts.count(f), f))[:3]
+    share = len(noise.examples) / len(inputs)
+    common = sorted(set(noise.facts), key=lambda f: (-noise.facts.count(f), f))[:3]
     return one(
         Flag(
             id="output-noise",
@@ -39,14 +39,14 @@ def check(material: Material) -> Found:
             threshold=float(rule.used),
             source=f"{'; '.join(titles(rule))}; {METHOD}",
             text=(
-                f"{these(len(found.examples), 'answer')} of {len(inputs):,} ({percent(share)}) "
-                f"{verb(len(found.examples), 'seem')} to leave out or make up a fact of the "
+                f"{these(len(noise.examples), 'answer')} of {len(inputs):,} ({percent(share)}) "
+                f"{verb(len(noise.examples), 'seem')} to leave out or make up a fact of the "
                 f"input, most often about "
                 f"{', '.join(repr(fact) for fact in common)}."
             ),
             advice="Look at the examples listed, the first ones first: correct the answer or the "
             "input. About one in three is a false alarm where a third of the answers is wrong "
             "(docs/audit.md).",
-            examples=material.most_suspicious(list(found.examples)),
+            examples=material.most_suspicious(list(noise.examples)),
         )
     )

@@ -38,7 +38,7 @@ def check(material: Material) -> Found:
 def _flag(
     material: Material, name: str, kinds: list[tuple[str, int]], ids: tuple[str, ...]
 ) -> Flag:
-    said = ", ".join(f"{n:,} with {kind}" for kind, n in kinds)
+    counts = ", ".join(f"{n:,} with {kind}" for kind, n in kinds)
     where = (
         f"they would be sent to {', '.join(material.hosted)}"
         if material.hosted
@@ -51,7 +51,7 @@ def _flag(
         figure=len(ids),
         threshold=1,
         source=SOURCE,
-        text=f"{these(len(ids), 'text')} {verb(len(ids), 'hold')} {what} ({said}): {where}.",
+        text=f"{these(len(ids), 'text')} {verb(len(ids), 'hold')} {what} ({counts}): {where}.",
         advice="`rung audit DIR --redact` writes a copy in which they are replaced by their kind; "
         "names and addresses of people are not found by patterns.",
         examples=ids,

@@ -73,7 +73,7 @@ def _shared(learnt: Sequence[Example], test: Sequence[Example], field: str | Non
 def _entities(examples: Sequence[Example]) -> list[str]:
     """Fields named like somebody or something, with many values that come back."""
     names = Counter(name for example in examples for name in example.meta)
-    found = []
+    entities = []
     for name, count in names.items():
         if count < len(examples) / 2 or not names_a_source(name):
             continue
@@ -81,5 +81,5 @@ def _entities(examples: Sequence[Example]) -> list[str]:
         values.pop(None, None)
         many = max(_FEWEST_VALUES, _DISTINCT * len(examples))
         if many <= len(values) < 0.9 * count:
-            found.append(name)
-    return found
+            entities.append(name)
+    return entities

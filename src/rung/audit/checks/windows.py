@@ -33,16 +33,16 @@ def check(material: Material) -> Found:
                     worst, narrow, least = need, name, window.tokens
     if not over and not refused:
         return NOTHING
-    said = []
+    sentences = []
     if over:
         rows = len(set(over))
         more = " or more" if rows == LONGEST else ""
-        said.append(
+        sentences.append(
             f"{these(rows, 'example')}{more} {verb(rows, 'need')} up to {worst:,} tokens with "
             f"the answer, and {narrow} reads {least:,}"
         )
     if refused:
-        said.append(
+        sentences.append(
             f"{these(len(refused), 'input')} {verb(len(refused), 'exceed')} the guard of "
             f"{guard:,} characters"
         )
@@ -54,7 +54,7 @@ def check(material: Material) -> Found:
                 figure=worst or len(material.inputs[refused[0]]),
                 threshold=least or guard,
                 source="the model's own context window" if over else "Rung's guard on inputs",
-                text="; ".join(said) + ": they count as wrong, whatever the model could do.",
+                text="; ".join(sentences) + ": they count as wrong, whatever the model could do.",
                 advice="Shorten these inputs, cut them before they are asked, try a model with a "
                 "larger window, or set max_input_chars in [models.settings].",
                 examples=material.most_suspicious([*dict.fromkeys(over), *refused]),

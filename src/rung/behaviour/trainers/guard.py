@@ -149,11 +149,11 @@ async def _ability(model: ChatModel, adapter: Adapter | None, folder: Path) -> A
             for begins, right, wrong in PAIRS
         )
     )
-    told = (
+    instructed = (
         reply.text.strip() == _whole(begins, right)
         for reply, (begins, right, _) in zip(replies, PAIRS, strict=True)
     )
-    ability = Ability(right=tuple(told))
+    ability = Ability(right=tuple(instructed))
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(place, ability.model_dump_json() + "\n")
     return ability

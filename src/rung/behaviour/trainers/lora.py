@@ -144,13 +144,13 @@ def as_learnt(
 
 def fitting(model: LocalModel, examples: Sequence[TuningExample]) -> list[Encoded]:
     """The examples as tokens; those that the model's window does not hold are left out."""
-    found = []
+    encoded = []
     for example in examples:
         try:
-            found.append(encode(model.codec, example, model.context_window))
+            encoded.append(encode(model.codec, example, model.context_window))
         except UserError:
             continue
-    return found
+    return encoded
 
 
 def finished_result(folder: Path) -> TuningResult | None:

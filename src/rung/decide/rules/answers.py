@@ -61,8 +61,8 @@ class Answers(Frozen):
                 raise UserError(_unknown("question", key, list(cls.model_fields)))
         choices = {question.field: question.choices for question in questions()}
         for field in ("use_case", "symptoms", "planned_for"):
-            found = given.get(field) or ()
-            for value in (found,) if isinstance(found, str) else found:
+            answered = given.get(field) or ()
+            for value in (answered,) if isinstance(answered, str) else answered:
                 if value not in choices[field]:
                     raise UserError(_unknown(field, value, list(choices[field])))
         for name in given.get("thresholds", {}):

@@ -109,11 +109,11 @@ class Question(Frozen):
 @cache
 def rules() -> tuple[Rule, ...]:
     """All rules in the order of their files."""
-    found: list[Rule] = []
+    every: list[Rule] = []
     for name in FILES:
         plain = _read(name)
-        found += [Rule(**{"kind": plain["kind"], **row}) for row in plain["rules"]]
-    return tuple(found)
+        every += [Rule(**{"kind": plain["kind"], **row}) for row in plain["rules"]]
+    return tuple(every)
 
 
 @cache
@@ -137,8 +137,8 @@ def questions() -> tuple[Question, ...]:
 @cache
 def documents() -> dict[str, str]:
     """Title of each founding document by its key."""
-    found: dict[str, str] = _read("documents")["documents"]
-    return found
+    titles: dict[str, str] = _read("documents")["documents"]
+    return titles
 
 
 @cache

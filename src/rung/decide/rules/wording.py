@@ -30,8 +30,8 @@ def text(advice: Advice) -> str:
         _costs(advice),
         ["Documents", *(f"  {key}: {title}" for key, title in cited().items())],
     ]
-    said = "\n\n".join("\n".join(show.wrapped(part)) for part in parts if part)
-    return f"{said}\n\nNext: {advice.next_command}\n"
+    worded = "\n\n".join("\n".join(show.wrapped(part)) for part in parts if part)
+    return f"{worded}\n\nNext: {advice.next_command}\n"
 
 
 def as_json(advice: Advice) -> dict[str, Any]:
@@ -106,10 +106,10 @@ def _checklist(checks: Sequence[Check]) -> list[str]:
     return [title, *(f"  {MARKS[check.state]} {check.says}" for check in checks)]
 
 
-def _disputes(found: Sequence[Dispute]) -> list[str]:
+def _disputes(disputes: Sequence[Dispute]) -> list[str]:
     """Those that change the answer here, a line each."""
     lines = []
-    for one in found:
+    for one in disputes:
         if one.matters:
             figures = "; ".join(f"{says} ({_keys((title,))})" for title, says in one.figures)
             lines.append(f"  {one.says}: {figures}. Used {show.number(one.used)} {one.unit}")

@@ -30,7 +30,7 @@ async def behaviour(bench: Bench, case: Case) -> list[ProbeResult]:
     treated = await bench.ask("nearest shots", case, shown)
     foreign = with_foreign_answers(shown, case.example, task)
     placebo = await bench.ask("shots with foreign answers", case, foreign)
-    found = [
+    results = [
         ProbeResult(
             probe="nearest shots",
             cause="wrong_behaviour",
@@ -39,10 +39,10 @@ async def behaviour(bench: Bench, case: Case) -> list[ProbeResult]:
             arms=keys(treated, placebo),
         )
     ]
-    if found[0].treated and found[0].placebo:
+    if results[0].treated and results[0].placebo:
         worded = with_prompt(bench.subject, instruction=neutral_instruction(bench.subject))
         neutral = await bench.ask("neutral words", case, worded)
-        found.append(
+        results.append(
             ProbeResult(
                 probe="shots with foreign answers",
                 cause="wrong_format",
@@ -51,4 +51,4 @@ async def behaviour(bench: Bench, case: Case) -> list[ProbeResult]:
                 arms=keys(placebo, neutral),
             )
         )
-    return found
+    return results

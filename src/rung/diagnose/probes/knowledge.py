@@ -32,8 +32,8 @@ async def knowledge_and_behaviour(bench: Bench, case: Case) -> list[ProbeResult]
         return []
     if "shots" not in bench.made:
         bench.made["shots"] = await with_shots(bench.subject, bench.task, bench.workshop)
-    found = await _read(bench, case, bench.made["shots"], " and shots")
-    return [f.model_copy(update={"also": ("wrong_behaviour",)}) for f in found]
+    results = await _read(bench, case, bench.made["shots"], " and shots")
+    return [f.model_copy(update={"also": ("wrong_behaviour",)}) for f in results]
 
 
 async def _read(bench: Bench, case: Case, solver: Solver, beside: str) -> list[ProbeResult]:

@@ -21,7 +21,7 @@ async def repeats(bench: Bench, case: Case) -> list[ProbeResult]:
         return []
     rng = random.Random(f"{bench.task.climb.seed}:{case.example.id}")
     control = rng.choice(bench.controls)
-    treated, said = await _disagree(bench, case)
+    treated, disagreed = await _disagree(bench, case)
     placebo, _ = await _disagree(bench, control)
     return [
         ProbeResult(
@@ -29,7 +29,7 @@ async def repeats(bench: Bench, case: Case) -> list[ProbeResult]:
             cause="ambiguous",
             treated=treated,
             placebo=placebo,
-            arms=tuple(said),
+            arms=tuple(disagreed),
         )
     ]
 

@@ -15,7 +15,7 @@ async def stronger(bench: Bench, case: Case) -> list[ProbeResult]:
     Placebo: the subject itself, other words.
     """
     candidate = bench.subject.candidate
-    found = []
+    results = []
     for name in bench.task.models.to_try:
         if name == candidate.model or bench.subject.parts.chat is None:
             continue
@@ -26,7 +26,7 @@ async def stronger(bench: Bench, case: Case) -> list[ProbeResult]:
         treated = await bench.ask(f"with {name}", case, bench.made[name])
         neutral = with_prompt(bench.subject, instruction=neutral_instruction(bench.subject))
         placebo = await bench.ask("neutral words", case, neutral)
-        found.append(
+        results.append(
             ProbeResult(
                 probe=f"with {name}",
                 cause="too_weak",
@@ -35,4 +35,4 @@ async def stronger(bench: Bench, case: Case) -> list[ProbeResult]:
                 arms=keys(treated, placebo),
             )
         )
-    return found
+    return results

@@ -16,7 +16,8 @@ from rung.behaviour.trainers.recipe import sized
 from rung.candidate import Candidate, Weights
 from rung.decide.room import plain_prompt
 from rung.errors import UserError
-from rung.measure.cache import Cache, CachedEmbedder
+from rung.measure.cache import CachedEmbedder
+from rung.measure.shared import open_cache
 from rung.models.base import ChatModel, parameters
 from rung.models.metered import Metered
 from rung.models.registry import open_embedder, open_model
@@ -52,7 +53,7 @@ class Source:
     def __post_init__(self) -> None:
         self.task = load_task(self.root)
         self.root = self.task.root or self.root
-        self._cache = Cache(ProjectFolder(self.root).cache)
+        self._cache = open_cache(ProjectFolder(self.root).cache, self.task.fingerprint())
 
     @property
     def winner_folder(self) -> Path:

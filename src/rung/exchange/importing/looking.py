@@ -105,7 +105,11 @@ def _beside(path: Path, project: Path | None) -> tuple[dict[str, JsonValue], lis
     """The documents of a folder as a key of `[task]` where they lie in one folder, and a note."""
     inside = _inside(path)
     documents = [
-        p for p in inside if p.suffix.lower() in (*PLAIN, *CONVERTED) and p.stem.lower() != "readme"
+        p
+        for p in inside
+        if p.suffix.lower() in (*PLAIN, *CONVERTED)
+        and not is_rows(p)
+        and p.stem.lower() != "readme"
     ]
     packed = [p for p in inside if is_rows(p) and _is_documents(p)]
     places = {p.parent for p in documents} | set(packed)

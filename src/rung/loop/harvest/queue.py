@@ -125,11 +125,11 @@ def _settled(one: Judged) -> bool:
 
 
 def _plain_reasons(rows: Sequence[Judged], reasons: list[dict[str, str]]) -> None:
-    for (record, feedback), found in zip(rows, reasons, strict=True):
+    for (record, feedback), why in zip(rows, reasons, strict=True):
         if feedback is not None and feedback.verdict == "wrong":
-            found["negative feedback"] = feedback.note or f"judged wrong by {feedback.who}"
+            why["negative feedback"] = feedback.note or f"judged wrong by {feedback.who}"
         if record.answer is not None and not record.answer.valid:
-            found["not valid"] = record.answer.problem or "the answer is not valid"
+            why["not valid"] = record.answer.problem or "the answer is not valid"
 
 
 def _unsure(
@@ -138,10 +138,10 @@ def _unsure(
     if not measured:
         return None
     level = float(np.quantile(measured, UNSURE_SHARE))
-    for one, found in zip(rows, reasons, strict=True):
+    for one, why in zip(rows, reasons, strict=True):
         confidence = one.record.answer.confidence if one.record.answer else None
         if confidence is not None and confidence < level:
-            found["unsure"] = (
+            why["unsure"] = (
                 f"confidence {confidence:.2f}, below {level:.2f}: less than in "
                 f"{1 - UNSURE_SHARE:.0%} of the measured answers"
             )
@@ -157,9 +157,9 @@ async def _far(
     vectors = await embedder.embed(known)
     level = float(np.quantile(_nearest(vectors, vectors, own=True), 1 - FAR_SHARE))
     distances = _nearest(await embedder.embed(list(texts)), vectors)
-    for distance, found in zip(distances, reasons, strict=True):
+    for distance, why in zip(distances, reasons, strict=True):
         if distance > level:
-            found["far from every example"] = (
+            why["far from every example"] = (
                 f"cosine distance {distance:.2f} to the next example, above {level:.2f}: farther "
                 f"than {1 - FAR_SHARE:.0%} of the examples from one another"
             )
@@ -180,13 +180,13 @@ async def _disagree(
 ) -> None:
     for other in others:
         await other.prepare([j.record.input for j in rows])
-        for one, found in zip(rows, reasons, strict=True):
+        for one, why in zip(rows, reasons, strict=True):
             served = one.record.answer
             if served is None or not served.valid:
                 continue
-            said = await other.answer(one.record.input)
-            if said.valid and _text(task, said) != _text(task, served):
-                found["rungs disagree"] = f"{other.candidate.key} says {_text(task, said)[:80]!r}"
+            second = await other.answer(one.record.input)
+            if second.valid and _text(task, second) != _text(task, served):
+                why["rungs disagree"] = f"{other.candidate.key} says {_text(task, second)[:80]!r}"
 
 
 def _text(task: Task, answer: Answer) -> str:
@@ -242,14 +242,14 @@ def _wanted(task: Task, one: Judged, reasons: Mapping[str, str]) -> Wanted:
     )
 
 
-def keep_reasons(root: Path, found: Queue) -> Path:
+def keep_reasons(root: Path, queue: Queue) -> Path:
     """Add the queue to what was queued before: why a request was judged decides its split.
 
     A request keeps the reasons of its first queueing: later ones knew what it had shown.
     """
     path = ProjectFolder(root).folder / QUEUE_FILE
     known = queued(root)
-    rows = [{"request": w.request, "reasons": w.reasons} for w in found.wanted]
+    rows = [{"request": w.request, "reasons": w.reasons} for w in queue.wanted]
     new = [json.dumps(row) + "\n" for row in rows if row["request"] not in known]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

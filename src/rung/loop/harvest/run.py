@@ -61,9 +61,9 @@ def harvest(
         finally:
             await tools.aclose()
 
-    found = asyncio.run(run())
-    keep_reasons(root, found)
-    return found
+    worth_a_look = asyncio.run(run())
+    keep_reasons(root, worth_a_look)
+    return worth_a_look
 
 
 async def _others(task: Task, tools: Tools, root: Path, against: Sequence[str]) -> list[Solver]:
@@ -104,8 +104,10 @@ def _confidences(root: Path) -> list[float]:
         return []
     store = RunStore(folder)
     store.close()
-    said = [a.answer.confidence for a in store.attempts.values() if a.candidate == key and a.answer]
-    return [c for c in said if c is not None]
+    confidences = [
+        a.answer.confidence for a in store.attempts.values() if a.candidate == key and a.answer
+    ]
+    return [c for c in confidences if c is not None]
 
 
 def _runs(root: Path) -> list[RunResult]:

@@ -54,7 +54,7 @@ class Diff(Frozen):
 
     def summary(self) -> str:
         """Such as `train +12 ~3, test -1`."""
-        said = []
+        parts = []
         for split in SPLITS:
             counts = (
                 ("+", len(self.added.get(split, ()))),
@@ -63,8 +63,8 @@ class Diff(Frozen):
             )
             marks = " ".join(f"{sign}{n}" for sign, n in counts if n)
             if marks:
-                said.append(f"{split} {marks}")
-        return ", ".join(said) or "no difference"
+                parts.append(f"{split} {marks}")
+        return ", ".join(parts) or "no difference"
 
 
 class Version(Frozen):
@@ -114,16 +114,16 @@ def write_version(
 
     Raises `StoreError` where the folder cannot be written or holds other data than its name says.
     """
-    found = hash_of(new)
+    digest = hash_of(new)
     version = Version(
-        hash=found,
+        hash=digest,
         parent=hash_of(old),
         sizes={s: len(new[s]) for s in SPLITS},
         diff=diff(old, new),
         provenance=dict(provenance or {}),
         notes=tuple(notes),
     )
-    folder = root / FOLDER / found[:HASH_CHARS]
+    folder = root / FOLDER / digest[:HASH_CHARS]
     if folder.exists():
         return folder, read_version(folder)[0]
     try:
@@ -149,11 +149,11 @@ def read_version(folder: Path) -> tuple[Version, dict[SplitName, list[Example]]]
     """A version and its examples. `StoreError` where it holds other data than its name says."""
     version = read_model(folder / ABOUT, Version, CURE)
     splits = {s: read_lines(folder / f"{s}.jsonl", Example, CURE) for s in SPLITS}
-    found = hash_of(splits)
-    if not found.startswith(folder.name) or found != version.hash:
+    digest = hash_of(splits)
+    if not digest.startswith(folder.name) or digest != version.hash:
         raise StoreError(
             f"{folder} was changed after it was made (its examples have the hash "
-            f"{found[:HASH_CHARS]}): versions are never edited; make a new one with `rung harvest`"
+            f"{digest[:HASH_CHARS]}): versions are never edited; make a new one with `rung harvest`"
         )
     return version, splits
 

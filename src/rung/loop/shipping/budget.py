@@ -61,5 +61,5 @@ def source_of(task: Task, rows: Sequence[Example]) -> Source:
 
 
 def _name(pair: tuple[str, str]) -> str:
-    challenger, present = (found[:HASH_CHARS] for found in pair)
+    challenger, present = (digest[:HASH_CHARS] for digest in pair)
     return f"promotion of {challenger} over {present}"

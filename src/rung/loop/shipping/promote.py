@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal, NamedTuple
 
+from rung.climbing.ledger import TestLedger, row_name
 from rung.climbing.summary import unit_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.errors import ProviderError, UserError
@@ -105,22 +106,22 @@ def promote(
         raise UserError(
             f"{source} is not there: nothing waits to be promoted; run `rung climb` first"
         )
-    found = digest_of(source)
+    digest = digest_of(source)
     present = winners.present()
     if present is None:
         return _swap(
-            winners, source, Promotion(outcome="first", present=None, challenger=found), dry_run
+            winners, source, Promotion(outcome="first", present=None, challenger=digest), dry_run
         )
-    if found == present:
-        return Promotion(outcome="same", present=present, challenger=found)
-    held_out = _held_out(task, examples)
+    if digest == present:
+        return Promotion(outcome="same", present=present, challenger=digest)
+    held_out = _held_out(task, examples, winners.project.folder)
     share, compared = asyncio.run(
-        _compare(task, options or ClimbOptions(), winners, source, held_out, (found, present))
+        _compare(task, options or ClimbOptions(), winners, source, held_out, (digest, present))
     )
     result = _judged(task, compared, held_out, share.alpha)
     outcome = _outcome(result, margin)
-    told = {"outcome": outcome, "margin": margin, "present": present, "challenger": found}
-    return _swap(winners, source, result.model_copy(update={**told, **_told(share)}), dry_run)
+    facts = {"outcome": outcome, "margin": margin, "present": present, "challenger": digest}
+    return _swap(winners, source, result.model_copy(update={**facts, **_told(share)}), dry_run)
 
 
 def _first(winners: Winners, dry_run: bool) -> Promotion:
@@ -146,9 +147,13 @@ def _swap(winners: Winners, source: Path, result: Promotion, dry_run: bool) -> P
     return result.model_copy(update={"swapped": True})
 
 
-def _held_out(task: Task, examples: str | Path | None) -> list[Example]:
-    """Examples that neither may have learnt from, in the seeded order."""
-    rows = list(task.test)
+def _held_out(task: Task, examples: str | Path | None, folder: Path) -> list[Example]:
+    """Examples that neither may have learnt from, in the seeded order.
+
+    Of the test split those that certify: whoever saw the answers to the others learnt from them.
+    """
+    certify = TestLedger(folder, task, ()).rows
+    rows = [e for e in task.test if row_name(e) in certify]
     if examples is not None:
         if not Path(examples).is_file():
             raise UserError(f"--examples {examples}: no such file; name a file of examples")
@@ -183,8 +188,8 @@ async def _compare(
         ours, theirs = [load(place, tools.chat, tools.embedder, tools.tool) for place in specs]
         # Before a call is made: whoever saw the answers has used the examples.
         share = draw(task, tools.project.folder, pair, rows)
-        said = await _ask(theirs, rows, scorer, tools), await _ask(ours, rows, scorer, tools)
-        return share, said
+        answers = await _ask(theirs, rows, scorer, tools), await _ask(ours, rows, scorer, tools)
+        return share, answers
     finally:
         await tools.aclose()
 
@@ -210,9 +215,9 @@ async def _ask(solver: Solver, rows: Sequence[Example], scorer: Scorer, tools: T
 
 
 def _judged(
-    task: Task, said: tuple[_Said, _Said], rows: Sequence[Example], alpha: float
+    task: Task, answers: tuple[_Said, _Said], rows: Sequence[Example], alpha: float
 ) -> Promotion:
-    theirs, ours = said
+    theirs, ours = answers
     found_pairs = [
         (a, b, str(unit_of(task, e)))
         for a, b, e in zip(theirs.scores, ours.scores, rows, strict=True)
@@ -231,29 +236,29 @@ def _judged(
     )
     if len(challengers) < FEWEST:
         return base
-    found = paired_comparison(challengers, presents, confidence=1.0 - alpha)
+    pair = paired_comparison(challengers, presents, confidence=1.0 - alpha)
     return base.model_copy(
         update={
-            "n": found.n,
-            "difference": found.difference,
-            "low": found.low,
-            "high": found.high,
-            "p_value": found.p_value,
-            "confidence": found.confidence,
-            "method": found.method,
+            "n": pair.n,
+            "difference": pair.difference,
+            "low": pair.low,
+            "high": pair.high,
+            "p_value": pair.p_value,
+            "confidence": pair.confidence,
+            "method": pair.method,
         }
     )
 
 
-def _outcome(found: Promotion, margin: float) -> Outcome:
+def _outcome(judged: Promotion, margin: float) -> Outcome:
     """What the interval says."""
-    if found.low is None or found.high is None:
+    if judged.low is None or judged.high is None:
         return "undecided"
-    if found.low > 0:
+    if judged.low > 0:
         return "better"
-    if found.low > -margin:
+    if judged.low > -margin:
         return "not worse"
-    return "worse" if found.high < 0 else "undecided"
+    return "worse" if judged.high < 0 else "undecided"
 
 
 def _told(share: Share) -> dict[str, float | str | None]:

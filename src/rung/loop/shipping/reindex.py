@@ -48,11 +48,11 @@ def changes(old: tuple[Passage, ...], new: tuple[Passage, ...]) -> dict[str, int
     """Counts of documents and passages, by document and all that a search reads of it."""
     before: dict[str, list[str]] = {}
     after: dict[str, list[str]] = {}
-    for found, passages in ((before, old), (after, new)):
+    for side, passages in ((before, old), (after, new)):
         for passage in passages:
             # Whoever may read it, and what it is called, is searched by too.
-            said = json.dumps([passage.title, passage.text, passage.meta], sort_keys=True)
-            found.setdefault(passage.document_id, []).append(said)
+            searched = json.dumps([passage.title, passage.text, passage.meta], sort_keys=True)
+            side.setdefault(passage.document_id, []).append(searched)
     both = before.keys() & after.keys()
     known = {d: set(texts) for d, texts in before.items()}
     kept = sum(text in known.get(d, ()) for d, texts in after.items() for text in texts)
@@ -99,11 +99,11 @@ def _evidence(winners: Winners) -> dict[str, JsonValue]:
 
 
 async def _again(solver: Solver, task: Task, tools: Tools, winners: Winners) -> Reindexed:
-    found = document_changes(solver, task.documents)
-    if found is None:
+    changed = document_changes(solver, task.documents)
+    if changed is None:
         raise UserError(f"{solver.candidate.key} reads no documents: there is nothing to re-index")
-    if not (found["changed"] or found["added"] or found["removed"]):
-        return Reindexed(**found, embedded=0)
+    if not (changed["changed"] or changed["added"] or changed["removed"]):
+        return Reindexed(**changed, embedded=0)
     candidate, embedded, context = solver.candidate, 0, solver.candidate.context
     embedder = tools.embedder(candidate.embedder) if candidate.embedder else None
     if embedder is not None and context.traits.searches:
@@ -127,6 +127,6 @@ async def _again(solver: Solver, task: Task, tools: Tools, winners: Winners) -> 
     made = Solver(spec, replace(solver.parts, knowledge=knowledge))
     was = winners.keep(winners.winner)
     # What was measured was measured on the old index: it says so, and stays comparable.
-    evidence = {**_evidence(winners), "reindexed from": was, "documents": found}
+    evidence = {**_evidence(winners), "reindexed from": was, "documents": changed}
     digest = save(made, winners.challenger, evidence)
-    return Reindexed(**found, embedded=embedded, challenger=digest)
+    return Reindexed(**changed, embedded=embedded, challenger=digest)

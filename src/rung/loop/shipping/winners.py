@@ -78,8 +78,8 @@ class Winners:
 
     def keep(self, folder: Path) -> str:
         """Put a copy of a saved solver among those kept; returns its hash. Never overwrites."""
-        found = self._hash(folder)
-        place = self.place(found)
+        digest = self._hash(folder)
+        place = self.place(digest)
         if not place.exists():
             try:
                 with workspace(place) as work:
@@ -90,11 +90,11 @@ class Winners:
                     f"{place} could not be written ({error.strerror or error}): free space, run "
                     "again"
                 ) from error
-        return found
+        return digest
 
-    def place(self, found: str) -> Path:
+    def place(self, digest: str) -> Path:
         """Where the winner of that hash is kept."""
-        return self.project.winners / found[:NAME_CHARS]
+        return self.project.winners / digest[:NAME_CHARS]
 
     def named(self, beginning: str) -> Path:
         """The kept winner whose hash begins so. `UserError` where there is none, or several."""

@@ -83,14 +83,14 @@ def inputs(seen: Seen) -> Check:
     name = "inputs"
     if seen.examples is None or seen.inputs is None:
         return _none(name, "not tested", "there is no embedder")
-    found = drift.shift(seen.examples.astype(float), seen.inputs.astype(float), seen.seed)
-    if found is None:
+    test = drift.shift(seen.examples.astype(float), seen.inputs.astype(float), seen.seed)
+    if test is None:
         return _none(name, "too little data", f"{len(seen.inputs)} different inputs")
-    said = (
+    sentence = (
         f"a classifier tells traffic from examples with an area under the curve of "
-        f"{found.effect:.2f} (0.50: not at all), {found.n} examples against {found.m} inputs"
+        f"{test.effect:.2f} (0.50: not at all), {test.n} examples against {test.m} inputs"
     )
-    return _check(name, found, seen.alpha, said, "label some of the traffic (`rung harvest`)")
+    return _check(name, test, seen.alpha, sentence, "label some of the traffic (`rung harvest`)")
 
 
 def off_topic(seen: Seen) -> Check:
@@ -98,14 +98,14 @@ def off_topic(seen: Seen) -> Check:
     name = "off topic"
     if seen.examples is None or seen.inputs is None:
         return _none(name, "not tested", "there is no embedder")
-    found = topics(seen.examples, seen.inputs, seen.asked, seen.seed)
-    if found is None:
+    far_off = topics(seen.examples, seen.inputs, seen.asked, seen.seed)
+    if far_off is None:
         return _none(name, "too little data", f"{len(seen.examples)} different examples")
-    far = found.far
-    said = f"{found.share:.0%} of {far.m} inputs are far from the examples, {found.usual:.0%} usual"
-    kinds = "; ".join(f"{kind.requests} requests like {shown(kind.like)}" for kind in found.kinds)
-    said += f": {kinds}" if kinds else ""
-    return _check(name, far, seen.alpha, said, "label some of them (`rung harvest`)")
+    far, usual = far_off.far, far_off.usual
+    sentence = f"{far_off.share:.0%} of {far.m} inputs are far from the examples, {usual:.0%} usual"
+    kinds = "; ".join(f"{kind.requests} requests like {shown(kind.like)}" for kind in far_off.kinds)
+    sentence += f": {kinds}" if kinds else ""
+    return _check(name, far, seen.alpha, sentence, "label some of them (`rung harvest`)")
 
 
 def answers(seen: Seen) -> Check:
@@ -118,15 +118,17 @@ def answers(seen: Seen) -> Check:
     if min(old.total(), new.total()) < FEWEST:
         return _none(name, "too little data", f"{old.total()} measured, {new.total()} answered")
     labels = output.labels
-    found = drift.shares(
+    test = drift.shares(
         [old[label] for label in labels], [new[label] for label in labels], seen.alpha, seen.seed
     )
     most = max(labels, key=lambda x: abs(new[x] / new.total() - old[x] / old.total()))
-    said = (
-        f"shares of labels differ by {found.effect:.2f} in all, most for {most!r}: "
+    sentence = (
+        f"shares of labels differ by {test.effect:.2f} in all, most for {most!r}: "
         f"{old[most] / old.total():.0%} measured, {new[most] / new.total():.0%} now"
     )
-    return _check(name, found, seen.alpha, said, "see whether the task has moved (`rung harvest`)")
+    return _check(
+        name, test, seen.alpha, sentence, "see whether the task has moved (`rung harvest`)"
+    )
 
 
 def invalid(seen: Seen) -> Check:
@@ -153,9 +155,9 @@ def confidence(seen: Seen) -> Check:
         return _none(name, "not tested", "the candidate does not know how sure it is")
     if min(map(len, known)) < FEWEST:
         return _none(name, "too little data", f"{len(known[0])} measured, {len(known[1])} answered")
-    found = drift.higher([-c for c in known[0]], [-c for c in known[1]])
-    said = f"median {np.median(known[0]):.2f} measured, {np.median(known[1]):.2f} now"
-    return _check(name, found, seen.alpha, said, "label unsure answers (`rung harvest`)")
+    test = drift.higher([-c for c in known[0]], [-c for c in known[1]])
+    sentence = f"median {np.median(known[0]):.2f} measured, {np.median(known[1]):.2f} now"
+    return _check(name, test, seen.alpha, sentence, "label unsure answers (`rung harvest`)")
 
 
 def quality(seen: Seen) -> Check:
@@ -168,16 +170,16 @@ def quality(seen: Seen) -> Check:
     if min(len(old), len(new)) < FEWEST:
         return _none(name, "too little data", f"{len(old)} measured, {len(new)} judged")
     if set(old) | set(new) <= {0.0, 1.0}:
-        found = drift.more_often(
+        test = drift.more_often(
             len(old) - int(sum(old)), len(old), len(new) - int(sum(new)), len(new)
         )
     else:
-        found = drift.higher([-s for s in old], [-s for s in new])
-    said = (
+        test = drift.higher([-s for s in old], [-s for s in new])
+    sentence = (
         f"mean score {np.mean(old):.3f} measured on {len(old)}, {np.mean(new):.3f} of {len(new)} "
         "answers drawn at random and judged"
     )
-    return _check(name, found, seen.alpha, said, "harvest the corrections and climb again")
+    return _check(name, test, seen.alpha, sentence, "harvest the corrections and climb again")
 
 
 def latency(seen: Seen) -> Check:
@@ -189,9 +191,9 @@ def latency(seen: Seen) -> Check:
         return _none(name, "not tested", f"{slow}; [target] max_latency_p95_s sets no limit")
     if len(new) < FEWEST:
         return _none(name, "too little data", f"{len(new)} answers")
-    found = drift.above_share(sum(s > limit for s in new), len(new), 0.05)
-    said = f"p95 {np.quantile(new, 0.95):.2f} s, {limit:g} s allowed, {len(new)} answers"
-    return _check(name, found, seen.alpha, said, "add workers or choose a faster rung")
+    test = drift.above_share(sum(s > limit for s in new), len(new), 0.05)
+    sentence = f"p95 {np.quantile(new, 0.95):.2f} s, {limit:g} s allowed, {len(new)} answers"
+    return _check(name, test, seen.alpha, sentence, "add workers or choose a faster rung")
 
 
 def cost(seen: Seen) -> Check:
@@ -209,17 +211,17 @@ def cost(seen: Seen) -> Check:
         return _none(name, "not tested", why)
     if len(new) < FEWEST:
         return _none(name, "too little data", f"{len(new)} answers with a price")
-    found = drift.mean_above(new, min(known))
+    test = drift.mean_above(new, min(known))
     mean, stated = float(np.mean(new)), limits[0]
     planned = "not measured" if seen.cost_usd is None else usd(seen.cost_usd * 1000)
-    said = f"{usd(mean * 1000)} per 1,000 requests, {planned} measured"
-    check = _check(name, found, seen.alpha, said, "run `rung cost` with today's usage")
+    sentence = f"{usd(mean * 1000)} per 1,000 requests, {planned} measured"
+    check = _check(name, test, seen.alpha, sentence, "run `rung cost` with today's usage")
     if check.state != "alarm" or (stated is not None and mean > stated) or seen.per_month is None:
         return check
     more = (mean - (seen.cost_usd or 0.0)) * seen.per_month
     if more >= LEAST_USD_PER_MONTH:
         return check
-    little = f"{said}: {usd(more)} a month more, not worth an alarm"
+    little = f"{sentence}: {usd(more)} a month more, not worth an alarm"
     return check.model_copy(update={"state": "quiet", "said": little, "advice": ""})
 
 
@@ -232,28 +234,28 @@ def _rate(
 ) -> Check:
     if min(len(old), len(new)) < FEWEST:
         return _none(name, "too little data", f"{len(old)} measured, {len(new)} now")
-    found = drift.more_often(old.count(False), len(old), new.count(False), len(new))
-    said = (
+    test = drift.more_often(old.count(False), len(old), new.count(False), len(new))
+    sentence = (
         f"{what}: {old.count(False)} of {len(old)} measured, {new.count(False)} of {len(new)} now"
     )
-    return _check(name, found, seen.alpha, said, advice)
+    return _check(name, test, seen.alpha, sentence, advice)
 
 
-def _check(name: str, found: TwoSamples, alpha: float, said: str, advice: str) -> Check:
-    alarm = found.p_value <= alpha
+def _check(name: str, test: TwoSamples, alpha: float, sentence: str, advice: str) -> Check:
+    alarm = test.p_value <= alpha
     return Check(
         name=name,
         state="alarm" if alarm else "quiet",
-        said=said,
+        said=sentence,
         advice=advice if alarm else "",
-        p_value=found.p_value,
+        p_value=test.p_value,
         alpha=alpha,
-        method=found.method,
+        method=test.method,
     )
 
 
-def _none(name: str, state: State, said: str) -> Check:
-    return Check(name=name, state=state, said=said)
+def _none(name: str, state: State, sentence: str) -> Check:
+    return Check(name=name, state=state, said=sentence)
 
 
 def marked(judged: Sequence[Judged]) -> Check:
@@ -262,5 +264,7 @@ def marked(judged: Sequence[Judged]) -> Check:
     if not verdicts:
         return _none("feedback", "not tested", "nobody marked an answer")
     each = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
-    said = f"{verdicts.total()} of {len(judged)} answers were marked: {each}; self-selected, so no "
-    return _none("feedback", "not tested", said + "share of all answers")
+    sentence = (
+        f"{verdicts.total()} of {len(judged)} answers were marked: {each}; self-selected, so no "
+    )
+    return _none("feedback", "not tested", sentence + "share of all answers")

@@ -109,8 +109,8 @@ def watch(
         seen = asyncio.run(_seen(task, root, winner, judged, each, embedder))
         checks += [*(check(seen) for check in CHECKS), marked(judged)]
     else:
-        said = f"{max(0, fresh)} requests since the last look, {FEWEST_NEW} are needed"
-        checks.append(Check(name="traffic", state="too little data", said=said))
+        sentence = f"{max(0, fresh)} requests since the last look, {FEWEST_NEW} are needed"
+        checks.append(Check(name="traffic", state="too little data", said=sentence))
     if changed is not None:
         checks.append(_document_check(changed))
     looked = Snapshot(
@@ -142,12 +142,12 @@ def _traffic(
     store = open_store(log or root, create=False)
     try:
         query = Query(solver=digest, since=since)
-        found: list[Judged] = []
+        judged: list[Judged] = []
         for one in store.judged(query, newest_first=True):
-            found.append(one)
-            if len(found) == WINDOW:
+            judged.append(one)
+            if len(judged) == WINDOW:
                 break
-        return found[::-1], store.count(query)
+        return judged[::-1], store.count(query)
     finally:
         store.close()
 
@@ -250,12 +250,14 @@ def _documents(
 
 def _document_check(changed: dict[str, int]) -> Check:
     moved = changed["changed"] + changed["added"] + changed["removed"]
-    said = (
+    sentence = (
         f"{changed['changed']} of {changed['documents']} documents changed since the winner's "
         f"index was made, {changed['added']} new, {changed['removed']} gone"
     )
     advice = "run `rung reindex`: the served winner answers from the old ones" if moved else ""
-    return Check(name="documents", state="alarm" if moved else "quiet", said=said, advice=advice)
+    return Check(
+        name="documents", state="alarm" if moved else "quiet", said=sentence, advice=advice
+    )
 
 
 def _per_month(records: Sequence[TrafficRecord]) -> float | None:

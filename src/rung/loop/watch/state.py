@@ -115,7 +115,7 @@ def moment(text: str | None) -> datetime | None:
     from rung.errors import UserError
 
     try:
-        found = datetime.fromisoformat(text)
+        since = datetime.fromisoformat(text)
     except ValueError:
         raise UserError(f"--since {text!r} is no date: write it as 2026-11-21") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return since if since.tzinfo else since.replace(tzinfo=UTC)

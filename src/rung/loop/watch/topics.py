@@ -70,11 +70,11 @@ def topics(
     least = float(np.quantile(among.max(axis=1), 1 - FAR))
     far_apart = (apart @ known.T).max(axis=1) < least
     far = (inputs @ known.T).max(axis=1) < least
-    found = drift.more_often(int(far_apart.sum()), len(apart), int(far.sum()), len(inputs))
+    test = drift.more_often(int(far_apart.sum()), len(apart), int(far.sum()), len(inputs))
     new = (inputs @ examples.T).max(axis=1) < least
     rows = np.flatnonzero(new)
     share, usual = float(far.mean()), float(far_apart.mean())
-    return Topics(found, share, usual, _kinds(inputs[rows], [asked[int(i)] for i in rows]))
+    return Topics(test, share, usual, _kinds(inputs[rows], [asked[int(i)] for i in rows]))
 
 
 def _kinds(vectors: Vectors, asked: Sequence[Asked]) -> tuple[Kind, ...]:

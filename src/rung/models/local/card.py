@@ -58,9 +58,9 @@ class ModelCard(Frozen):
 def weight_files(folder: Path) -> list[Path]:
     """The weights of a folder in a fixed order: safetensors where there are any."""
     for pattern in WEIGHTS:
-        found = sorted(folder.glob(pattern))
-        if found:
-            return found
+        files = sorted(folder.glob(pattern))
+        if files:
+            return files
     return []
 
 

@@ -112,8 +112,8 @@ class Codec:
         Added tokens that are not special, such as runs of blanks, are text like any other.
         """
         added = self.tokenizer.get_added_tokens_decoder().values()
-        found = {t.content for t in added if t.special or _LOOKS_LIKE_CONTROL.match(t.content)}
-        return tuple(sorted((text for text in found if len(text) > 1), key=len, reverse=True))
+        contents = {t.content for t in added if t.special or _LOOKS_LIKE_CONTROL.match(t.content)}
+        return tuple(sorted((text for text in contents if len(text) > 1), key=len, reverse=True))
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens, without special tokens."""
@@ -136,9 +136,9 @@ class Codec:
     def end_tokens(self) -> frozenset[int]:
         """Tokens that end an answer."""
         for name in ("generation_config.json", "config.json"):
-            found = self._json(name).get("eos_token_id")
-            if found is not None:
-                return frozenset(found if isinstance(found, list) else [found]) | self._named_end
+            end = self._json(name).get("eos_token_id")
+            if end is not None:
+                return frozenset(end if isinstance(end, list) else [end]) | self._named_end
         return self._named_end
 
     @cached_property
@@ -156,8 +156,8 @@ class Codec:
     @cached_property
     def _named_end(self) -> frozenset[int]:
         token = self._named_tokens.get("eos_token")
-        found = self.tokenizer.token_to_id(token) if token else None
-        return frozenset() if found is None else frozenset([found])
+        ident = self.tokenizer.token_to_id(token) if token else None
+        return frozenset() if ident is None else frozenset([ident])
 
     @cached_property
     def _named_tokens(self) -> dict[str, str]:
@@ -203,11 +203,11 @@ class Codec:
         path = self._folder / name
         if not path.is_file():
             return {}
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return found
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
 
 
 def _replaced(text: str, signs: Mapping[str, str]) -> str:
     if not signs:
         return text
-    return re.sub("|".join(map(re.escape, signs)), lambda found: signs[found[0]], text)
+    return re.sub("|".join(map(re.escape, signs)), lambda match: signs[match[0]], text)

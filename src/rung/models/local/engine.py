@@ -251,9 +251,11 @@ class Worker:
             known = self._prefixes.longest(key, job.prompt)
             names = job.request.choices or ()
             choices = [[*self._codec.encode(name), self._codec.end_token] for name in names]
-            told = choice_logprobs(self._network, job.prompt, choices, known, self._limits.tokens)
-            best = max(range(len(names)), key=told.__getitem__)
-            odds = [math.exp(value - told[best]) for value in told]
+            logprobs = choice_logprobs(
+                self._network, job.prompt, choices, known, self._limits.tokens
+            )
+            best = max(range(len(names)), key=logprobs.__getitem__)
+            odds = [math.exp(value - logprobs[best]) for value in logprobs]
             usage = Usage(
                 input_tokens=len(job.prompt) + sum(map(len, choices)),
                 output_tokens=0,
@@ -267,7 +269,7 @@ class Worker:
                     usage=usage,
                     latency_s=time.perf_counter() - job.arrived,
                     confidence=1 / sum(odds),
-                    logprobs=tuple(told),
+                    logprobs=tuple(logprobs),
                 )
             )
 
@@ -287,16 +289,17 @@ class Worker:
         return prefix, length - have
 
     def _reply(self, job: Job, row: Row, usage: Usage) -> ChatReply:
-        told = row.constraint.confidence if isinstance(row.constraint, ChoiceConstraint) else None
+        constraint = row.constraint
+        confidence = constraint.confidence if isinstance(constraint, ChoiceConstraint) else None
         written = self._codec.decode([t for t in row.output if t not in self._codec.end_tokens])
-        said = spoken(written) if row.constraint is None else Spoken(written)
+        words = spoken(written) if row.constraint is None else Spoken(written)
         return ChatReply(
-            text=said.text,
+            text=words.text,
             usage=usage,
-            finish="length" if said.unfinished else row.finish,
+            finish="length" if words.unfinished else row.finish,
             latency_s=time.perf_counter() - job.arrived,
-            confidence=told,
-            thought=said.thought,
+            confidence=confidence,
+            thought=words.thought,
         )
 
     @staticmethod

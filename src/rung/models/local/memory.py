@@ -31,10 +31,10 @@ def free_bytes() -> int | None:
         return int(torch.cuda.mem_get_info()[0])
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        (told,) = [line for line in lines if line.startswith("MemAvailable:")]
+        (available,) = [line for line in lines if line.startswith("MemAvailable:")]
     except (OSError, ValueError):
         return None
-    return int(told.split()[1]) * 1024
+    return int(available.split()[1]) * 1024
 
 
 def takes_four_bits(parameters: int) -> bool:

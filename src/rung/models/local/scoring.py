@@ -38,11 +38,11 @@ def choice_logprobs(
     prefix = read_prefix(network, head, known) if head else None
     longest = len(prompt) + max(map(len, choices))
     step = max(1, min(TOGETHER, most_tokens // longest))
-    found: list[float] = []
+    logprobs: list[float] = []
     left = iter(choices)
     while part := list(islice(left, step)):
-        found += _after(network, prompt, part, prefix)
-    return found
+        logprobs += _after(network, prompt, part, prefix)
+    return logprobs
 
 
 def _after(

@@ -126,11 +126,11 @@ class Http:
                 status=status,
                 outage=True,
             )
-        said = _said(response)
+        reason = _said(response)
         if key:
-            said = said.replace(key, "***")
+            reason = reason.replace(key, "***")
         return ProviderError(
-            f"{self.place} refused the request ({status}): {said[:MOST_SAID]}",
+            f"{self.place} refused the request ({status}): {reason[:MOST_SAID]}",
             status=status,
             retry_after_s=seconds_to_wait(response.headers.get("retry-after")),
         )

@@ -61,8 +61,8 @@ class OpenAITuner(Tuner):
 
     async def find(self, order: Order) -> HostedJob | None:
         """By metadata; failed and cancelled jobs are no hindrance to a new one."""
-        found = await self.http.get("/fine_tuning/jobs", {"metadata[rung]": order.tag})
-        for job in found.get("data", ()):
+        jobs = await self.http.get("/fine_tuning/jobs", {"metadata[rung]": order.tag})
+        for job in jobs.get("data", ()):
             # A server that ignores the filter lists them all.
             ours = (job.get("metadata") or {}).get("rung") == order.tag
             if ours and self.live(job, "status"):

@@ -222,8 +222,8 @@ def bought(folder: Path) -> list[JobFile]:
     """Every order that has a state on this machine."""
     if not folder.is_dir():
         return []
-    found = (read_job(place) for place in sorted(folder.iterdir()) if place.is_dir())
-    return [file for file in found if file is not None]
+    files = (read_job(place) for place in sorted(folder.iterdir()) if place.is_dir())
+    return [file for file in files if file is not None]
 
 
 def read_job(place: Path) -> JobFile | None:

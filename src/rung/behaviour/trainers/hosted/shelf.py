@@ -26,8 +26,8 @@ def provider_of(model: str) -> str:
 def tuner_class(provider: str) -> type[HostedTuner]:
     """A provider's tuner, whose facts (limits, rows) need no key and no network."""
     module, _, name = (VENDORS[provider].tuner or "").partition(":")
-    found: type[HostedTuner] = getattr(import_module(module), name)
-    return found
+    kind: type[HostedTuner] = getattr(import_module(module), name)
+    return kind
 
 
 def open_tuner(model: str) -> HostedTuner:

@@ -74,10 +74,13 @@ class TogetherTuner(Tuner):
         }
         # As multipart fields, the way the provider's own package sends them.
         fields = {key: (None, value) for key, value in form.items()}
-        said = await self.http.send("POST", "/v1/files", files=fields, accept=(302, 409))
-        if said.status_code == 409:
-            return await self._checked(str(said.json()["file_id"]))
-        target, ident = said.headers.get("location"), said.headers.get("x-together-file-id")
+        announced = await self.http.send("POST", "/v1/files", files=fields, accept=(302, 409))
+        if announced.status_code == 409:
+            return await self._checked(str(announced.json()["file_id"]))
+        target, ident = (
+            announced.headers.get("location"),
+            announced.headers.get("x-together-file-id"),
+        )
         if not target or not ident:
             raise ProviderError(f"{self.http.place} named no address to put the file to")
         # The address is signed: the key stays here.
@@ -102,23 +105,23 @@ class TogetherTuner(Tuner):
 
     async def quote(self, order: Order, files: Files) -> Decimal | None:
         """The provider's own estimate."""
-        said = await self.http.post(
+        estimate = await self.http.post(
             "/v1/fine-tunes/estimate-price", json=_recipe(order, files, ordering=False)
         )
-        if said.get("estimation_available") is not True:
+        if estimate.get("estimation_available") is not True:
             return None
-        if said.get("allowed_to_proceed") is False:
+        if estimate.get("allowed_to_proceed") is False:
             raise UserError(
-                f"Together expects {said.get('estimated_total_price')} USD, more than the "
-                f"account's limit of {said.get('user_limit')} USD: raise the limit there"
+                f"Together expects {estimate.get('estimated_total_price')} USD, more than the "
+                f"account's limit of {estimate.get('user_limit')} USD: raise the limit there"
             )
-        price = said.get("estimated_total_price")
+        price = estimate.get("estimated_total_price")
         return None if price is None else Decimal(str(price))
 
     async def find(self, order: Order) -> HostedJob | None:
         """By suffix."""
-        found = await self.http.get("/v1/fine-tunes")
-        for job in found.get("data", ()):
+        jobs = await self.http.get("/v1/fine-tunes")
+        for job in jobs.get("data", ()):
             if job.get("suffix") == order.tag and self.live(job, "status"):
                 return await self.look(str(job["id"]))
         return None

@@ -122,12 +122,12 @@ class VertexTuner(Tuner):
         page = ""
         while True:
             asked = {"pageSize": PAGE} | ({"pageToken": page} if page else {})
-            found = await self.http.get(f"{self.parent}/tuningJobs", asked)
-            for body in found.get("tuningJobs", ()):
+            listed = await self.http.get(f"{self.parent}/tuningJobs", asked)
+            for body in listed.get("tuningJobs", ()):
                 job = self._job(body) if body.get("tunedModelDisplayName") == order.tag else None
                 if job is not None and job.state not in LOST:
                     return job
-            page = found.get("nextPageToken", "")
+            page = listed.get("nextPageToken", "")
             if not page:
                 return None
 
@@ -195,7 +195,7 @@ def _tokens(body: dict[str, Any]) -> int | None:
     That epochs multiply them is our reading: the job's description tells no price.
     """
     stats = (body.get("tuningDataStats") or {}).get("supervisedTuningDataStats") or {}
-    told = stats.get("totalBillableTokenCount")
+    billable = stats.get("totalBillableTokenCount")
     spec = body.get("supervisedTuningSpec") or {}
     epochs = (spec.get("hyperParameters") or {}).get("epochCount")
-    return None if told is None or epochs is None else int(told) * int(epochs)
+    return None if billable is None or epochs is None else int(billable) * int(epochs)

@@ -1,0 +1,69 @@
+"""What a student gains by a teacher's answers: gold rows alone, taught, and the teacher itself.
+
+    python benchmarks/distilling.py [--set NAME] [--teacher MODEL] [--gold N] [--new N] [--test N]
+
+Of a set, the first `--gold` train rows keep their labels, the next `--new` lose them; the embedded
+135M model is the student, taught by its own nearest-examples prompt or by that of `--teacher`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from prompting import MODELS, Bench
+from rung.candidate import Context
+from rung.decide.ladder import candidates
+from rung.task.types import ClimbSettings
+
+
+async def measured(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
+    """Every row of the table, said as it comes."""
+    bench = Bench(args.set, MODELS[0], folder)
+    whole = bench.task
+    named = dict.fromkeys((MODELS[0], args.teacher or MODELS[0]))
+    bench.task = bench.tools.task = whole.model_copy(
+        update={
+            "train": whole.train[: args.gold],
+            "unlabelled": tuple(e.input for e in whole.train[args.gold : args.gold + args.new]),
+            "models": whole.models.model_copy(update={"to_try": tuple(named)}),
+            "climb": ClimbSettings(epochs=3, dev_size=40),
+        }
+    )
+    bench.workshop.price = bench.tools.price
+    ladder = candidates(bench.task, bench.tools.chat, Context())
+    student = next(c for c in ladder if c.teacher is not None)
+    assert student.teacher is not None
+    alone = student.model_copy(update={"teacher": None})
+    rows = []
+    for kind, candidate in (("teacher", student.teacher), ("gold", alone), ("taught", student)):
+        started = time.process_time()
+        row = {"kind": kind, **await bench.measured(candidate, whole.test[: args.test])}
+        told = bench.workshop.tuned.get(candidate.key)
+        row |= {"taught": told.took.get("taught") if told else None}
+        rows.append({**row, "processor_s": round(time.process_time() - started)})
+        print(json.dumps(rows[-1]), flush=True)
+    await bench.tools.aclose()
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--set", default="snips-intent")
+    parser.add_argument("--teacher", default="")
+    parser.add_argument("--gold", type=int, default=60)
+    parser.add_argument("--new", type=int, default=120)
+    parser.add_argument("--test", type=int, default=100)
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(measured(parser.parse_args(), Path(folder)))
+
+
+if __name__ == "__main__":
+    main()

