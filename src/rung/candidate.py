@@ -117,6 +117,8 @@ class Context(Frozen):
     chunk_chars: int = 600
     cut: Cut = "size"
     search: Literal["lexical", "dense", "hybrid"] = "hybrid"
+    word_weight: float = 0.5
+    """Of hybrid search: how much words count beside vectors, from 0 to 1."""
     rewrite: str | None = None
     """A stage of `rung.knowledge.stages` that words the question anew before it is searched for."""
     rerank: str | None = None

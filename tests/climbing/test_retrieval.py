@@ -47,7 +47,7 @@ async def test_words_alone_where_the_embedder_reads_nothing(
 ) -> None:
     options = ClimbOptions(embedders={EMBEDDER: ScriptedEmbedder()}, folder=tmp_path / ".rung")
     for unread, search in ((0.0, "hybrid"), (0.9, "lexical")):
-        monkeypatch.setattr(retrieval, "unread_share", lambda _, share=unread: share)
+        monkeypatch.setattr(retrieval, "unread_here", lambda _, share=unread: share)
         tools = Tools(task(tmp_path, said), options, priced=False)
         assert (await choose_context(tools)).search == search
         await tools.aclose()

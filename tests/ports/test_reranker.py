@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from climbing.tasks import MODEL, reading
+from rung.candidate import Context
 from rung.errors import UserError
 from rung.knowledge.stages import STAGES, Hunt
 from rung.knowledge.stores import Store
@@ -20,7 +21,7 @@ from .rungs import climbed, searching
 class Backwards:
     """Puts the worst first."""
 
-    def __init__(self, _: Embedder | None) -> None:
+    def __init__(self, context: Context, embedder: Embedder | None) -> None:
         pass
 
     async def run(self, hunt: Hunt, store: Store) -> Hunt:

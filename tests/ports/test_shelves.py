@@ -15,7 +15,7 @@ from rung.behaviour.base import Ask, Slot, Tokens
 from rung.behaviour.refiners import REFINERS
 from rung.behaviour.shelf import SLOTS
 from rung.behaviour.trainers.base import Tuned
-from rung.candidate import Candidate, Prompt, Weights
+from rung.candidate import Candidate, Context, Prompt, Weights
 from rung.knowledge.lexical import searched_text
 from rung.knowledge.stages import STAGES, Hunt
 from rung.knowledge.stores import STORES
@@ -98,8 +98,9 @@ def test_a_stage_adds_seconds_and_names_passages_once(name: str, query: str) -> 
         embedder = ScriptedEmbedder()
         vectors = await embedder.embed([searched_text(p) for p in PASSAGES])
         store = await STORES["embedded"].build(PASSAGES, vectors, words=True)
+        context = Context(kind="retrieved")
         hunt = Hunt(query, depth=2, rankings=RANKED, seconds=1.0)
-        return [await STAGES[name](embedder).run(hunt, store) for _ in range(2)]
+        return [await STAGES[name](context, embedder).run(hunt, store) for _ in range(2)]
 
     first, again = asyncio.run(twice())
     assert first._replace(seconds=0.0) == again._replace(seconds=0.0)

@@ -129,13 +129,11 @@ class Material:
             self.unembedded = "there are no examples"
             return
         try:
-            self.vectors = await embedder.embed(self.to_embed())
+            self.vectors = await embedder.embed(
+                [self.inputs[i][:EMBEDDED_CHARS] for i in self.embedded]
+            )
         except (UserError, ProviderError) as problem:
             self.unembedded = f"the embedder cannot be used: {problem}"
-
-    def to_embed(self) -> list[str]:
-        """The texts whose vectors the checks want, in the order of `embedded`."""
-        return [self.inputs[i][:EMBEDDED_CHARS] for i in self.embedded]
 
     @cached_property
     def ids(self) -> tuple[str, ...]:

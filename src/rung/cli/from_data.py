@@ -63,7 +63,11 @@ def project_of(path: Path, console: Console) -> Path:
         return path
     if path.is_dir() and not any(is_rows(one) for one in path.rglob("*")):
         return path  # whoever loads it says what is missing
-    project = path / WITHIN if path.is_dir() else path.with_name(_stem(path))
+    project = (
+        path / WITHIN
+        if path.is_dir()
+        else path.with_name(path.name.removesuffix(".gz").rpartition(".")[0] or path.name)
+    )
     if project == path:
         raise UserError(f"{path}: a file without an ending is not read; name it .csv or .jsonl")
     config = project / CONFIG_NAME
@@ -82,10 +86,6 @@ def project_of(path: Path, console: Console) -> Path:
         _remove_empty(project)
         raise
     return project
-
-
-def _stem(path: Path) -> str:
-    return path.name.removesuffix(".gz").rpartition(".")[0] or path.name
 
 
 def _made(path: Path, project: Path) -> Imported:

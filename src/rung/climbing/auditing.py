@@ -12,7 +12,7 @@ import numpy as np
 
 from rung.audit import Audit, Material, Window, audit
 from rung.climbing.judging import against_people
-from rung.climbing.languages import unread_share
+from rung.climbing.languages import unread_here
 from rung.climbing.tools import Tools
 from rung.diagnose.witnesses import Witness
 from rung.errors import UserError
@@ -42,7 +42,7 @@ async def material_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Materi
             if leaves_this_machine(name) and name not in tools.options.models
         ),
     )
-    material.unread = unread_share(tools)
+    material.unread = unread_here(tools)
     material.judge_against_people = against_people(tools)
     embedder = task.models.embedder
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rung.climbing.tools import Tools
 from rung.errors import UserError
-from rung.models.embedder import MiniLM
+from rung.models.metered import unread_share
 from rung.models.registry import open_embedder
 
 LOOKED_AT = 200
@@ -13,7 +13,7 @@ CHARS = 300
 """Of each of them."""
 
 
-def unread_share(tools: Tools) -> float:
+def unread_here(tools: Tools) -> float:
     """Share of the letters of documents and inputs that the embedder cannot read.
 
     0 where that cannot be told: an embedder given as an object, or one that cannot be opened (who
@@ -23,10 +23,8 @@ def unread_share(tools: Tools) -> float:
     name = task.models.embedder
     try:
         opened = tools.options.embedders.get(name) or open_embedder(name, task.root)
-        if not isinstance(opened, MiniLM):
-            return 0.0
         examples = [*task.train, *task.dev, *task.test][:LOOKED_AT]
         texts = [d.text[:CHARS] for d in task.documents[:LOOKED_AT]]
-        return opened.unread([*texts, *(e.input_text()[:CHARS] for e in examples)])
+        return unread_share(opened, [*texts, *(e.input_text()[:CHARS] for e in examples)])
     except UserError:
         return 0.0

@@ -66,7 +66,9 @@ async def diagnose(
         unanswered += sum(f is None for f in done)
         if enough is not None and enough(findings):
             break
-        if width is not None and _narrow(findings, tried, task.target.confidence, width):
+        if width is not None and all(
+            s.high - s.low <= width for s in shares(findings, tried, task.target.confidence)
+        ):
             break
     diagnosis = _diagnosis(bench, len(scored), _beyond_placebo(findings), tried)
     note = _note(len(scored), len(failed), len(findings), poor=poor)
@@ -146,12 +148,6 @@ def _seen(attempt: Attempt) -> Cause | None:
     if attempt.answer is None:
         return "errored"
     return "refused" if attempt.answer.finish == "refused" else None
-
-
-def _narrow(
-    findings: Sequence[Finding], tried: Sequence[Candidate], confidence: float, width: float
-) -> bool:
-    return all(s.high - s.low <= width for s in shares(findings, tried, confidence))
 
 
 def _note(n: int, failures: int, probed: int, *, poor: bool) -> str:

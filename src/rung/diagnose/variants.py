@@ -42,11 +42,7 @@ EXPLICIT = {
 def with_prompt(solver: Solver, **changes: Any) -> Solver:
     """The same solver with another prompt; shots, index and adapter stay."""
     prompt = solver.candidate.prompt.model_copy(update=changes)
-    return with_candidate(solver, solver.candidate.model_copy(update={"prompt": prompt}))
-
-
-def with_candidate(solver: Solver, candidate: Candidate) -> Solver:
-    """The same fitted parts under another candidate."""
+    candidate = solver.candidate.model_copy(update={"prompt": prompt})
     return Solver(solver.spec.model_copy(update={"candidate": candidate}), solver.parts)
 
 

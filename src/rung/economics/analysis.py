@@ -177,6 +177,7 @@ def cost_of(model: CostModel, target: Decimal | None = None) -> CandidateCost:
     each = ranged(model.each) if asked else None
     added, answer = milliseconds(spec)
     running, once = ranged(model.running), ranged(model.once)
+    months = model.workload.months
     return CandidateCost(
         key=spec.key,
         technique=spec.technique,
@@ -191,7 +192,11 @@ def cost_of(model: CostModel, target: Decimal | None = None) -> CandidateCost:
         once=once,
         assumed=ranged([(x.product, None) for x in model.lines if x.what == ASSUMED]),
         monthly=ranged(model.monthly),
-        total=_over_horizon(running, once, model.workload.months),
+        total=Span(
+            value=running.value * months.value + once.value,
+            low=running.low * months.low + once.low,
+            high=running.high * months.high + once.high,
+        ),
         score=spec.score,
         latency_p95_s=spec.latency_p95_s,
         added_ms=added,
@@ -201,14 +206,6 @@ def cost_of(model: CostModel, target: Decimal | None = None) -> CandidateCost:
         else sensitivity.reaches(model, target),
         lines=tuple(_line(model, line) for line in model.lines),
         load_known=all(x.product.scale for x in model.lines if x.floor is not None),
-    )
-
-
-def _over_horizon(running: Span, once: Span, months: Span) -> Span:
-    return Span(
-        value=running.value * months.value + once.value,
-        low=running.low * months.low + once.low,
-        high=running.high * months.high + once.high,
     )
 
 

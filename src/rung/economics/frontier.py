@@ -39,7 +39,11 @@ def frontier(models: Sequence[CostModel]) -> list[Point]:
             replace(
                 point,
                 dominated_by=best.key if best else None,
-                surely=any(_surely(other, point) for other in over),
+                surely=any(
+                    other.monthly_high_usd < point.monthly_low_usd
+                    and other.score_low > point.score_high
+                    for other in over
+                ),
             )
         )
     return sorted(marked, key=lambda point: (point.monthly_usd, -point.score, point.key))
@@ -67,7 +71,3 @@ def _beats(a: Point, b: Point) -> bool:
     if a.latency_p95_s is not None and b.latency_p95_s is not None:
         pairs.append((a.latency_p95_s, b.latency_p95_s))
     return all(x <= y for x, y in pairs) and any(x < y for x, y in pairs)
-
-
-def _surely(a: Point, b: Point) -> bool:
-    return a.monthly_high_usd < b.monthly_low_usd and a.score_low > b.score_high

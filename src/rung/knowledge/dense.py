@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rung.knowledge.lexical import Ranking
+from rung.knowledge.lexical import Ranking, highest
 from rung.models.base import Vectors
 
 
@@ -25,13 +25,7 @@ class DenseIndex:
         size = len(self.vectors) if rows is None else len(rows)
         if k < 1 or not size:
             return []
-        scores = (self.vectors if rows is None else self.vectors[rows]) @ query
-        if k < size:
-            # The k-th best score; of those that are as good the first rows are taken.
-            least = np.partition(scores, size - k)[size - k]
-            above, equal = np.flatnonzero(scores > least), np.flatnonzero(scores == least)
-            best = np.concatenate([above, equal[: k - len(above)]])
-        else:
-            best = np.arange(size)
-        best = best[np.lexsort((best, -scores[best]))]
-        return [(int(i if rows is None else rows[i]), float(scores[i])) for i in best]
+        if rows is None:
+            return highest(self.vectors @ query, k)
+        best = highest(self.vectors[rows] @ query, k)
+        return [(int(rows[at]), score) for at, score in best]

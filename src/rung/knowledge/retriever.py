@@ -16,13 +16,12 @@ from rung.knowledge.chunking import chunk
 from rung.knowledge.lexical import searched_text
 from rung.knowledge.stages import Hunt, stages_of
 from rung.knowledge.stores import EVERYTHING, STORES, Store, Where
-from rung.models.base import Embedder
+from rung.models.base import Embedder, Vectors
 from rung.records import Passage
 from rung.task.types import Document
 
-FORMAT = 2
-"""Raised where the same files would be searched otherwise: until 2, words were not folded and
-writing outside Latin was not cut into parts."""
+FORMAT = 3
+"""Raised where the same files would be searched by words otherwise."""
 MANIFEST = "retriever.json"
 DEEP = 100
 """How far down a search looks whose ranking goes on to another stage (never less than `k`)."""
@@ -69,10 +68,14 @@ class Retriever:
         store = await kind.build(passages, vectors, words=words, after=after)
         return cls(store, context, embedder)
 
+    async def embedded(self, queries: list[str]) -> Vectors | None:
+        """Their vectors, a row each; None where search is lexical."""
+        return await self._embedder.embed(queries) if self._embedder and queries else None
+
     async def search(self, query: str, k: int) -> tuple[Passage, ...]:
         """At most `k` passages, best first, each with its `score`; equal scores by position.
 
-        The score is BM25 (lexical), cosine (dense), the fused rank sum (hybrid) or what reranking
+        The score is BM25 (lexical), cosine (dense), the weighed sum (hybrid) or what reranking
         gave: comparable within one search only. Lexical search leaves out passages without a
         common word.
         """
@@ -125,8 +128,7 @@ class Retriever:
             store = _kind(context).opened(files, words=context.search != "dense")
         except (ValueError, KeyError) as error:
             raise StoreError(f"the index in {folder} cannot be read: {error}") from error
-        earlier = manifest.get("format") != FORMAT and context.search != "dense"
-        if earlier and not all(searched_text(p).isascii() for p in store.passages):
+        if manifest.get("format") != FORMAT and context.search != "dense":
             raise UserError(
                 f"the index in {folder} is of format {manifest.get('format')!r}, and word search "
                 f"of its documents finds other passages since format {FORMAT}: climb again (what "

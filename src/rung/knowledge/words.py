@@ -1,6 +1,7 @@
 """Words and where they stand: the one normalisation that gold passages and citations share.
 
-Not for scoring (that is `rung.scorers`) and not for search (SQLite has its own tokenizer).
+Not for scoring (that is `rung.scorers`) and not for search (`rung.knowledge.lexical`
+has terms).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,7 @@ class MiniLM:
         words = [word for text in texts for word in pattern.findall(text)]
         if not words:
             return 0, 0, 0
-        tokenizer = _tokenizer(self._folder)
-        tokenizer.no_truncation()
+        tokenizer = self._reader
         unknown = {tokenizer.token_to_id(name) for name in ("[UNK]", "<unk>")}
         read = tokenizer.encode_batch(words, add_special_tokens=False)
         lacking = sum(
@@ -104,6 +104,12 @@ class MiniLM:
             for c in word[start:end]
         )
         return sum(c.isalpha() for w in words for c in w), sum(len(r.ids) for r in read), lacking
+
+    @cached_property
+    def _reader(self) -> Any:
+        tokenizer = _tokenizer(self._folder)
+        tokenizer.no_truncation()
+        return tokenizer
 
     def _embed(self, texts: list[str]) -> tuple[Vectors, float]:
         with self._lock:

@@ -7,6 +7,7 @@ its input can be told per request.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from rung.models.base import Embedder, Vectors
@@ -27,6 +28,24 @@ class TimedEmbedder(Protocol):
     async def embed_timed(self, texts: list[str]) -> tuple[Vectors, float]:
         """Vectors, and seconds of the machine for all of them."""
         ...
+
+
+@runtime_checkable
+class ReadingEmbedder(Protocol):
+    """An embedder that knows what it cannot read."""
+
+    def unread(self, texts: Sequence[str]) -> float:
+        """Share of the letters that stand in words it has no idea of."""
+        ...
+
+
+def unread_share(embedder: object, texts: Sequence[str]) -> float:
+    """As `ReadingEmbedder.unread`, of what is wrapped; 0 where that cannot be told."""
+    while not isinstance(embedder, ReadingEmbedder):
+        embedder = getattr(embedder, "inner", None)
+        if embedder is None:
+            return 0.0
+    return embedder.unread(texts)
 
 
 class Metered:

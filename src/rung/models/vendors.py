@@ -113,15 +113,6 @@ def _bedrock(model: str) -> Place:
     )
 
 
-def _vertex(model: str) -> Place:
-    return Place(*google.vertex_chat(model))
-
-
-def _vertex_prices(model: str) -> tuple[str, str]:
-    """Vertex's OpenAI-compatible API calls Gemini models `google/…`."""
-    return "google", model.removeprefix("google/")
-
-
 def _huggingface_prices(model: str) -> tuple[str, str]:
     """genai-prices has an id for each provider behind the router: `org/model:provider`."""
     name, _, provider = model.partition(":")
@@ -179,8 +170,9 @@ VENDORS: dict[str, Vendor] = {
             "vertex",
             "Vertex",
             key_env=google.KEY_ENV,
-            priced=_vertex_prices,
-            locate=_vertex,
+            # Its OpenAI-compatible API calls Gemini models `google/…`.
+            priced=lambda model: ("google", model.removeprefix("google/")),
+            locate=lambda model: Place(*google.vertex_chat(model)),
             token=google.google_token,
             tuner="rung.behaviour.trainers.hosted.vertex:VertexTuner",
             promptfoo="vertex:",

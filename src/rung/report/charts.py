@@ -297,14 +297,10 @@ def break_evens(run: FinishedRun, costs: Mapping[str, Cost]) -> list[tuple[str, 
     if choice is None or choice not in costs:
         return []
     return [
-        (run.label(row), _crossing_text(choice, row, dict(costs)))
+        (run.label(row), crossing_text(crossing(choice, row.key, dict(costs)), row.key))
         for row in measured_rows(run)
         if row.key != choice and row.key in costs
     ]
-
-
-def _crossing_text(choice: str, row: CandidateResult, costs: dict[str, Cost]) -> str:
-    return crossing_text(crossing(choice, row.key, costs), row.key)
 
 
 def crossing_text(met: BreakEven, other: str) -> str:

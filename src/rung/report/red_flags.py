@@ -47,7 +47,7 @@ def _ceiling(top: Ceiling) -> str:
         f"system that is always right, going by {top.n:,} {top.unit}."
     )
     if top.strict is None:
-        return sentence
+        return f"{sentence} Errors made in the same way everywhere are not seen by it."
     return f"{sentence} No system at all exceeds {top.strict:.3f} on the test examples."
 
 

@@ -54,11 +54,9 @@ def expected_rows(connect: Connect, query: str) -> ExpectedRows:
     trees = parse_sql(query)
     if not trees or not trees[0].args.get("order"):
         return ExpectedRows(rows, ((len(plain), Counter(plain)),))
-    return ExpectedRows(rows, _tied(connect, trees[0], plain) or _one_by_one(plain))
-
-
-def _one_by_one(rows: list[Row]) -> tuple[tuple[int, Counter[Row]], ...]:
-    return tuple((1, Counter((row,))) for row in rows)
+    return ExpectedRows(
+        rows, _tied(connect, trees[0], plain) or tuple((1, Counter((row,))) for row in plain)
+    )
 
 
 def _tied(

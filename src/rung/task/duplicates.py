@@ -92,14 +92,10 @@ def _join_similar(first: dict[str, int], links: _Links) -> None:
         for other in sorted(lsh.query(sketch)):
             if links.root(index) == links.root(other):
                 continue
-            if _jaccard(grams[index], grams[other]) >= SIMILAR:
+            if len(grams[index] & grams[other]) / len(grams[index] | grams[other]) >= SIMILAR:
                 links.join(index, other)
         lsh.insert(index, sketch)
 
 
 def _grams(text: str) -> frozenset[str]:
     return frozenset(text[i : i + _GRAM] for i in range(max(1, len(text) - _GRAM + 1)))
-
-
-def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
-    return len(a & b) / len(a | b)

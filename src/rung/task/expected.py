@@ -98,16 +98,16 @@ def respelt_note(respelt: Mapping[tuple[str, str], int]) -> list[str]:
     each = [f"{was!r} as {label!r} ({count})" for (was, label), count in most]
     more = f" and {len(each) - _NAMED} more" if len(each) > _NAMED else ""
     count = sum(respelt.values())
-    cause = " (a table program writes 1.0 for 1)" if any(_is_float(w) for w, _ in respelt) else ""
+    cause = (
+        " (a table program writes 1.0 for 1)"
+        if any(w.strip().endswith(".0") for w, _ in respelt)
+        else ""
+    )
     return [
         f"labels: {count} {'row spells its' if count == 1 else 'rows spell their'} label in "
         f"another way than [output] labels and {'is' if count == 1 else 'are'} read so: "
         f"{', '.join(each[:_NAMED])}{more}{cause}"
     ]
-
-
-def _is_float(label: str) -> bool:
-    return label.strip().endswith(".0")
 
 
 def no_answer_note(output: Output, examples: Sequence[Example]) -> list[str]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 
-from rung.knowledge.fusion import fuse
+from rung.candidate import Context
+from rung.knowledge.fusion import weighed
 from rung.knowledge.stages.base import Hunt
 from rung.knowledge.stores.base import Store
 from rung.models.base import Embedder
-from rung.models.metered import Metered
+from rung.models.metered import Metered, unread_share
 
 
 class ByWords:
     """Passages that share words with the query."""
 
-    def __init__(self, _: Embedder | None) -> None:
+    def __init__(self, context: Context, embedder: Embedder | None) -> None:
         pass
 
     async def run(self, hunt: Hunt, store: Store) -> Hunt:
@@ -28,7 +29,7 @@ class ByWords:
 class ByMeaning:
     """Passages whose vectors are near to the query's."""
 
-    def __init__(self, embedder: Embedder | None) -> None:
+    def __init__(self, context: Context, embedder: Embedder | None) -> None:
         self._embedder = embedder
 
     async def run(self, hunt: Hunt, store: Store) -> Hunt:
@@ -44,14 +45,17 @@ class ByMeaning:
 
 
 class Fused:
-    """All rankings made one, by rank."""
+    """Words and vectors made one ranking, weighed as the context says; words count for at least the
+    share of the query that the embedder cannot read."""
 
-    def __init__(self, _: Embedder | None) -> None:
-        pass
+    def __init__(self, context: Context, embedder: Embedder | None) -> None:
+        self._weight, self._embedder = context.word_weight, embedder
 
     async def run(self, hunt: Hunt, store: Store) -> Hunt:
         """One ranking in all."""
         started = time.perf_counter()
-        ranking = fuse(([place for place, _ in r] for r in hunt.rankings), hunt.depth)
+        words, vectors = hunt.rankings
+        weight = max(self._weight, unread_share(self._embedder, [hunt.query]))
+        ranking = weighed([(weight, words), (1 - weight, vectors)], hunt.depth)
         took = hunt.seconds + time.perf_counter() - started
         return hunt._replace(rankings=(ranking,), seconds=took)

@@ -10,7 +10,7 @@ from rung.knowledge.stages.base import Stage
 from rung.knowledge.stages.searches import ByMeaning, ByWords, Fused
 from rung.models.base import Embedder
 
-STAGES: dict[str, Callable[[Embedder | None], Stage]] = {
+STAGES: dict[str, Callable[[Context, Embedder | None], Stage]] = {
     "words": ByWords,
     "meaning": ByMeaning,
     "fuse": Fused,
@@ -33,4 +33,4 @@ def stages_of(context: Context, embedder: Embedder | None) -> tuple[Stage, ...]:
             raise UserError(
                 f"the context's stage {name!r} is unknown; known are {', '.join(STAGES)}"
             )
-    return tuple(STAGES[name](embedder) for name in names)
+    return tuple(STAGES[name](context, embedder) for name in names)

@@ -1,4 +1,4 @@
-"""Passages in memory, and in the solver's folder: exact vector search, words in SQLite's index."""
+"""Passages in memory, and in the solver's folder: exact vector search, words by BM25."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Winners:
                 self._recover()
             finally:
                 held.release()
-        return self._present()
+        return self._hash(self.winner) if self.winner.exists() else None
 
     def keep(self, folder: Path) -> str:
         """Put a copy of a saved solver among those kept; returns its hash. Never overwrites."""
@@ -144,9 +144,6 @@ class Winners:
             yield
         finally:
             held.release()
-
-    def _present(self) -> str | None:
-        return self._hash(self.winner) if self.winner.exists() else None
 
     def _serve(self, place: Path, kind: Kind, why: JsonValue) -> Swap:
         now = self._hash(place)

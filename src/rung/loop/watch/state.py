@@ -72,11 +72,6 @@ def hashes(documents: Sequence[Document]) -> dict[str, str]:
     return {d.id: digest([d.title, d.text])[:HASH_CHARS] for d in documents}
 
 
-def changed_between(old: dict[str, str], new: dict[str, str]) -> int:
-    """Documents that differ, are new or are gone."""
-    return sum(old.get(i) != new.get(i) for i in old.keys() | new.keys())
-
-
 def rates(history: History) -> tuple[Change, Change]:
     """How often the task changed, and how often the documents did."""
     looks = history.looks
@@ -84,7 +79,10 @@ def rates(history: History) -> tuple[Change, Change]:
         return Change(days=0.0, changes=0), Change(days=0.0, changes=0)
     days = (looks[-1].at - looks[0].at).total_seconds() / 86_400
     pairs = list(pairwise(looks))
-    moved = [changed_between(a.documents, b.documents) for a, b in pairs]
+    moved = [
+        sum(a.get(i) != b.get(i) for i in a.keys() | b.keys())
+        for a, b in ((before.documents, after.documents) for before, after in pairs)
+    ]
     return (
         Change(days=days, changes=sum(a.task != b.task for a, b in pairs)),
         Change(days=days, changes=sum(n > 0 for n in moved), documents=sum(moved)),
