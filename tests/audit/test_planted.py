@@ -369,6 +369,43 @@ def test_an_old_version_is_told_by_the_word_alone() -> None:
     assert documents.subject("Rule 3 (old version)") == documents.subject("Rule 3")
 
 
+def test_questions_that_need_several_documents() -> None:
+    task = text_task()
+    rows = list(task.train)
+    sheets = {doc.id: doc for doc in task.documents}
+    for i in (0, 1, 2, 3):  # a plan says who, the sheet where: neither is enough
+        sheet, name = rows[i].context_ids[0], f"Wanda{i}"
+        sheets[f"plan{i}"] = Document(id=f"plan{i}", text=f"{name} looks after Zeppelin{i}.")
+        text = f"Zeppelin{i} lies on {rows[i].expected}."
+        sheets[sheet] = sheets[sheet].model_copy(update={"text": text})
+        asked = {"input": f"On which shelf is what {name} looks after?"}
+        rows[i] = rows[i].model_copy(update={**asked, "context_ids": (f"plan{i}", sheet)})
+    for i in (4, 5, 6):  # a second document that says the same is no hop
+        again = sheets[rows[i].context_ids[0]].model_copy(update={"id": f"again{i}"})
+        sheets[again.id] = again
+        both = (*rows[i].context_ids, again.id)
+        rows[i] = rows[i].model_copy(update={"context_ids": both})
+    for i in (7, 8, 9):
+        parts = [
+            Document(id=f"p{i}{n}", text=f"Customer {n} of {w}{i} complains.")
+            for n, w in enumerate(["delay", "price", "noise", "smell", "queue", "colour"])
+        ]
+        sheets |= {part.id: part for part in parts}
+        change = {
+            "input": f"delay{i} price{i} noise{i} smell{i} queue{i} colour{i}: which is worst?",
+            "expected": "delay",
+            "context_ids": tuple(part.id for part in parts),
+        }
+        rows[i] = rows[i].model_copy(update=change)
+    faulty = task.model_copy(
+        update={"train": tuple(rows), "documents": tuple(sheets.values()), "source": None}
+    )
+    found = flags("several-documents", faulty)
+    assert set(found["several-hops"].examples) == {rows[i].id for i in range(4)}
+    assert set(found["many-documents"].examples) == {rows[i].id for i in (7, 8, 9)}
+    assert flags("several-documents", task) == {}
+
+
 def test_gold_documents_that_lost_the_answer() -> None:
     task = text_task()
     docs = list(task.documents)

@@ -77,3 +77,15 @@ def test_citations(answer: str, expected: tuple[int, ...]) -> None:
 
 def test_nothing_given_nothing_cited() -> None:
     assert cite("Denver Broncos [1]", ()) == ()
+
+
+def test_a_marker_on_a_passage_that_says_nothing_of_it_does_not_count() -> None:
+    passages = [
+        Passage(document_id="a", text="Parcels leave at noon."),
+        Passage(document_id="b", text="Refunds take 14 days."),
+    ]
+    assert cite("Within 14 days [1].", passages) == ()
+    assert cite("14 days [1].", passages) == (1,)
+    assert cite("Within 14 days [1, 2].", passages) == (1,)
+    assert cite("Binnen zweier Wochen [1].", passages) == (0,)
+    assert cite("Yes [1].", passages) == (0,)

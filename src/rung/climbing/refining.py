@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from rung.behaviour.label_head import MOST_ROWS
 from rung.behaviour.refiners import REFINERS, Refined, refine
+from rung.behaviour.refiners.racing import halves
 from rung.candidate import Candidate
 from rung.climbing.observer import Observer
 from rung.climbing.rows import RunRecord
 from rung.climbing.tools import Tools
 from rung.climbing.writing import strongest, written
 from rung.decide.ladder import Planned
+from rung.knowledge.contexts.searched import Retrieved
+from rung.knowledge.finding import Looked, look
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.models.base import Message
@@ -60,6 +63,12 @@ class DevTrial:
         attempts = await self._runner.attempts(solver, examples, split)
         self.usd += sum(a.cost_usd for a in attempts if a.example_id in fresh)
         return attempts
+
+    async def look(self, candidate: Candidate) -> Sequence[Looked]:
+        """See `Trial`."""
+        knowledge = await self._workshop.knowledge(candidate, self.task)
+        assert isinstance(knowledge, Retrieved)
+        return await look(knowledge.retriever, self.task, [*self.task.train, *halves(self.task)[0]])
 
     @property
     def can_write(self) -> bool:

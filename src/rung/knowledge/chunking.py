@@ -59,7 +59,7 @@ def _passages(document: Document, chars: int, cut: Cut) -> Iterator[Passage]:
         yield from _of_code(document, chars, language)
         return
     markdown = language is None and is_markdown(document)
-    known = outline(document.text) if markdown else Outline()
+    known = outline(document.text) if markdown and cut != "document" else Outline()
     pieces = _pieces(document.text, chars, cut, known if markdown else None)
     telling = [piece for piece in pieces if not (markdown and _HEADINGS_ONLY.fullmatch(piece[1]))]
     for start, text in telling or pieces:

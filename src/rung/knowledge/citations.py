@@ -33,18 +33,24 @@ def cite(answer_text: str, passages: Sequence[Passage]) -> tuple[int, ...]:
     """Indices into `passages`, empty where nothing supports the answer.
 
     Markers come first: `[1]` or `[1, 3]` name passages counted from 1, in the order given; a
-    number that no passage has is ignored. Without a marker: the passages that contain the whole
+    number that no passage has is ignored, and one whose passage has no telling word of the answer
+    where another passage has some. Without a marker: the passages that contain the whole
     answer (whole words; case, punctuation and articles ignored). For an answer of
     `LONG_ANSWER_WORDS` or more that stands nowhere verbatim: those that share most of its words,
     if they share at least `MIN_OVERLAP` of them.
     """
     marked = _marked(answer_text, len(passages))
-    if marked:
-        return marked
     answer = words(_MARKER.sub(" ", answer_text))
     telling = _telling(answer)
     if not telling:
-        return ()
+        return marked  # "yes [2]": no word that could be looked up
+    read = [words(f"{passage.title}\n{passage.text}") for passage in passages]
+    holds = [bool(telling & {word.text for word in found}) for found in read]
+    if marked and not any(holds):
+        return marked  # in other words or another language: the text cannot tell
+    holding = tuple(i for i in marked if holds[i])
+    if holding:
+        return holding
     read = [words(passage.text) for passage in passages]
     verbatim = tuple(i for i, found in enumerate(read) if occurrences(answer, found))
     if verbatim or len(telling) < LONG_ANSWER_WORDS:
