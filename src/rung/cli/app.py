@@ -89,6 +89,9 @@ def climb(  # noqa: PLR0913 - one parameter an option
     mode: Annotated[
         str, typer.Option(help="What a PASS speaks of: traffic, fast, replay, suite.")
     ] = "traffic",
+    record: Annotated[
+        bool, typer.Option("--record", help="Ask [[tools]] anew, whatever they said before.")
+    ] = False,
     anyway: Anyway = False,
     as_json: Json = False,
 ) -> None:
@@ -108,6 +111,7 @@ def climb(  # noqa: PLR0913 - one parameter an option
         everything=exhaustive,
         diagnose=diagnose,
         learning_curve=learning_curve,
+        record=record,
         anyway=anyway,
         mode=_known("--mode", mode, ("traffic", "fast", "replay", "suite")),
     )

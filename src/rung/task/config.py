@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from rung.errors import UserError
 from rung.task.columns import Columns
+from rung.task.tools import ToolSettings
 from rung.task.types import (
     ClimbSettings,
     Facts,
@@ -254,6 +255,7 @@ class RungFile(Frozen):
     costs: dict[str, JsonValue] = Field(default_factory=dict)
     climb: ClimbSettings = ClimbSettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
+    tools: tuple[ToolSettings, ...] = ()
     serve: ServeTable = ServeTable()
     judge: JudgeTable = JudgeTable()
 

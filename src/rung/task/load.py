@@ -25,6 +25,7 @@ from rung.task.rows import read_text, strict_json
 from rung.task.rubric import read_rubric
 from rung.task.splits import How, SplitReport, Splits, as_given, carve_dev, split_one, take
 from rung.task.tables import tables_to_tell
+from rung.task.tools import ToolSettings
 from rung.task.types import (
     DRAFTED,
     Example,
@@ -102,6 +103,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         costs=config.costs,
         climb=config.climb,
         knowledge=config.knowledge,
+        tools=_tools(config),
         rubric=_rubric(config, root),
         max_output_tokens=config.output.max_tokens,
         cluster=config.task.cluster,
@@ -207,6 +209,14 @@ def _with_tables(output: Output, root: Path, instruction: str) -> Output:
 def _rubric(config: RungFile, root: Path) -> Rubric | None:
     name = config.judge.rubric
     return None if name is None else read_rubric(root / name, name)
+
+
+def _tools(config: RungFile) -> tuple[ToolSettings, ...]:
+    names = [tool.name for tool in config.tools]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"{CONFIG_NAME}: two [[tools]] are called {twice!r}: rename one")
+    return config.tools
 
 
 def _target(config: RungFile, output: Output) -> Target:

@@ -223,7 +223,7 @@ async def _compare(
     tools = Tools(task, options)
     scorer = scorer_for(task, tools.chat(task.models.judge) if task.models.judge else None)
     try:
-        ours, theirs = [load(place, tools.chat, tools.embedder) for place in specs]
+        ours, theirs = [load(place, tools.chat, tools.embedder, tools.tool) for place in specs]
         # Before a call is made: whoever saw the answers has used the examples.
         share = draw(task, tools.project.folder, pair, rows)
         answers = (
