@@ -35,8 +35,8 @@ test: $(VENV)/developing install ## Tests, the real embedded models included
 test-edges: $(VENV)/developing install ## The slow tests of server, pages and exports: clients, browsers, kill -9
 	$(BIN)/pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder $(EDGES)
 
-test-fast: $(VENV)/developing ## The tests of the rooms below a climb: no model, no server
-	$(BIN)/pytest -m 'not slow' -n 2 $(CORE)
+test-fast: $(VENV)/developing ## The quick tests of the rooms below a climb: no model, no server
+	HYPOTHESIS_PROFILE=fast $(BIN)/pytest -m 'not slow and not lengthy' -n 2 $(CORE)
 
 check: types style ## Format, lint, types, layers, generated docs
 

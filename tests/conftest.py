@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from postgres import started
 
+settings.register_profile("fast", max_examples=8, deadline=None)
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile("thorough", max_examples=50, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

@@ -100,6 +100,7 @@ def imported(path: Path) -> Iterator[str]:
             yield node.module.split(".")[0]
 
 
+@pytest.mark.lengthy
 def test_heavy_libraries_stay_in_their_rooms() -> None:
     found = {
         str(path.relative_to(SOURCE)): HEAVY & set(imported(path))
@@ -109,6 +110,7 @@ def test_heavy_libraries_stay_in_their_rooms() -> None:
     assert {path: names for path, names in found.items() if names} == {}
 
 
+@pytest.mark.lengthy
 def test_files_and_functions_are_short() -> None:
     long: list[str] = []
     for path in FILES:
@@ -143,11 +145,13 @@ def test_what_has_one_home_is_asked_there(pattern: str) -> None:
     assert found == ONE_HOME[pattern]
 
 
+@pytest.mark.lengthy
 def test_every_module_says_what_it_is_for() -> None:
     silent = [p for p in FILES if not ast.get_docstring(ast.parse(p.read_text(encoding="utf-8")))]
     assert silent == []
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("folder", EXAMPLES, ids=lambda p: p.name)
 def test_every_shipped_example_loads_and_its_gold_gets_full_marks(folder: Path) -> None:
     task = load_task(folder)

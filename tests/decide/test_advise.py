@@ -218,6 +218,7 @@ def test_what_the_documents_say_decides(given, expected, because):
     assert (advice.expected, advice.because.id) == (expected, because)
 
 
+@pytest.mark.lengthy
 def test_reasons_for_a_fat_prompt_agree_with_what_is_expected():
     for examples in (None, 20, 199, 200, 5_000):
         for tokens in (100, 2_000, 9_000):
@@ -402,6 +403,7 @@ def test_the_command_refuses_what_it_cannot_use(arguments):
         run("advise", *arguments)
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(
     "given",
     [

@@ -40,6 +40,7 @@ def facts(given):
     return derive(Answers.read(given).facts(), USED)
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_a_rule_holds_where_it_should(name):
     rule, case = by_id()[name], CASES[name]

@@ -63,6 +63,7 @@ def reader(request: ChatRequest) -> str:
     return tasks.reading(request)
 
 
+@pytest.mark.lengthy
 def test_knowledge_that_no_prompt_holds_is_missing(tmp_path: Path) -> None:
     found = explained(fact_task(), tmp_path, reader).diagnosis
     assert counts(found) == {"missing_knowledge": found.failures} and found.failures == 20
@@ -71,6 +72,7 @@ def test_knowledge_that_no_prompt_holds_is_missing(tmp_path: Path) -> None:
     assert "at most 0.00, 0.8 is wanted: it cannot get there" in found.bounds[0].text
 
 
+@pytest.mark.lengthy
 def test_a_budget_ends_it_with_the_causes_of_whole_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +93,7 @@ def whole_usd(folder: Path) -> float:
     return sum(json.loads(line)["cost_usd"] for line in kept.read_text().splitlines())
 
 
+@pytest.mark.lengthy
 def test_a_passage_that_search_does_not_find_is_a_miss_of_retrieval(tmp_path: Path) -> None:
     # The question's words stand twice in a lure and in no document: the search always prefers it.
     task = fact_task()
@@ -123,6 +126,7 @@ def _copy_code(request: ChatRequest) -> str:
     return found[1] if found else "unknown"
 
 
+@pytest.mark.lengthy
 def test_a_passage_lost_among_others(tmp_path: Path) -> None:
     candidate = Candidate(
         model=MODEL,
@@ -141,6 +145,7 @@ def test_a_passage_lost_among_others(tmp_path: Path) -> None:
     assert set(counts(found)) == {"lost_among_distractors"}
 
 
+@pytest.mark.lengthy
 def test_a_passage_that_is_ignored(tmp_path: Path) -> None:
     candidate = Candidate(
         model=MODEL,
@@ -156,6 +161,7 @@ def test_a_passage_that_is_ignored(tmp_path: Path) -> None:
     assert set(counts(found)) == {"context_ignored"}
 
 
+@pytest.mark.lengthy
 def test_right_words_in_the_wrong_form(tmp_path: Path) -> None:
     task = label_task()
 
@@ -167,6 +173,7 @@ def test_right_words_in_the_wrong_form(tmp_path: Path) -> None:
     assert found.calls == 0  # read off the answers, no model is asked
 
 
+@pytest.mark.lengthy
 def test_a_convention_that_only_examples_show(tmp_path: Path) -> None:
     def learns(request: ChatRequest) -> str:
         truth = label_of(asked(request))
@@ -182,6 +189,7 @@ def test_a_convention_that_only_examples_show(tmp_path: Path) -> None:
     assert set(counts(found)) <= {"wrong_behaviour", "wrong_format", "unexplained"}
 
 
+@pytest.mark.lengthy
 def test_a_form_that_any_examples_show_is_format_not_behaviour(tmp_path: Path) -> None:
     def shy(request: ChatRequest) -> str:
         return label_of(asked(request)) if shots_of(request) else "I cannot say."
@@ -191,6 +199,7 @@ def test_a_form_that_any_examples_show_is_format_not_behaviour(tmp_path: Path) -
     assert counts(found) == {"wrong_format": found.failures} and found.failures
 
 
+@pytest.mark.lengthy
 def test_an_instruction_that_says_nothing(tmp_path: Path) -> None:
     task = label_task(instruction="Zorp the flim.")
 
@@ -203,6 +212,7 @@ def test_an_instruction_that_says_nothing(tmp_path: Path) -> None:
     assert counts(found) == {"instruction_unclear": found.failures} and found.failures
 
 
+@pytest.mark.lengthy
 def test_an_answer_that_was_cut_short(tmp_path: Path) -> None:
     class Cut(ScriptedModel):
         async def reply(self, request: ChatRequest):
@@ -226,6 +236,7 @@ def test_an_answer_that_was_cut_short(tmp_path: Path) -> None:
     assert counts(found) == {"truncated": found.failures} and found.failures
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("fallback", [None, OTHER])
 def test_a_model_too_weak_where_a_stronger_one_is_listed(
     tmp_path: Path, fallback: str | None
@@ -246,6 +257,7 @@ def test_a_model_too_weak_where_a_stronger_one_is_listed(
     assert counts(found) == {"too_weak": found.failures} and found.failures
 
 
+@pytest.mark.lengthy
 def test_what_flips_by_chance_stays_unexplained(tmp_path: Path) -> None:
     """Every prompt draws anew: each probe flips a third, and so does its placebo."""
 
@@ -258,6 +270,7 @@ def test_what_flips_by_chance_stays_unexplained(tmp_path: Path) -> None:
     assert all(row.low == 0 for row in behaviour)
 
 
+@pytest.mark.lengthy
 def test_an_outage_of_a_probe_is_no_cause(tmp_path: Path) -> None:
     def fail(number: int, request: ChatRequest) -> ProviderError | None:
         return ProviderError("busy", status=503) if shots_of(request) else None
@@ -267,6 +280,7 @@ def test_an_outage_of_a_probe_is_no_cause(tmp_path: Path) -> None:
     assert found.probed == 0 and found.causes == ()
 
 
+@pytest.mark.lengthy
 def test_test_examples_are_never_probed(tmp_path: Path) -> None:
     task = label_task()
     chat = tasks.model(tasks.share(40))
@@ -284,6 +298,7 @@ def test_test_examples_are_never_probed(tmp_path: Path) -> None:
         asyncio.run(go(task.test[0].id))
 
 
+@pytest.mark.lengthy
 def test_asked_again_nothing_is_paid(tmp_path: Path) -> None:
     task = label_task()
     chat = tasks.model(tasks.share(40))

@@ -34,6 +34,7 @@ def test_a_share_lies_in_its_interval_and_within_one(n: int, data) -> None:
     assert share == max(0, (alone - misled) / n)
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(("flips", "chance"), [(0.5, 0.1), (0.2, 0.02), (0.8, 0.1), (0.05, 0.05)])
 def test_intervals_cover_the_truth(flips: float, chance: float) -> None:
     rng = np.random.default_rng(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,6 +70,7 @@ def cheaper(span: Span, by: Decimal) -> Span:
     return Span(value=span.value * by, low=span.low * by, high=span.high * by)
 
 
+@pytest.mark.lengthy
 @given(specs(), st.decimals(0, 1, places=3), volume)
 def test_a_lower_price_never_raises_a_cost(spec, by, requests):
     dear = cost_of(priced(spec, requests))
@@ -82,6 +84,7 @@ def test_a_lower_price_never_raises_a_cost(spec, by, requests):
         assert one.low <= other.low and one.high <= other.high
 
 
+@pytest.mark.lengthy
 @given(specs(sure=True), specs(sure=True), volume)
 def test_cost_is_additive_in_usage(a, b, requests):
     """Tokens of two requests cost what the two cost apart (list prices without tiers)."""
@@ -102,12 +105,14 @@ def test_cost_is_additive_in_usage(a, b, requests):
     assert abs(running(a.tokens) + running(b.tokens) - running(both)) < Decimal("1e-12")
 
 
+@pytest.mark.lengthy
 @given(specs("a"), specs("b"), volume)
 def test_break_even_is_symmetric(a, b, requests):
     one, other = priced(a, requests), priced(b, requests)
     assert break_even(one, other, count=10) == break_even(other, one, count=10)
 
 
+@pytest.mark.lengthy
 @given(specs("a", sure=True), specs("b", sure=True), volume)
 def test_at_the_break_even_the_two_costs_agree_to_a_cent(a, b, requests):
     one, other = priced(a, requests), priced(b, requests)
@@ -119,6 +124,7 @@ def test_at_the_break_even_the_two_costs_agree_to_a_cent(a, b, requests):
         assert gap <= max(Decimal("0.01"), at_volume(one, at) * Decimal("1e-12"))
 
 
+@pytest.mark.lengthy
 @given(specs("a", sure=True), specs("b", sure=True), volume)
 def test_below_and_above_the_break_even_the_named_one_is_cheaper(a, b, requests):
     one, other = priced(a, requests), priced(b, requests)
@@ -135,6 +141,7 @@ def test_below_and_above_the_break_even_the_named_one_is_cheaper(a, b, requests)
         assert at_volume(at[cheap], volume) <= at_volume(at[dear], volume)
 
 
+@pytest.mark.lengthy
 @given(specs("a", sure=True), specs("b", sure=True))
 def test_never_means_that_no_volume_changes_the_order(a, b):
     one, other = priced(a), priced(b)
@@ -177,6 +184,7 @@ def test_more_uncertainty_never_narrows_an_interval(spec, by, requests):
         assert other.low <= one.low <= one.value <= one.high <= other.high
 
 
+@pytest.mark.lengthy
 @given(st.integers(1, 400), st.integers(1, 400))
 def test_a_vaguer_input_never_narrows_a_break_evens_interval(near, further):
     narrow, wide = sorted((near, further))
@@ -192,6 +200,7 @@ def test_a_vaguer_input_never_narrows_a_break_evens_interval(near, further):
     assert lower <= low and high <= higher
 
 
+@pytest.mark.lengthy
 @given(specs("a", sure=True), specs("b", sure=True), volume)
 def test_the_choice_changes_exactly_where_the_sensitivity_says(a, b, requests):
     models = [priced(a, requests), priced(b, requests)]
@@ -206,6 +215,7 @@ def test_the_choice_changes_exactly_where_the_sensitivity_says(a, b, requests):
         assert total(chosen.monthly, short) <= total(rival.monthly, short) + tiny
 
 
+@pytest.mark.lengthy
 @given(specs("a"), specs("b"))
 def test_no_amount_is_a_float(a, b):
     one, other = priced(a), priced(b)

@@ -290,6 +290,7 @@ def test_every_wording_has_its_two_cases() -> None:
     assert phrases(show.__file__) == set(SAID) | {p for p in PARTS if re.search("[a-z]{3}", p)}
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("wording", SAID)
 def test_a_sentence_is_said_where_it_is_true_and_only_there(wording: str) -> None:
     said, true, false = SAID[wording]

@@ -34,6 +34,7 @@ def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *g
     return error
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
@@ -61,6 +62,7 @@ def test_options(given: tuple[str, ...], sentence: str, capsys, monkeypatch) -> 
     assert sentence in said(capsys, monkeypatch, API, *given)
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(
     ("candidate", "price", "sentence"),
     [

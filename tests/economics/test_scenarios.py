@@ -106,6 +106,7 @@ def test_why_traces_each_figure_to_its_inputs():
     assert "x openai/gpt-4o input price: 2.5 USD per 1M tokens; list price, genai-prices" in out
 
 
+@pytest.mark.lengthy
 def test_why_can_be_computed_by_hand():
     """The product of the printed factors is the printed figure, for every line of every file."""
     for name, _ in ALL:
@@ -141,6 +142,7 @@ def test_what_if_at_another_volume_and_price():
     assert found["chosen"] == "api"
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(
     ("name", "price", "candidate", "line", "usd"),
     [
@@ -248,6 +250,7 @@ def test_the_dominated_are_marked():
     assert per_correct["worse"].value == Decimal("0.025")
 
 
+@pytest.mark.lengthy
 def test_ten_thousand_draws_take_less_than_two_seconds():
     scenario = dict(ALL)["ten-thousand-a-day.toml"]
     a, b, _ = models_of(scenario.candidates, scenario.workload.workload(), scenario.book(ON))
@@ -308,6 +311,7 @@ def test_a_figure_without_a_price_is_refused_not_guessed(candidate, says):
         analyse(scenario.candidates, scenario.workload.workload(), scenario.book(ON))
 
 
+@pytest.mark.lengthy
 def test_a_run_is_priced_from_its_measured_usage(tmp_path):
     folder = tmp_path / ".rung" / "runs" / "r1"
     folder.mkdir(parents=True)

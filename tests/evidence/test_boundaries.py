@@ -75,6 +75,7 @@ def without_replacement(looks, final, stops, counted):
     return chance
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(
     ("n", "batch", "target"),
     [(500, 10, 0.8), (500, 25, 0.8), (1000, 10, 0.8), (1000, 10, 0.9), (2000, 10, 0.8)],
@@ -95,6 +96,7 @@ def test_false_pass_by_another_road():
     assert by_walking <= 0.01
 
 
+@pytest.mark.lengthy
 @given(PLANS)
 @settings(max_examples=60, deadline=None)
 def test_false_pass_never_exceeds_alpha(plan):
@@ -106,6 +108,7 @@ def test_false_pass_never_exceeds_alpha(plan):
         assert crossing_chance(looks, np.array(design.upper), nobody, mean)[0] <= alpha
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(("n", "batch", "target"), [(120, 10, 0.8), (90, 15, 0.6), (100, 20, 0.9)])
 def test_early_drop_of_a_full_run_that_passes_is_at_most_eps(n, batch, target):
     looks = look_schedule(n, batch)
@@ -124,6 +127,7 @@ def test_early_drop_of_a_full_run_that_passes_is_at_most_eps(n, batch, target):
         assert worst > 0.02, "a promise far from used up wastes calls"
 
 
+@pytest.mark.lengthy
 def test_replay_foretells_the_full_run_within_eps():
     looks = look_schedule(120, 10)
     needed = critical_count(120, 0.8, 0.01)
@@ -141,6 +145,7 @@ def test_replay_foretells_the_full_run_within_eps():
         assert wrong <= 0.01
 
 
+@pytest.mark.lengthy
 @given(PLANS, st.sampled_from(["traffic", "fast", "replay", "suite"]))
 @settings(max_examples=80, deadline=None)
 def test_boundaries_are_monotone_and_apart(plan, mode):
@@ -189,6 +194,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(("mode", "table"), EXPECTED.items())
 def test_expected_calls_and_power_are_those_of_the_design(mode, table):
     design = sequential(0.8, 0.01, 500, 10, mode=mode)
@@ -201,6 +207,7 @@ def test_expected_calls_and_power_are_those_of_the_design(mode, table):
         assert chance == pytest.approx(power, abs=0.02)
 
 
+@pytest.mark.lengthy
 @given(PLANS, st.sampled_from([0.0005, 0.01, 0.04]))
 @settings(max_examples=25, deadline=None)
 def test_freed_error_is_spent_at_the_last_look_alone_and_never_beyond_its_sum(plan, freed):

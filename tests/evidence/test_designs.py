@@ -62,6 +62,7 @@ def test_the_order_within_a_batch_does_not_matter(mode, scores, seed):
     assert design.look(mixed).lower_bound == design.look(scores).lower_bound
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("design", ANY_DESIGN, ids=lambda d: f"{d.kind}-{d.max_examples}")
 @given(scores=mostly_right)
 @settings(max_examples=10, deadline=None)
@@ -112,6 +113,7 @@ def test_pass_and_bound_agree(mode):
     assert {"pass", "drop"} <= states
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("mean", [0.55, 0.7, 0.8, 0.93])
 def test_the_certified_bound_covers_exactly(mean):
     """All 1,331 ways through three looks, weighed exactly: P(bound > mean) <= alpha."""

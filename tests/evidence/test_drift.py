@@ -21,6 +21,7 @@ def vectors(rng: np.random.Generator, n: int, moved: float = 0.0) -> np.ndarray:
     return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
+@pytest.mark.lengthy
 def test_shift_keeps_its_level() -> None:
     rng = np.random.default_rng(1)
     alarms = 0

@@ -63,6 +63,7 @@ def test_nothing_certifies_a_mean_at_the_target():
     assert information_bound(0.8, 0.8, 0.01) == math.inf
 
 
+@pytest.mark.lengthy
 @given(st.integers(5, 200), st.floats(0.5, 1.0), st.floats(0.5, 0.95))
 @settings(max_examples=40, deadline=None)
 def test_count_forecast_is_the_beta_binomial_tail(n, rate, target):
@@ -77,6 +78,7 @@ def test_count_forecast_is_the_beta_binomial_tail(n, rate, target):
     assert found.ceiling == pytest.approx(beta.sf(target, right + 0.5, n - right + 0.5), abs=1e-9)
 
 
+@pytest.mark.lengthy
 @given(st.integers(20, 300), st.floats(0.7, 1.0))
 @settings(max_examples=30, deadline=None)
 def test_sizes_for_even_and_good_chances_are_in_order(n, rate):

@@ -38,6 +38,7 @@ def test_it_is_the_chance_that_random_shares_give_so_little(n):
     assert p_value(scores, mean) == pytest.approx(0.05, abs=0.003)
 
 
+@pytest.mark.lengthy
 @given(graded, st.floats(0.05, 0.95), st.floats(0, 0.5), st.randoms())
 @settings(max_examples=25, deadline=None)
 def test_it_rises_with_the_mean_falls_with_the_scores_and_knows_no_order(

@@ -11,6 +11,7 @@ from rung.evidence import binomial_interval, interval, mean_interval, paired_com
 from rung.evidence.intervals import paired_test
 
 
+@pytest.mark.lengthy
 @given(st.integers(1, 300), st.floats(0, 1), st.sampled_from([0.8, 0.95, 0.99]))
 @settings(max_examples=50, deadline=None)
 def test_binomial_interval_is_clopper_pearson(n, share, confidence):
@@ -41,6 +42,7 @@ def test_binomial_interval_covers_exactly(n, mean):
     assert covered >= 0.95
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("n", [20, 100])
 @pytest.mark.parametrize("shape", [(8, 2), (0.5, 0.1), (1, 6)])
 def test_small_graded_samples_are_covered(n, shape):

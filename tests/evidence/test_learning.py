@@ -69,6 +69,7 @@ def test_intervals_cover_and_the_gate_errs_on_the_careful_side():
     assert sure_right / sure >= 0.8
 
 
+@pytest.mark.lengthy
 def test_low_ceilings_are_covered_and_a_plateau_is_seldom_promised_away():
     """A ceiling below one half, and a curve that levels off where a power law would not."""
     rng = np.random.default_rng(1)

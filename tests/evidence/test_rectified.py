@@ -18,6 +18,7 @@ def pairs(over: int, under: int, n: int) -> Rectifier:
     return Rectifier(human, judge)
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("error", [0.0125, 0.025])
 @pytest.mark.parametrize("n", [12, 30])
 def test_the_bound_of_the_rectifier_errs_no_more_than_it_says(n: int, error: float) -> None:

@@ -34,6 +34,7 @@ def test_it_covers_those_who_passed_early_where_a_fixed_sample_interval_does_not
     assert np.mean(held) >= 0.95 > np.mean(naive)
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("mean", [0.6, 0.75, 0.9])
 def test_it_covers_all_stops(mean):
     design = sequential(0.8, 0.035, 100, 25)
@@ -55,6 +56,7 @@ def test_the_largest_of_59_bounds_the_95th_percentile_and_of_58_it_does_not():
     assert quantile_bounds([3.0], 0.95) == (3.0, 3.0, None)  # 95 % of draws lie below the quantile
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("n", [20, 60, 150])
 def test_each_end_holds_as_often_as_it_says(n):
     draws = np.random.default_rng(6).exponential(size=(4000, n))

@@ -32,6 +32,7 @@ Parcels leave at noon.
 """
 
 
+@pytest.mark.lengthy
 @settings(max_examples=150, deadline=None)
 @given(
     st.text(st.sampled_from("ab. \n#-*`|é😀中\t") | st.characters(codec="utf-8"), max_size=300),

@@ -16,6 +16,7 @@ from rung.behaviour.refiners import REFINERS
 from rung.behaviour.shelf import SLOTS
 from rung.behaviour.trainers.base import Tuned
 from rung.candidate import Candidate, Context, Prompt, Weights
+from rung.knowledge.finding import Looked
 from rung.knowledge.lexical import searched_text
 from rung.knowledge.stages import STAGES, Hunt
 from rung.knowledge.stores import STORES
@@ -129,6 +130,9 @@ class Counted:
         self.asked |= {f"{candidate.key} {e.id}" for e in examples}
         return [_attempt(candidate, e) for e in examples]
 
+    async def look(self, candidate: Candidate) -> list[Looked]:
+        return [Looked(frozenset({0}), [(0, 1.0)], [(0, 1.0)])] * len(self.task.train)
+
     async def write(self, messages: tuple[Message, ...]) -> str:
         raise AssertionError("the task allows no model that words prompts")
 
@@ -151,6 +155,7 @@ STARTS = (
     Candidate(model=MODEL, prompt=Prompt(), embedder=EMBEDDER),
     Candidate(model="no-llm/nearest", embedder=EMBEDDER),
     TUNED,
+    Candidate(model=MODEL, context=Context(kind="retrieved"), embedder=EMBEDDER),
 )
 
 

@@ -62,6 +62,7 @@ def test_invalid_is_zero_and_says_why(metric: str, kind: str) -> None:
     assert score.value == 0.0 and score.details["valid"] == 0.0 and score.reason
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(("metric", "kind"), CASES)
 @QUICK
 @given(text=st.text(max_size=60))

@@ -51,6 +51,7 @@ def test_text_against_text_is_symmetric_and_full_for_itself(
     assert marks(scorer, one, one) == 1.0
 
 
+@pytest.mark.lengthy
 @given(TEXTS)
 @settings(max_examples=150, deadline=None)
 def test_accents_case_and_white_space_do_not_count(text: str) -> None:
@@ -83,6 +84,7 @@ def test_decimals_keep_point_sign_and_unit(number: Any, unit: str) -> None:
             assert marks(Contains(), gold, f"It is {wrong}") == 0.0
 
 
+@pytest.mark.lengthy
 @given(one=JSON, other=JSON)
 @settings(max_examples=150, deadline=None)
 def test_json_is_compared_symmetrically(one: Any, other: Any) -> None:

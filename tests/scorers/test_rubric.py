@@ -70,6 +70,7 @@ def test_mistakes_in_a_rubric(tmp_path: Path, text: str, sentence: str) -> None:
         rubric(tmp_path, text)
 
 
+@pytest.mark.lengthy
 async def test_the_judge_is_compared_with_people(tmp_path: Path, monkeypatch) -> None:
     toml = """[task]
 instruction = "x"

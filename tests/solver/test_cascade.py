@@ -42,6 +42,7 @@ def half_telling():
     return task.model_copy(update=splits)
 
 
+@pytest.mark.lengthy
 def test_only_what_the_first_is_not_sure_of_reaches_the_model(tmp_path: Path) -> None:
     chat, task = tasks.model(), half_telling()
     solver, _ = fitted(tmp_path, chat, task)
@@ -55,6 +56,7 @@ def test_only_what_the_first_is_not_sure_of_reaches_the_model(tmp_path: Path) ->
     assert sum(right) / len(right) > 0.9
 
 
+@pytest.mark.lengthy
 def test_what_is_passed_on_costs_both(tmp_path: Path) -> None:
     chat = tasks.model()
     solver, _ = fitted(tmp_path, chat, tasks.label_task())
@@ -63,6 +65,7 @@ def test_what_is_passed_on_costs_both(tmp_path: Path) -> None:
     assert answer.calls == 1 and answer.usage.input_tokens > 0 and answer.value == tasks.label_of(3)
 
 
+@pytest.mark.lengthy
 def test_saved_and_opened_it_answers_alike(tmp_path: Path) -> None:
     chat, task = tasks.model(), half_telling()
     solver, tools = fitted(tmp_path, chat, task)
@@ -73,6 +76,7 @@ def test_saved_and_opened_it_answers_alike(tmp_path: Path) -> None:
         assert (first.value, first.calls > 0) == (second.value, second.calls > 0)
 
 
+@pytest.mark.lengthy
 def test_a_climb_tries_it_when_asked_to(tmp_path: Path) -> None:
     task = half_telling()
     off = tasks.climb(task, tmp_path / "off", tasks.model(), everything=True)

@@ -127,6 +127,7 @@ def asking(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     return Bench(ASKING[request.param], tmp_path)
 
 
+@pytest.mark.lengthy
 def test_making_one_does_no_work(bench: Bench) -> None:
     solver = bench.fit()
     calls, texts = bench.chat.calls, len(bench.embedder.texts)
@@ -136,6 +137,7 @@ def test_making_one_does_no_work(bench: Bench) -> None:
     assert again.candidate == bench.candidate
 
 
+@pytest.mark.lengthy
 def test_fitting_changes_nothing_it_is_given_and_writes_nothing(bench: Bench) -> None:
     before = bench.task.model_dump_json()
     bench.fit()
@@ -143,6 +145,7 @@ def test_fitting_changes_nothing_it_is_given_and_writes_nothing(bench: Bench) ->
     assert list(bench.folder.iterdir()) == []
 
 
+@pytest.mark.lengthy
 def test_it_answers_alike_every_time(bench: Bench) -> None:
     one, other = bench.fit(), bench.fit()
     said = bench.answers(one)
@@ -150,6 +153,7 @@ def test_it_answers_alike_every_time(bench: Bench) -> None:
     assert all(a.valid for a in said)
 
 
+@pytest.mark.lengthy
 def test_it_answers_alike_however_many_at_once(bench: Bench) -> None:
     solver = bench.fit()
 
@@ -161,6 +165,7 @@ def test_it_answers_alike_however_many_at_once(bench: Bench) -> None:
     assert said == [(a.text, a.value, a.passages) for a in bench.answers(solver)]
 
 
+@pytest.mark.lengthy
 def test_saved_and_opened_it_gives_the_same_answers(bench: Bench) -> None:
     solver = bench.fit()
     said = bench.answers(solver)
@@ -172,6 +177,7 @@ def test_saved_and_opened_it_gives_the_same_answers(bench: Bench) -> None:
     assert [p.name for p in bench.folder.iterdir()] == ["kept"]
 
 
+@pytest.mark.lengthy
 def test_a_changed_missing_or_added_file_is_refused(bench: Bench) -> None:
     folder = bench.folder / "kept"
     save(bench.fit(), folder, {"run": "r"})
@@ -206,6 +212,7 @@ def test_usage_is_the_sum_of_its_calls(asking: Bench) -> None:
     assert answer.usage.output_tokens == 6
 
 
+@pytest.mark.lengthy
 def test_a_failing_provider_makes_an_error_and_never_a_wrong_answer(asking: Bench) -> None:
     solver = asking.fit()
     asking.chat._fail = lambda *_: ProviderError("busy", status=503)
@@ -224,6 +231,7 @@ def _zero():
     return Decimal(0)
 
 
+@pytest.mark.lengthy
 def test_it_never_sees_the_test_split(bench: Bench) -> None:
     bench.fit()
     solver = bench.fit()
@@ -286,6 +294,7 @@ def test_a_probe_answers_only_from_passages_that_are_given(tmp_path: Path) -> No
     assert answer.text == "code-1110" and answer.passages == (gold,)
 
 
+@pytest.mark.lengthy
 def test_no_llm_labels_are_those_of_training_with_a_confidence(tmp_path: Path) -> None:
     for candidate in LABELLED.values():
         bench = Bench(candidate, tmp_path)

@@ -81,6 +81,7 @@ def scripted(
     return Solver(spec, Parts(chat=chat, other=ScriptedModel(then, LARGE), adapter=adapter))
 
 
+@pytest.mark.lengthy
 def test_what_the_first_is_unsure_of_goes_on_with_the_same_messages(tmp_path: Path) -> None:
     task, one, two = tasks.label_task(), small(), large()
     solver, _ = fitted(tmp_path, one, two, task, NEAREST)
@@ -195,6 +196,7 @@ def test_an_adapter_stays_with_the_model_it_was_trained_for() -> None:
     assert sent == [adapter, adapter, None]
 
 
+@pytest.mark.lengthy
 def test_a_linear_head_may_stand_before_both(tmp_path: Path) -> None:
     task = tasks.label_task()
     candidate = NEAREST.model_copy(update={"first": "no-llm/linear"})

@@ -36,6 +36,7 @@ def fitted(prompt: Prompt, task: Task, model: ScriptedModel, folder: Path) -> So
     return asyncio.run(fit(candidate, task, shop))
 
 
+@pytest.mark.lengthy
 def test_it_takes_back_what_a_model_leans_to(tmp_path: Path) -> None:
     task = label_task(telling=True)
     model = ScriptedModel([], MODEL, logprobs=leaning, constrains=True)
@@ -48,6 +49,7 @@ def test_it_takes_back_what_a_model_leans_to(tmp_path: Path) -> None:
     assert {plain.ask(e.input).value for e in task.dev} == {LABELS[0]}
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("kind", ["fixed", "nearest"])
 def test_a_row_is_not_shown_among_its_own_shots(kind: str, tmp_path: Path) -> None:
     model = ScriptedModel(lambda _: LABELS[0], MODEL, logprobs=leaning)

@@ -91,6 +91,7 @@ def test_the_window_bounds_it() -> None:
     assert 64 < max(r.max_tokens for r in chat.requests) <= 500
 
 
+@pytest.mark.lengthy
 def test_cut_calls_are_found_again_after_a_kill(tmp_path: Path) -> None:
     task = label_task()
     chat = Thinker(300, lambda r: label_of(asked(r)))

@@ -49,6 +49,7 @@ def test_patterns_of_a_schema_end(schema: dict[str, Any], value: Any) -> None:
     assert said.startswith("it cannot be checked: ") and seconds < 5
 
 
+@pytest.mark.lengthy
 def test_alternatives_that_name_each_other_end() -> None:
     one = {"type": "object", "properties": {"a": {"$ref": "#/$defs/n"}}}
     schema = {

@@ -67,6 +67,7 @@ def test_json(text: str) -> None:
     assert parse(ENTITIES, text).value == [{"text": "Jeff", "type": "PER"}]
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -133,6 +134,7 @@ def test_no_sql(text: str, problem: str) -> None:
     assert parse(SQL, text).problem == problem
 
 
+@pytest.mark.lengthy
 @settings(deadline=None)
 @given(st.sampled_from([LABELS, ENTITIES, LINE, SQL]), st.text())
 def test_no_text_raises(output, text: str) -> None:

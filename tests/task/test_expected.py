@@ -115,6 +115,7 @@ def test_micro_and_sample_f1_are_those_of_scikit_learn() -> None:
     assert micro_f1([]) is None and micro_f1([(["a"], None)]) == 0.0
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("name", ["no-llm/nearest", "no-llm/linear"])
 def test_labels_without_a_model(name: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)

@@ -51,6 +51,7 @@ def test_shares_are_kept_label_by_label() -> None:
         assert abs(share[2] - 0.3) <= 0.11
 
 
+@pytest.mark.lengthy
 def test_dev_is_bounded_and_the_rest_learns() -> None:
     splits = split_one(many(1200), HOW)
     assert len(splits.dev) == DEV_MOST
@@ -60,6 +61,7 @@ def test_dev_is_bounded_and_the_rest_learns() -> None:
     assert (len(carved.train), len(carved.dev), len(carved.test)) == (1050, DEV_MOST, 50)
 
 
+@pytest.mark.lengthy
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 99), st.randoms(use_true_random=False))
 def test_order_of_the_file_does_not_matter(seed: int, source: random.Random) -> None:
@@ -145,6 +147,7 @@ def test_a_template_is_no_duplicate() -> None:
     assert groups([*texts, texts[0].upper()]) == [*range(60), 0]
 
 
+@pytest.mark.lengthy
 def test_thousands_in_time() -> None:
     started = time.perf_counter()
     splits = split_one(many(3000), HOW)

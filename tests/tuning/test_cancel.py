@@ -29,6 +29,7 @@ def cancels(fake: Fake) -> int:
     return sum("cancel" in call for call in fake.calls)
 
 
+@pytest.mark.lengthy
 def test_a_stop_leaves_the_job_and_a_cancel_ends_it(name: str, tmp_path: Path) -> None:
     fake = Fake()
     stopped(name, fake, tmp_path)

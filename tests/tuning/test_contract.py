@@ -82,6 +82,7 @@ def place(
         yield Place(kind, model, tmp_path, lambda _: len(google.jobs))
 
 
+@pytest.mark.lengthy
 def test_what_comes_of_it_can_be_asked_and_told(place: Place) -> None:
     tuned = place.train()
     assert (tuned.adapter is None) != (tuned.model is None)
@@ -91,12 +92,14 @@ def test_what_comes_of_it_can_be_asked_and_told(place: Place) -> None:
         assert place.till.paid
 
 
+@pytest.mark.lengthy
 def test_what_is_done_is_not_done_again(place: Place) -> None:
     first = place.train()
     paid = list(place.till.paid)
     assert place.train() == first and place.trained() == 1 and place.till.paid == paid
 
 
+@pytest.mark.lengthy
 def test_stopped_it_goes_on_where_it_was(place: Place) -> None:
     with suppress(RungError):
         place.train(hooks=Hooks(stop=lambda: True, pause=no_pause))

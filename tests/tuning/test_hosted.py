@@ -26,6 +26,7 @@ class Killed(BaseException):
     """The process is gone."""
 
 
+@pytest.mark.lengthy
 def test_it_is_uploaded_ordered_awaited_and_priced(name: str, tmp_path: Path) -> None:
     fake, till = Fake(), TillDouble()
     result = run(make(name, fake), tmp_path, till=till)
@@ -65,6 +66,7 @@ def test_another_recipe_is_another_order(name: str, tmp_path: Path) -> None:
     assert len(fake.jobs) == 2
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(
     "after", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["answer lost", "call lost"]
 )

@@ -50,6 +50,7 @@ def plain(**recipe: Any) -> Order:
     )
 
 
+@pytest.mark.lengthy
 def test_it_is_uploaded_ordered_awaited_and_counted(fake: Google, tmp_path: Path) -> None:
     result = run(open_tuner("vertex/gemini-2.5-flash"), tmp_path, plain())
     assert result.model == ENDPOINT and result.provider == "vertex"
@@ -62,6 +63,7 @@ def test_it_is_uploaded_ordered_awaited_and_counted(fake: Google, tmp_path: Path
     assert fake.tokens == 1, "a token lasts for an hour"
 
 
+@pytest.mark.lengthy
 def test_the_tuned_model_is_asked_at_its_endpoint(fake: Google, tmp_path: Path) -> None:
     result = run(VertexTuner(), tmp_path, plain())
     request = ChatRequest(messages=(Message(role="user", content="What is 7?"),))
@@ -81,6 +83,7 @@ def test_the_tuned_model_is_asked_at_its_endpoint(fake: Google, tmp_path: Path) 
     assert base["path"] == place and base["model"] == "google/gemini-2.5-flash"
 
 
+@pytest.mark.lengthy
 def test_an_order_of_another_machine_is_found_on_a_later_page(fake: Google, tmp_path: Path) -> None:
     run(VertexTuner(), tmp_path / "other", plain(epochs=5))
     first = run(VertexTuner(), tmp_path / "here", plain())
@@ -92,6 +95,7 @@ class Killed(BaseException):
     """The process is gone."""
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("after", [True, False], ids=["answer lost", "call lost"])
 def test_killed_at_any_call_it_is_still_paid_once(
     after: bool, fake: Google, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -123,6 +127,7 @@ def test_killed_at_any_call_it_is_still_paid_once(
         assert len(fake.jobs) == 1, f"killed at call {at}, ordered {len(fake.jobs)} times"
 
 
+@pytest.mark.lengthy
 def test_a_cancel_ends_it_and_a_failure_is_said(fake: Google, tmp_path: Path) -> None:
     hooks = Hooks(stop=lambda: True, pause=no_pause)
     with pytest.raises(ProviderError, match="it goes on there"):
@@ -134,6 +139,7 @@ def test_a_cancel_ends_it_and_a_failure_is_said(fake: Google, tmp_path: Path) ->
         run(VertexTuner(), tmp_path, plain(epochs=5))
 
 
+@pytest.mark.lengthy
 def test_a_budget_without_a_price_refuses_the_order(fake: Google, tmp_path: Path) -> None:
     with pytest.raises(BudgetExceeded):
         run(VertexTuner(), tmp_path, plain(), TillDouble("9"))
@@ -162,6 +168,7 @@ def test_what_is_missing_is_named(
     assert not fake.jobs
 
 
+@pytest.mark.lengthy
 def test_a_refused_account_is_said_without_its_secrets(
     fake: Google, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +185,7 @@ def test_a_refused_account_is_said_without_its_secrets(
     assert "PRIVATE" not in str(caught.value) and caught.value.outage
 
 
+@pytest.mark.lengthy
 def test_shots_and_odd_ranks_are_refused_before_the_order(fake: Google, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="Vertex would learn the answers of the shots"):
         run(VertexTuner(), tmp_path, order())

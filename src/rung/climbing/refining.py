@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from rung.behaviour.label_head import MOST_ROWS
 from rung.behaviour.refiners import REFINERS, Refined, refine
+from rung.behaviour.refiners.racing import halves
 from rung.candidate import Candidate
 from rung.climbing.observer import Observer
 from rung.climbing.rows import RunRecord
 from rung.climbing.tools import Tools
 from rung.climbing.writing import strongest, written
 from rung.decide.ladder import Planned
+from rung.knowledge.contexts.searched import Retrieved
+from rung.knowledge.finding import Looked, look
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.models.base import Message
@@ -20,6 +23,7 @@ from rung.records import Attempt
 from rung.records.results import Search
 from rung.scorers import Scorer
 from rung.solver import Workshop, fit
+from rung.solver.ways.vote import VOTES
 from rung.task.types import Example, SplitName, Task
 
 REFINING = "refining"
@@ -45,6 +49,7 @@ class DevTrial:
         key = candidate.digest
         fresh = sum((key, e.id) not in self._known for e in examples)
         fitting = candidate.prompt.head and (key, "") not in self._known
+        fresh *= VOTES if candidate.way == "vote" else 1
         return fresh + (min(len(self.task.train), MOST_ROWS) if fitting else 0)
 
     async def ask(self, candidate: Candidate, examples: Sequence[Example]) -> Sequence[Attempt]:
@@ -60,6 +65,12 @@ class DevTrial:
         attempts = await self._runner.attempts(solver, examples, split)
         self.usd += sum(a.cost_usd for a in attempts if a.example_id in fresh)
         return attempts
+
+    async def look(self, candidate: Candidate) -> Sequence[Looked]:
+        """See `Trial`."""
+        knowledge = await self._workshop.knowledge(candidate, self.task)
+        assert isinstance(knowledge, Retrieved)
+        return await look(knowledge.retriever, self.task, [*self.task.train, *halves(self.task)[0]])
 
     @property
     def can_write(self) -> bool:

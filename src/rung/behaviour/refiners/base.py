@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rung.candidate import Candidate
+from rung.knowledge.finding import Looked
 from rung.models.base import Message
 from rung.records import Attempt
 from rung.task.types import Example, Frozen, Task
@@ -30,6 +31,11 @@ class Trial(Protocol):
         What was asked before is not asked again. Raises `UserError` where it cannot be fitted,
         `ProviderError` on an outage, `BudgetExceeded`.
         """
+        ...
+
+    async def look(self, candidate: Candidate) -> Sequence[Looked]:
+        """How the searches of a retrieving candidate see the examples of train and of the dev rows
+        that choose, where it is known where the answer stands. Asks no model."""
         ...
 
     @property

@@ -7,9 +7,11 @@ from rung.behaviour.refiners.base import Refined, Refiner, Trial, Variant
 from rung.behaviour.refiners.instruction import InstructionRefiner
 from rung.behaviour.refiners.prompts import PromptRefiner
 from rung.behaviour.refiners.racing import confirmed, halves
+from rung.behaviour.refiners.retrieval import RetrievalRefiner
 from rung.candidate import Candidate
 
 REFINERS: dict[str, Refiner] = {
+    "retrieval": RetrievalRefiner(),
     "shots": PromptRefiner(prompts.shots),
     "instruction": InstructionRefiner(),
     "label head": PromptRefiner(prompts.head),
