@@ -19,6 +19,7 @@ from typing import Any
 from prompting import MODELS, Bench
 from rung.candidate import Context
 from rung.decide.ladder import candidates
+from rung.errors import UserError
 from rung.task.types import ClimbSettings
 
 
@@ -43,7 +44,11 @@ async def measured(args: argparse.Namespace, folder: Path) -> list[dict[str, Any
     rows = []
     for kind, candidate in (("teacher", student.teacher), ("gold", alone), ("taught", student)):
         started = time.process_time()
-        row = {"kind": kind, **await bench.measured(candidate, whole.test[: args.test])}
+        row: dict[str, Any] = {"kind": kind, "key": candidate.key}
+        try:
+            row |= await bench.measured(candidate, whole.test[: args.test])
+        except UserError as refused:  # the teacher is no better, or nothing passed
+            row["refused"] = str(refused)
         told = bench.workshop.tuned.get(candidate.key)
         row |= {"taught": told.took.get("taught") if told else None}
         rows.append({**row, "processor_s": round(time.process_time() - started)})

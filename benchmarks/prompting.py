@@ -1,10 +1,11 @@
-"""What refining a prompting rung is worth: the plain prompts, the label head, the refined rung.
+"""What a prompt's parts are worth: plain prompts, passages without tags, label head, refined rung.
 
     python benchmarks/prompting.py [--sets a,b] [--models a,b] [--rows N] [--calls N] [--json]
 
 Of each set, every plain prompting rung and each one refined on train and dev (at most `--calls`
 answers each) is asked the first `--rows` test examples, which no search ever sees. What was
-answered is kept in `.rung` beside each rung.toml: running again goes on where it stopped.
+answered is kept in `.rung` beside each rung.toml: running again goes on where it stopped. A set may
+be any folder with a rung.toml, as a path from `benchmarks/sets`.
 Sets whose data is absent are skipped with a reason.
 """
 
@@ -110,6 +111,15 @@ def headed(bench: Bench, starts: Sequence[Candidate]) -> list[Candidate]:
     ]
 
 
+def loose(starts: Sequence[Candidate]) -> list[Candidate]:
+    """Those that read, their passages numbered without tags and without the rule on them."""
+    return [
+        c.model_copy(update={"prompt": c.prompt.model_copy(update={"grounded": False})})
+        for c in starts
+        if c.prompt.grounded
+    ]
+
+
 async def one(name: str, model: str, rows: int, calls: int) -> list[dict[str, Any]]:
     """Every measurement of one set and one model, said as it comes."""
     with tempfile.TemporaryDirectory() as folder:
@@ -122,7 +132,8 @@ async def one(name: str, model: str, rows: int, calls: int) -> list[dict[str, An
             found.append(row)
             print(json.dumps(row), file=sys.stderr, flush=True)
 
-        for kind, some in (("plain", starts), ("head", headed(bench, starts))):
+        kinds = {"plain": starts, "loose": loose(starts), "head": headed(bench, starts)}
+        for kind, some in kinds.items():
             for candidate in some:
                 keep(kind, **await bench.measured(candidate, test))
         for start in starts if calls else ():

@@ -84,7 +84,7 @@ class Traits(NamedTuple):
     technique: Technique
     """On base weights."""
     mark: str
-    """In a candidate's key; `{k}` is how many passages."""
+    """In a candidate's key; `{k}` is how many passages, `{tool}` the tool's name."""
     reads: bool = True
     """Documents are needed."""
     searches: bool = False
@@ -100,6 +100,7 @@ CONTEXTS = {
     "all": Traits("full-context", "all-docs", leads=True),
     "retrieved": Traits("rag", "rag{k}", searches=True),
     "gold": Traits("rag", "gold", searches=True, probe=True),
+    "tool": Traits("rag", "{tool}", reads=False, searches=True),
 }
 """The shelf's list; a kind's class is in `rung.knowledge.contexts`."""
 
@@ -122,6 +123,8 @@ class Context(Frozen):
     """A stage of `rung.knowledge.stages` that words the question anew before it is searched for."""
     rerank: str | None = None
     """One that orders anew what was found."""
+    tool: str = ""
+    """Asked for each question (`[[tools]]`)."""
     store: str = "embedded"
     """Where the passages lie (`rung.knowledge.stores`)."""
     match: tuple[str, ...] = ()
@@ -196,6 +199,8 @@ class Candidate(Frozen):
     """A cascade: this one answers where it is sure, the model is asked the rest."""
     way: str = "converse"
     """How a model that is asked comes to an answer (`rung.solver.ways`)."""
+    steps: int = 3
+    """Most calls of tools for an answer, where it comes to one by calling tools."""
     teacher: Candidate | None = None
     """Of tuned weights: whose answers to the task's unlabelled inputs are learnt beside the gold
     ones (`rung.solver.teaching`)."""
@@ -210,7 +215,7 @@ class Candidate(Frozen):
             return "no-llm"
         if not self.weights.tuned:
             return self.context.traits.technique
-        return "hybrid" if self.context.traits.reads else "fine-tuning"
+        return "hybrid" if self.context.kind != "none" else "fine-tuning"
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -260,7 +265,10 @@ class Candidate(Frozen):
         if self.prompt.reasoning:
             parts.append("reasoning")
         if self.context.traits.mark:
-            parts.append(self.context.traits.mark.format(k=self.context.k))
+            found = self.context.traits.mark.format(k=self.context.k, tool=self.context.tool)
+            parts.append(found)
+        if self.way != "converse":
+            parts.append(self.way)
         if self.weights.tuned:
             parts.append(WEIGHTS[self.weights.kind].mark)
         if self.teacher is not None:

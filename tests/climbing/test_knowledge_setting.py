@@ -21,7 +21,7 @@ def test_a_store_that_is_away_is_no_score_and_no_fault_of_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("psycopg")
-    monkeypatch.setenv("RUNG_STORE_URL", "postgresql://u:secret@127.0.0.1:1/x")
+    monkeypatch.setenv("RUNG_KNOWLEDGE_URL", "postgresql://u:secret@127.0.0.1:1/x")
     task = fact_task(knowledge=KnowledgeSettings(store="pgvector"))
     result = climb(task, tmp_path, ScriptedModel(lambda _: "unknown", MODEL), everything=True)
     rows = {row.technique: row for row in result.candidates}
@@ -34,11 +34,11 @@ def test_a_store_without_an_address_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("psycopg")
-    monkeypatch.delenv("RUNG_STORE_URL", raising=False)
+    monkeypatch.delenv("RUNG_KNOWLEDGE_URL", raising=False)
     task = fact_task(knowledge=KnowledgeSettings(store="pgvector"))
     result = climb(task, tmp_path, ScriptedModel(lambda _: "unknown", MODEL), everything=True)
     (reason,) = {row.reason for row in result.candidates if row.technique == "rag"}
-    assert "RUNG_STORE_URL, which is not set: set it, such as postgresql://" in reason
+    assert "RUNG_KNOWLEDGE_URL, which is not set: set it, such as postgresql://" in reason
 
 
 def test_only_documents_of_the_inputs_own_tenant_are_read(tmp_path: Path) -> None:

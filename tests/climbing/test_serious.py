@@ -88,9 +88,16 @@ def test_slots_offer_only_what_fits() -> None:
         (False, True),
         (True, False),
     }
-    (steps,) = reasoning(NEAREST, labels)
+    steps, voted = reasoning(NEAREST, labels)
+    assert voted == steps.model_copy(update={"way": "vote"})
     assert steps.prompt.reasoning and steps.prompt.max_output_tokens > 500
-    made = [*shots(NEAREST, labels), *head(NEAREST, labels), *contract(NEAREST, labels), steps]
+    made = [
+        *shots(NEAREST, labels),
+        *head(NEAREST, labels),
+        *contract(NEAREST, labels),
+        steps,
+        voted,
+    ]
     assert len({c.key for c in made}) == len({describe_candidate(c) for c in made}) == len(made)
     tuned = NEAREST.model_copy(update={"weights": Weights(kind="lora")})
     serious = task()

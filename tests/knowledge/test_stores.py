@@ -55,7 +55,7 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     if request.param == "pgvector":
         url = request.getfixturevalue("database")
         emptied(url)
-        monkeypatch.setenv("RUNG_STORE_URL", url)
+        monkeypatch.setenv("RUNG_KNOWLEDGE_URL", url)
     yield STORES[request.param]
     for engine in postgres._engines.values():  # the server waits for its clients before it ends
         engine.dispose()
@@ -270,7 +270,7 @@ async def test_a_server_that_is_away_is_no_answer_and_tells_no_secret(
     rows = await vectors()
     files = (await server.build(PASSAGES, rows, words=True)).files()
     name = next(name for name, one in STORES.items() if one is server)
-    monkeypatch.setenv("RUNG_STORE_URL", SERVERS[name])
+    monkeypatch.setenv("RUNG_KNOWLEDGE_URL", SERVERS[name])
     opened = server.opened(files, words=True)
     for asked in (opened.by_words("oaks", 1), opened.by_vector(rows[0], 1), opened.read([0])):
         with pytest.raises(SourceError, match=r"cannot be reached .* nothing was scored") as raised:
@@ -279,8 +279,8 @@ async def test_a_server_that_is_away_is_no_answer_and_tells_no_secret(
     with pytest.raises(SourceError):
         await server.build(PASSAGES, rows, words=True)
     for url in ("", "nonsense", "mysql://user:secret@host/x"):
-        monkeypatch.setenv("RUNG_STORE_URL", url)
-        with pytest.raises(UserError, match="RUNG_STORE_URL") as refused:
+        monkeypatch.setenv("RUNG_KNOWLEDGE_URL", url)
+        with pytest.raises(UserError, match="RUNG_KNOWLEDGE_URL") as refused:
             await server.opened(files, words=True).by_words("oaks", 1)
         assert "secret" not in str(refused.value)
 
@@ -290,6 +290,6 @@ async def test_another_server_that_never_held_it_is_no_answer(
 ) -> None:
     rows = await vectors()
     files = (await server.build(PASSAGES, rows, words=True)).files()
-    monkeypatch.setenv("RUNG_STORE_URL", new_database(request.getfixturevalue("postgres")))
+    monkeypatch.setenv("RUNG_KNOWLEDGE_URL", new_database(request.getfixturevalue("postgres")))
     with pytest.raises(SourceError, match="no longer holds this collection"):
         await server.opened(files, words=True).by_vector(rows[0], 1)

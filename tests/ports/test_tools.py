@@ -65,7 +65,7 @@ def test_a_climb_measures_it_and_its_winner_uses_it(
         model=ScriptedModel(using, MODEL),
         everything=False,
     )
-    assert rows[CANDIDATE.key].state == "pass" and rows[plain.key].state == "hopeless"
+    assert rows[CANDIDATE.key].state == "pass" and rows[plain.key].state != "pass"
     chat = ScriptedModel(using, MODEL)
     opened = load(tmp_path / "winner", lambda _: chat, lambda _: None)  # type: ignore[arg-type, return-value]
     answer = opened.ask("What is the code of part 3?")

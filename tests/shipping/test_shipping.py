@@ -232,7 +232,7 @@ def test_reindexing_touches_only_what_changed(
     folder: Path, store: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if store == "pgvector":
-        monkeypatch.setenv("RUNG_STORE_URL", request.getfixturevalue("postgres"))
+        monkeypatch.setenv("RUNG_KNOWLEDGE_URL", request.getfixturevalue("postgres"))
     rows = [
         {"input": f"Code of part {i % 60} {'y' * i}?", "expected": code(i % 60)} for i in range(120)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rung.behaviour.messages import Shot
 from rung.candidate import Candidate
 from rung.records import Passage
+from rung.task.tools import ToolSettings
 from rung.task.types import Frozen, Output
 
 
@@ -33,5 +34,7 @@ class SolverSpec(Frozen):
     """Confidence of the model under which its fallback is asked; None: a valid answer stands."""
     input_fields: tuple[InputField, ...] = ()
     """Fields of the inputs in the order they were measured in; empty where inputs are text."""
+    tools: tuple[ToolSettings, ...] = ()
+    """What it may ask while it answers."""
     tuned_model: str | None = None
     """The model that answers where a provider tuned the candidate's."""

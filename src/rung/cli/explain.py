@@ -172,6 +172,7 @@ def _row(name: str, attempt: Any, messages: list[Any]) -> dict[str, Any]:
         "score": attempt.score,
         "error": attempt.error,
         "passages": [p.model_dump(mode="json") for p in answer.passages] if answer else [],
+        "steps": [s.model_dump(mode="json") for s in answer.steps] if answer else [],
         "messages": messages,
     }
 
@@ -199,6 +200,9 @@ def _show_one(side: dict[str, Any], console: Any) -> None:
         for message in row["messages"]:
             text = _short(message["content"])
             console.print(f"  {message['role']}: {escape(text)}", soft_wrap=True, highlight=False)
+        for step in row["steps"]:
+            took = f"{step['name']} {step['given']} → {step['got']} ({step['seconds']:.2f} s)"
+            console.print(f"  step: {escape(_short(took))}", soft_wrap=True, highlight=False)
         console.print(f"  answer: {escape(_short(_text(answer)))}", soft_wrap=True, highlight=False)
 
 

@@ -47,6 +47,10 @@ SLOTS = 64
 """Examples at once: the local engine sorts many into batches, an endpoint bounds itself by what it
 is set to and has shown to bear."""
 
+RECORDED = (
+    "What tools say is recorded once and replayed to every candidate; this recording was begun "
+    "{}. `rung climb --record` asks them anew."
+)
 NOT_PLAIN = "--mode {} is for right and wrong, and no judge's: what is certified is of traffic."
 
 
@@ -67,6 +71,7 @@ class Climber:
             self.tools.project.adapters,
             observer.tuning,
             till=self.tools.till,
+            tool=self.tools.tool,
             price=self.tools.price,
         )
         self._solvers: dict[str, Solver] = {}
@@ -146,13 +151,16 @@ class Climber:
         judged = [self.scorer.name, self.scorer.version, *people.names]
         # Attempts of other weights or another engine are another run.
         asked = sorted({self.tools.raw(m).identity for m in self.task.models.to_try})
-        name = digest([self.task.fingerprint(), judged, asked, sorted(keys)])[:12]
+        live = self.tools.recorded() if self.task.tools else ""
+        recorded = [live] if live else []  # what was recorded anew is another run
+        name = digest([self.task.fingerprint(), judged, asked, sorted(keys), *recorded])[:12]
         store = RunStore(self.tools.project.runs / name)
         try:
             ladder = RunRecord(self.task, self.tools, name, rungs, store)
             ladder.flags, ladder.scorer_version = audited.flags, self.scorer.version
             ladder.people = people
             ladder.notes += self.heard()
+            ladder.notes += [RECORDED.format(live)] if live else []
             return await self._run(rungs, ladder)
         finally:
             store.close()
@@ -170,8 +178,7 @@ class Climber:
             raise
         ladder.challenges = self.tools.project.is_served
         result = ladder.write(finished=True)
-        if result.verdict.choice is not None:
-            keep_winner(self._solvers[result.verdict.choice], result, self.tools)
+        keep_winner(self._solvers, result, self.tools)
         return result
 
     async def _climb(self, rungs: Sequence[Planned], ladder: RunRecord) -> None:

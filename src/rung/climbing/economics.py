@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import reduce
 from operator import add
-from statistics import pstdev
+from statistics import fmean, pstdev
 from typing import Any
 
 from rung.economics.setup import SETUP_USD
@@ -66,6 +66,7 @@ def usage_of(
         n=score.n if score else None,
         latency_p95_s=row.latency_p95_s,
         setup_usd=float(SETUP_USD[row.technique]),
+        tools_usd=fmean(sum(step.usd for step in answer.steps) for answer in answers),
         train_tokens=int(training.get("train_tokens", 0)),
         train_seconds=float(training.get("seconds", 0.0)),
         train_usd=training.get("usd"),

@@ -81,7 +81,11 @@ class Explainer:
         """Diagnose; `only` is the id of the one example to look at."""
         row = self.subject(key)
         workshop = Workshop(
-            self.tools.chat, self.tools.raw, self.tools.embedder, self.tools.project.adapters
+            self.tools.chat,
+            self.tools.raw,
+            self.tools.embedder,
+            self.tools.project.adapters,
+            tool=self.tools.tool,
         )
         measured = RunStore(self.folder)
         store = RunStore(self.folder / PROBES)

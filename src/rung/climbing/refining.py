@@ -23,6 +23,7 @@ from rung.records import Attempt
 from rung.records.results import Search
 from rung.scorers import Scorer
 from rung.solver import Workshop, fit
+from rung.solver.ways.vote import VOTES
 from rung.task.types import Example, SplitName, Task
 
 REFINING = "refining"
@@ -48,6 +49,7 @@ class DevTrial:
         key = candidate.digest
         fresh = sum((key, e.id) not in self._known for e in examples)
         fitting = candidate.prompt.head and (key, "") not in self._known
+        fresh *= VOTES if candidate.way == "vote" else 1
         return fresh + (min(len(self.task.train), MOST_ROWS) if fitting else 0)
 
     async def ask(self, candidate: Candidate, examples: Sequence[Example]) -> Sequence[Attempt]:

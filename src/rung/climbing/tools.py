@@ -13,9 +13,11 @@ from rung.climbing.till import ClimbTill
 from rung.economics.pricing import PriceBook
 from rung.economics.speed import MEASURED, answer_seconds
 from rung.errors import UserError
+from rung.knowledge.tools import LiveTool, Tool
 from rung.measure.cache import CachedEmbedder
 from rung.measure.executors import EXECUTORS
 from rung.measure.metered_model import Counter, MeteredModel
+from rung.measure.recorded import RecordedTool
 from rung.measure.shared import open_cache
 from rung.models.base import ChatModel, Embedder, parameters
 from rung.models.known_endpoints import KnownEndpoints
@@ -23,7 +25,8 @@ from rung.models.metered import Metered
 from rung.models.registry import is_path, open_embedder, open_model
 from rung.project import ProjectFolder
 from rung.records import Usage
-from rung.task.types import Task
+from rung.task.tools import ToolSettings
+from rung.task.types import Task, digest
 
 NO_LLM_MODELS = ("no-llm/nearest", "no-llm/linear")
 
@@ -42,6 +45,8 @@ class ClimbOptions:
     learning_curve: bool = False
     """Where a tuned candidate falls short, train on 1/8, 1/4 and 1/2 of the examples too, and say
     whether more of them would help."""
+    record: bool = False
+    """Ask tools anew, and keep what they say from now on."""
     anyway: bool = False
     """Climb although the audit says that the data cannot carry a decision."""
     mode: str = "traffic"
@@ -98,6 +103,7 @@ class Tools:
         self._raw: dict[str, ChatModel] = {}
         self._chat: dict[str, MeteredModel] = {}
         self._embedders: dict[str, CachedEmbedder] = {}
+        self._tools: dict[str, Tool] = {}
         today = options.today or datetime.now(UTC).date()
         named = (*task.models.to_try, *task.models.tune, *NO_LLM_MODELS)
         names = {*named, *(m for c in options.candidates for m in c.models)}
@@ -112,6 +118,9 @@ class Tools:
             for name in set(task.models.to_try) - here:
                 self.raw(name)  # a name that no provider knows has no price either: say that first
             raise
+        if options.record:
+            for tool in ("", *(tool.name for tool in task.tools)):
+                self.cache.forget_said(tool)
         self.till = ClimbTill(self.prices, self.budget)
 
     @property
@@ -148,6 +157,18 @@ class Tools:
             inner = Metered(given or open_embedder(name, self.task.root))
             self._embedders[name] = CachedEmbedder(inner, self.cache)
         return self._embedders[name]
+
+    def tool(self, settings: ToolSettings) -> Tool:
+        """A tool behind the cache and the budget."""
+        if settings.name not in self._tools:
+            self._tools[settings.name] = RecordedTool(LiveTool(settings), self.cache, self.budget)
+        return self._tools[settings.name]
+
+    def recorded(self) -> str:
+        """When the recording of what the task's tools say was begun (ISO 8601, UTC)."""
+        key = digest(["begun", [tool.name for tool in self.task.tools]])
+        self.cache.keep_said(key, "", datetime.now(UTC).isoformat(timespec="seconds"))
+        return self.cache.said(key) or ""
 
     def price(self, usage: Usage, model: str) -> Decimal:
         """USD of one answer at the prices of this climb."""

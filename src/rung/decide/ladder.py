@@ -19,7 +19,7 @@ from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
 from rung.economics.pricing import ENDPOINT, PriceBook
 from rung.errors import UserError
-from rung.models.base import ChatModel, parameters
+from rung.models.base import ChatModel, calls_tools, parameters
 from rung.money import dec
 from rung.records import Usage
 from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, SqlOutput, Task
@@ -154,8 +154,8 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
         rungs.append(Candidate(model=name, prompt=shots("fixed", fixed)))
         rungs += _of_nearest(task, Candidate(model=name, prompt=nearest, embedder=embedder))
     searching = embedder if context.search != "lexical" else None
+    reading = prompt.model_copy(update={"grounded": True})
     if task.documents:
-        reading = prompt.model_copy(update={"grounded": True})
         if _tokens_of_documents(task) < FITS_WINDOW * model.context_window and not context.match:
             rungs.append(Candidate(model=name, prompt=reading, context=Context(kind="all")))
         one = context.model_copy(update={"k": 1})
@@ -169,6 +169,12 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
             ]
         gold = context.model_copy(update={"kind": "gold", "k": min(context.k, GOLD_PASSAGES)})
         rungs.append(Candidate(model=name, prompt=reading, context=gold, embedder=searching))
+    rungs += [
+        Candidate(model=name, prompt=reading, context=Context(kind="tool", tool=tool.name))
+        for tool in task.tools
+    ]
+    if task.tools and calls_tools(model):
+        rungs.append(Candidate(model=name, prompt=prompt, way="tools"))
     if task.climb.reasoning:
         room = min(prompt.max_output_tokens + ROOM_TO_THINK, model.context_window // 2)
         steps = prompt.model_copy(update={"reasoning": True, "max_output_tokens": room})

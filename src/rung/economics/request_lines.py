@@ -142,7 +142,7 @@ def retrieval(quote: Quote) -> list[Line]:
     if rate is not None and corpus is not None and changed is not None:
         product = Product((corpus, changed, rate), (), PER_MTOK)
         lines.append(Line("index updates", "embedding", "month", product))
-    return [*lines, *_store(quote), *_rerank(quote)]
+    return [*lines, *_store(quote), *_rerank(quote), *_tools(quote)]
 
 
 def _store(quote: Quote) -> list[Line]:
@@ -165,6 +165,14 @@ def _rerank(quote: Quote) -> list[Line]:
     price = quote.price("rerank price", "USD per 1,000 searches", own, parts.rerank_usd_per_1k, row)
     product = Product((price,) if price else (), (), ONE / 1000)
     return [Line("reranking", "retrieval", "request", product)]
+
+
+def _tools(quote: Quote) -> list[Line]:
+    told = quote.spec.retrieval.tools_usd_per_1k
+    price = quote.price("tools", "USD per 1,000 requests", None, told, None)
+    if price is None:
+        return []
+    return [Line("tools asked", "retrieval", "request", Product((price,), (), ONE / 1000))]
 
 
 def _embedding_rate(quote: Quote) -> Amount | None:

@@ -68,6 +68,8 @@ class CandidateUsage(Frozen):
     latency_p95_s: float | None = None
     retrieval_ms: float | None = None
     rerank_ms: float | None = None
+    tools_usd: float = 0
+    """Mean USD of a request for the tools that it asks."""
     train_tokens: int = 0
     """Tokens of the training set times epochs."""
     train_seconds: float = 0
@@ -119,6 +121,8 @@ class Retrieval(Frozen):
     rerank: str | None = None
     """A row of the rerank table."""
     rerank_usd_per_1k: Span | None = None
+    tools_usd_per_1k: Span | None = None
+    """What tools cost that are asked, per 1,000 requests."""
     corpus_tokens: Span | None = None
     changed_per_month: Span | None = None
     """Share of the corpus that is embedded anew each month."""

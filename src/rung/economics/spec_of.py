@@ -61,7 +61,9 @@ def spec_of(usage: CandidateUsage, book: PriceBook) -> CandidateSpec:
         gpu_seconds=_mean(usage.usage.gpu_seconds, n, None),
         also=tuple(_also(usage, other, book, beside=hosting) for other in usage.also),
         hosting=hosting,
-        retrieval=_retrieval(usage, settings) if reads else Retrieval(),
+        retrieval=(_retrieval(usage, settings) if reads else Retrieval()).model_copy(
+            update={"tools_usd_per_1k": span(1000 * usage.tools_usd) if usage.tools_usd else None}
+        ),
         training=_training(usage, settings) if tuned else Training(),
         labour=_labour(usage, settings, tuned=tuned, reads=reads),
         recurring=Recurring(

@@ -105,6 +105,20 @@ class Cache:
             ],
         )
 
+    def said(self, key: str) -> str | None:
+        """What a tool said to that call; None where it was never asked."""
+        row = self._row("SELECT reply FROM calls WHERE key = ?", key)
+        return None if row is None else str(row[0])
+
+    def keep_said(self, key: str, tool: str, result: str) -> None:
+        """Keep what a tool said; the first answer to a call stays."""
+        row = (key, f"tool:{tool}", result)
+        self._write("INSERT INTO calls VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [row])
+
+    def forget_said(self, tool: str) -> None:
+        """Have a tool asked anew."""
+        self._write("DELETE FROM calls WHERE model = ?", [(f"tool:{tool}",)])
+
     @property
     def draw(self) -> str:
         """Names the answers that are kept here: those of another cache are drawn anew."""

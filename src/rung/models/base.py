@@ -13,11 +13,31 @@ from rung.task.types import FORMAT, Frozen, JsonValue, digest
 Vectors = NDArray[np.float32]
 
 
+class ToolCall(Frozen):
+    """A tool that a model wants called, with its arguments as it wrote them: JSON, or not."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Offer(Frozen):
+    """A tool that a model may have called."""
+
+    name: str
+    description: str
+    json_schema: dict[str, JsonValue]
+
+
 class Message(Frozen):
     """One turn."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    calls: tuple[ToolCall, ...] = ()
+    """Of an assistant: the tools that it wants called."""
+    call: str = ""
+    """Of a tool: the id of the call that this is the result of."""
 
 
 class Adapter(Frozen):
@@ -41,6 +61,9 @@ class ChatRequest(Frozen):
     json_schema: dict[str, JsonValue] | None = None
     """The answer must be JSON that satisfies this schema (constrained decoding)."""
     adapter: Adapter | None = None
+    tools: tuple[Offer, ...] = ()
+    may_call: bool = True
+    """Whether one of `tools` may be called yet."""
 
     def cache_key(self, model_identity: str) -> str:
         """sha256 of model identity and request; where an adapter lies does not matter."""
@@ -62,6 +85,8 @@ class ChatReply(Frozen):
     """Natural log-probability of each of the choices as a whole, where they were to be scored."""
     thought: bool = False
     """It thought before it answered, shown or hidden: that takes room."""
+    calls: tuple[ToolCall, ...] = ()
+    """The tools that it wants called before it answers."""
     cached: bool = False
     """Answered from the cache: nothing was computed or paid for this time."""
 
@@ -102,6 +127,11 @@ def thinks(model: ChatModel) -> bool:
 def scores(model: ChatModel) -> bool:
     """Whether a model tells the log-probability of every choice as a whole."""
     return bool(getattr(getattr(model, "inner", model), "scores", False))
+
+
+def calls_tools(model: ChatModel) -> bool:
+    """Whether a model can be offered tools."""
+    return bool(getattr(getattr(model, "inner", model), "calls_tools", False))
 
 
 def paid_aside(model: ChatModel) -> list[Usage]:

@@ -54,7 +54,7 @@ class Dialect(Frozen):
         turns = folded(request.messages) if self.folded else request.messages
         body: dict[str, JsonValue] = {
             "model": model,
-            "messages": [turn.model_dump() for turn in turns],
+            "messages": [_turn(turn) for turn in turns],
             "temperature": request.temperature,
             "seed": request.seed,
             self.limit_field: self.answer_tokens(request),
@@ -64,6 +64,19 @@ class Dialect(Frozen):
         wanted = response_format(request.choices, request.json_schema)
         if wanted is not None:
             body["response_format"] = wanted
+        if request.tools:
+            body["tools"] = [
+                {
+                    "type": "function",
+                    "function": {
+                        "name": tool.name,
+                        "description": tool.description,
+                        "parameters": tool.json_schema,
+                    },
+                }
+                for tool in request.tools
+            ]
+            body |= {} if request.may_call else {"tool_choice": "none"}
         if self.streamed:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return {field: value for field, value in body.items() if field not in self.left_out}
@@ -82,6 +95,20 @@ class Dialect(Frozen):
         # How the limit is called, and whether an answer is streamed, change no answer.
         plain = self.model_copy(update={"limit_field": LIMIT_FIELDS[0], "streamed": False})
         return f"?{'; '.join(plain.said())}" if plain != Dialect() else ""
+
+
+def _turn(message: Message) -> dict[str, JsonValue]:
+    turn: dict[str, JsonValue] = {"role": message.role, "content": message.content}
+    if message.calls:
+        turn["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in message.calls
+        ]
+    return turn | ({"tool_call_id": message.call} if message.call else {})
 
 
 def folded(messages: Sequence[Message]) -> tuple[Message, ...]:

@@ -3,7 +3,7 @@
 OpenAI, Anthropic's and Gemini's compatible endpoints, Ollama, vLLM, llama.cpp, a LiteLLM proxy.
 A call is repeated after 408, 409, 5xx, timeouts and lost connections, with exponential back-off
 and jitter up to 8 s; a server that wants fewer requests is waited for (`rung.models.pace`).
-No tool is offered, no adapter can be sent.
+No adapter can be sent.
 
 A server that refuses a request is asked what it takes (`rung.models.settling`): the same form with
 nothing in it. Where that is let through, the refusal is about the example. Where it is not, what
@@ -67,6 +67,7 @@ class OpenAICompatible:
         self.context_window = self.settings.context_window or self.endpoint.context_window()
         self.constrains = False
         self.trains = False
+        self.calls_tools = True
         self.thinks = False
         vendor = self.endpoint.vendor
         self._first = Dialect(limit_field=vendor.limit_field).without(*vendor.refuses)
@@ -225,4 +226,5 @@ def _form(request: ChatRequest) -> str:
     form = response_format(request.choices, request.json_schema)
     roles = [message.role for message in harmless(request).messages]
     asked = [request.max_tokens, request.temperature, request.choices is not None]
+    asked += [request.may_call] if request.tools else []
     return digest([form, asked, roles])

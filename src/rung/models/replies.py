@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from rung.errors import ProviderError
-from rung.models.base import ChatReply, ChatRequest, Message
+from rung.models.base import ChatReply, ChatRequest, Message, ToolCall
 from rung.models.spoken import spoken
 from rung.models.streamed import gathered
 from rung.models.token_estimate import estimated_tokens
@@ -88,17 +88,22 @@ def read_reply(
         raise UnreadableReply(_unreadable(place, completion), used) from None
     usage = read_usage(reported, _asked(request), thoughts + raw.text + raw.refusal)
     text, sure = words.text or raw.refusal, None
+    calls = _calls(choice) if request.tools and request.may_call else ()
+    if calls and text == _called(choice["message"]):
+        text = ""
     thought = words.thought or bool(thoughts.strip()) or _hidden(reported)
+    empty = not text.strip() and not calls
     if request.choices is not None:
         text = unwrapped(text, request.choices)
         sure = confidence_in(text, request.choices, choice.get("logprobs"))
     return ChatReply(
         text=text,
         usage=usage,
-        finish=_finish(reason, raw.refusal, cut=words.unfinished or (thought and not text.strip())),
+        finish=_finish(reason, raw.refusal, cut=words.unfinished or (empty and thought)),
         latency_s=latency_s,
         confidence=sure,
         thought=thought,
+        calls=calls,
     )
 
 
@@ -233,6 +238,21 @@ def _flat(value: JsonValue) -> str:
                 return _flat(value[name])
         return json.dumps(value, ensure_ascii=False)
     return "" if value is None else str(value)
+
+
+def _calls(choice: dict[str, JsonValue]) -> tuple[ToolCall, ...]:
+    """The tools that a model wants called; a server may leave out the ids."""
+    message = choice.get("message")
+    told = message.get("tool_calls") if isinstance(message, dict) else None
+    calls = []
+    for n, call in enumerate(told if isinstance(told, list) else ()):
+        wanted = call.get("function") if isinstance(call, dict) else None
+        if isinstance(wanted, dict) and wanted.get("name"):
+            given = wanted.get("arguments")
+            text = given if isinstance(given, str) else json.dumps(given or {}, ensure_ascii=False)
+            ident = str(call.get("id") or f"call_{n}")
+            calls.append(ToolCall(id=ident, name=str(wanted["name"]), arguments=text))
+    return tuple(calls)
 
 
 def _called(message: dict[str, JsonValue]) -> str:

@@ -22,7 +22,7 @@ def harmless(request: ChatRequest) -> ChatRequest:
     """
     texts = {"system": "Answer briefly.", "user": "Say yes.", "assistant": "Yes."}
     turns: list[Message] = []
-    for turn in request.messages:
+    for turn in (t for t in request.messages if t.role != "tool" and not t.calls):
         if len(turns) < 4 or turn is request.messages[-1]:
             turns.append(Message(role=turn.role, content=texts[turn.role]))
     if len(turns) > 2 and turns[-1].role == turns[-2].role:

@@ -48,10 +48,14 @@ def _add(choice: dict[str, Any], message: dict[str, Any], part: dict[str, Any]) 
         elif isinstance(value, list):
             message[name] = [*message.get(name, []), *value]
     for call in delta.get("tool_calls") or ():
-        given = (call.get("function") or {}).get("arguments") or ""
-        calls = message.setdefault("tool_calls", [{"function": {"arguments": ""}}])
-        if call.get("index", 0) == 0:
-            calls[0]["function"]["arguments"] += given
+        calls = message.setdefault("tool_calls", [])
+        place = min(int(call.get("index") or 0), len(calls))
+        if place == len(calls):
+            calls.append({"id": "", "function": {"name": "", "arguments": ""}})
+        told = call.get("function") or {}
+        calls[place]["id"] = calls[place]["id"] or call.get("id") or ""
+        for name in ("name", "arguments"):
+            calls[place]["function"][name] += told.get(name) or ""
     choice["finish_reason"] = part.get("finish_reason") or choice["finish_reason"]
     logprobs = (part.get("logprobs") or {}).get("content")
     if logprobs:

@@ -76,6 +76,10 @@ class Step(Frozen):
     given: str = ""
     got: str = ""
     seconds: float = 0.0
+    """Of waiting for it."""
+    at: str = ""
+    """When it was called (ISO 8601), where that matters to what it said."""
+    usd: float = 0.0
 
 
 class Answer(Frozen):
@@ -115,12 +119,13 @@ class Answer(Frozen):
         return self.fallback
 
     def usd(self, price: Callable[[Usage, str], Decimal], model: str) -> Decimal:
-        """USD: each call by itself, at the prices of the model that was asked.
+        """USD: each call by itself, at the prices of the model that was asked, and each step.
 
         `price` is USD of one call of a model; `model` stands in where calls were not kept apart.
         """
         calls = self.by_call or (ModelUsage(model=model, usage=self.usage),)
-        return sum((price(call.usage, call.model) for call in calls), Decimal(0))
+        paid = sum((price(call.usage, call.model) for call in calls), Decimal(0))
+        return paid + sum((Decimal(str(step.usd)) for step in self.steps), Decimal(0))
 
 
 class Attempt(Frozen):

@@ -12,6 +12,7 @@ from rung.knowledge.contexts import knowledge_of
 from rung.money import usd as usd
 from rung.records import Answer, FallbackReason
 from rung.records.results import CandidateResult, Measured, RunResult, Standing
+from rung.solver.ways.vote import VOTES
 
 TECHNIQUE_COLOURS: dict[Technique, str] = {
     "no-llm": "#999999",
@@ -202,6 +203,8 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
     if technique == "prompting" and not candidate.prompt.shots.shown:
         parts.append("no examples")
     parts += [kinds for slot in filled(candidate).values() if (kinds := slot.words(candidate))]
+    if candidate.way == "vote":
+        parts.append(f"what most of {VOTES} say")
     if candidate.then is not None:
         parts.append(f"else {_bare(candidate.then)}")
     return ", ".join(parts), _bare(candidate.model)

@@ -21,6 +21,7 @@ from rung.candidate import Candidate
 from rung.errors import UserError
 from rung.knowledge.contexts import Knowledge, knowledge_of
 from rung.knowledge.retriever import Retriever
+from rung.knowledge.tools import LiveTool, Tool
 from rung.models.base import ChatModel, Vectors
 from rung.models.chain import sure_from, unchainable
 from rung.models.metered import MeteredEmbedder
@@ -31,6 +32,7 @@ from rung.solver.answering import answers
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
 from rung.solver.tuning import tune as tune_weights
 from rung.task.contract import render
+from rung.task.tools import ToolSettings
 from rung.task.types import Document, Example, MultiLabelOutput, Task, digest
 
 
@@ -48,6 +50,8 @@ class Workshop:
     folder: Path
     on_tuning: Callable[[str, str, float], None] | None = None
     """Told the candidate's key, the stage and the share of it that is done."""
+    tool: Callable[[ToolSettings], Tool] = LiveTool
+    """What a tool is asked through: a climb keeps what it says."""
     stop: threading.Event = field(default_factory=threading.Event)
     tuned: dict[str, Tuned] = field(default_factory=dict)
     """What tuning each candidate took, by key."""
@@ -84,6 +88,7 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
         instruction=task.instruction,
         output=task.output,
         documents=knowledge.passages if candidate.context.traits.leads else (),
+        tools=_tools(candidate, task),
         input_fields=_fields([*task.train, *task.dev]),
     )
     if not candidate.uses_llm:
@@ -91,7 +96,12 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
         vectors, _ = await embedder.embed_metered([e.input_text() for e in task.train])
         model = await asyncio.to_thread(_label_model, candidate.model, task, vectors)
         return Solver(spec, Parts(embedder=embedder, label_model=model))
-    parts = Parts(workshop.chat(candidate.model), embedder, knowledge=knowledge)
+    parts = Parts(
+        workshop.chat(candidate.model),
+        embedder,
+        knowledge=knowledge,
+        tools={settings.name: workshop.tool(settings) for settings in spec.tools},
+    )
     for slot in filled(candidate).values():
         so_far = Solver(spec, parts)
         tune = partial(tune_weights, so_far, task, workshop)
@@ -176,6 +186,21 @@ def _refuse_what_is_missing(candidate: Candidate, task: Task) -> None:
         )
     for sentence in filter(None, lacking):
         raise UserError(sentence)
+
+
+def _tools(candidate: Candidate, task: Task) -> tuple[ToolSettings, ...]:
+    """The tool that is always asked, or all that may be called. Raises `UserError`."""
+    if candidate.way == "tools" and not task.tools:
+        raise UserError(f"{candidate.key} calls tools, but the task names none: add [[tools]]")
+    if candidate.context.kind != "tool":
+        return task.tools if candidate.way == "tools" else ()
+    named = tuple(tool for tool in task.tools if tool.name == candidate.context.tool)
+    if not named:
+        raise UserError(
+            f"{candidate.key} asks the tool {candidate.context.tool!r}, but the task names "
+            f"{', '.join(tool.name for tool in task.tools) or 'none'}: add it to [[tools]]"
+        )
+    return task.tools if candidate.way == "tools" else named
 
 
 def _fields(examples: Sequence[Example]) -> tuple[InputField, ...]:

@@ -21,6 +21,7 @@ from rung.candidate import Candidate
 from rung.errors import ProviderError, UserError
 from rung.knowledge.contexts import Found, Knowledge, Question
 from rung.knowledge.contexts.whole import AllDocuments
+from rung.knowledge.tools import Tool
 from rung.models.base import Adapter, ChatModel, ChatRequest, Message, Vectors
 from rung.models.breaker import CircuitBreaker
 from rung.models.chain import Chain, Link, after
@@ -48,6 +49,8 @@ class Parts:
     adapter: Adapter | None = None
     other: ChatModel | None = None
     """Asked where the first model's answer does not stand."""
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    """What may be asked while it answers, by name."""
     more: Mapping[str, Any] = field(default_factory=dict)
     """What other slots hold, by the name of their part."""
 
@@ -170,9 +173,17 @@ class Solver:
         breaker: CircuitBreaker | None,
     ) -> Answer:
         """The answer of whoever of the chain has one that stands."""
-        ask, passages = await self._put_together(question, given)
-        request = self._request(self._turns(ask, passages), ask, seed)
-        first = Asked(request, passages, ask.contract, ask.seconds)
+        ask, known = await self._put_together(question, given)
+        request = self._request(self._turns(ask, known.passages), ask, seed)
+        first = Asked(
+            request,
+            known.passages,
+            ask.contract,
+            ask.seconds,
+            before=known.replies,
+            steps=known.steps,
+            tools=self.parts.tools,
+        )
         # An adapter belongs to the model that it was trained for, a head to the one it was fitted
         # on, and preparing a prompt to the first answer that it is sent for.
         plain = request.model_copy(update={"adapter": None, "scored": False})
@@ -181,7 +192,7 @@ class Solver:
         async def one(link: Link) -> Answer:
             nonlocal answered
             asked = first if link.first else replace(first, request=plain)
-            asked = replace(asked, seconds=0.0) if answered else asked
+            asked = replace(asked, seconds=0.0, before=()) if answered else asked
             answer = await self._way.answer(link, asked)
             answered = True
             return answer
@@ -207,17 +218,22 @@ class Solver:
 
         No shot of the input `without` is shown. Waiting (for one machine) is not counted.
         """
-        ask, passages = await self._put_together(Question.of(value), given, without)
-        return self._turns(ask, passages), passages, ask.seconds
+        ask, known = await self._put_together(Question.of(value), given, without)
+        return self._turns(ask, known.passages), known.passages, ask.seconds
 
     async def _put_together(
         self, question: Question, given: tuple[Passage, ...] | None, without: str | None = None
-    ) -> tuple[Ask, tuple[Passage, ...]]:
-        known = Found(given) if given is not None else await self.knowledge.find(question)
+    ) -> tuple[Ask, Found]:
+        known = Found(given) if given is not None else await self.find(question)
         ask = Ask(question.text, without, seconds=known.seconds)
         for slot in self.slots.values():
             ask = await slot.apply(ask)
-        return ask, known.passages
+        return ask, known
+
+    async def find(self, question: Question) -> Found:
+        """What it is given to know for a question."""
+        asking = question._replace(chat=self.parts.chat, tools=self.parts.tools)
+        return await self.knowledge.find(asking)
 
     def _turns(self, ask: Ask, passages: tuple[Passage, ...]) -> tuple[Message, ...]:
         return build_messages(
@@ -234,8 +250,8 @@ class Solver:
         self, value: str | dict[str, JsonValue], without: str | None = None
     ) -> ChatRequest:
         """The first call for an input. No shot of the input `without` is shown."""
-        ask, passages = await self._put_together(Question.of(value), None, without)
-        return self._request(self._turns(ask, passages), ask)
+        ask, known = await self._put_together(Question.of(value), None, without)
+        return self._request(self._turns(ask, known.passages), ask)
 
     def _request(self, messages: tuple[Message, ...], ask: Ask, seed: int = 0) -> ChatRequest:
         prompt = self.candidate.prompt

@@ -22,12 +22,14 @@ from pathlib import Path
 from rung.behaviour.shelf import filled
 from rung.errors import StoreError
 from rung.knowledge.contexts import knowledge_of
+from rung.knowledge.tools import LiveTool, Tool
 from rung.models.base import ChatModel
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import load_label_model
 from rung.project import EVIDENCE_FILE, MANIFEST_FILE, place_of, put_folder, workspace
 from rung.solver.solver import Parts, Solver, SolverSpec
 from rung.state import read_model, read_object
+from rung.task.tools import ToolSettings
 from rung.task.types import JsonValue
 
 FORMAT = 1
@@ -60,7 +62,10 @@ def save(solver: Solver, folder: Path, evidence: JsonValue = None) -> str:
 
 
 def load(
-    folder: Path, chat: Callable[[str], ChatModel], embedder: Callable[[str], MeteredEmbedder]
+    folder: Path,
+    chat: Callable[[str], ChatModel],
+    embedder: Callable[[str], MeteredEmbedder],
+    tool: Callable[[ToolSettings], Tool] = LiveTool,
 ) -> Solver:
     """Open what `save` wrote; raises `StoreError` if any file is missing or was changed."""
     folder = folder.resolve()  # what the link names may change while the files are read
@@ -79,6 +84,7 @@ def load(
             ),
             label_model=load_label_model(labels) if labels.exists() else None,
             other=chat(candidate.then) if candidate.then else None,
+            tools={settings.name: tool(settings) for settings in spec.tools},
         )
         slots = filled(candidate).values()
         parts = parts.holding({slot.part: slot.load(folder) for slot in slots})

@@ -66,7 +66,7 @@ async def _lesson(
 
 
 async def _to_read(solver: Solver, task: Task, example: Example, seed: int) -> tuple[Passage, ...]:
-    evidence = await solver.knowledge.find(Question.of(example.input))
+    evidence = await solver.find(Question.of(example.input))
     chosen = list(evidence.passages)
     if example.context_ids:
         answers = [render(task.output, e) for e in example.references]

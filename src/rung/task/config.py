@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from rung.errors import UserError
 from rung.task.columns import Columns
+from rung.task.tools import ToolSettings
 from rung.task.types import (
     ClimbSettings,
     Facts,
@@ -49,6 +50,8 @@ class TaskTable(Frozen):
     train: str | None = None
     dev: str | None = None
     test: str | None = None
+    drafted: str | None = None
+    """Examples that a model drafted and a person kept (`rung draft`); they join those above."""
     documents: str | None = None
     """A folder, or a JSONL file of {id, title, text}."""
     unlabelled: str | None = None
@@ -252,6 +255,7 @@ class RungFile(Frozen):
     costs: dict[str, JsonValue] = Field(default_factory=dict)
     climb: ClimbSettings = ClimbSettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
+    tools: tuple[ToolSettings, ...] = ()
     serve: ServeTable = ServeTable()
     judge: JudgeTable = JudgeTable()
 

@@ -25,7 +25,9 @@ from rung.task.rows import read_text, strict_json
 from rung.task.rubric import read_rubric
 from rung.task.splits import How, SplitReport, Splits, as_given, carve_dev, split_one, take
 from rung.task.tables import tables_to_tell
+from rung.task.tools import ToolSettings
 from rung.task.types import (
+    DRAFTED,
     Example,
     JsonValue,
     LabelsOutput,
@@ -101,6 +103,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         costs=config.costs,
         climb=config.climb,
         knowledge=config.knowledge,
+        tools=_tools(config),
         rubric=_rubric(config, root),
         max_output_tokens=config.output.max_tokens,
         cluster=config.task.cluster,
@@ -111,6 +114,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
             *inputs.notes,
             *_leaks(splits.report),
             *_checked_after(output),
+            *_drafted_note(test),
             *respelt_note(sum((one.respelt for one in files.values()), Counter[Respelt]())),
             *no_answer_note(output, every),
         ),
@@ -207,6 +211,14 @@ def _rubric(config: RungFile, root: Path) -> Rubric | None:
     return None if name is None else read_rubric(root / name, name)
 
 
+def _tools(config: RungFile) -> tuple[ToolSettings, ...]:
+    names = [tool.name for tool in config.tools]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"{CONFIG_NAME}: two [[tools]] are called {twice!r}: rename one")
+    return config.tools
+
+
 def _target(config: RungFile, output: Output) -> Target:
     plain = config.target.model_dump()
     return Target(**{**plain, "metric": config.target.metric or DEFAULT_METRIC[output.kind]})
@@ -220,8 +232,33 @@ def _given(table: TaskTable, root: Path, output: Output) -> dict[str, Examples]:
         for key, name in names.items()
         if name
     }
-    refuse_shared_ids((names[key], one.examples) for key, one in given.items())
+    drafted = _drafted(table, root, output)
+    refuse_shared_ids(
+        [*((names[key], one.examples) for key, one in given.items()), ("drafted", drafted)]
+    )
+    into = "examples" if "examples" in given else "train"
+    given[into] = given[into]._replace(examples=[*given[into].examples, *drafted])
     return given
+
+
+def _drafted(table: TaskTable, root: Path, output: Output) -> list[Example]:
+    """What a person kept of `rung draft`; none where nothing was kept yet."""
+    path = root / table.drafted if table.drafted else None
+    if path is None or not path.is_file() or not path.stat().st_size:
+        return []
+    return read_examples(path, str(table.drafted), output).examples
+
+
+def _drafted_note(test: Sequence[Example]) -> list[str]:
+    """How much of test a model wrote, for whoever reads the verdict."""
+    states = Counter(str(e.meta[DRAFTED]) for e in test if DRAFTED in e.meta)
+    if not states:
+        return []
+    kinds = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
+    return [
+        f"{states.total()} of {len(test)} test examples were drafted by a model and kept by a "
+        f"person ({kinds}): a verdict speaks of such inputs too"
+    ]
 
 
 def _split(given: dict[str, tuple[Example, ...]], how: How) -> Splits:

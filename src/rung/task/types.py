@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from rung.task.endpoints import EndpointSettings
+from rung.task.tools import ToolSettings
 
 JsonValue = Any
 """Text, number, bool, None, list or dict: whatever JSON can hold."""
@@ -77,6 +78,10 @@ def digest(value: Any) -> str:
     """sha256 (hex) of the canonical JSON of `value`: equal content, equal digest."""
     text = json.dumps(canonical(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+DRAFTED = "drafted"
+"""In `meta` of an example that a model drafted: what the person who kept it did with it."""
 
 
 class Example(Frozen):
@@ -287,7 +292,7 @@ class KnowledgeSettings(Frozen):
     """Where documents are kept for a search, and which of them an input may read."""
 
     store: Literal["embedded", "pgvector"] = "embedded"
-    """In the winner's folder, or on the server of RUNG_STORE_URL."""
+    """In the winner's folder, or on the server of RUNG_KNOWLEDGE_URL."""
     match: tuple[str, ...] = ()
     """Fields of the input, such as `tenant`: only documents are read whose `meta` has the same
     value there (or has it in a list)."""
@@ -357,6 +362,8 @@ class Task(BaseModel):
     costs: dict[str, JsonValue] = Field(default_factory=dict)
     climb: ClimbSettings = ClimbSettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
+    tools: tuple[ToolSettings, ...] = ()
+    """Live knowledge: what a model may be given from outside when it is asked."""
     rubric: Rubric | None = None
     """What a judge goes by, where it is one's own."""
     max_output_tokens: int | None = None

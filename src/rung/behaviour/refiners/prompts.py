@@ -78,9 +78,10 @@ def contract(start: Candidate, task: Task) -> list[Candidate]:
 
 
 def reasoning(start: Candidate, task: Task) -> list[Candidate]:
-    """Steps before the answer."""
+    """Steps before the answer; and what most of several such answers say."""
     prompt = start.prompt
     if prompt.reasoning or prompt.head:
         return []
     room = prompt.max_output_tokens + ROOM_TO_THINK
-    return [_with(start, reasoning=True, max_output_tokens=room)]
+    steps = _with(start, reasoning=True, max_output_tokens=room)
+    return [steps, steps.model_copy(update={"way": "vote"})]

@@ -10,8 +10,9 @@ from typing import NamedTuple, Self
 
 from rung.candidate import Context
 from rung.knowledge.retriever import Retriever
-from rung.models.base import Embedder
-from rung.records import Passage
+from rung.knowledge.tools import Tool
+from rung.models.base import ChatModel, ChatReply, Embedder
+from rung.records import Passage, Step
 from rung.task.types import Document, JsonValue, render_input
 
 Index = Callable[[Sequence[Document]], Awaitable[Retriever]]
@@ -24,6 +25,10 @@ class Question(NamedTuple):
     text: str
     fields: Mapping[str, JsonValue] = MappingProxyType({})
     """Of an input that has any."""
+    chat: ChatModel | None = None
+    """The model that will be asked."""
+    tools: Mapping[str, Tool] = MappingProxyType({})
+    """The task's, by name."""
 
     @classmethod
     def of(cls, value: str | Mapping[str, JsonValue]) -> Question:
@@ -39,6 +44,9 @@ class Found(NamedTuple):
     passages: tuple[Passage, ...] = ()
     seconds: float = 0.0
     """Of this machine, waiting left out."""
+    replies: tuple[ChatReply, ...] = ()
+    """Of the model, where it was asked on the way."""
+    steps: tuple[Step, ...] = ()
 
 
 class Knowledge(ABC):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rung.candidate import Context
 from rung.knowledge.contexts.base import Knowledge
+from rung.knowledge.contexts.live import Live
 from rung.knowledge.contexts.searched import Gold, Retrieved
 from rung.knowledge.contexts.whole import AllDocuments, Nothing
 
@@ -12,6 +13,7 @@ CONTEXTS: dict[str, type[Knowledge]] = {
     "all": AllDocuments,
     "retrieved": Retrieved,
     "gold": Gold,
+    "tool": Live,
 }
 
 

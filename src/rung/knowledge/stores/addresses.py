@@ -6,7 +6,7 @@ import os
 
 from rung.errors import UserError
 
-URL, KEY = "RUNG_STORE_URL", "RUNG_STORE_KEY"
+URL = "RUNG_KNOWLEDGE_URL"
 
 
 def store_url(kind: str, such_as: str) -> str:

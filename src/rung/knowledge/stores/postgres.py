@@ -1,4 +1,4 @@
-"""Connections to the PostgreSQL of `RUNG_STORE_URL`: a pool a process, and what its errors mean."""
+"""Connections to the PostgreSQL of `RUNG_KNOWLEDGE_URL`, and what its errors mean."""
 
 from __future__ import annotations
 

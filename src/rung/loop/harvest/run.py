@@ -68,7 +68,9 @@ def harvest(
 
 async def _others(task: Task, tools: Tools, root: Path, against: Sequence[str]) -> list[Solver]:
     """The linear head for labels, which costs nothing; and those that were named."""
-    workshop = Workshop(tools.chat, tools.raw, tools.embedder, tools.project.adapters)
+    workshop = Workshop(
+        tools.chat, tools.raw, tools.embedder, tools.project.adapters, tool=tools.tool
+    )
     wanted: list[Candidate] = []
     served = _served(root)
     linear = Candidate(model=f"{NO_LLM}linear", embedder=task.models.embedder)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 from typing import Protocol
 
 from rung.behaviour.spec import SolverSpec
 from rung.knowledge.citations import cite
+from rung.knowledge.tools import Tool
 from rung.models.base import ChatReply, ChatRequest
 from rung.models.chain import Link
 from rung.records import Answer, ModelUsage, Passage, Step, Usage
@@ -26,6 +27,12 @@ class Asked:
     """The form of the answer in words, for a repair."""
     seconds: float
     """Of this machine, for finding passages and shots."""
+    before: tuple[ChatReply, ...] = ()
+    """Of this model, on the way to the passages."""
+    steps: tuple[Step, ...] = ()
+    """On the way to the passages."""
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    """The task's, by name."""
 
 
 class Way(Protocol):
@@ -50,6 +57,7 @@ def answer_of(
     steps: tuple[Step, ...] = (),
 ) -> Answer:
     """An answer with what its calls took, all of them together."""
+    replies, steps = [*asked.before, *replies], (*asked.steps, *steps)
     # Preparing a prompt belongs to the first call that it is sent with.
     took = [Usage(seconds=asked.seconds) + replies[0].usage, *(r.usage for r in replies[1:])]
     return Answer(
@@ -65,7 +73,9 @@ def answer_of(
         model=name,
         calls=len(replies),
         cached_calls=sum(r.cached for r in replies),
-        latency_s=asked.seconds + sum(r.latency_s for r in replies),
+        latency_s=asked.seconds
+        + sum(r.latency_s for r in replies)
+        + sum(step.seconds for step in steps),
         confidence=replies[-1].confidence,
         steps=steps,
     )

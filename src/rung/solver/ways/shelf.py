@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from rung.solver.ways.base import Way
 from rung.solver.ways.converse import Converse
+from rung.solver.ways.tools import CallTools
+from rung.solver.ways.vote import Vote
 
-WAYS: dict[str, type[Way]] = {"converse": Converse}
+WAYS: dict[str, type[Way]] = {"converse": Converse, "tools": CallTools, "vote": Vote}

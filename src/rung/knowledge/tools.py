@@ -1,0 +1,185 @@
+"""Tools that are asked for live knowledge: an address, or a server of the Model Context Protocol.
+
+Only the address that the task names is asked: no redirect is followed, and arguments are data of
+the request, never a part of where it goes. What a tool says is one line of data, cut where it is
+long; nothing of it is carried out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import cache
+from ssl import SSLContext
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from rung.errors import MissingExtraError, SourceError
+from rung.models.base import Offer
+from rung.records import Passage, Step
+from rung.task.endpoints import from_environment
+from rung.task.tools import ToolSettings
+from rung.task.types import Frozen, JsonValue
+
+ARGUMENTS_AT_FAULT = frozenset({400, 404, 409, 410, 422})
+"""What a server says to these is an answer about the arguments; any other failure is its own."""
+MOST_BYTES = 1_000_000
+
+
+class ToolResult(Frozen):
+    """What a tool said, and when."""
+
+    text: str
+    at: str
+    """ISO 8601, UTC."""
+    seconds: float
+    usd: float = 0.0
+
+    def passage(self, name: str) -> Passage:
+        """As a model reads it: with its source and its time."""
+        return Passage(document_id=name, title=f"{name}, {self.at}", text=self.text)
+
+    def step(self, name: str, arguments: str) -> Step:
+        """As it is kept with an answer."""
+        told = {"at": self.at, "seconds": self.seconds, "usd": self.usd}
+        return Step(name=name, given=arguments, got=self.text, **told)
+
+
+class Tool(Protocol):
+    """One tool. Called many times at once."""
+
+    settings: ToolSettings
+
+    async def call(self, arguments: Mapping[str, JsonValue]) -> ToolResult:
+        """What it says. Raises `SourceError` where it says nothing."""
+        ...
+
+
+class LiveTool:
+    """Asks each time."""
+
+    def __init__(self, settings: ToolSettings) -> None:
+        self.settings = settings
+        self._ask: Callable[[Mapping[str, JsonValue]], Awaitable[str]] = (
+            self._over_mcp if settings.protocol == "mcp" else self._over_http
+        )
+
+    async def call(self, arguments: Mapping[str, JsonValue]) -> ToolResult:
+        """See `Tool`."""
+        own = self.settings
+        at, started = datetime.now(UTC), time.perf_counter()
+        try:
+            async with asyncio.timeout(own.timeout_s):
+                said = await self._ask(arguments)
+        except TimeoutError:
+            raise SourceError(
+                f"the tool {own.name!r} gave no answer within {own.timeout_s:g} s: raise its "
+                "timeout_s, or mend it; nothing was scored"
+            ) from None
+        line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
+        return ToolResult(
+            text=line if len(line) <= own.max_chars else line[: own.max_chars] + " …",
+            at=at.isoformat(timespec="seconds"),
+            seconds=time.perf_counter() - started,
+            usd=own.usd_per_call,
+        )
+
+    def _headers(self) -> dict[str, str]:
+        return from_environment(self.settings.headers, f"the tool {self.settings.name!r}: header")
+
+    async def _over_http(self, arguments: Mapping[str, JsonValue]) -> str:
+        import httpx2
+
+        own, headers = self.settings, self._headers()
+        assert own.url is not None
+        try:
+            async with (
+                httpx2.AsyncClient(verify=_trusted(), timeout=own.timeout_s) as client,
+                client.stream("POST", own.url, json=dict(arguments), headers=headers) as came,
+            ):
+                body = b""
+                async for part in came.aiter_bytes():
+                    body += part
+                    if len(body) > MOST_BYTES:
+                        break
+        except httpx2.ConnectError as error:
+            raise self._failed(f"cannot be reached ({error})", outage=True) from None
+        except httpx2.HTTPError as error:
+            raise self._failed(f"failed ({type(error).__name__})") from None
+        if came.status_code in ARGUMENTS_AT_FAULT:
+            return f"error {came.status_code}: {_text(body)}"
+        if not came.is_success:
+            refused = came.status_code in (401, 403)
+            raise self._failed(f"answered with status {came.status_code}", outage=refused)
+        return _text(body)
+
+    async def _over_mcp(self, arguments: Mapping[str, JsonValue]) -> str:
+        import httpx2
+
+        try:
+            from mcp import Client, MCPError, StdioServerParameters
+            from mcp.client.streamable_http import streamable_http_client
+        except ImportError:
+            raise MissingExtraError("a tool that speaks MCP", "mcp") from None
+        own, headers = self.settings, self._headers()
+        try:
+            async with AsyncExitStack() as stack:
+                server: Any
+                if own.command is not None:
+                    head, *rest = own.command
+                    server = StdioServerParameters(command=head, args=rest)
+                else:
+                    assert own.url is not None
+                    made = httpx2.AsyncClient(
+                        verify=_trusted(), headers=headers, timeout=own.timeout_s
+                    )
+                    http = await stack.enter_async_context(made)
+                    server = streamable_http_client(own.url, http_client=http)
+                client = await stack.enter_async_context(Client(server))
+                result = await client.call_tool(own.name, dict(arguments))
+        except MCPError as error:
+            raise self._failed(f"refused the call ({str(error)[:200]})") from None
+        except (OSError, ExceptionGroup, RuntimeError) as error:
+            raise self._failed(f"cannot be reached ({type(error).__name__})", outage=True) from None
+        if result.structured_content is not None:
+            said = json.dumps(result.structured_content, ensure_ascii=False)
+        else:
+            said = " ".join(getattr(part, "text", "") for part in result.content)
+        return f"error: {said}" if result.is_error else said
+
+    def _failed(self, how: str, *, outage: bool = False) -> SourceError:
+        own = self.settings
+        place = urlsplit(own.url).netloc if own.url is not None else (own.command or ("",))[0]
+        return SourceError(
+            f"the tool {own.name!r} at {place} {how}: mend it, or take it out of [[tools]]; "
+            "nothing was scored",
+            outage=outage,
+        )
+
+
+@cache
+def _trusted() -> SSLContext:
+    """Made once: it takes longer than most calls."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
+
+
+def offer(settings: ToolSettings) -> Offer:
+    """As a model is told of it."""
+    return Offer(
+        name=settings.name, description=settings.description, json_schema=settings.input_schema
+    )
+
+
+def _text(body: bytes) -> str:
+    """JSON without its line breaks, any other text as it is."""
+    text = body.decode("utf-8", "replace")
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
