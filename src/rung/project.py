@@ -62,6 +62,11 @@ class ProjectFolder:
         return standing(self.folder / "challenger")
 
     @property
+    def best(self) -> Path:
+        """What came nearest where the last climb certified nothing: served with `--anyway` only."""
+        return standing(self.folder / "best")
+
+    @property
     def winners(self) -> Path:
         """Every solver that was ever served, by its hash."""
         return self.folder / "winners"

@@ -67,7 +67,7 @@ def test_the_first_screen_answers_five_questions(task: Task, page: str) -> None:
     said = " ".join("\n".join(read(page).verdict).split())
     assert "Prompt, 5 nearest examples on smollm2-135m-instruct" in said  # what to do
     assert f"accuracy {chosen.test.value:.2f}" in said  # how good
-    assert "How sure ≥" in said and "with 95% confidence" in said  # how sure
+    assert "or more certified" in said and "with 95% confidence" in said  # how sure
     assert f"What it costs a month ${chosen.monthly_usd:.2f}" in said  # what it costs a month
     assert "What would change it" in said and "Target: above" in said  # what would change it
     assert "Fine-tuned costs" in said and "on 118 common examples" in said

@@ -29,6 +29,8 @@ PAGES = {
     "/p/fresh": "/p/fresh.json",
     "/p/hostile": "/p/hostile.json",
     "/p/tickets/plan": "/p/tickets/plan.json",
+    "/p/tickets/data": "/p/tickets/data.json",
+    "/p/tickets/drafts": "/p/tickets/drafts.json",
     "/p/tickets/harvest": "/p/tickets/harvest.json",
     "/p/hostile/harvest": "/p/hostile/harvest.json",
     "/p/tickets/review": "/p/tickets/review.json",
@@ -105,7 +107,7 @@ def test_the_first_screen_of_a_run_answers_five_questions(client: TestClient) ->
     said = Elements(page[page.index('id="verdict"') : page.index('id="ladder"')]).words
     assert "Prompt, 5 nearest examples on smollm2-135m-instruct" in said  # what to do
     assert f"How good {chosen.test.value:.2f}" in said
-    assert "How sure ≥" in said and "with 95% confidence" in said
+    assert "or more certified" in said and "with 95% confidence" in said
     assert f"What it costs a month ${chosen.monthly_usd:.2f}" in said
     assert "What would change it" in said and "Target: above" in said
     twin = client.get(f"{RUN}.json").json()["first_screen"]

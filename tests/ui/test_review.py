@@ -141,7 +141,9 @@ def test_other_views_show_the_newest_first(project: Path) -> None:
         name = told["next"]
     assert seen == ["r5", "r4", "r3", "r1", "r0"]
     assert client.get(f"{REVIEW}.json?view=invalid").json()["request"]["id"] == "r5"
-    assert "Approve" not in client.get(f"{REVIEW}?view=invalid").text  # there is no answer to it
+    assert (
+        "The answer is right" not in client.get(f"{REVIEW}?view=invalid").text
+    )  # there is no answer to it
     assert client.get(f"{REVIEW}.json?view=nonsense").json()["view"] == "queue"
     missing = client.get(f"{REVIEW}?id=nope")
     assert missing.status_code == 404 and "is not in the log" in missing.text
@@ -167,7 +169,7 @@ def test_answers_are_judged_one_after_the_other(project: Path) -> None:
     assert told["view"] == "todo" and told["views"]["queue"] == 0
     assert send(client, "r5", "wrong", view="todo").headers["location"].endswith("id=r3&kept=r5")
     again = client.get(f"{REVIEW}?view=done&id=r4").text
-    assert "Judged so far: approved by" in again and "Reject" in again  # a mind can be changed
+    assert "Judged so far: approved by" in again and "It is wrong" in again  # a mind can be changed
 
 
 @pytest.mark.parametrize(
@@ -398,7 +400,7 @@ class TestInABrowser:
             page.keyboard.press("ArrowLeft")
             page.wait_for_function("document.querySelector('#request').innerText == 'r4'")
             page.keyboard.press("Tab")  # from the heading to the first button
-            assert page.evaluate("document.activeElement.innerText") == "Approve"
+            assert page.evaluate("document.activeElement.innerText") == "The answer is right"
             page.keyboard.press("Enter")
             page.wait_for_url("**kept=r4")
             assert shown.inner_text() == "r1"
@@ -432,9 +434,9 @@ class TestInABrowser:
             page.click("a[rel=next]")
             assert page.inner_text("#request") == "r1"
             page.select_option("[name=corrected]", "delivery")
-            page.click("text=Keep this answer")
+            page.click("text=This answer is right instead")
             assert page.inner_text("#request") == "r2"
-            page.click("text=Keep this answer")
+            page.click("text=This answer is right instead")
             assert "the corrected answer is empty" in page.inner_text("[role=alert]")
             page.click("button[value=wrong]")
             page.wait_for_url("**kept=r2")

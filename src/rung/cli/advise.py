@@ -153,7 +153,8 @@ def _asked(question: Any) -> Any:
     """One question on the terminal, again until the answer can be taken."""
     from rung.decide.rules.answers import Answers, parse_answer
 
-    choices = f"\n  {', '.join(question.choices)}\n " if question.choices else ""
+    named = (f"{c} ({question.words[c]})" if c in question.words else c for c in question.choices)
+    choices = f"\n  {', '.join(named)}\n " if question.choices else ""
     hint = " [yes/no]" if question.kind == "yes-no" else choices
     while True:
         text = typer.prompt(f"{question.ask}{hint}", default="?")

@@ -13,7 +13,9 @@ import typer
 
 from rung.cli.advise import advise, init
 from rung.cli.audit import audit
+from rung.cli.check import check
 from rung.cli.cost import cost
+from rung.cli.draft import draft
 from rung.cli.erase import erase
 from rung.cli.explain import explain
 from rung.cli.export import export
@@ -243,9 +245,9 @@ def _known(option: str, value: str, known: Sequence[str]) -> str:
 
 
 COMMANDS: tuple[Callable[..., None], ...] = (
-    *(init, plan, audit, climb, judge, explain, report, reveal),
+    *(init, draft, plan, audit, climb, judge, explain, report, reveal),
     *(ui, cost, advise, serve, review),
-    *(harvest, watch, erase, promote, rollback, reindex, export, jobs, mcp),
+    *(harvest, watch, check, erase, promote, rollback, reindex, export, jobs, mcp),
 )
 """As `--help` lists them: in the order in which a newcomer needs them."""
 for command in COMMANDS:

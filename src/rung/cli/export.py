@@ -11,14 +11,15 @@ from rung.errors import UserError
 from rung.task.wording import did_you_mean
 
 
-def export(
+def export(  # noqa: PLR0913 - one parameter an option
     folder: Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")],
     to: Annotated[
         str,
         typer.Option(
             "--to",
             help="openai, together, fireworks, vertex (training files); trl, unsloth, axolotl, "
-            "llama-factory (trainers); vllm (the adapter); prompt; promptfoo, inspect.",
+            "llama-factory (trainers); vllm (the adapter); prompt; promptfoo, inspect; bundle (the "
+            "newest run, to open elsewhere); mlflow, otel (trackers).",
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="Folder to write; DIR/export/FORMAT.")] = None,
@@ -32,16 +33,36 @@ def export(
     harvested: Annotated[
         bool, typer.Option("--harvested", help="Teach only examples from judged traffic.")
     ] = False,
+    without_data: Annotated[
+        bool, typer.Option("--without-data", help="A bundle of figures: no text of anybody.")
+    ] = False,
+    tracker: Annotated[
+        str | None, typer.Option(help="MLflow's tracking URI, or the OTLP endpoint.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Write training files, trainer configurations, the adapter, the prompt or an evaluation."""
+    """Write training files, trainer settings, the adapter, the prompt, an evaluation, or a run."""
+    from rung.exchange.exporting.trackers import TRACKERS, track
+
+    if to in TRACKERS:
+        typer.echo(track(folder, to, tracker))
+        return
     from rung.exchange.exporting import export as make
     from rung.task.types import SplitName
 
     known = get_args(SplitName)
     if split not in known:
         raise UserError(f"unknown value {split!r} of --split; {did_you_mean(split, known)}")
-    done = make(folder, to, out, candidate=candidate, base=base, split=split, harvested=harvested)  # type: ignore[arg-type]
+    done = make(
+        folder,
+        to,
+        out,
+        candidate=candidate,
+        base=base,
+        split=split,  # type: ignore[arg-type]
+        harvested=harvested,
+        with_data=not without_data,
+    )
     if as_json:
         typer.echo(done.model_dump_json(indent=1))
         return

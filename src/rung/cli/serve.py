@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rung.errors import MissingExtraError
+from rung.project import ProjectFolder
 
 if TYPE_CHECKING:
     from rung.serve.keys import KeyRing
@@ -21,7 +22,7 @@ Name = Annotated[str, typer.Argument(help="Who uses it.", metavar="NAME")]
 keys_app = typer.Typer(help="API keys of a served task.", no_args_is_help=True)
 
 
-def serve(
+def serve(  # noqa: PLR0913 - one parameter an option
     folder: Folder,
     host: Annotated[
         str, typer.Option(help="Address to listen on; any but this machine's own needs keys.")
@@ -38,6 +39,9 @@ def serve(
     log_contents: Annotated[
         bool, typer.Option("--log-contents", help="Show inputs and answers on standard error.")
     ] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Nothing is certified: serve what came nearest.")
+    ] = False,
     otel: Annotated[bool, typer.Option("--otel", help="Send OpenTelemetry spans (OTLP).")] = False,
 ) -> None:
     """Serve the winner of the last climb as an OpenAI-compatible endpoint."""
@@ -45,6 +49,11 @@ def serve(
     from rung.serve.run import serve as run
     from rung.serve.settings import read_settings
     from rung.traffic import log_url
+
+    if anyway and not ProjectFolder(folder).winner.exists():
+        from rung.loop.shipping import promote
+
+        promote(folder, anyway=True)
 
     settings = read_settings(
         folder,
@@ -67,6 +76,8 @@ def announce(settings: Settings, served: Served, address: str) -> None:
 
     names = [key.name for key in KeyRing(settings.folder).kept()]
     typer.echo(f"serving {served.task} with {served.key}, solver {served.digest[:12]}")
+    if served.doubt:
+        typer.echo(f"  {served.doubt}")
     typer.echo(f"  {address}/v1, model {served.task!r}")
     if names:
         typer.echo(f"  API keys: {', '.join(names)}")

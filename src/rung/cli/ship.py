@@ -25,10 +25,16 @@ def promote(
     ] = None,
     margin: Annotated[float, typer.Option(help="How much worse is not worse.")] = 0.05,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare, swap nothing.")] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Swap whatever the test says; recorded, and marked.")
+    ] = False,
     budget: Annotated[float | None, typer.Option(help="Most USD to spend.", min=0.0)] = None,
     as_json: Json = False,
 ) -> None:
     """Swap the served winner, after a paired test against it on held-out examples.
+
+    With --anyway what is not certified, or lost the test, is swapped in too: the log keeps that it
+    was, and serving, pages, reports and exports call it unproven.
 
     Exit code 0: swapped (or the same). 3: the challenger is worse. 4: the examples cannot tell.
     """
@@ -42,9 +48,11 @@ def promote(
         examples=examples,
         margin=margin,
         dry_run=dry_run,
+        anyway=anyway,
     )
     typer.echo(done.model_dump_json(indent=1) if as_json else _promotion(done))
-    raise typer.Exit({"worse": REFUSED, "undecided": UNDECIDED}.get(done.outcome, 0))
+    refused = {} if done.swapped else {"worse": REFUSED, "undecided": UNDECIDED}
+    raise typer.Exit(refused.get(done.outcome, 0))
 
 
 def rollback(
@@ -58,11 +66,14 @@ def rollback(
     from rung.loop.shipping import Winners
     from rung.task.files import project_folder
 
-    swap = Winners(project_folder(folder)).rollback(to)
+    winners = Winners(project_folder(folder))
+    swap = winners.rollback(to)
     if as_json:
         typer.echo(swap.model_dump_json(indent=1))
         return
-    typer.echo(f"{swap.now[:16]} is the winner again; {(swap.was or '')[:16]} is kept")
+    doubt = winners.doubt()
+    said = f"{swap.now[:16]} is the winner again; {(swap.was or '')[:16]} is kept"
+    typer.echo(f"{said}\n{doubt}" if doubt else said)
     typer.echo(RESTART)
 
 
@@ -78,15 +89,25 @@ RESTART = "a server that runs goes on with what it opened: start it anew to serv
 
 
 def _promotion(done: Promotion) -> str:
+    outcome = _outcome(done)
+    if done.swapped and done.unproven:
+        return f"{outcome}\n{done.unproven}: it is marked so wherever it shows"
+    return outcome
+
+
+def _outcome(done: Promotion) -> str:
     name = done.challenger[:16]
     if done.outcome == "same":
         return f"{name} is the winner already: nothing waits to be promoted"
     if done.outcome == "first":
-        return f"{name} is the winner; from now on a swap needs a paired test"
+        is_now = "is the winner" if done.swapped else "would be the winner without --dry-run"
+        return f"{name} {is_now}; from now on a swap needs a paired test"
+    if done.instead:
+        return f"not compared: {done.instead}\n{_end(done)}"
     if done.difference is None:
         return (
-            f"undecided: only {done.n} examples were answered by both, {done.unanswered} were not"
-            f"\n{_share(done)}"
+            f"undecided: fewer than 20 examples were answered by both, {done.unanswered} were not"
+            f"\n{_share(done)}\n{_end(done)}"
         )
     sentence = (
         f"{name} against {(done.present or '')[:16]} on {done.n} held-out examples: difference "
@@ -100,13 +121,16 @@ def _promotion(done: Promotion) -> str:
         "undecided": f"it may be more than {done.margin:g} worse: add held-out examples, or allow "
         "more with --margin",
     }[done.outcome]
+    return f"{sentence}{verdict}\n{_share(done)}\n{_end(done)}"
+
+
+def _end(done: Promotion) -> str:
     if done.swapped:
-        end = f"swapped; `rung rollback` undoes it; {RESTART}"
-    elif done.outcome in ("better", "not worse"):
-        end = "the present winner stays: without --dry-run it would be swapped"
-    else:
-        end = "the present winner stays"
-    return f"{sentence}{verdict}\n{_share(done)}\n{end}"
+        how = "swapped" if done.outcome in ("better", "not worse") else "swapped all the same"
+        return f"{how}; `rung rollback` undoes it; {RESTART}"
+    if done.outcome in ("better", "not worse"):
+        return "the present winner stays: without --dry-run it would be swapped"
+    return "the present winner stays; `--anyway` swaps all the same, and marks it as unproven"
 
 
 def _share(done: Promotion) -> str:

@@ -51,14 +51,17 @@ def review(
         typer.Option(envvar="RUNG_UI_KEY", show_envvar=True, help="The key to ask for."),
     ] = None,
 ) -> None:
-    """Look at served answers in a browser and approve or correct them."""
-    if find_spec("sqlalchemy") is None:
-        raise MissingExtraError("rung review", "serve")
+    """Look at served answers, or at drafted examples, in a browser; approve or correct them."""
+    from rung.loop.drafts import Drafts
     from rung.project import ProjectFolder
     from rung.solver.store import read_spec
 
-    read_spec(ProjectFolder(folder).winner)
-    _show([folder], "127.0.0.1", port, key, who, log=log, page="review")
+    page = "drafts" if Drafts(folder).waiting() else "review"
+    if page == "review":
+        if find_spec("sqlalchemy") is None:
+            raise MissingExtraError("rung review", "serve")
+        read_spec(ProjectFolder(folder).winner)
+    _show([folder], "127.0.0.1", port, key, who, log=log, page=page)
 
 
 def _show(

@@ -178,8 +178,7 @@ class Climber:
             raise
         ladder.challenges = self.tools.project.is_served
         result = ladder.write(finished=True)
-        if result.verdict.choice is not None:
-            keep_winner(self._solvers[result.verdict.choice], result, self.tools)
+        keep_winner(self._solvers, result, self.tools)
         return result
 
     async def _climb(self, rungs: Sequence[Planned], ladder: RunRecord) -> None:

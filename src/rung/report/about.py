@@ -129,6 +129,8 @@ def flags(run: FinishedRun, task: Task | None) -> list[str]:
         notes.append(f"Only {tests} test examples: intervals are wide.")
     notes += _rows_flags(run)
     notes += _judge(run, task)
+    if run.doubt:
+        notes.append(f"What is served of this run is {run.doubt}.")
     book = price_book(result)
     if book is None:
         notes.append("The run kept no prices: costs cannot be traced.")

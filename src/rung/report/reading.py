@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,8 @@ from pydantic import ValidationError
 
 from rung.climbing.explaining import DIAGNOSIS_FILE, PROBES
 from rung.diagnose import Diagnosis
+from rung.errors import StoreError
+from rung.loop.shipping import Winners
 from rung.project import ATTEMPTS_FILE, RUN_FILE
 from rung.records import Attempt
 from rung.records.results import CandidateResult, RunResult
@@ -54,6 +56,8 @@ class FinishedRun:
     """Answers of the diagnosed candidate to dev examples that the climb had not asked."""
     problems: tuple[str, ...] = ()
     """Files beside the run that had to be left out, a sentence each."""
+    doubt: str | None = None
+    """Why what is served of this run is unproven; None where it is not, or nothing of it is."""
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -123,10 +127,16 @@ def read_with_places(folder: Path) -> tuple[FinishedRun, dict[Key, Place]]:
         arms, also, _ = _attempts(path.read_bytes() if path.exists() else b"", 1)
         probed = tuple(a for a in arms if a.candidate == diagnosis.candidate)
         places = {**also, **places}  # what the climb asked itself comes first
-    run = FinishedRun(
-        result, attempts, hashes, unreadable, diagnosis, probed, (problem,) if problem else ()
-    )
+    problems = (problem,) if problem else ()
+    doubt = _doubt(folder, result.run)
+    run = FinishedRun(result, attempts, hashes, unreadable, diagnosis, probed, problems, doubt)
     return run, places
+
+
+def _doubt(folder: Path, run: str) -> str | None:
+    with suppress(StoreError, IndexError):  # a damaged winner is told where it is served
+        return Winners(folder.resolve().parents[2]).doubt(run)
+    return None
 
 
 def _attempts(lines: bytes, source: int) -> tuple[tuple[Attempt, ...], dict[Key, Place], int]:

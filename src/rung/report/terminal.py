@@ -39,8 +39,6 @@ MARKS = {
 }
 STYLES = {
     "pass": "bold green",
-    "drop": "dim",
-    "hopeless": "dim",
     "undecided": "yellow",
     "incomplete": "yellow",
 }
@@ -63,7 +61,7 @@ def mark(row: CandidateResult) -> str:
 
 
 def style(row: CandidateResult) -> str:
-    """Who may still be good enough is not dimmed."""
+    """What passed or may still be good enough stands out; the rest is as legible as any text."""
     return STYLES["undecided"] if row.standing == "open" else STYLES.get(row.state, "")
 
 

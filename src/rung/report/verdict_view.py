@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ from rung.report.words import (
 
 BADGES = {"sufficient": "Good enough", "insufficient": "Not good enough", "undecided": "Undecided"}
 MOST_CHANGES = 6
+BEYOND = 1e12
+"""Requests a month that nobody has: a break-even above is none."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,10 @@ def _tiles(
     assert score is not None
     who = "" if row.chosen else f"best so far: {row.label}; "
     requests = result.workload.get("requests_per_month", 0)
-    certified = row.certified if row.certified.text != "–" else nothing
+    bounded = row.row.test.certified if row.row.test else None
+    certified = nothing
+    if bounded is not None:  # rounded down: a bound holds as it is said
+        certified = Fact(f"{math.floor(100 * bounded) / 100:.2f} or more", row.certified.why)
     sure = f"certified {holds_for(result, row.row.test)}; target {result.target:g}"
     cost = costs.get(row.key)
     fast = "95 of 100 requests, asked alone, are answered within this"
@@ -176,10 +182,16 @@ def _tiles(
         (
             "What it costs a month",
             row.monthly,
-            f"at {requests:,} requests; {row.per_thousand.text} per 1,000{spread}",
+            f"all in, at {requests:,} requests; the calls alone {_calls(row, requests)}{spread}",
         ),
         ("How fast", row.latency, fast),
     )
+
+
+def _calls(row: Row, requests: int) -> str:
+    """What a month's answers cost without what stands beside them."""
+    each = row.row.cost_per_request_usd
+    return "are not priced" if each is None else f"{usd(each * requests)}"
 
 
 def what_would_change(run: FinishedRun, costs: Mapping[str, Cost]) -> list[str]:
@@ -224,7 +236,7 @@ def _volume(run: FinishedRun, choice: CandidateResult, costs: Mapping[str, Cost]
         if row.key not in costs or choice.key not in costs:
             continue
         met = crossing(choice.key, row.key, dict(costs))
-        if met.requests_per_month is None:
+        if met.requests_per_month is None or met.requests_per_month > BEYOND:
             continue
         side = "more" if met.cheaper_above == row.key else "fewer"
         sentences.append(

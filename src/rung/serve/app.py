@@ -64,7 +64,10 @@ async def metrics(request: Request) -> Response:
 
 def _cards(service: Service) -> list[ModelCard]:
     served = service.served
-    return [ModelCard(id=name, created=served.created) for name in (served.task, served.key)]
+    return [
+        ModelCard(id=name, created=served.created, unproven=served.doubt)
+        for name in (served.task, served.key)
+    ]
 
 
 def build(service: Service) -> ASGIApp:

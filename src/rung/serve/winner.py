@@ -10,6 +10,7 @@ from functools import cached_property
 from rung.climbing.winner import as_measured
 from rung.economics.pricing import PriceBook
 from rung.errors import UserError
+from rung.loop.shipping import Winners
 from rung.models.base import ChatModel, ChatRequest, Message
 from rung.models.gathering import GatheringEmbedder
 from rung.models.metered import Metered, MeteredEmbedder
@@ -35,6 +36,8 @@ class Served:
     """USD of one answer; None where one of its models has no price."""
     unpriced: str | None = None
     """Why it has none."""
+    doubt: str | None = None
+    """Why it is unproven; None where it is not."""
 
     @cached_property
     def key(self) -> str:
@@ -103,6 +106,7 @@ def open_served(settings: Settings, today: date | None = None) -> Served:
         created=int((folder / MANIFEST_FILE).stat().st_mtime),
         price=price,
         unpriced=unpriced,
+        doubt=Winners(root).doubt(),
     )
 
 

@@ -249,6 +249,8 @@ class ModelCard(BaseModel):
     object: Literal["model"] = "model"
     created: int
     owned_by: Literal["rung"] = "rung"
+    unproven: str | None = None
+    """Why what answers is not certified; null where it is."""
 
 
 class ModelList(BaseModel):

@@ -50,6 +50,8 @@ class TaskTable(Frozen):
     train: str | None = None
     dev: str | None = None
     test: str | None = None
+    drafted: str | None = None
+    """Examples that a model drafted and a person kept (`rung draft`); they join those above."""
     documents: str | None = None
     """A folder, or a JSONL file of {id, title, text}."""
     unlabelled: str | None = None

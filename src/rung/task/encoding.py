@@ -12,6 +12,7 @@ import re
 import zlib
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 from rung.errors import UserError
@@ -189,7 +190,7 @@ def _fix(data: bytes, name: str) -> str:
     known = _WRITTEN[best.encoding]
     return (
         f"it looks like {known}: save the file as UTF-8, or convert it: "
-        f"iconv -f {known} -t UTF-8 {name} > utf8-{Path(name).name}"
+        f"iconv -f {known} -t UTF-8 {quote(name)} > {quote(f'utf8-{Path(name).name}')}"
     )
 
 

@@ -27,6 +27,7 @@ from rung.task.splits import How, SplitReport, Splits, as_given, carve_dev, spli
 from rung.task.tables import tables_to_tell
 from rung.task.tools import ToolSettings
 from rung.task.types import (
+    DRAFTED,
     Example,
     JsonValue,
     LabelsOutput,
@@ -113,6 +114,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
             *inputs.notes,
             *_leaks(splits.report),
             *_checked_after(output),
+            *_drafted_note(test),
             *respelt_note(sum((one.respelt for one in files.values()), Counter[Respelt]())),
             *no_answer_note(output, every),
         ),
@@ -230,8 +232,33 @@ def _given(table: TaskTable, root: Path, output: Output) -> dict[str, Examples]:
         for key, name in names.items()
         if name
     }
-    refuse_shared_ids((names[key], one.examples) for key, one in given.items())
+    drafted = _drafted(table, root, output)
+    refuse_shared_ids(
+        [*((names[key], one.examples) for key, one in given.items()), ("drafted", drafted)]
+    )
+    into = "examples" if "examples" in given else "train"
+    given[into] = given[into]._replace(examples=[*given[into].examples, *drafted])
     return given
+
+
+def _drafted(table: TaskTable, root: Path, output: Output) -> list[Example]:
+    """What a person kept of `rung draft`; none where nothing was kept yet."""
+    path = root / table.drafted if table.drafted else None
+    if path is None or not path.is_file() or not path.stat().st_size:
+        return []
+    return read_examples(path, str(table.drafted), output).examples
+
+
+def _drafted_note(test: Sequence[Example]) -> list[str]:
+    """How much of test a model wrote, for whoever reads the verdict."""
+    states = Counter(str(e.meta[DRAFTED]) for e in test if DRAFTED in e.meta)
+    if not states:
+        return []
+    kinds = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
+    return [
+        f"{states.total()} of {len(test)} test examples were drafted by a model and kept by a "
+        f"person ({kinds}): a verdict speaks of such inputs too"
+    ]
 
 
 def _split(given: dict[str, tuple[Example, ...]], how: How) -> Splits:

@@ -80,6 +80,10 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+DRAFTED = "drafted"
+"""In `meta` of an example that a model drafted: what the person who kept it did with it."""
+
+
 class Example(Frozen):
     """One labelled row. Nothing of it but `input` ever reaches a model when measured."""
 

@@ -26,11 +26,14 @@ from rung.report.sections import asset, css
 from rung.ui.advise import advise
 from rung.ui.compare import compare
 from rung.ui.cost import cost
+from rung.ui.data import data
+from rung.ui.drafts import drafts, judge_draft
 from rung.ui.examples import example, examples
 from rung.ui.guard import LOOPBACK, Forged, Guarded
 from rung.ui.harvest import harvest
 from rung.ui.home import home
 from rung.ui.live import events
+from rung.ui.new import take_file
 from rung.ui.pages import JSON, Page, action, html, load_templates, routes
 from rung.ui.plan import plan, start
 from rung.ui.project import change_target, project, stop
@@ -48,6 +51,8 @@ PAGES = (
     ("/p/{project}/plan", plan),
     ("/p/{project}/harvest", harvest),
     ("/p/{project}/review", review),
+    ("/p/{project}/drafts", drafts),
+    ("/p/{project}/data", data),
     (f"{RUN}/examples", examples),
     (f"{RUN}/example", example),
     (f"{RUN}/cost", cost),
@@ -58,6 +63,7 @@ ACTIONS = (
     ("/p/{project}/climb", start),
     ("/p/{project}/stop", stop),
     ("/p/{project}/review", judge),
+    ("/p/{project}/drafts", judge_draft),
 )
 STATIC = {"tips.js": "text/javascript", "ui.js": "text/javascript", "rung.css": "text/css"}
 WRONG_KEY_S = 0.5
@@ -76,6 +82,7 @@ def create_app(site: Site) -> Starlette:
         Route("/p/{project}/events", partial(events, site)),
         Route(f"{RUN}/report.html", partial(report, site)),
         Route(f"{RUN}/report.md", partial(comment, site)),
+        Route("/new", partial(take_file, site), methods=["POST"]),
         Route("/key", partial(ask_key, site), methods=["GET"]),
         Route("/key", partial(take_key, site), methods=["POST"]),
         Route("/static/{name}", static),

@@ -44,15 +44,27 @@ def harvest(site: Site, request: Request) -> Page:
     plain = {"rows": len(rows), "page": page, "pages": pages, "harvested": part}
     shown = {
         "project": project,
-        "rows": [
-            (row, [(clean(k), _text(v)) for k, v in row.fields.items()], _request(row))
-            for row in part
-        ],
+        "rows": [_card(row) for row in part],
         "count": len(rows),
         "page": page,
         "pages": pages,
     }
     return Page("harvest.html", f"Harvest of {project.name}", plain, shown, crumbs(project))
+
+
+ASKED, ANSWERED = ("input", "question", "prompt", "asked"), ("answer", "output", "expected")
+"""Fields whose text heads a card, the first that is there."""
+
+
+def _card(row: Harvested) -> tuple[Harvested, str, str, list[tuple[str, str]], str]:
+    """The row with its question, its answer, its other fields, and the request it names."""
+    asked, answered = (
+        next((name for name in names if row.fields.get(name) not in (None, "")), "")
+        for names in (ASKED, ANSWERED)
+    )
+    others = [(clean(k), _text(v)) for k, v in row.fields.items() if k not in (asked, answered)]
+    texts = [_text(row.fields[name]) if name else "" for name in (asked, answered)]
+    return row, texts[0], texts[1], others, _request(row)
 
 
 def harvested(project: Project) -> list[Harvested]:

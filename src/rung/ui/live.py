@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -44,6 +45,8 @@ class LiveView:
     share: float | None = None
     """Of the phase, in [0, 1]; None where it is not known."""
     so_far: str = ""
+    gone: str = ""
+    """Time since it began."""
     rows: tuple[Row, ...] = ()
     notes: tuple[str, ...] = ()
     spent: str = ""
@@ -82,6 +85,7 @@ def view(site: Site, project: Project) -> LiveView:
         now=doing.key if doing else "",
         share=_share(live) if doing else None,
         so_far=_so_far(live) if doing else "",
+        gone=_gone(live) if running else "",
         rows=() if done else tuple(rows),
         notes=live.notes[-5:],
         spent=usd(live.spent_usd),
@@ -124,6 +128,18 @@ def _so_far(live: Live) -> str:
     if doing.score is None:
         return progress
     return f"{progress}; {doing.score:.2f} [{number(doing.low, 2)}–{number(doing.high, 2)}] so far"
+
+
+def _gone(live: Live) -> str:
+    """Minutes since the climb began, and what is left of the candidates."""
+    try:
+        began = datetime.fromisoformat(live.started)
+    except ValueError:
+        return ""
+    minutes = max(0.0, (datetime.now(UTC) - began).total_seconds() / 60)
+    left = sum(row.state == "planned" for row in live.rows)
+    waiting = f", {left} of {len(live.rows)} candidates not asked yet" if live.rows else ""
+    return f"{minutes:.0f} min so far{waiting}" if minutes >= 1 else f"just begun{waiting}"
 
 
 def _rows(live: Live, running: bool) -> list[Row]:

@@ -7,7 +7,8 @@ from typing import Any
 from starlette.requests import Request
 
 from rung.climbing.journal import read_live
-from rung.errors import UserError
+from rung.errors import StoreError, UserError
+from rung.loop.shipping import Winners
 from rung.task.types import Task
 from rung.ui.live import shown, view
 from rung.ui.pages import Page
@@ -35,6 +36,7 @@ def project(site: Site, request: Request) -> Page:
         "climbing": live.running,
         "live": read_live(opened.kept),
         "runs": runs,
+        "unproven": _doubt(opened),
     }
     return Page(
         "project.html",
@@ -49,11 +51,20 @@ def project(site: Site, request: Request) -> Page:
             "fields": FIELDS,
             "file_mark": mark,
             "runs": runs,
+            "unproven": plain["unproven"],
             "saved": "saved" in request.query_params,
             **shown(live),
         },
         (("/", "Projects"),),
     )
+
+
+def _doubt(found: Project) -> str | None:
+    """Why what is served is unproven."""
+    try:
+        return Winners(found.folder).doubt()
+    except StoreError as error:
+        return str(error)
 
 
 def _task(task: Task) -> dict[str, Any]:

@@ -106,12 +106,20 @@ class Shelf:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self.projects: dict[str, Project] = {}
+        first = folders[0].resolve()
+        self.place = first.parent if _is_project(first) else first
+        """Where a new project goes."""
         for folder in find(folders):
-            slug = _slug(folder.name, self.projects)
-            self.projects[slug] = Project(slug, folder)
+            self.add(folder)
         self._runs: Kept[FinishedRun] = Kept(MOST_RUNS_KEPT)
         self._results: Kept[RunResult] = Kept(MOST_RESULTS_KEPT)
         self._tasks: Kept[tuple[Task | None, str]] = Kept(MOST_TASKS_KEPT)
+
+    def add(self, folder: Path) -> str:
+        """Show one more; its slug."""
+        slug = _slug(folder.name, self.projects)
+        self.projects[slug] = Project(slug, folder)
+        return slug
 
     def project(self, slug: str) -> Project:
         """Raises `NotFound`."""

@@ -8,6 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
+from pydantic import Field
+
 from rung.task.types import Frozen, JsonValue
 
 Op = Literal[
@@ -102,6 +104,8 @@ class Question(Frozen):
     kind: Literal["choice", "number", "yes-no"] = "choice"
     choices: tuple[str, ...] = ()
     many: bool = False
+    words: dict[str, str] = Field(default_factory=dict)
+    """What a choice means, where its name alone does not say."""
     when: tuple[Condition, ...] = ()
     """Asked only where all hold on the answers so far."""
 

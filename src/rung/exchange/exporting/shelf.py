@@ -9,12 +9,17 @@ from pathlib import Path
 from rung.behaviour.trainers.hosted.shelf import PROVIDERS
 from rung.errors import UserError
 from rung.exchange.exporting.adapter import export_adapter
+from rung.exchange.exporting.bundle import export_bundle
 from rung.exchange.exporting.chat import export_chat
 from rung.exchange.exporting.evaluations import export_inspect, export_promptfoo
 from rung.exchange.exporting.files import Files
 from rung.exchange.exporting.prompt import export_prompt
 from rung.exchange.exporting.source import Source
 from rung.exchange.exporting.trainers import CONFIGS, export_trainer
+from rung.loop.shipping import Winners
+from rung.project import ProjectFolder
+from rung.records.results import RunResult
+from rung.state import read_kept
 from rung.task.types import Frozen, SplitName
 from rung.task.wording import did_you_mean
 
@@ -36,8 +41,17 @@ FORMATS: dict[str, Exporter] = {
     "prompt": export_prompt,
     "promptfoo": export_promptfoo,
     "inspect": export_inspect,
+    "bundle": export_bundle,
 }
 """By the name in `--to`."""
+
+
+def _personal(root: Path) -> list[str]:
+    """What the audit of the newest run held against the data's leaving this machine."""
+    newest = ProjectFolder(root).run_files()[-1:]
+    results = [read_kept(path, RunResult) for path in newest]
+    flags = [flag for result in results if result is not None for flag in result.flags]
+    return [f"the audit says: {f.text}" for f in flags if f.id in ("personal-data", "secrets")]
 
 
 class Export(Frozen):
@@ -58,6 +72,7 @@ def export(
     base: str | None = None,
     split: SplitName = "dev",
     harvested: bool = False,
+    with_data: bool = True,
 ) -> Export:
     """Export the task in `folder`; files go to `out`, or to `export/FORMAT` in it.
 
@@ -67,9 +82,14 @@ def export(
         raise UserError(f"unknown format {to!r} in --to; {did_you_mean(to, FORMATS)}")
 
     async def make() -> tuple[Files, Path]:
-        source = Source(Path(folder), candidate, base, split, harvested)
+        source = Source(Path(folder), candidate, base, split, harvested, with_data)
         try:
-            return await FORMATS[to](source), source.root
+            files = await FORMATS[to](source)
+            doubt = None if candidate else Winners(source.root).doubt()
+            if doubt:
+                files.note(f"the winner is {doubt}")
+            files.notes += _personal(source.root) if with_data else []
+            return files, source.root
         finally:
             await source.aclose()
 

@@ -47,6 +47,8 @@ class Source:
     """What is measured elsewhere."""
     harvested: bool = False
     """Teach only examples that came from judged traffic (`rung harvest --build`)."""
+    with_data: bool = True
+    """A bundle holds examples, documents and answers."""
     task: Task = field(init=False)
     _models: dict[str, ChatModel] = field(default_factory=dict)
 

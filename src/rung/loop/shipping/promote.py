@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from statistics import fmean
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from rung.climbing.ledger import TestLedger, row_name
 from rung.climbing.summary import unit_of
 from rung.climbing.tools import ClimbOptions, Tools
+from rung.climbing.winner import unproven
 from rung.errors import ProviderError, UserError
 from rung.evidence import cluster_means, fixed_order, paired_comparison
 from rung.loop.shipping.budget import Share, Source, draw
@@ -70,12 +71,26 @@ class Promotion(Frozen):
     challenger_usd: float | None = None
     unanswered: int = 0
     """Examples that one of the two did not answer: left out."""
+    unproven: str | None = None
+    """What the challenger's own measurement does not certify."""
+    instead: str = ""
+    """Why there was no comparison."""
     swapped: bool = False
 
 
-class _Said(NamedTuple):
+class Answered(NamedTuple):
+    """What one solver made of some examples."""
+
     scores: list[float | None]
+    """In their order; None where there is no answer."""
     usd: float | None
+    """Mean of an answer."""
+
+    def by_unit(self, task: Task, rows: Sequence[Example]) -> list[float]:
+        """One score a unit of the task, what has none left out."""
+        both = [(v, str(unit_of(task, e))) for v, e in zip(self.scores, rows, strict=True)
+                if v is not None]  # fmt: skip
+        return list(cluster_means([v for v, _ in both], [u for _, u in both])) if both else []
 
 
 def promote(
@@ -86,42 +101,61 @@ def promote(
     examples: str | Path | None = None,
     margin: float = MARGIN,
     dry_run: bool = False,
+    anyway: bool = False,
 ) -> Promotion:
-    """Compare, and swap where the test allows it.
+    """Compare, and swap where the test allows it, or where a person wants it `anyway`.
 
-    `challenger` names a kept winner by its hash; `.rung/challenger` when left out. `examples` is a
-    file of held-out examples; the task's test split when left out. Raises `UserError` where there
-    is nothing to promote, where an example is among those that may be learnt from, or where the
-    examples were used so often that their error is spent.
+    `challenger` names a kept winner by its hash; `.rung/challenger` when left out, and with
+    `anyway` what came nearest where nothing was certified. `examples` is a file of held-out
+    examples; the task's test split when left out. Raises `UserError` where there is nothing to
+    promote, and, unless `anyway`, where an example is among those that may be learnt from, or where
+    the examples were used so often that their error is spent.
     """
     if not 0.0 < margin < 1.0:
         raise UserError(f"--margin is {margin!r}: give a difference of scores between 0 and 1")
     task = load_task(folder)
     root = task.root or Path(folder)
     winners = Winners(root)
-    source = winners.named(challenger) if challenger else winners.challenger
+    source = winners.named(challenger) if challenger else _waiting(winners, anyway)
     if not source.exists():
         if challenger is None and winners.winner.exists():
             return _first(winners, dry_run)
         raise UserError(
             f"{source} is not there: nothing waits to be promoted; run `rung climb` first"
         )
-    digest = digest_of(source)
-    present = winners.present()
-    if present is None:
-        return _swap(
-            winners, source, Promotion(outcome="first", present=None, challenger=digest), dry_run
+    digest, present = digest_of(source), winners.present()
+    about: dict[str, Any] = {"present": present, "challenger": digest, "unproven": unproven(source)}
+    if present is None or digest == present:
+        outcome: Outcome = "first" if present is None else "same"
+        return _swap(winners, source, Promotion(outcome=outcome, **about), dry_run, anyway)
+    options = options or ClimbOptions()
+    try:
+        held_out = _held_out(task, examples, winners.project.folder)
+        share, compared = asyncio.run(
+            _compare(task, options, winners, source, held_out, (digest, present))
         )
-    if digest == present:
-        return Promotion(outcome="same", present=present, challenger=digest)
-    held_out = _held_out(task, examples, winners.project.folder)
-    share, compared = asyncio.run(
-        _compare(task, options or ClimbOptions(), winners, source, held_out, (digest, present))
-    )
-    result = _judged(task, compared, held_out, share.alpha)
-    outcome = _outcome(result, margin)
-    facts = {"outcome": outcome, "margin": margin, "present": present, "challenger": digest}
-    return _swap(winners, source, result.model_copy(update={**facts, **_told(share)}), dry_run)
+    except UserError as error:
+        if not anyway:
+            raise
+        result = Promotion(outcome="undecided", instead=str(error), **about)
+    else:
+        result = judged(task, compared, held_out, share.alpha)
+        about |= {"outcome": outcome_of(result, margin), "margin": margin, **_told(share)}
+        result = result.model_copy(update=about)
+    return _swap(winners, source, result, dry_run, anyway)
+
+
+def _waiting(winners: Winners, anyway: bool) -> Path:
+    """The challenger; where none waits and nothing else can be served, what came nearest."""
+    best = winners.project.best
+    if winners.challenger.exists() or not best.exists():
+        return winners.challenger
+    if not anyway and not winners.winner.exists():
+        raise UserError(
+            f"nothing is certified, so nothing waits to be promoted; the best of the last climb is "
+            f"{unproven(best)}; `--anyway` serves it all the same, and says so wherever it shows"
+        )
+    return best if anyway else winners.challenger
 
 
 def _first(winners: Winners, dry_run: bool) -> Promotion:
@@ -137,12 +171,16 @@ def _first(winners: Winners, dry_run: bool) -> Promotion:
     return result
 
 
-def _swap(winners: Winners, source: Path, result: Promotion, dry_run: bool) -> Promotion:
-    if result.outcome not in SWAPS or dry_run:
+def _swap(
+    winners: Winners, source: Path, result: Promotion, dry_run: bool, anyway: bool
+) -> Promotion:
+    proven = result.outcome in SWAPS and result.unproven is None
+    allowed = proven or anyway or result.outcome in ("better", "not worse")
+    if result.outcome == "same" or not allowed or dry_run:
         return result
     kept = winners.keep(source)
     why = result.model_dump(mode="json", exclude={"present", "challenger", "swapped"})
-    kind: Kind = "first" if result.outcome == "first" else "promoted"
+    kind: Kind = "anyway" if not proven else "first" if result.outcome == "first" else "promoted"
     winners.serve(winners.place(kept), kind, why)
     return result.model_copy(update={"swapped": True})
 
@@ -180,7 +218,7 @@ async def _compare(
     source: Path,
     rows: Sequence[Example],
     pair: tuple[str, str],
-) -> tuple[Share, tuple[_Said, _Said]]:
+) -> tuple[Share, tuple[Answered, Answered]]:
     specs = [winners.winner, source]
     tools = Tools(task, options)
     scorer = scorer_for(task, tools.chat(task.models.judge) if task.models.judge else None)
@@ -188,13 +226,18 @@ async def _compare(
         ours, theirs = [load(place, tools.chat, tools.embedder, tools.tool) for place in specs]
         # Before a call is made: whoever saw the answers has used the examples.
         share = draw(task, tools.project.folder, pair, rows)
-        answers = await _ask(theirs, rows, scorer, tools), await _ask(ours, rows, scorer, tools)
+        answers = (
+            await answered(theirs, rows, scorer, tools),
+            await answered(ours, rows, scorer, tools),
+        )
         return share, answers
     finally:
         await tools.aclose()
 
 
-async def _ask(solver: Solver, rows: Sequence[Example], scorer: Scorer, tools: Tools) -> _Said:
+async def answered(
+    solver: Solver, rows: Sequence[Example], scorer: Scorer, tools: Tools
+) -> Answered:
     """Scores in order; None where the model failed to answer, which is no wrong answer."""
     await solver.prepare([e.input for e in rows])
     gate, costs = asyncio.Semaphore(AT_ONCE), list[Decimal]()
@@ -211,12 +254,13 @@ async def _ask(solver: Solver, rows: Sequence[Example], scorer: Scorer, tools: T
         return (await scorer.score(example, answer)).value
 
     scores = list(await asyncio.gather(*(one(e) for e in rows)))
-    return _Said(scores, fmean(map(float, costs)) if costs else None)
+    return Answered(scores, fmean(map(float, costs)) if costs else None)
 
 
-def _judged(
-    task: Task, answers: tuple[_Said, _Said], rows: Sequence[Example], alpha: float
+def judged(
+    task: Task, answers: tuple[Answered, Answered], rows: Sequence[Example], alpha: float
 ) -> Promotion:
+    """Challenger and present compared, pair by pair; `alpha` is what the interval may err."""
     theirs, ours = answers
     found_pairs = [
         (a, b, str(unit_of(task, e)))
@@ -250,15 +294,15 @@ def _judged(
     )
 
 
-def _outcome(judged: Promotion, margin: float) -> Outcome:
+def outcome_of(compared: Promotion, margin: float) -> Outcome:
     """What the interval says."""
-    if judged.low is None or judged.high is None:
+    if compared.low is None or compared.high is None:
         return "undecided"
-    if judged.low > 0:
+    if compared.low > 0:
         return "better"
-    if judged.low > -margin:
+    if compared.low > -margin:
         return "not worse"
-    return "worse" if judged.high < 0 else "undecided"
+    return "worse" if compared.high < 0 else "undecided"
 
 
 def _told(share: Share) -> dict[str, float | str | None]:

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from rung.climbing.winner import measured_in, unproven
 from rung.errors import StoreError, UserError
 from rung.project import ProjectFolder, lock, put_link, sweep, workspace, write_whole
 from rung.solver.store import digest_of, read_spec
@@ -31,7 +32,8 @@ from rung.task.types import Frozen, JsonValue
 NAME_CHARS = 16
 WAIT_S = 30.0
 """For another swap to end."""
-Kind = Literal["first", "promoted", "rolled back"]
+Kind = Literal["first", "promoted", "anyway", "rolled back"]
+"""anyway: a person served it though it is unproven, or though the paired test did not allow it."""
 
 
 class Swap(Frozen):
@@ -130,6 +132,23 @@ class Winners:
         """Every swap, oldest first."""
         cure = "restore it from a copy, or delete it: which winner followed which is lost then, "
         return read_lines(self.project.promotions, Swap, f"{cure}the winners are kept beside it")
+
+    def doubt(self, run: str | None = None) -> str | None:
+        """Why the served winner is unproven; None where it is not, or where there is none.
+
+        `run` asks for a winner of that run only.
+        """
+        if not self.winner.exists() or run not in (None, measured_in(self.winner)):
+            return None
+        lacking = unproven(self.winner)
+        if lacking is not None:
+            return lacking
+        served = digest_of(self.winner)
+        swaps = [s for s in self.log() if s.now == served and s.kind != "rolled back"]
+        if not swaps or swaps[-1].kind != "anyway":
+            return None
+        outcome = swaps[-1].why.get("outcome") if isinstance(swaps[-1].why, dict) else None
+        return f"unproven: swapped on {swaps[-1].at[:10]} though the paired test said {outcome}"
 
     @property
     def _lock(self) -> Path:

@@ -22,6 +22,35 @@
     else if (focused?.id) document.getElementById(focused.id)?.focus();
   };
 
+  /* A file that is dropped on the first page becomes a project. */
+  const drop = document.getElementById("drop");
+  if (drop) {
+    const said = drop.querySelector(".problem");
+    const tell = (text) => { said.textContent = text; said.hidden = !text; };
+    const send = async (file) => {
+      if (!file) return;
+      drop.setAttribute("aria-busy", "true");
+      tell("");
+      try {
+        const options = { method: "POST", body: file, headers: { "x-token": drop.dataset.token } };
+        const answer = await fetch(`/new?name=${encodeURIComponent(file.name)}`, options);
+        const found = answer.headers.get("content-type")?.includes("json") ? await answer.json() : {};
+        if (answer.ok) location.assign(found.address);
+        else tell(found.error?.message ?? "The file was not taken: load the page again.");
+      } catch {
+        tell("The server does not answer.");
+      } finally {
+        drop.removeAttribute("aria-busy");
+      }
+    };
+    drop.addEventListener("dragover", (event) => event.preventDefault());
+    drop.addEventListener("drop", (event) => {
+      event.preventDefault();
+      send(event.dataTransfer.files[0]);
+    });
+    drop.querySelector("input").addEventListener("change", (event) => send(event.target.files[0]));
+  }
+
   /* Forms that answer as they are filled in. */
   let asking;
   const ask = async (form, address, keep) => {
