@@ -54,7 +54,8 @@ SENTENCES = {
     "has one object a line",
     "an empty test split": "test.jsonl: the file has no rows; add at least one",
     "an empty document folder": "docs: no document found (it is empty); put files in it that end "
-    "in '.md', '.markdown', '.txt', '.html', '.htm', '.pdf', '.docx'",
+    "in .md, .markdown, .mdx, .rst, .txt, .html, .htm, .xhtml, .pdf, .docx, .pptx, .xlsx, .epub, "
+    ".eml, .csv, .tsv or hold code",
     "a model that does not answer": "{url} cannot be reached: check the address and that the "
     "server runs",
     "a missing extra": "a local model needs the extra 'local': pip install 'rung[local]'",

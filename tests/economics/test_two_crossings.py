@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from rung.economics.amounts import span
+from rung.economics.amounts import amounts, draws, span
 from rung.economics.breakeven import break_even
 from rung.economics.model import CostModel, Workload, model_of
 from rung.economics.pricing import PriceBook
@@ -44,3 +45,12 @@ def test_a_small_gap_is_one_all_the_same(names: str, gap: str) -> None:
     found = break_even(paid(cheap, month=10), paid(dear, month=10 + Decimal(gap)))
     assert found.exact is None and found.never_share == 1
     assert found.cheaper_below == found.cheaper_above == cheap
+
+
+def test_the_interval_leaves_out_a_twentieth_of_the_draws_on_each_side() -> None:
+    bought, fixed = paid("a", request=[1, 2]), paid("b", month=100)
+    found = break_even(bought, fixed, count=40, seed=3)
+    (price,) = [x for x in amounts(bought.monthly).values() if not x.span.sure]
+    at = sorted(100 / moved[price.key] for moved in draws([price], 40, 3))
+    assert (found.low, found.high) == (math.ceil(at[2]), math.ceil(at[37]))
+    assert found.low <= (found.requests_per_month or 0) <= found.high and found.never_share == 0
