@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rung.candidate import Context
+from rung.candidate import Candidate, Context
 from rung.errors import StoreError, UserError
 from rung.knowledge.retriever import Retriever
+from rung.models.metered import Metered
 from rung.task.types import Document
 from scripted import ScriptedEmbedder
 
@@ -16,6 +17,7 @@ DOCUMENTS = [
     Document(id="shipping", title="Shipping", text="Parcels leave at noon. Customs may wait."),
     Document(id="jobs", title="Jobs", text="We hire in spring."),
 ]
+THINGS = ("лампа", "куртка", "часы")
 SEARCHES = ("lexical", "dense", "hybrid")
 
 
@@ -109,3 +111,40 @@ async def test_pickled_vectors_are_refused(tmp_path: Path) -> None:
     (tmp_path / "retriever.json").write_text(json.dumps(manifest))
     with pytest.raises(StoreError, match="cannot be read"):
         Retriever.load(tmp_path, embedder)
+
+
+class Reads(ScriptedEmbedder):
+    """Knows how much of a query it cannot read."""
+
+    def unread(self, texts: list[str]) -> float:
+        return float("лампа" in texts[0])
+
+
+async def test_words_alone_lead_where_the_embedder_cannot_read_the_query() -> None:
+    documents = [Document(id=name, text=f"{name} гарантия {n}") for n, name in enumerate(THINGS)]
+    retrievers = {
+        search: await Retriever.build(documents, context(search), Metered(Reads()))
+        for search in ("lexical", "hybrid")
+    }
+    ids = {
+        search: [p.document_id for p in await retriever.search("какая гарантия: лампа", 3)]
+        for search, retriever in retrievers.items()
+    }
+    assert ids["hybrid"][0] == ids["lexical"][0] == "лампа"
+    found = await retrievers["hybrid"].search("какая гарантия: лампа", 9)
+    words = await retrievers["lexical"].search("какая гарантия: лампа", 9)
+    assert [p.score for p in found[: len(words)]] == [p.score / words[0].score for p in words]
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+async def test_a_weight_at_either_end_is_one_search_alone(weight: float) -> None:
+    hybrid = context("hybrid").model_copy(update={"word_weight": weight})
+    both = await Retriever.build(DOCUMENTS, hybrid, ScriptedEmbedder())
+    alone = context("lexical" if weight else "dense")
+    one = await Retriever.build(DOCUMENTS, alone, ScriptedEmbedder())
+    query = "When do parcels leave?"
+    first = (await one.search(query, 1))[0]
+    assert (await both.search(query, 1))[0].document_id == first.document_id
+    assert Candidate(model="m", context=context("hybrid")).digest != (
+        Candidate(model="m", context=hybrid).digest
+    )
