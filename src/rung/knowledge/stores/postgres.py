@@ -54,7 +54,8 @@ def connected(first: str = "") -> Iterator[Connection[Any]]:
         raise SourceError(f"the store at {place} did not answer a search in time") from None
     except psycopg.errors.UndefinedTable:
         raise SourceError(
-            f"the store at {place} no longer holds this collection: `rung reindex` writes it anew",
+            f"the store at {place} no longer holds this collection: climb again, which writes it "
+            "and asks nothing twice",
             outage=True,
         ) from None
     except (psycopg.OperationalError, SQLAlchemyError) as error:
