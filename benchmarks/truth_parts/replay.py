@@ -24,7 +24,7 @@ from rung.climbing.climber import _Rung
 from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
 from rung.climbing.reconsider import reconsider
-from rung.climbing.rows import Ladder
+from rung.climbing.rows import RunRecord
 from rung.climbing.tools import ClimbOptions
 from rung.decide.ladder import Planned
 from rung.decide.verdict import decide, within_limits
@@ -91,7 +91,12 @@ async def _climb(table: Table, drawn: Draw, target: float) -> Said:
         task=task,
         observer=Observer(),
         options=ClimbOptions(),
-        scorer=SimpleNamespace(graded=table.graded),
+        scorer=SimpleNamespace(graded=table.graded, version="1"),
+        tools=SimpleNamespace(
+            cache=SimpleNamespace(draw=""),
+            known_endpoints=SimpleNamespace(of=lambda model: None),
+            raw=lambda name: None,
+        ),
     )
     walked = {}
     for planned in rungs:
@@ -167,7 +172,7 @@ class Kept:
     attempts: dict[tuple[str, SplitName, str], Attempt] = field(default_factory=dict)
 
 
-class Rows(Ladder):
+class Rows(RunRecord):
     """The climb's own rows, at the monthly costs of the table."""
 
     monthly: dict[str, float]
@@ -185,8 +190,8 @@ class InMemory(TestLedger):
     def _read(self) -> AlphaLedger:
         return self.__dict__.get("ledger", AlphaLedger())
 
-    def _write(self) -> None:
-        pass
+    def _write(self, ledger: AlphaLedger) -> None:
+        self.ledger = ledger
 
 
 class FromTable:

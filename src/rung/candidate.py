@@ -135,6 +135,11 @@ class Context(Frozen):
         """Of its kind."""
         return CONTEXTS[self.kind]
 
+    @property
+    def informs(self) -> bool:
+        """Something is given to know."""
+        return self.kind != "none"
+
 
 class Trained(NamedTuple):
     """What a kind of weights is to the other rooms; `rung.behaviour.trainers` trains it."""
@@ -215,7 +220,7 @@ class Candidate(Frozen):
             return "no-llm"
         if not self.weights.tuned:
             return self.context.traits.technique
-        return "hybrid" if self.context.kind != "none" else "fine-tuning"
+        return "hybrid" if self.context.informs else "fine-tuning"
 
     @property
     def models(self) -> tuple[str, ...]:

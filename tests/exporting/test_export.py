@@ -39,7 +39,7 @@ def sent(folder: Path) -> dict[str, list[dict[str, Any]]]:
         found = {}
         for example in source.task.dev:
             messages, _, _ = await solver.messages(example.input_text())
-            found[example.id] = [m.model_dump() for m in messages]
+            found[example.id] = [m.model_dump(exclude_defaults=True) for m in messages]
         await source.aclose()
         return found
 

@@ -21,7 +21,7 @@ DOCUMENTS = (
 
 
 def context(kind: str) -> Context:
-    return Context(kind=kind, k=1, search="lexical")  # type: ignore[arg-type]
+    return Context(kind=kind, k=1, search="lexical", tool="stock" if kind == "tool" else "")
 
 
 async def fitted(kind: str) -> Knowledge:
@@ -44,7 +44,8 @@ async def test_it_holds_what_it_says_it_would_cut(kind: str) -> None:
     assert bool(made.passages) == TRAITS[kind].reads
     expected = knowledge_of(made.context).expected(made.context, DOCUMENTS, 1)
     assert set(expected) <= set(made.passages)
-    assert len(expected) == (1 if TRAITS[kind].searches else len(made.passages))
+    found = TRAITS[kind].reads and TRAITS[kind].searches
+    assert len(expected) == (1 if found else len(made.passages))
 
 
 @pytest.mark.parametrize("kind", CONTEXTS)
@@ -58,17 +59,19 @@ async def test_saved_and_opened_it_hands_over_the_same(kind: str, tmp_path: Path
         with pytest.raises(UserError, match="is a probe"):
             await opened.find(Question("How long does a battery last?"))
         return
-    found, seconds = await opened.find(Question("How long does a battery last?"))
-    assert (
-        found == (await made.find(Question("How long does a battery last?"))).passages
-        and seconds >= 0
-    )
+    if kind == "tool":
+        with pytest.raises(UserError, match="asks the tool 'stock', which is not there"):
+            await opened.find(Question("How long does a battery last?"))
+        return
+    found = await opened.find(Question("How long does a battery last?"))
+    again = await made.find(Question("How long does a battery last?"))
+    assert found.passages == again.passages and found.seconds >= 0
     if TRAITS[kind].searches:
-        assert [p.document_id for p in found] == ["b.md"]
+        assert [p.document_id for p in found.passages] == ["b.md"]
         shown = await made.beside_shot(Question("A battery?"))
         assert [p.document_id for p in shown] == ["b.md"]
     else:
-        assert found == made.passages and await made.beside_shot(Question("x")) == ()
+        assert found.passages == made.passages and await made.beside_shot(Question("x")) == ()
 
 
 @pytest.mark.parametrize("kind", CONTEXTS)
@@ -76,6 +79,6 @@ def test_a_candidate_says_what_it_knows(kind: str) -> None:
     candidate = Candidate(model="local/m", context=context(kind))
     assert candidate.technique == TRAITS[kind].technique
     assert candidate.is_probe == TRAITS[kind].probe
-    assert knowledge_of(candidate.context).words(candidate.context) == (
-        f"1 {kind} passage" if TRAITS[kind].searches else ""
-    )
+    words = {"retrieved": "1 retrieved passage", "gold": "1 gold passage"}
+    words["tool"] = "what stock says"
+    assert knowledge_of(candidate.context).words(candidate.context) == words.get(kind, "")

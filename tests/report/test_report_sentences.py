@@ -77,7 +77,9 @@ SAID: dict[str, tuple[Case, Case]] = {
     ),
     "certified {}; target {}": (base, lambda: say(EMPTY)),
     "What it costs a month": (base, lambda: say(EMPTY)),
-    "at {} requests; {} per 1,000{}": (base, lambda: say(EMPTY)),
+    "all in, at {} requests; the calls alone {}{}": (base, lambda: say(EMPTY)),
+    "are not priced": (lambda: say(rowed(CHOICE, cost_per_request_usd=None)), base),
+    "What is served of this run is {}.": (lambda: say(doubt="unproven"), base),
     "{}{} on {} {} examples, {} interval {}": (base, lambda: say(EMPTY)),
     "95 of 100 requests, asked alone, are answered within this": (
         base, lambda: say(rowed(CHOICE, latency_p95_s=None)),
@@ -89,7 +91,7 @@ SAID: dict[str, tuple[Case, Case]] = {
     "Cost: {} is good enough too, for {}; of costs within 1% of each other the lower rung is "
     "chosen.": (lambda: say(DEAR), base),
     "Volume: with {} than {} requests a month (now {}), {} is cheaper.": (
-        lambda: say(rowed(CHOICE, setup_usd=9e6, monthly_usd=1.0)), lambda: say(SINGLE),
+        lambda: say(TOKENS), lambda: say(HOURLY),
     ),
     "Price: a request would have to cost {} times as much before {} is cheaper.": (
         base, lambda: say(SINGLE),
@@ -157,6 +159,9 @@ SAID: dict[str, tuple[Case, Case]] = {
     ),
     "Fine-tuned reader with retrieval": (
         lambda: named(SHAPES[7][0]), lambda: named(SHAPES[6][0]),
+    ),
+    "what most of {} say": (
+        lambda: named(Candidate(model=SMALL, way="vote")), lambda: named(Candidate(model=SMALL)),
     ),
     "{} where it is sure, else {}": (
         lambda: named(Candidate(model=SMALL, first="no-llm/linear")),

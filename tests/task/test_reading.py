@@ -255,7 +255,7 @@ def test_json_schema_describes_every_table() -> None:
     schema = json_schema()
     assert set(schema["properties"]) == {
         "task", "output", "target", "split", "workload", "models", "facts", "costs", "climb",
-        "knowledge", "serve", "judge",
+        "knowledge", "tools", "serve", "judge",
     }  # fmt: skip
     assert schema["additionalProperties"] is False
     models = schema["$defs"]["Models"]["properties"]

@@ -58,6 +58,13 @@ FolderOrData = Annotated[
 ]
 Exhaustive = Annotated[bool, typer.Option("--exhaustive", help="Ask every candidate everything.")]
 Anyway = Annotated[bool, typer.Option("--anyway", help="Climb although the audit says stop.")]
+Curve = Annotated[
+    bool, typer.Option(help="Tuned but not enough: say whether more examples would help.")
+]
+Diagnose = Annotated[
+    bool, typer.Option(help="Skip rungs that the failures so far prove to be out of reach.")
+]
+Mode = Annotated[str, typer.Option(help="What a PASS speaks of: traffic, fast, replay, suite.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -80,15 +87,9 @@ def climb(  # noqa: PLR0913 - one parameter an option
         list[str] | None, typer.Option(help="Techniques to try, such as --only rag.")
     ] = None,
     exhaustive: Exhaustive = False,
-    learning_curve: Annotated[
-        bool, typer.Option(help="Tuned but not enough: say whether more examples would help.")
-    ] = False,
-    diagnose: Annotated[
-        bool, typer.Option(help="Skip rungs that the failures so far prove to be out of reach.")
-    ] = True,
-    mode: Annotated[
-        str, typer.Option(help="What a PASS speaks of: traffic, fast, replay, suite.")
-    ] = "traffic",
+    learning_curve: Curve = False,
+    diagnose: Diagnose = True,
+    mode: Mode = "traffic",
     record: Annotated[
         bool, typer.Option("--record", help="Ask [[tools]] anew, whatever they said before.")
     ] = False,

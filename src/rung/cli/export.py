@@ -10,18 +10,20 @@ import typer
 from rung.errors import UserError
 from rung.task.wording import did_you_mean
 
+Format = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        help="openai, together, fireworks, vertex (training files); trl, unsloth, axolotl, "
+        "llama-factory (trainers); vllm (the adapter); prompt; promptfoo, inspect; bundle (the "
+        "newest run, to open elsewhere); mlflow, otel (trackers).",
+    ),
+]
+
 
 def export(  # noqa: PLR0913 - one parameter an option
     folder: Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")],
-    to: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            help="openai, together, fireworks, vertex (training files); trl, unsloth, axolotl, "
-            "llama-factory (trainers); vllm (the adapter); prompt; promptfoo, inspect; bundle (the "
-            "newest run, to open elsewhere); mlflow, otel (trackers).",
-        ),
-    ],
+    to: Format,
     out: Annotated[Path | None, typer.Option(help="Folder to write; DIR/export/FORMAT.")] = None,
     candidate: Annotated[
         str | None, typer.Option(help="A candidate's key from a run, instead of the winner.")

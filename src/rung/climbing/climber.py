@@ -17,7 +17,7 @@ from rung.climbing.auditing import audit_of, refuse
 from rung.climbing.certify import certify, in_order, is_graded, plan_design
 from rung.climbing.draws import draw_of
 from rung.climbing.gate import Gate
-from rung.climbing.handshakes import how_asked, shake_hands
+from rung.climbing.handshakes import heard_of, shake_hands
 from rung.climbing.latency import timed
 from rung.climbing.learning import learning_of, sentence
 from rung.climbing.ledger import TestLedger
@@ -30,7 +30,7 @@ from rung.climbing.rows import RunRecord
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.climbing.winner import keep_winner
-from rung.decide.ladder import Planned, candidates, plan, too_long
+from rung.decide.ladder import Planned, candidates, plan
 from rung.decide.verdict import keeps_limits, within_limits
 from rung.errors import BudgetExceeded, ProviderError, SourceError, UserError
 from rung.evidence import dev_weight
@@ -46,7 +46,6 @@ from rung.task.types import Example, Task, digest
 SLOTS = 64
 """Examples at once: the local engine sorts many into batches, an endpoint bounds itself by what it
 is set to and has shown to bear."""
-
 RECORDED = (
     "What tools say is recorded once and replayed to every candidate; this recording was begun "
     "{}. `rung climb --record` asks them anew."
@@ -103,21 +102,13 @@ class Climber:
         return [*asked, *models.helpers]
 
     def heard(self) -> list[str]:
-        """What models will not have as far as is known, and which prices are idle, a note each."""
-        tools, tried = self.tools, () if self.options.candidates else self.task.models.to_try
-        asked = {name: how_asked(tools.known_endpoints, tools.raw(name)) for name in self._names()}
-        windows = ((name, tools.raw(name).context_window) for name in tried)
-        return [
-            *(f"{name} is asked so: {how}." for name, how in asked.items() if how),
-            *(note for name, window in windows if (note := too_long(self.task, name, window))),
-            *tools.prices.idle(),
-        ]
+        """See `heard_of`."""
+        tried = () if self.options.candidates else self.task.models.to_try
+        return heard_of(self.tools, self._names(), tried)
 
     async def plan(self) -> list[Planned]:
         """The ladder, cheapest first. Makes no call."""
-        tools = self.tools
-        kept = await self.candidates()
-        return plan(self.task, kept, tools.chat, tools.prices)
+        return plan(self.task, await self.candidates(), self.tools.chat, self.tools.prices)
 
     async def climb(self) -> RunResult:
         """Climb to a verdict.
@@ -151,16 +142,15 @@ class Climber:
         judged = [self.scorer.name, self.scorer.version, *people.names]
         # Attempts of other weights or another engine are another run.
         asked = sorted({self.tools.raw(m).identity for m in self.task.models.to_try})
-        live = self.tools.recorded() if self.task.tools else ""
-        recorded = [live] if live else []  # what was recorded anew is another run
+        # What tools say was recorded anew: another run.
+        recorded = [live] if self.task.tools and (live := self.tools.recorded()) else []
         name = digest([self.task.fingerprint(), judged, asked, sorted(keys), *recorded])[:12]
         store = RunStore(self.tools.project.runs / name)
         try:
             ladder = RunRecord(self.task, self.tools, name, rungs, store)
             ladder.flags, ladder.scorer_version = audited.flags, self.scorer.version
             ladder.people = people
-            ladder.notes += self.heard()
-            ladder.notes += [RECORDED.format(live)] if live else []
+            ladder.notes += [*self.heard(), *map(RECORDED.format, recorded)]
             return await self._run(rungs, ladder)
         finally:
             store.close()

@@ -79,7 +79,7 @@ class Gate:
         """
         if not candidate.uses_llm or candidate.first is not None:
             return True
-        informed = candidate.context.kind != "none" or candidate.way == "tools"
+        informed = candidate.context.informs or candidate.way == "tools"
         if informed or candidate.prompt.shots.chosen_by_input:
             return True
         return candidate.learns and self._answers_recur

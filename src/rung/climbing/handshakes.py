@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from rung.decide.ladder import too_long
 from rung.errors import ProviderError, UserError
 from rung.models.base import ChatModel, paid_aside
 from rung.models.handshake import PROBE, shake
@@ -26,6 +27,17 @@ def how_asked(known: KnownEndpoints, model: ChatModel) -> str:
     from rung.models.local.engine import LocalModel
 
     return model.said() if isinstance(model, LocalModel) else ""
+
+
+def heard_of(tools: Tools, names: Sequence[str], tried: Sequence[str]) -> list[str]:
+    """What models will not have as far as is known, and which prices are idle, a note each."""
+    asked = {name: how_asked(tools.known_endpoints, tools.raw(name)) for name in names}
+    windows = ((name, tools.raw(name).context_window) for name in tried)
+    return [
+        *(f"{name} is asked so: {how}." for name, how in asked.items() if how),
+        *(note for name, window in windows if (note := too_long(tools.task, name, window))),
+        *tools.prices.idle(),
+    ]
 
 
 async def shake_hands(

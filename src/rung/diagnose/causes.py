@@ -56,7 +56,7 @@ def mendable(candidate: Candidate) -> frozenset[Cause]:
     format nor style); a wrong label is mended by nobody but its author.
     """
     lacks: set[Cause] = {"label_suspect"}
-    if candidate.context.kind == "none" and candidate.way != "tools":
+    if not candidate.context.informs and candidate.way != "tools":
         lacks |= {
             "missing_knowledge",
             "retrieval_miss",

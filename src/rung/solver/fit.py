@@ -192,7 +192,7 @@ def _tools(candidate: Candidate, task: Task) -> tuple[ToolSettings, ...]:
     """The tool that is always asked, or all that may be called. Raises `UserError`."""
     if candidate.way == "tools" and not task.tools:
         raise UserError(f"{candidate.key} calls tools, but the task names none: add [[tools]]")
-    if candidate.context.kind != "tool":
+    if not candidate.context.tool:
         return task.tools if candidate.way == "tools" else ()
     named = tuple(tool for tool in task.tools if tool.name == candidate.context.tool)
     if not named:

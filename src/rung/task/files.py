@@ -37,7 +37,8 @@ def project_folder(folder: Path) -> Path:
 def data_files(folder: Path, config: RungFile, *, documents: bool = True) -> list[Path]:
     """The files that a `rung.toml` names; without `documents`, those that say what is asked."""
     table, output = config.task, config.output
-    names = [table.examples, table.train, table.dev, table.test, table.drafted]
+    names = [table.examples, table.train, table.dev, table.test]
+    names += [table.drafted, table.unlabelled]
     names += [config.judge.rubric, config.judge.labelled]
     names += [table.documents] if documents else []
     names += [n for n in (output.labels, output.answer_schema) if isinstance(n, str)]

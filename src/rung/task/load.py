@@ -63,8 +63,7 @@ def load_task(path: str | Path, *, whole: bool = False) -> Task:
 
 def load(path: str | Path, *, whole: bool = False) -> Loaded:
     """As `load_task`, with the `SplitReport`."""
-    file = Path(path)
-    file = file / CONFIG_NAME if file.is_dir() else file
+    file = Path(path, CONFIG_NAME) if Path(path).is_dir() else Path(path)
     config = read_config(file)
     root = file.resolve().parent
     output = read_output(config.output, root)
@@ -74,19 +73,10 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
     every = [example for examples in given.values() for example in examples]
     output = _with_tables(with_no_answer(output, every), root, config.task.instruction)
     splits = _split(given, how)
-    knowledge = Documents((), ())
-    if config.task.documents is not None:
-        before = ProjectFolder(root).documents
-        knowledge = load_documents(root / config.task.documents, config.task.documents, before)
-        check_context_ids((*splits.train, *splits.dev, *splits.test), knowledge.documents)
-    inputs = Unlabelled()
-    if config.task.unlabelled is not None:
-        name = config.task.unlabelled
-        labelled = (*splits.train, *splits.dev, *splits.test)
-        inputs = read_unlabelled(root / name, name, config.task.columns, labelled)
-    most = (None, None) if whole else (config.climb.train_size, config.climb.test_size)
-    train = take(splits.train, most[0], how, by_label=True)
-    test = take(splits.test, most[1], how, by_label=False)
+    knowledge = _documents(config.task, root, splits)
+    inputs = _unlabelled(config.task, root, splits)
+    train = take(splits.train, None if whole else config.climb.train_size, how, by_label=True)
+    test = take(splits.test, None if whole else config.climb.test_size, how, by_label=False)
     task = Task(
         name=config.task.name or root.name,
         instruction=config.task.instruction,
@@ -121,6 +111,22 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         source=Source(examples=given, empty_documents=knowledge.empty),
     )
     return Loaded(task, splits.report)
+
+
+def _documents(table: TaskTable, root: Path, splits: Splits) -> Documents:
+    if table.documents is None:
+        return Documents((), ())
+    before = ProjectFolder(root).documents
+    read = load_documents(root / table.documents, table.documents, before)
+    check_context_ids((*splits.train, *splits.dev, *splits.test), read.documents)
+    return read
+
+
+def _unlabelled(table: TaskTable, root: Path, splits: Splits) -> Unlabelled:
+    if table.unlabelled is None:
+        return Unlabelled()
+    labelled = (*splits.train, *splits.dev, *splits.test)
+    return read_unlabelled(root / table.unlabelled, table.unlabelled, table.columns, labelled)
 
 
 def read_output(table: OutputTable, root: Path) -> Output:

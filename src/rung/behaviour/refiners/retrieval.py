@@ -30,7 +30,8 @@ class RetrievalRefiner:
 
     def serves(self, start: Candidate, task: Task) -> bool:
         """See `Refiner`."""
-        return can_race(start, task) and start.context.kind == "retrieved"
+        traits = start.context.traits
+        return can_race(start, task) and traits.reads and traits.searches
 
     async def refine(self, start: Candidate, trial: Trial) -> Refined:
         """See `Refiner`."""

@@ -61,7 +61,7 @@ async def _request(source: Source, solver: Solver, name: str) -> dict[str, objec
     prompt = solver.candidate.prompt
     body: dict[str, object] = {
         "model": name,
-        "messages": [m.model_dump() for m in messages],
+        "messages": [m.model_dump(exclude_defaults=True) for m in messages],
         "max_tokens": prompt.max_output_tokens,
         "temperature": prompt.temperature,
     }

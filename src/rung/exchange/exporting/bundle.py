@@ -26,7 +26,7 @@ from rung.task.load import CONFIG_NAME
 
 DATA = "data"
 """Where files from outside the project's folder go."""
-NAMED = ("examples", "train", "dev", "test", "drafted", "documents")
+NAMED = ("examples", "train", "dev", "test", "drafted", "unlabelled", "documents")
 WRITTEN: dict[str, Any] = {
     "text": "",
     "value": None,
@@ -101,7 +101,7 @@ def _bare(value: Any) -> Any:
     is_answer = "text" in value
     return {
         key: WRITTEN[key]
-        if key in WRITTEN and one is not None and (is_answer or key != "value")
+        if key in WRITTEN and one is not None and (is_answer or key not in ("value", "steps"))
         else _bare(one)
         for key, one in value.items()
     }

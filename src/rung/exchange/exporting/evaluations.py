@@ -87,7 +87,7 @@ async def _rows(source: Source, solver: Solver) -> list[dict[str, Any]]:
         rows.append(
             {
                 "id": example.id,
-                "messages": [m.model_dump() for m in messages],
+                "messages": [m.model_dump(exclude_defaults=True) for m in messages],
                 "expected": render(source.task.output, example.expected),
             }
         )

@@ -19,7 +19,7 @@ async def export_prompt(source: Source) -> Files:
     """`prompt.json`, `system.txt`, the shots, the form of the answer, and one filled-in request."""
     solver = await source.asked()
     files = Files()
-    messages = [m.model_dump() for m in template(solver)]
+    messages = [m.model_dump(exclude_defaults=True) for m in template(solver)]
     files.put("prompt.json", json.dumps(messages, ensure_ascii=False, indent=1) + "\n")
     files.put("system.txt", messages[0]["content"] + "\n")
     spec, prompt = solver.spec, solver.candidate.prompt
@@ -46,7 +46,7 @@ async def export_prompt(source: Source) -> Files:
     files.put("settings.json", json.dumps(settings, indent=1) + "\n")
     example = (source.task.dev or source.task.train or source.task.test)[0]
     sent, _, _ = await solver.messages(example.input)
-    filled = [m.model_dump() for m in sent]
+    filled = [m.model_dump(exclude_defaults=True) for m in sent]
     files.put("example.json", json.dumps(filled, ensure_ascii=False, indent=1) + "\n")
     if solver.parts.head is not None:
         files.note(HEADLESS)

@@ -76,7 +76,7 @@ def _pairs(examples: Sequence[TuningExample]) -> list[dict[str, JsonValue]]:
     """TRL's conversational prompt and completion: loss on the completion alone."""
     return [
         {
-            "prompt": [m.model_dump() for m in e.messages],
+            "prompt": [m.model_dump(exclude_defaults=True) for m in e.messages],
             "completion": [{"role": "assistant", "content": e.answer}],
         }
         for e in examples

@@ -23,7 +23,7 @@ import numpy as np
 from rung.knowledge.lexical import Ranking, searched_text
 from rung.knowledge.stores import bm25
 from rung.knowledge.stores.base import EVERYTHING, Store, Where, content_name
-from rung.knowledge.stores.postgres import connected
+from rung.knowledge.stores.postgres import condition, connected
 from rung.models.base import Vectors
 from rung.records import Passage
 from rung.task.types import Frozen
@@ -200,7 +200,7 @@ class PgvectorStore(Store):
         return await asyncio.to_thread(self._by_words, terms, k, where)
 
     def _by_words(self, terms: list[int], k: int, where: Where) -> Ranking:
-        own, condition, values = self.collection, *_condition(where)
+        own, narrowed, values = self.collection, *condition(where)
         with _searching() as connection:
             found = connection.execute(
                 f"SELECT term, sum(change) FROM {own.shelf}_terms "
@@ -212,7 +212,7 @@ class PgvectorStore(Store):
                 return []
             rows = connection.execute(
                 f"SELECT id, -(weights <#> %(query)s::sparsevec) AS score FROM {own.shelf} "
-                f"WHERE terms && %(terms)s AND {LIVE}{condition} "
+                f"WHERE terms && %(terms)s AND {LIVE}{narrowed} "
                 "ORDER BY score DESC, id LIMIT %(k)s",
                 {"query": _sparse(weights), "terms": list(weights), "k": k}
                 | self._version
@@ -229,7 +229,7 @@ class PgvectorStore(Store):
     def _by_vector(self, vector: Vectors, k: int, where: Where) -> Ranking:
         from pgvector import Vector
 
-        own, condition, values = self.collection, *_condition(where)
+        own, narrowed, values = self.collection, *condition(where)
         near = "vector <#> %(query)s"
         # With a second key the index would not be used; equal ones are put in order below.
         order = near + ("" if own.indexed else ", id")
@@ -243,7 +243,7 @@ class PgvectorStore(Store):
                     "SET LOCAL hnsw.iterative_scan = strict_order"
                 )
             rows = connection.execute(
-                f"SELECT id, -({near}) FROM {own.shelf} WHERE {LIVE}{condition} "
+                f"SELECT id, -({near}) FROM {own.shelf} WHERE {LIVE}{narrowed} "
                 f"ORDER BY {order} LIMIT %(k)s",
                 {"query": Vector(vector), "k": k} | self._version | values,
             ).fetchall()
@@ -384,36 +384,3 @@ def _sparse(weights: bm25.Sparse) -> Any:
     from pgvector import SparseVector
 
     return SparseVector(dict(sorted(weights.items())), bm25.SIZE)
-
-
-def _condition(where: Where) -> tuple[str, dict[str, Any]]:
-    """`where` as SQL, and its values. As `rung.knowledge.stores.base.matches`."""
-    from psycopg.types.json import Jsonb
-
-    text = ""
-    values: dict[str, Any] = {}
-    for n, (name, wanted) in enumerate(where.items()):
-        values[f"f{n}"] = name
-        field = f"(meta -> %(f{n})s)"
-        if not isinstance(wanted, dict):
-            each = wanted if isinstance(wanted, list) else [wanted]
-            values |= {f"v{n}_{m}": Jsonb(one) for m, one in enumerate(each)}
-            fits = [f"{field} @> %(v{n}_{m})s" for m in range(len(each))]
-            text += f" AND ({' OR '.join(fits) or 'false'})"
-            continue
-        ends = {end: wanted[end] for end in ("from", "to") if wanted.get(end) is not None}
-        values |= {f"{end}{n}": Jsonb(value) for end, value in ends.items()}
-        signs = {"from": ">=", "to": "<="}
-        tests = [
-            f"jsonb_typeof(one) = jsonb_typeof(%({end}{n})s) AND one {signs[end]} %({end}{n})s"
-            for end in ends
-        ]
-        each_of = (
-            f"CASE jsonb_typeof({field}) WHEN 'array' THEN {field} "
-            f"ELSE jsonb_build_array({field}) END"
-        )
-        text += (
-            f" AND EXISTS (SELECT 1 FROM jsonb_array_elements({each_of}) AS one "
-            f"WHERE {' AND '.join(tests) or 'true'})"
-        )
-    return text, values

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import MissingExtraError, SourceError, UserError
 from rung.knowledge.stores.addresses import URL, store_url
+from rung.knowledge.stores.base import Where
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -120,3 +121,36 @@ def _place(url: str) -> str:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def condition(where: Where) -> tuple[str, dict[str, Any]]:
+    """`where` as SQL, and its values. As `rung.knowledge.stores.base.matches`."""
+    from psycopg.types.json import Jsonb
+
+    text = ""
+    values: dict[str, Any] = {}
+    for n, (name, wanted) in enumerate(where.items()):
+        values[f"f{n}"] = name
+        field = f"(meta -> %(f{n})s)"
+        if not isinstance(wanted, dict):
+            each = wanted if isinstance(wanted, list) else [wanted]
+            values |= {f"v{n}_{m}": Jsonb(one) for m, one in enumerate(each)}
+            fits = [f"{field} @> %(v{n}_{m})s" for m in range(len(each))]
+            text += f" AND ({' OR '.join(fits) or 'false'})"
+            continue
+        ends = {end: wanted[end] for end in ("from", "to") if wanted.get(end) is not None}
+        values |= {f"{end}{n}": Jsonb(value) for end, value in ends.items()}
+        signs = {"from": ">=", "to": "<="}
+        tests = [
+            f"jsonb_typeof(one) = jsonb_typeof(%({end}{n})s) AND one {signs[end]} %({end}{n})s"
+            for end in ends
+        ]
+        each_of = (
+            f"CASE jsonb_typeof({field}) WHEN 'array' THEN {field} "
+            f"ELSE jsonb_build_array({field}) END"
+        )
+        text += (
+            f" AND EXISTS (SELECT 1 FROM jsonb_array_elements({each_of}) AS one "
+            f"WHERE {' AND '.join(tests) or 'true'})"
+        )
+    return text, values
