@@ -113,8 +113,8 @@ TAGS = ("role", "type", "verdict")
 """Fields by whose value a request's parts are told apart."""
 HINTS = {
     "n": "one answer a request is what was measured",
-    "tools": "the served task answers in one step, without tools",
-    "functions": "the served task answers in one step, without functions",
+    "tools": "the served task calls no tools of a client",
+    "functions": "the served task calls no functions of a client",
     "logprobs": "log probabilities are not told",
     "top_logprobs": "log probabilities are not told",
     "modalities": "answers are text",
