@@ -39,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from scripted import ScriptedModel
 from scripted_http import Call, ScriptedServer, at_once
 
-LATENCY_S, IN_FLIGHT, EXAMPLES, KILLS, KEPT = 0.05, 24, 600, 10, 1_000_000
+LATENCY_S, IN_FLIGHT, EXAMPLES, KILLS, KEPT = 0.05, 24, 300, 10, 1_000_000
 LABELS = ("billing", "shipping", "technical")
 
 
