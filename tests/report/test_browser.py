@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from chromium import MARKS, Seen, launched, serious
+from rung.climbing.ledger import TestLedger
 from rung.report.html import render, write_report
 from rung.report.reading import FinishedRun
+from rung.task.types import Task
 
 from .synthetic import SHAPES, attempt, make_diagnosis, make_run, make_task, write_run
 from .test_html import hostile_run
@@ -36,9 +38,16 @@ def browser() -> Iterator[Any]:
         yield made
 
 
+def revealed(folder: Path, **sizes: int) -> Task:
+    """A task whose test answers were shown (`rung reveal`): the table holds them."""
+    task = make_task(**sizes).model_copy(update={"root": folder})
+    TestLedger(folder, task, []).show()
+    return task
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    task = make_task()
+    task = revealed(tmp_path_factory.mktemp("task"))
     result, attempts = make_run(task)
     diagnosis = make_diagnosis(task, result)
     return write_report(
@@ -151,7 +160,7 @@ def test_axe_finds_no_serious_violation(browser: Any, report: Path, scheme: str)
 
 
 def test_5000_examples_open_in_under_2_s(browser: Any, tmp_path: Path) -> None:
-    task = make_task(n_test=5000)
+    task = revealed(tmp_path, n_test=5000)
     draw = random.Random(1)
     result, _ = make_run(make_task())
     attempts = [attempt(c, "test", e, p, draw) for c, _, p in SHAPES[:8] for e in task.test]

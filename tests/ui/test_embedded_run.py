@@ -19,7 +19,7 @@ from rung.ui.site import Site
 from .conftest import Server
 from .test_climbs import EMBEDDED, EXAMPLE
 
-pytestmark = [*MARKS, EMBEDDED]
+pytestmark = [*MARKS, EMBEDDED, pytest.mark.timeout(900)]
 SMALL = "\ndev_size = 10\ntest_size = 30\nepochs = 1\n"
 ROWS = 170
 SUBJECT = "smollm2-135m-instruct+5-nearest"

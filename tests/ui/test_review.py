@@ -385,20 +385,20 @@ class TestInABrowser:
             seen = Seen(browser, lambda url: url.startswith((address, "data:")))
             page = seen.page
             page.goto(f"{address}{REVIEW}")
-            shown = page.locator("#request")
+            shown = page.locator("#named")
             assert shown.inner_text() == "r4" and page.evaluate("document.activeElement.id")
             for key, name in (
                 ("ArrowRight", "r1"), ("ArrowRight", "r2"), ("ArrowRight", "r2"),
                 ("ArrowLeft", "r1"), ("ArrowLeft", "r4"), ("ArrowLeft", "r4"),
             ):  # fmt: skip
                 page.keyboard.press(key)
-                page.wait_for_function(f"document.querySelector('#request').innerText == '{name}'")
+                page.wait_for_function(f"document.querySelector('#named').innerText == '{name}'")
             page.locator(".crumbs a").first.focus()
             page.keyboard.press("a")  # beside the request, letters do nothing
             page.keyboard.press("ArrowRight")
-            page.wait_for_function("document.querySelector('#request').innerText == 'r1'")
+            page.wait_for_function("document.querySelector('#named').innerText == 'r1'")
             page.keyboard.press("ArrowLeft")
-            page.wait_for_function("document.querySelector('#request').innerText == 'r4'")
+            page.wait_for_function("document.querySelector('#named').innerText == 'r4'")
             page.keyboard.press("Tab")  # from the heading to the first button
             assert page.evaluate("document.activeElement.innerText") == "The answer is right"
             page.keyboard.press("Enter")
@@ -432,17 +432,17 @@ class TestInABrowser:
             page.goto(f"{address}/p/tickets")
             page.click(f"a[href='{REVIEW}']")
             page.click("a[rel=next]")
-            assert page.inner_text("#request") == "r1"
+            assert page.inner_text("#named") == "r1"
             page.select_option("[name=corrected]", "delivery")
             page.click("text=This answer is right instead")
-            assert page.inner_text("#request") == "r2"
+            assert page.inner_text("#named") == "r2"
             page.click("text=This answer is right instead")
             assert "the corrected answer is empty" in page.inner_text("[role=alert]")
             page.click("button[value=wrong]")
             page.wait_for_url("**kept=r2")
             page.goto(f"{address}/p/tickets/harvest")
             page.click("text=Review this answer >> nth=0")
-            assert page.inner_text("#request") == "r4"
+            assert page.inner_text("#named") == "r4"
             context.close()
         assert [k[:3] for k in kept(project)[1:]] == [
             ("r1", "corrected", "delivery"),
