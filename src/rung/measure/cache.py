@@ -32,8 +32,10 @@ CREATE TABLE IF NOT EXISTS vectors (
     PRIMARY KEY (embedder, text)
 ) WITHOUT ROWID;
 """
+_KEEP = "INSERT INTO calls VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _WAIT_S = 30.0
 DRAW = "draw"
+"""No call has this key."""
 CURE = "move the file away, then what it holds is asked and paid for again"
 
 
@@ -68,17 +70,13 @@ class Cache:
 
     def put(self, key: str, model: str, reply: ChatReply) -> None:
         """Keep a reply; the first answer to a call stays."""
-        self._write(
-            "INSERT INTO calls VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            [(key, model, reply.model_dump_json(exclude={"cached"}))],
-        )
+        self._write(_KEEP, [(key, model, reply.model_dump_json(exclude={"cached"}))])
 
     def vectors(self, embedder: str, texts: list[str]) -> dict[str, tuple[Vectors, float]]:
         """Known vectors (dimension,) and their seconds, by text."""
-
-        rows = self._kept(embedder, [self._named(text) for text in texts])
-        known = ((text, rows.get(self._named(text))) for text in texts)
-        return {text: self._vector(*row) for text, row in known if row is not None}
+        names = {text: self._named(text) for text in texts}
+        rows = self._kept(embedder, [*names.values()])
+        return {text: self._vector(*rows[name]) for text, name in names.items() if name in rows}
 
     def _kept(self, embedder: str, names: list[str]) -> dict[str, tuple[bytes, float]]:
         statement = "SELECT vector, seconds FROM vectors WHERE embedder = ? AND text = ?"
@@ -112,8 +110,7 @@ class Cache:
 
     def keep_said(self, key: str, tool: str, result: str) -> None:
         """Keep what a tool said; the first answer to a call stays."""
-        row = (key, f"tool:{tool}", result)
-        self._write("INSERT INTO calls VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [row])
+        self._write(_KEEP, [(key, f"tool:{tool}", result)])
 
     def forget_said(self, tool: str) -> None:
         """Have a tool asked anew."""
@@ -122,15 +119,8 @@ class Cache:
     @property
     def draw(self) -> str:
         """Names the answers that are kept here: those of another cache are drawn anew."""
-        kept = (
-            "SELECT text FROM vectors WHERE embedder = ? ORDER BY text"  # no embedder is so called
-        )
-        row = self._row(kept, DRAW)
-        if row is None:
-            named = (DRAW, secrets.token_hex(4), 0.0, b"")
-            self._write("INSERT INTO vectors VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", [named])
-            row = self._row(kept, DRAW) or named[1:]
-        return str(row[0])
+        self._write(_KEEP, [(DRAW, DRAW, secrets.token_hex(4))])  # the first one stays
+        return self.said(DRAW) or ""
 
     def _named(self, text: str) -> str:
         return text
@@ -138,11 +128,6 @@ class Cache:
     def budget(self, limit: Decimal | None) -> Budget:
         """What may be spent by whoever asks through this cache."""
         return Budget(limit)
-
-    def count(self) -> int:
-        """Answered calls kept."""
-        (calls,) = self._row("SELECT count(*) FROM calls") or (0,)
-        return int(calls)
 
     def close(self) -> None:
         """Close the file."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Self
 
 from rung.candidate import Context
 from rung.errors import UserError
-from rung.knowledge.contexts.base import Found, Index, Knowledge, Question
-from rung.models.base import ChatReply, ChatRequest, Embedder, Message
-from rung.records import Passage, Step
+from rung.knowledge.contexts.base import Found, Knowledge, Question
+from rung.models.base import ChatReply, ChatRequest, Message
+from rung.records import Step
 from rung.task.contract import parse
 from rung.task.tools import ToolSettings
-from rung.task.types import Document, JsonValue, SchemaOutput
+from rung.task.types import JsonValue, SchemaOutput
 
 ARGUMENT_TOKENS = 160
 FILL = "Fill in the arguments of the tool {name!r} for the input. {description}\nSchema: {schema}"
@@ -27,27 +25,6 @@ class Live(Knowledge):
     def words(context: Context) -> str:
         """Such as "what stock says"."""
         return f"what {context.tool} says"
-
-    @classmethod
-    def cut(cls, context: Context, documents: tuple[Document, ...]) -> tuple[Passage, ...]:
-        """Nothing is known before a question."""
-        return ()
-
-    @classmethod
-    async def fit(cls, context: Context, documents: tuple[Document, ...], index: Index) -> Self:
-        """Nothing to fit."""
-        return cls(context)
-
-    @classmethod
-    def load(
-        cls,
-        context: Context,
-        folder: Path,
-        documents: tuple[Passage, ...],
-        embedder: Embedder | None,
-    ) -> Self:
-        """The solver brings the tool."""
-        return cls(context)
 
     async def find(self, question: Question) -> Found:
         """Ask the tool."""

@@ -50,10 +50,9 @@ class AllDocuments(Knowledge):
         return Found(self.passages)
 
 
-class Nothing(AllDocuments):
+class Nothing(Knowledge):
     """What the model knows by itself."""
 
-    @classmethod
-    def cut(cls, context: Context, documents: tuple[Document, ...]) -> tuple[Passage, ...]:
+    async def find(self, question: Question) -> Found:
         """No passage."""
-        return ()
+        return Found()

@@ -12,12 +12,11 @@ from collections import Counter
 from collections.abc import Mapping
 from math import log
 
-from rung.knowledge.lexical import MAX_TERMS, terms
+from rung.knowledge.lexical import K1, MAX_TERMS, B, terms
 
 SIZE = 10**9
 """Terms are named by a hash below it (pgvector's largest sparse vector): of 300,000 terms some 45
 pairs share a name, and count as one term."""
-K1, B = 1.2, 0.75
 
 Sparse = dict[int, float]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Literal
 
 from rung.climbing.tools import ClimbOptions, Tools
@@ -131,18 +132,15 @@ def _passing(task: Task, ours: Answered, rows: Sequence[Example]) -> dict[str, o
     scores = ours.by_unit(task, rows)
     if len(scores) < FEWEST:
         return {"passes": "undecided", "score": None, "low": None, "high": None, "n": len(scores)}
-    found = interval(scores, CONFIDENCE)
-    passes: Passes = "undecided"
-    if found.high < task.target.score:
+    shown, mean = interval(scores, CONFIDENCE), fmean(scores)
+    passes: Passes = "passes" if mean >= task.target.score else "undecided"
+    if shown.high < task.target.score:
         passes = "fails"
-    elif sum(scores) / len(scores) >= task.target.score:
-        passes = "passes"
-    mean = sum(scores) / len(scores)
     return {
         "passes": passes,
         "score": mean,
-        "low": found.low,
-        "high": found.high,
+        "low": shown.low,
+        "high": shown.high,
         "n": len(scores),
     }
 
