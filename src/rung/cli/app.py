@@ -275,13 +275,11 @@ def main() -> None:
         _complain(f"{error}: free space or mend its permissions and run again; nothing is lost")
         code = USER_ERROR
     except Exception as error:
-        usage_error = getattr(
-            error, "format_message", None
-        )  # a usage error, of click or typer's copy
-        if usage_error is None:
+        worded = getattr(error, "format_message", None)  # a usage error, of click or typer's copy
+        if worded is None:
             raise
-        if usage_error():
-            text = usage_error().rstrip(".")
+        if worded():
+            text = worded().rstrip(".")
             _complain(text if text.endswith("?") else f"{text}; `--help` says what there is")
         code = USER_ERROR
     if code == INTERRUPTED:

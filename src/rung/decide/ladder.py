@@ -98,10 +98,8 @@ def _distilled(
             continue
         if student.context.traits.searches != reading or not fullest:
             continue
-        sizes = {m: parameters(chat(m)) for m in fullest if m != student.model} or {
-            student.model: 0
-        }
-        best = max(sizes, key=lambda m: (sizes[m] is None, sizes[m] or 0))
+        sizes = {m: parameters(chat(m)) for m in fullest if m != student.model}
+        best = max(sizes, key=lambda m: (sizes[m] is None, sizes[m] or 0), default=student.model)
         # No race: the recipe by sizes, so that who learns the gold rows alone differs in rows only.
         weights = student.weights.model_copy(update={"recipe": "sized"})
         made.append(student.model_copy(update={"teacher": fullest[best], "weights": weights}))
