@@ -138,10 +138,10 @@ async def _cascade(
 
     model = _label_model(first, task, await vectors(task.train))
     texts = [e.input_text() for e in task.dev]
-    shares = model.predict(await vectors(task.dev), texts) if texts else []
+    guesses = model.predict(await vectors(task.dev), texts) if texts else []
     judged = [
         (confidence, label == render(task.output, example.expected))
-        for (label, confidence), example in zip(shares, task.dev, strict=True)
+        for (label, confidence), example in zip(guesses, task.dev, strict=True)
     ]
     sure = sure_from(judged, task.target.score)
     return spec.model_copy(update={"sure": sure}), replace(parts, label_model=model)
