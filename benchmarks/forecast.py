@@ -11,7 +11,9 @@ import json
 import sys
 from pathlib import Path
 
-from rung.climbing import Climber, ClimbOptions, Observer
+from rung.climbing.climber import Climber
+from rung.climbing.observer import Observer
+from rung.climbing.tools import ClimbOptions
 from rung.records import Attempt
 from rung.task.load import load_task
 

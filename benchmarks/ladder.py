@@ -27,7 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from ladder_table import shown, written
-from rung.climbing import ClimbOptions, Observer, climb
+from rung.climbing.observer import Observer
+from rung.climbing.run import climb
+from rung.climbing.tools import ClimbOptions
 from rung.decide.ladder import Planned
 from rung.errors import RungError
 from rung.records.results import CandidateResult, RunResult

@@ -30,13 +30,14 @@ from pathlib import Path
 from typing import Any
 
 from rung.candidate import Candidate, Context, Prompt, Shots, Weights
-from rung.climbing import ClimbOptions, climb
-from rung.climbing.tools import Tools
+from rung.climbing.run import climb
+from rung.climbing.tools import ClimbOptions, Tools
 from rung.loop.harvest import build
 from rung.loop.harvest.queue import queued
 from rung.loop.harvest.run import harvest
 from rung.loop.harvest.versions import use_version
-from rung.loop.shipping import Promotion, promote, reindex
+from rung.loop.shipping.promote import Promotion, promote
+from rung.loop.shipping.reindex import reindex
 from rung.loop.watch import watch
 from rung.report.reasons import reason_text
 from rung.scorers.words import words

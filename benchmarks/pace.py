@@ -20,7 +20,8 @@ from pathlib import Path
 from openai import AsyncOpenAI
 
 from rung.candidate import Candidate, Prompt
-from rung.climbing import ClimbOptions, climb
+from rung.climbing.run import climb
+from rung.climbing.tools import ClimbOptions
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from scripted_http import Call, ScriptedServer, at_once

@@ -24,9 +24,8 @@ from typing import Any
 
 from rung.behaviour.refiners import refine
 from rung.candidate import Candidate, Context
-from rung.climbing import ClimbOptions
 from rung.climbing.refining import DevTrial
-from rung.climbing.tools import Tools
+from rung.climbing.tools import ClimbOptions, Tools
 from rung.decide.ladder import candidates
 from rung.errors import RungError
 from rung.measure.runner import Runner

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from rung.candidate import Candidate, Context, Weights
-from rung.climbing import ClimbOptions, climb
+from rung.climbing.run import climb
+from rung.climbing.tools import ClimbOptions
 from rung.models.base import ChatRequest
 from rung.task.types import Example, Models, Target, Task, TextOutput
 from scripted import ScriptedEmbedder, ScriptedModel

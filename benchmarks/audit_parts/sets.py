@@ -12,9 +12,8 @@ from typing import Any
 
 from audit_parts.data import DATA, ROOT
 from rung.audit import audit
-from rung.climbing import ClimbOptions
 from rung.climbing.auditing import material_of
-from rung.climbing.tools import Tools
+from rung.climbing.tools import ClimbOptions, Tools
 from rung.errors import UserError
 from rung.task.load import load_task
 

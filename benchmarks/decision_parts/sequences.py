@@ -19,9 +19,9 @@ import rung
 from decision_parts.ordinary import ALPHA, MEAN, TARGET
 from decision_parts.report import Goal, Report
 from rung.candidate import Candidate, Prompt
-from rung.climbing import ClimbOptions
 from rung.climbing.ledger import TestLedger
-from rung.loop.shipping import promote
+from rung.climbing.tools import ClimbOptions
+from rung.loop.shipping.promote import promote
 from rung.models.base import ChatRequest
 from rung.records.results import RunResult
 from rung.task.splits import How, split_one

@@ -14,8 +14,9 @@ import numpy as np
 from decision_parts.ladders import paired_groups
 from ladder import cut, home
 from rung.candidate import Candidate, Technique
-from rung.climbing import ClimbOptions, climb
+from rung.climbing.run import climb
 from rung.climbing.summary import value_of
+from rung.climbing.tools import ClimbOptions
 from rung.decide.rules.answers import answers_of
 from rung.decide.verdict import ALIKE
 from rung.errors import UserError

@@ -11,7 +11,10 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from rung.candidate import Candidate, Context, Prompt, Shots, Weights
-    from rung.climbing import ClimbOptions, Observer, climb, open_winner
+    from rung.climbing.observer import Observer
+    from rung.climbing.run import climb
+    from rung.climbing.tools import ClimbOptions
+    from rung.climbing.winner import open_winner
     from rung.errors import RungError, UserError
     from rung.records.results import RunResult, Verdict
     from rung.task.load import load_task
@@ -31,7 +34,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "rung.candidate": ("Candidate", "Context", "Prompt", "Shots", "Weights"),
-    "rung.climbing": ("ClimbOptions", "Observer", "climb", "open_winner"),
+    "rung.climbing.observer": ("Observer",),
+    "rung.climbing.run": ("climb",),
+    "rung.climbing.tools": ("ClimbOptions",),
+    "rung.climbing.winner": ("open_winner",),
     "rung.records.results": ("RunResult", "Verdict"),
     "rung.errors": ("RungError", "UserError"),
     "rung.task.load": ("load_task",),

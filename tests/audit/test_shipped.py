@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from rung.audit import Material, audit
-from rung.climbing import ClimbOptions
 from rung.climbing.auditing import audit_of
-from rung.climbing.tools import Tools
+from rung.climbing.tools import ClimbOptions, Tools
 from rung.task.load import load_task
 
 EXAMPLES = sorted(p.parent for p in (Path(__file__).parents[2] / "examples").rglob("rung.toml"))

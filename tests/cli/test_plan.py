@@ -13,7 +13,7 @@ from rich.console import Console
 from report.synthetic import EMBEDDER, make_task
 from rung.cli.plan import show_plan
 from rung.cli.plan_text import show
-from rung.climbing import ClimbOptions
+from rung.climbing.tools import ClimbOptions
 from rung.decide.ladder import too_long
 from rung.report.plan_data import Plan
 from rung.report.plan_words import certification_text, setup_lines, training_lines

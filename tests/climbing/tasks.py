@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import rung
-from rung.climbing import ClimbOptions, Observer
+from rung.climbing.observer import Observer
+from rung.climbing.tools import ClimbOptions
 from rung.models.base import ChatRequest
 from rung.records.results import CandidateResult, RunResult
 from rung.report.reasons import reason_text

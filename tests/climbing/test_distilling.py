@@ -12,8 +12,8 @@ import pytest
 from rung.behaviour.trainers.base import Desk, Order, Tuned
 from rung.behaviour.trainers.shelf import TRAINERS
 from rung.candidate import Candidate
-from rung.climbing import ClimbOptions
-from rung.climbing import climb as climb_task
+from rung.climbing.run import climb as climb_task
+from rung.climbing.tools import ClimbOptions
 from rung.errors import ProviderError, UserError
 from rung.models.base import ChatModel, ChatRequest
 from rung.records.results import CandidateResult, RunResult

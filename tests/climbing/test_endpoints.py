@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from rung.candidate import Candidate, Prompt
-from rung.climbing import ClimbOptions, climb, open_winner
 from rung.climbing.latency import ASKED
+from rung.climbing.run import climb
+from rung.climbing.tools import ClimbOptions
+from rung.climbing.winner import open_winner
 from rung.errors import UserError
 from rung.models.dialect import WRAPPING_TOKENS
 from rung.models.known_endpoints import ENDPOINTS_FILE

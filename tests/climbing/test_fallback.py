@@ -15,7 +15,8 @@ from rich.console import Console
 import rung
 from rung.candidate import Candidate
 from rung.cli.plan_text import show
-from rung.climbing import Climber, Observer
+from rung.climbing.climber import Climber
+from rung.climbing.observer import Observer
 from rung.errors import ProviderError, UserError
 from rung.models.base import ChatRequest
 from rung.records.results import CandidateResult, RunResult

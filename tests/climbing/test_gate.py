@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rung.climbing import Observer
+from rung.climbing.observer import Observer
 from rung.models.base import ChatRequest
 
 from .tasks import MODEL, asked, by_technique, climb, fact_task, label_task, model, reading, share

@@ -51,8 +51,8 @@ def buying_task(**parts: Any) -> Task:
 
 
 def buy(folder: Path, task: Task, **how: Any) -> Any:
-    from rung.climbing import ClimbOptions
-    from rung.climbing import climb as climb_task
+    from rung.climbing.run import climb as climb_task
+    from rung.climbing.tools import ClimbOptions
     from scripted import ScriptedEmbedder
 
     base = ScriptedModel(lambda _: LABELS[0], BASE)

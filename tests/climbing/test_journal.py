@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rung.climbing import Observer, Several
 from rung.climbing.journal import LIVE_FILE, Journal, is_running, read_live
+from rung.climbing.observer import Observer, Several
 from rung.errors import UserError
 from rung.records import Attempt
 from rung.records.results import CandidateResult

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import rung
 from rung.cli.app import app
-from rung.climbing import Observer
+from rung.climbing.observer import Observer
 from rung.decide.ladder import Planned
 from rung.economics.analysis import analyse
 from rung.economics.of_run import scenario_of_run

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import rung
-from rung.climbing import Observer
 from rung.climbing.climber import Climber
 from rung.climbing.judging import FILE, Calibration
+from rung.climbing.observer import Observer
 from rung.models.base import ChatRequest
 from rung.records.results import RunResult
 from rung.report.words import headline

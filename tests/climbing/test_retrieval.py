@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rung.climbing import ClimbOptions, retrieval
+from rung.climbing import retrieval
 from rung.climbing.retrieval import choose_context
-from rung.climbing.tools import Tools
+from rung.climbing.tools import ClimbOptions, Tools
 from rung.models.embedder import open_embedder
 from rung.task.types import Document, Example, Models, Target, Task, TextOutput
 from scripted import ScriptedEmbedder

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import rung
-from rung.climbing import ClimbOptions
+from rung.climbing.tools import ClimbOptions
 from rung.models.fetch import model_folder
 
 LABELS = {

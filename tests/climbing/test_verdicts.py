@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rung.candidate import Context
-from rung.climbing import Observer
+from rung.climbing.observer import Observer
 from rung.decide.ladder import candidates, plan
 from rung.economics.pricing import PriceBook
 from rung.errors import UserError

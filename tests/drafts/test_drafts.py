@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from rung.climbing import ClimbOptions
+from rung.climbing.tools import ClimbOptions
 from rung.errors import UserError
 from rung.loop.drafts import Drafted, Drafts, draft
 from rung.models.base import ChatRequest

@@ -10,7 +10,7 @@ import pytest
 
 import rung
 from rung.candidate import Candidate, Context, Prompt, Shots
-from rung.climbing import ClimbOptions
+from rung.climbing.tools import ClimbOptions
 from rung.models.base import ChatRequest
 from scripted import ScriptedEmbedder, ScriptedModel
 

@@ -12,7 +12,8 @@ from climbing.tasks import asked as number_of
 from rung.behaviour.trainers.base import Desk, Order, Tuned
 from rung.behaviour.trainers.shelf import TRAINERS
 from rung.candidate import WEIGHTS, Candidate, Trained, Weights
-from rung.climbing import ClimbOptions, climb
+from rung.climbing.run import climb
+from rung.climbing.tools import ClimbOptions
 from rung.models.base import ChatModel, ChatRequest
 from scripted import ScriptedModel
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rung.climbing import ClimbOptions
 from rung.climbing.explaining import DIAGNOSIS_FILE
+from rung.climbing.tools import ClimbOptions
 from rung.records import Flag
 from rung.records.results import State
 from rung.report.about import prior

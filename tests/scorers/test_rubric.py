@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rung.climbing import ClimbOptions, judging
-from rung.climbing.tools import Tools
+from rung.climbing import judging
+from rung.climbing.tools import ClimbOptions, Tools
 from rung.errors import UserError
 from rung.scorers import Judge
 from rung.scorers.judge import prompt_version

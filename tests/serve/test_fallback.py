@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import rung
 from rung.candidate import Candidate
 from rung.cli.app import app
-from rung.climbing import ClimbOptions
+from rung.climbing.tools import ClimbOptions
 from rung.errors import ProviderError
 from rung.serve.winner import Served
 from rung.solver import Solver

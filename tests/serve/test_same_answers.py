@@ -13,7 +13,7 @@ import pytest
 
 import rung
 from rung.candidate import Candidate
-from rung.climbing import ClimbOptions
+from rung.climbing.tools import ClimbOptions
 from rung.models.fetch import model_folder
 from rung.models.registry import open_model
 from rung.solver import Solver, SolverSpec, save

@@ -12,7 +12,8 @@ import rung
 from rung.cli.app import app
 from rung.errors import UserError
 from rung.exchange.exporting import export
-from rung.loop.shipping import Winners, promote
+from rung.loop.shipping.promote import promote
+from rung.loop.shipping.winners import Winners
 from rung.report.about import flags
 from rung.report.reading import read_run
 

@@ -20,8 +20,8 @@ from rung.climbing.ledger import LEDGER_FILE, TestLedger
 from rung.errors import UserError
 from rung.evidence import paired_comparison
 from rung.evidence.ledger import DEV, SMALLEST_ALPHA
-from rung.loop.shipping import promote
 from rung.loop.shipping.budget import WEIGHT, Share, draw
+from rung.loop.shipping.promote import promote
 from rung.task.types import Example, Task
 
 from .test_shipping import code, folder, put, two_winners

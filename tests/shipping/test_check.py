@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 import rung
 from rung.cli.app import app
-from rung.climbing import ClimbOptions
 from rung.climbing.ledger import LEDGER_FILE
+from rung.climbing.tools import ClimbOptions
 from rung.errors import UserError
-from rung.loop.shipping import check
+from rung.loop.shipping.check import check
 from rung.models.base import ChatRequest
 from scripted import ScriptedModel
 

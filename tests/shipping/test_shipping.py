@@ -15,10 +15,12 @@ from typer.testing import CliRunner
 import rung
 from rung.candidate import Candidate, Context, Prompt, Shots
 from rung.cli.app import app
-from rung.climbing import ClimbOptions
 from rung.climbing.ledger import LEDGER_FILE
+from rung.climbing.tools import ClimbOptions
 from rung.errors import StoreError, UserError
-from rung.loop.shipping import Winners, promote, reindex
+from rung.loop.shipping.promote import promote
+from rung.loop.shipping.reindex import reindex
+from rung.loop.shipping.winners import Winners
 from rung.models.base import ChatRequest
 from rung.report.reasons import reason_text
 from scripted import ScriptedEmbedder, ScriptedModel

@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from chromium import MARKS, Seen, launched, serious
-from rung.climbing import ClimbOptions
+from rung.climbing.tools import ClimbOptions
 from rung.report.planning import make_plan
 from rung.task.load import load_task
 from rung.ui.climbs import Climbs

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import rung
 from rung.candidate import Candidate, Context, Prompt
 from rung.cli.app import app
-from rung.climbing import ClimbOptions
+from rung.climbing.tools import ClimbOptions
 from rung.errors import StoreError, UserError
 from rung.loop.watch import Look, watch
 from rung.loop.watch.checks import Seen, cost

@@ -34,7 +34,7 @@ from rung.project import ProjectFolder
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rung.climbing import ClimbOptions
+    from rung.climbing.tools import ClimbOptions
     from rung.records.results import RunResult
     from rung.task.types import Task
 
@@ -100,7 +100,7 @@ def climb(  # noqa: PLR0913 - one parameter an option
     from rich.console import Console
 
     from rung.cli.from_data import project_of
-    from rung.climbing import ClimbOptions
+    from rung.climbing.tools import ClimbOptions
     from rung.report.html import write_report
     from rung.report.index_writing import keep_index
     from rung.report.terminal import show
@@ -159,9 +159,9 @@ def _as_ctrl_c(_: int, frame: FrameType | None) -> None:
 def _climbed(task: Task, options: ClimbOptions, console: Console) -> RunResult:
     """Climb, on the screen and for others who look."""
     from rung.cli.live import LiveLadder
-    from rung.climbing import Several
-    from rung.climbing import climb as climb_task
     from rung.climbing.journal import Journal
+    from rung.climbing.observer import Several
+    from rung.climbing.run import climb as climb_task
     from rung.climbing.unanswered import Unanswered
 
     with LiveLadder(console, task.target.score) as live, Journal(task, _kept(task)) as journal:

@@ -69,9 +69,8 @@ def audit(
 
 async def material_of_task(task: Task) -> Material:
     """The task with everything that the checks look at, and its newest run where there is one."""
-    from rung.climbing import ClimbOptions
     from rung.climbing.auditing import material_of
-    from rung.climbing.tools import Tools
+    from rung.climbing.tools import ClimbOptions, Tools
 
     tools = Tools(task, ClimbOptions(), priced=False)
     try:

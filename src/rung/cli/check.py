@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rung.loop.shipping import Checked
+    from rung.loop.shipping.check import Checked
 
 MARKS = {0: "✅", 3: "❌", 4: "❔"}
 PASSES = {
@@ -36,9 +36,9 @@ def check(
     Both are asked on dev, the second paired: it certifies nothing, and leaves the error of the test
     split alone. Exit code 0: both hold. 3: below the target, or worse. 4: cannot be told.
     """
-    from rung.climbing import ClimbOptions
+    from rung.climbing.tools import ClimbOptions
     from rung.errors import UserError
-    from rung.loop.shipping import check as look
+    from rung.loop.shipping.check import check as look
     from rung.task.wording import did_you_mean
 
     forms = ("terminal", "markdown", "json")

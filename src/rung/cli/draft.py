@@ -22,7 +22,7 @@ def draft(
     None counts before a person kept it, as it stands or corrected. Kept ones lie in drafted.jsonl,
     are marked, and a verdict says how many of the test examples are such.
     """
-    from rung.climbing import ClimbOptions
+    from rung.climbing.tools import ClimbOptions
     from rung.loop.drafts import draft as ask
 
     done = ask(folder, n, ClimbOptions(budget_usd=budget), model)

@@ -51,8 +51,8 @@ async def _explain(
 ) -> None:
     from rich.console import Console
 
-    from rung.climbing import ClimbOptions
     from rung.climbing.explaining import Explainer
+    from rung.climbing.tools import ClimbOptions
     from rung.report.index_writing import keep_index
     from rung.report.reading import read_run
     from rung.task.load import load_task

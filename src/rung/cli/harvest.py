@@ -47,7 +47,7 @@ def harvest(  # noqa: PLR0913 (one parameter an option)
         return
     if use or fresh_test:
         raise UserError("--use and --fresh-test go with --build")
-    from rung.climbing import ClimbOptions
+    from rung.climbing.tools import ClimbOptions
     from rung.loop.harvest.run import harvest as find
 
     queue = find(folder, log, ClimbOptions(budget_usd=budget), size=size, against=against or ())

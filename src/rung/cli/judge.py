@@ -34,9 +34,8 @@ def judge(
 
 
 async def _calibrate(task: Task, budget: float | None) -> Calibration:
-    from rung.climbing import ClimbOptions
     from rung.climbing.judging import calibrate
-    from rung.climbing.tools import Tools
+    from rung.climbing.tools import ClimbOptions, Tools
 
     tools = Tools(task, ClimbOptions(budget_usd=budget))
     try:

@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from rung.climbing import Observer
+from rung.climbing.observer import Observer
 from rung.climbing.rows import unmeasured
 from rung.decide.ladder import Planned
 from rung.evidence import interval

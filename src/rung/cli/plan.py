@@ -10,7 +10,7 @@ import typer
 
 def show_plan(folder: Path, as_json: bool) -> None:
     """Print the plan of the task in `folder`."""
-    from rung.climbing import ClimbOptions
+    from rung.climbing.tools import ClimbOptions
     from rung.report.planning import make_plan
     from rung.task.load import load_task
 

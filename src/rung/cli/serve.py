@@ -51,7 +51,7 @@ def serve(  # noqa: PLR0913 - one parameter an option
     from rung.traffic import log_url
 
     if anyway and not ProjectFolder(folder).winner.exists():
-        from rung.loop.shipping import promote
+        from rung.loop.shipping.promote import promote
 
         promote(folder, anyway=True)
 

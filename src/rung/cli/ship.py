@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rung.loop.shipping import Promotion, Reindexed
+    from rung.loop.shipping.promote import Promotion
+    from rung.loop.shipping.reindex import Reindexed
 
 Folder = Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -38,8 +39,8 @@ def promote(
 
     Exit code 0: swapped (or the same). 3: the challenger is worse. 4: the examples cannot tell.
     """
-    from rung.climbing import ClimbOptions
-    from rung.loop.shipping import promote as swap
+    from rung.climbing.tools import ClimbOptions
+    from rung.loop.shipping.promote import promote as swap
 
     done = swap(
         folder,
@@ -63,7 +64,7 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Serve the winner before the present one again."""
-    from rung.loop.shipping import Winners
+    from rung.loop.shipping.winners import Winners
     from rung.task.files import project_folder
 
     winners = Winners(project_folder(folder))
@@ -79,7 +80,7 @@ def rollback(
 
 def reindex(folder: Folder, as_json: Json = False) -> None:
     """Index the documents anew for the served winner; only new passages are embedded."""
-    from rung.loop.shipping import reindex as index
+    from rung.loop.shipping.reindex import reindex as index
 
     done = index(folder)
     typer.echo(done.model_dump_json(indent=1) if as_json else _reindexed(done))

@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ConfigDict
 
-from rung.climbing.tools import Tools
 from rung.models.base import ChatModel
 from rung.models.known_endpoints import KnownEndpoints
 from rung.models.metered import Metered, MeteredEmbedder
@@ -20,6 +20,9 @@ from rung.records.results import CandidateResult, RunResult, Verdict
 from rung.solver import Solver, load, save
 from rung.state import EVIDENCE_CURE, model_of, read_object
 from rung.task.types import Frozen, JsonValue
+
+if TYPE_CHECKING:  # a server opens winners and should start without what a climb needs
+    from rung.climbing.tools import Tools
 
 
 def keep_winner(solvers: Mapping[str, Solver], result: RunResult, tools: Tools) -> None:

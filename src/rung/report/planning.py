@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from rung.candidate import NO_LLM
-from rung.climbing import Climber, ClimbOptions, Observer
 from rung.climbing.certify import in_order, is_graded
+from rung.climbing.climber import Climber
 from rung.climbing.ledger import TestLedger
+from rung.climbing.observer import Observer
 from rung.climbing.people import people_of
 from rung.climbing.refining import what_serious_takes
 from rung.climbing.till import ClimbTill
+from rung.climbing.tools import ClimbOptions
 from rung.decide.ladder import Planned
 from rung.decide.usage import training_tokens
 from rung.economics.speed import MEASURED, training_seconds

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from rung.climbing.explaining import DIAGNOSIS_FILE, PROBES
 from rung.diagnose import Diagnosis
 from rung.errors import StoreError
-from rung.loop.shipping import Winners
+from rung.loop.shipping.winners import Winners
 from rung.project import ATTEMPTS_FILE, RUN_FILE
 from rung.records import Attempt
 from rung.records.results import CandidateResult, RunResult

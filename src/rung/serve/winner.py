@@ -10,7 +10,7 @@ from functools import cached_property
 from rung.climbing.winner import as_measured
 from rung.economics.pricing import PriceBook
 from rung.errors import UserError
-from rung.loop.shipping import Winners
+from rung.loop.shipping.winners import Winners
 from rung.models.base import ChatModel, ChatRequest, Message
 from rung.models.gathering import GatheringEmbedder
 from rung.models.metered import Metered, MeteredEmbedder

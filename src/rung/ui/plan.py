@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from rung.climbing import ClimbOptions
+from rung.climbing.tools import ClimbOptions
 from rung.errors import UserError
 from rung.money import rate, usd
 from rung.report.plan_data import Plan

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from rung.climbing.journal import read_live
 from rung.errors import StoreError, UserError
-from rung.loop.shipping import Winners
+from rung.loop.shipping.winners import Winners
 from rung.task.types import Task
 from rung.ui.live import shown, view
 from rung.ui.pages import Page

@@ -16,7 +16,7 @@ from rung.exchange.exporting.files import Files
 from rung.exchange.exporting.prompt import export_prompt
 from rung.exchange.exporting.source import Source
 from rung.exchange.exporting.trainers import CONFIGS, export_trainer
-from rung.loop.shipping import Winners
+from rung.loop.shipping.winners import Winners
 from rung.project import ProjectFolder
 from rung.records.results import RunResult
 from rung.state import read_kept
