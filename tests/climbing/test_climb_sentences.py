@@ -328,9 +328,6 @@ SAID: dict[str, tuple[Case, Case]] = {
     "no candidate of this run was asked a dev example: climb first": (
         lambda t: explain(t, asked=False), explain,
     ),
-    "no single candidate is named {}; this run measured {}": (
-        lambda t: explain(t, key="none"), explain,
-    ),
     "the task was changed after run {}: run `rung climb` again, then explain": (
         lambda t: explain(t, changed=True), explain,
     ),
