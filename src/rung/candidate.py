@@ -6,12 +6,14 @@ never stored: it follows from which slots are filled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
+from rung.errors import UserError
+from rung.task import wording
 from rung.task.types import FORMAT, Frozen, digest
 
 Technique = Literal["no-llm", "prompting", "full-context", "rag", "fine-tuning", "hybrid"]
@@ -297,3 +299,19 @@ def short_name(model: str) -> str:
         address, _, name = model.partition("#")
         return f"{name or 'model'}@{address.split('://')[1].split('/')[0]}"
     return model.removeprefix("local/").replace("/", ":")
+
+
+def full_key(wanted: str, keys: Iterable[str]) -> str:
+    """The key that was meant: itself, or the only one that begins so, as a whole or in its hash.
+
+    Raises `UserError` where none or several do.
+    """
+    known = list(dict.fromkeys(keys))
+    ways = {key: (key, key.rpartition("~")[2]) for key in known}
+    begun = [key for key in known if wanted in ways[key]] or [
+        key for key in known if wanted and any(way.startswith(wanted) for way in ways[key])
+    ]
+    if len(begun) == 1:
+        return begun[0]
+    hint = f"it may be {wording.listed(begun)}" if begun else wording.did_you_mean(wanted, known)
+    raise UserError(f"no single candidate is named {wanted!r}; {hint}")

@@ -31,9 +31,6 @@ SAID: dict[str, tuple[str, Given, Given]] = {
     "nothing: what is there is good enough": (
         "Build in this order: nothing: what is there is good enough", STOP, NOTHING,
     ),
-    "  A serious prompt has: {}.": (
-        "A serious prompt has: an explicit system prompt", NOTHING, {"prompt_effort": "week"},
-    ),
     "Why": ("\nWhy\n", {"symptoms": ["format"]}, NOTHING),
     "What each would mend here": (
         "What each would mend here", {"symptoms": ["format"]}, NOTHING,
@@ -72,7 +69,7 @@ PARTS = {
     "done", "missing", "not known",  # marks of the checklist, by test_advise.py
     "technique", "running a month", "once", "a month, all in",  # heads of columns
     "hybrid", "costs", "ladder.prompting.",  # names in the code
-    "Documents",  # always there: test_advise.py counts each title
+    "Documents. ",  # always there: test_advise.py counts each title
 }  # fmt: skip
 OLD = "  older than 90 days: {}"
 

@@ -215,8 +215,8 @@ SAID: dict[str, tuple[str, Case, Case]] = {
         "requests per month passes 5,000", lambda: cost(each("0.01"), month(50)),
         lambda: cost(each("0.01"), month(5)),
     ),
-    "  and {} inputs that would have to move further": (
-        r"and \d+ inputs that would have to move further", lambda: cost(*MANY),
+    "  and {} more that would have to move further": (
+        r"and \d+ more that would have to move further", lambda: cost(*MANY),
         lambda: cost(*MANY[:2]),
     ),
     "The same, paid for in another way": (

@@ -19,9 +19,11 @@ from rung.behaviour.trainers.hosted.fireworks import FIREWORKS_LIMITS
 from rung.behaviour.trainers.hosted.formats import Limits, to_jsonl
 from rung.behaviour.trainers.hosted.openai import OPENAI_LIMITS, OpenAITuner
 from rung.behaviour.trainers.hosted.vertex import VertexTuner, vertex_dev_rows
+from rung.candidate import full_key
 from rung.cli.app import app
 from rung.errors import UserError
 from rung.exchange.exporting import FORMATS, export
+from rung.exchange.exporting.shelf import warning
 from rung.exchange.exporting.source import Source
 
 from .conftest import LARGE, MODEL, put, read, write_task
@@ -113,7 +115,7 @@ def test_hosted_rows_are_the_solver_s_messages_and_the_answer(to: str, climbed: 
 
 def test_shots_are_not_learnt(climbed: Climbed) -> None:
     folder = climbed("fixed")
-    key = next(r.key for r in Source(folder)._runs()[0].candidates)
+    key = next(iter(Source(folder)._known()))
     export(folder, "openai", candidate=key)
     turns = read(folder / "export/openai/train.jsonl")[0]["messages"]
     said = [t for t in turns if t["role"] == "assistant"]
@@ -278,7 +280,11 @@ def test_a_file_that_was_changed_is_not_overwritten(climbed: Climbed) -> None:
         ("openia", {}, "did you mean 'openai'"),
         ("vllm", {}, "has no adapter"),
         ("axolotl", {}, "names no weights that can be loaded elsewhere"),
-        ("prompt", {"candidate": "reader~"}, "no run has a candidate 'reader~'; known: 'reader@"),
+        (
+            "prompt",
+            {"candidate": "reader~"},
+            "no single candidate is named 'reader~'; known: 'reader@",
+        ),
     ],
 )
 def test_what_cannot_be_exported_is_said(
@@ -287,6 +293,36 @@ def test_what_cannot_be_exported_is_said(
     folder = climbed()
     with pytest.raises(UserError, match=said):
         export(folder, to, **how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("a~12ab", "a~12ab"),
+        ("12a", "a~12ab"),
+        ("a+5~", "a+5~34cd"),
+        ("a~", "a~12ab"),
+        ("a", None),
+        ("", None),
+        ("x", None),
+    ],
+)
+def test_a_key_is_named_by_how_it_or_its_hash_begins(wanted: str, found: str | None) -> None:
+    keys = ["a~12ab", "a+5~34cd", "a~12ab"]
+    if found is not None:
+        assert full_key(wanted, keys) == found
+        return
+    with pytest.raises(UserError, match=r"no single candidate.*'a~12ab'"):
+        full_key(wanted, keys)
+
+
+def test_personal_data_is_warned_of_in_words_that_hold_of_an_export() -> None:
+    for where in ("they stay on this machine.", "they would be sent to openai/gpt: x."):
+        said = warning(f"3 texts hold personal data (3 with a mail address): {where}")
+        assert said.startswith(
+            "the audit says: 3 texts hold personal data (3 with a mail address)."
+        )
+        assert "machine" not in said and "would be sent" not in said
 
 
 def test_without_a_winner_there_is_no_prompt_but_a_training_file(tmp_path: Path) -> None:

@@ -336,6 +336,7 @@ SAID: dict[str, tuple[Case, Case]] = {
 PHASES = set(words.PHASES.values())
 """What a climb is busy with: said while it is, by tests/climbing."""
 LABELS = {"read with care", "worth knowing", "target {} ≥ {} at {} confidence",
+          "Least often right on dev, of {}: {}.",
           "against {}: {} [{}, {}] on {} common examples ({})"}  # fmt: skip
 """Words that claim nothing by themselves, or print a row's figures as they are."""
 

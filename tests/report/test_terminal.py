@@ -59,13 +59,13 @@ def test_a_wide_terminal_shows_more_the_most_wanted_first() -> None:
         for r in result.candidates
     )  # fmt: skip
     heads = {}
-    for width in (70, 80, 90, 110, 120, 153, 168):
+    for width in (70, 80, 90, 97, 118, 128, 161, 176):
         console = Console(file=io.StringIO(), width=width)
         table = ladder_table(answered, None, width, 0.85)
         heads[width] = [str(c.header).split()[0] for c in table.columns if str(c.header).strip()]
         console.print(table)
-    last = {70: "score", 80: "$/1k", 90: "on", 110: "0", 120: "$/month", 153: "wrong",
-            168: "technique"}  # fmt: skip
+    last = {70: "score", 80: "$/1k", 90: "key", 97: "on", 118: "0", 128: "$/month", 161: "wrong",
+            176: "technique"}  # fmt: skip
     for (width, name), before in zip(last.items(), [None, *last], strict=False):
         assert name in heads[width], width
         assert before is None or name not in heads[before], width

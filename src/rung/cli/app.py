@@ -91,7 +91,7 @@ def climb(  # noqa: PLR0913 - one parameter an option
     diagnose: Diagnose = True,
     mode: Mode = "traffic",
     record: Annotated[
-        bool, typer.Option("--record", help="Ask [[tools]] anew, whatever they said before.")
+        bool, typer.Option("--record", help="Ask the tools anew, whatever they said before.")
     ] = False,
     anyway: Anyway = False,
     as_json: Json = False,

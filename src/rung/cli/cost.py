@@ -31,7 +31,9 @@ def cost(
     months: Annotated[str | None, typer.Option(help="Another horizon.")] = None,
     price: Annotated[
         list[str] | None,
-        typer.Option(help="Override a price: a key of [costs], as machine_usd_per_hour=0.2."),
+        typer.Option(
+            help="Override a price: a key of the costs table, as machine_usd_per_hour=0.2."
+        ),
     ] = None,
     on: Annotated[str | None, typer.Option(help="Prices of this day, YYYY-MM-DD.")] = None,
     target: Annotated[

@@ -12,7 +12,7 @@ def draft(
     folder: Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")],
     n: Annotated[int, typer.Option("-n", min=1, max=1000, help="Drafts to ask for.")] = 40,
     model: Annotated[
-        str | None, typer.Option(help="Who writes them; the last of [models] try if left out.")
+        str | None, typer.Option(help="Who writes them; the last model of `try` if left out.")
     ] = None,
     budget: Annotated[float | None, typer.Option(help="Most USD to spend.", min=0.0)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

@@ -79,7 +79,9 @@ class LiveLadder(Observer):
     def planned(self, rungs: Sequence[Planned]) -> None:
         """Show the whole ladder, nothing tried yet."""
         self.rows = {r.candidate.key: unmeasured(r) for r in rungs}
-        self._line(f"{len(rungs)} candidates, cheapest first")
+        probes = sum(rung.candidate.is_probe for rung in rungs)
+        before = f"; before them {probes} with passages known to be right" if probes else ""
+        self._line(f"{len(rungs) - probes} candidates, cheapest first{before}")
 
     def refined(self, key: str, row: CandidateResult) -> None:
         """Its row, where the start's was."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from rung.audit import noise
-from rung.candidate import NO_LLM, Weights
+from rung.candidate import NO_LLM, Weights, full_key
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.diagnose import Bench, Diagnosis, Finding, diagnose
 from rung.errors import ProviderError, UserError
@@ -61,11 +61,8 @@ class Explainer:
         """The candidate to diagnose: the one named, else the choice, else the best on dev."""
         rows = [r for r in self.run.candidates if r.state != "probe" and r.dev is not None]
         if key is not None:
-            named = [r for r in rows if r.key.startswith(key)]
-            if len(named) != 1:
-                known = ", ".join(r.key for r in rows)
-                raise UserError(f"no single candidate is named {key!r}; this run measured {known}")
-            return named[0]
+            found = full_key(key, [r.key for r in rows])
+            return next(r for r in rows if r.key == found)
         if not rows:
             raise UserError("no candidate of this run was asked a dev example: climb first")
         chosen = [r for r in rows if r.key == self.run.verdict.choice]

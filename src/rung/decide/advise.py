@@ -25,13 +25,10 @@ from rung.decide.rules.costs import assumed, expected_costs
 from rung.decide.rules.loader import Rule, documents, of_kind, rules, titles
 from rung.economics.analysis import Analysis
 
-PRIOR = (
-    "This is a prior: it says where to look first. `rung climb` measures on your own examples, "
-    "and what it measures overrules all of this."
-)
+PRIOR = "This is a prior: what `rung climb` measures on your own examples overrules it."
 NO_LLM = (
-    "Where answers are labels, a climb tries what needs no language model first: the nearest "
-    "examples and a linear classifier. They are in none of the documents and cost next to nothing."
+    "Where answers are labels, a climb first tries what needs no language model, which none of "
+    "the documents has: the nearest examples, a linear classifier."
 )
 LABELS = (None, "other", "classification")
 """Use cases whose answers may be labels."""

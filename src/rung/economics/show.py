@@ -274,7 +274,7 @@ def _flips(flips: Sequence[Flip]) -> list[str]:
             f"(now {number(flip.now)}; then {flip.instead})"
         )
     if len(flips) > FLIPS:
-        lines.append(f"  and {len(flips) - FLIPS} inputs that would have to move further")
+        lines.append(f"  and {len(flips) - FLIPS} more that would have to move further")
     return lines
 
 

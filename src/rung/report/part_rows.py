@@ -44,6 +44,13 @@ def _share(right: int, of: int) -> str:
     return f"{interval.estimate:.2f} [{interval.low:.2f}–{interval.high:.2f}]"
 
 
+def weakest(seen: Measured | None) -> str:
+    """The three parts with the least recall, in words; empty where none was missed often enough."""
+    missed = [p for p in part_rows(seen) if p.expected >= FEWEST and p.right < p.expected]
+    missed.sort(key=lambda p: p.right / p.expected)
+    return ", ".join(f"{p.name} {p.right} of {p.expected}" for p in missed[:3])
+
+
 def watched(result: RunResult) -> CandidateResult | None:
     """The candidate whose answers are looked at: the choice, else the best that was measured."""
     chosen = next((r for r in result.candidates if r.key == result.verdict.choice), None)

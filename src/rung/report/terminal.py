@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rung.records.results import CandidateResult, RunResult
+from rung.report.part_rows import watched, weakest
 from rung.report.reasons import next_text, reason_texts
 from rung.report.red_flags import flag_lines
 from rung.report.words import (
@@ -50,7 +51,7 @@ ALWAYS = 37
 """Mark, score with interval, verdict, and the space between columns."""
 TINY = ALWAYS + LEAST
 """Columns below which a score stands without its interval."""
-EXTRA = {"$/1k": 10, "on": 9, "strip": 18, "$/month": 10, "counts": 33, "technique": 13}
+EXTRA = {"$/1k": 10, "key": 8, "on": 9, "strip": 18, "$/month": 10, "counts": 33, "technique": 13}
 """What is shown where there is room, the most wanted first, and the columns that it takes."""
 
 
@@ -87,7 +88,7 @@ def ladder_table(
     if "counts" in shown:
         for name in COUNTS:
             table.add_column(name, justify="right")
-    for name in ("$/1k", "$/month"):
+    for name in ("$/1k", "key", "$/month"):
         if name in shown:
             table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -146,6 +147,7 @@ def _cells(row: CandidateResult, label: str, chosen: bool, shown: set[str]) -> l
     cells += [Text("–" if score is None else f"{score.n} {score.split}")] if "on" in shown else []
     cells += [Text(c) for c in counts(score)] if "counts" in shown else []
     cells += [Text(per_thousand(row))] if "$/1k" in shown else []
+    cells += [Text(row.key.rpartition("~")[2])] if "key" in shown else []
     cells += [Text(month_cell(row))] if "$/month" in shown else []
     cells.append(Text(state_text(row)))
     return cells
@@ -166,6 +168,9 @@ def verdict_text(result: RunResult) -> RenderableType:
             f"[{signed(compared.low)}, {signed(compared.high)}] on {compared.n} common examples "
             f"({compared.method})"
         ))  # fmt: skip
+    row = watched(result)
+    if row is not None and (missed := weakest(row.dev)):
+        why.add_row("  · ", Text(f"Least often right on dev, of {names[row.key]}: {missed}."))
     then.add_row("  next: ", Text(next_text(result)))
     return Group(head, why, then, Text())
 

@@ -28,7 +28,7 @@ def text(advice: Advice) -> str:
         _checklist(advice.checklist),
         _disputes(advice.disputes),
         _costs(advice),
-        ["Documents", *(f"  {key}: {title}" for key, title in cited().items())],
+        ["Documents. " + "; ".join(f"{key}: {title}" for key, title in cited().items()) + "."],
     ]
     worded = "\n\n".join("\n".join(show.wrapped(part)) for part in parts if part)
     return f"{worded}\n\nNext: {advice.next_command}\n"
@@ -64,16 +64,13 @@ def _listed(title: str, reasons: Sequence[Reason]) -> list[str]:
 
 
 def _build(advice: Advice) -> list[str]:
-    """The route, its steps, and on one line what a serious prompt is."""
+    """The route and its steps; what a serious prompt has is the page's and JSON's to say."""
     order = ", then ".join(advice.build) or "nothing: what is there is good enough"
     steps = [s for s in advice.steps if not s.id.startswith(PROMPT)]
-    parts = [
-        s.says[0].lower() + s.says[1:].rstrip(".") for s in advice.steps if s.id.startswith(PROMPT)
-    ]
     lines = [f"Build in this order: {order}"]
     lines += [f"  {advice.no_llm}"] if advice.no_llm else []
     lines += [f"  {_line(step)}" for step in steps]
-    return [*lines, f"  A serious prompt has: {'; '.join(parts)}."] if parts else lines
+    return lines
 
 
 def _why(advice: Advice) -> list[str]:

@@ -44,6 +44,7 @@ FORMATS: dict[str, Exporter] = {
     "bundle": export_bundle,
 }
 """By the name in `--to`."""
+LEAVES = "What is exported may hold it: send it only where that may go, or redact it first."
 
 
 def _personal(root: Path) -> list[str]:
@@ -51,7 +52,12 @@ def _personal(root: Path) -> list[str]:
     newest = ProjectFolder(root).run_files()[-1:]
     results = [read_kept(path, RunResult) for path in newest]
     flags = [flag for result in results if result is not None for flag in result.flags]
-    return [f"the audit says: {f.text}" for f in flags if f.id in ("personal-data", "secrets")]
+    return [warning(flag.text) for flag in flags if flag.id in ("personal-data", "secrets")]
+
+
+def warning(text: str) -> str:
+    """A flag's text without where a climb sends the data: an export goes elsewhere."""
+    return f"the audit says: {text.split(': ')[0].rstrip('.')}. {LEAVES}"
 
 
 class Export(Frozen):

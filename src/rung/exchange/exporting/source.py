@@ -6,14 +6,13 @@ it would read here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rung.behaviour.trainers.lessons import TuningExample
 from rung.behaviour.trainers.lora import finished_result
 from rung.behaviour.trainers.recipe import sized
-from rung.candidate import Candidate, Weights
+from rung.candidate import Candidate, Weights, full_key
 from rung.decide.room import plain_prompt
 from rung.errors import UserError
 from rung.measure.cache import CachedEmbedder
@@ -28,7 +27,7 @@ from rung.solver.tuning import lessons
 from rung.state import RUN_CURE, read_model
 from rung.task.load import load_task
 from rung.task.types import SplitName, Task
-from rung.task.wording import did_you_mean
+from rung.task.wording import listed
 
 HARVESTED = "harvest"
 """In `meta` of examples that came from traffic: their provenance."""
@@ -71,9 +70,12 @@ class Source:
                 "or name a candidate of a run with --candidate"
             )
         if solver.candidate.technique == "no-llm":
+            asking = [
+                k for k, c in self._known().items() if c.technique != "no-llm" and not c.is_probe
+            ]
             raise UserError(
                 f"{solver.candidate.key} asks no model, so it has no prompt to export: name "
-                "another candidate of the run with --candidate"
+                f"another with --candidate, {listed(asking)}"
             )
         return solver
 
@@ -152,18 +154,16 @@ class Source:
     async def _named(self) -> Solver:
         """A candidate of some run, fitted without its trained weights: messages need none."""
         winner = self._winner()
-        if winner is not None and winner.candidate.key == self.key:
+        known = self._known()
+        served = [winner.candidate.key] if winner is not None else []
+        if not known and not served:
+            raise UserError(f"there is no run to take {self.key!r} from: run `rung climb` first")
+        key = full_key(str(self.key), [*served, *known])
+        if winner is not None and key in served:
             return winner
-        known = {c.key: c for run in self._runs() for c in (r.candidate for r in run.candidates)}
-        if self.key not in known:
-            raise UserError(
-                f"no run has a candidate {self.key!r}; {did_you_mean(str(self.key), known)}"
-                if known
-                else f"there is no run to take {self.key!r} from: run `rung climb` first"
-            )
-        candidate = known[self.key]
+        candidate = known[key]
         if candidate.is_probe:
-            raise UserError(f"{self.key} is a probe, which only reads gold passages: name another")
+            raise UserError(f"{key} is a probe, which only reads gold passages: name another")
         untrained = candidate.weights.model_copy(update={"kind": "base"})
         # Choosing when another model is asked would ask it; the messages are the same without.
         plain = candidate.chained_to(None).model_copy(update={"weights": untrained})
@@ -171,6 +171,7 @@ class Source:
         named = solver.candidate.chained_to(candidate.then)
         return Solver(solver.spec.model_copy(update={"candidate": named}), solver.parts)
 
-    def _runs(self) -> Sequence[RunResult]:
-        files = ProjectFolder(self.root).run_files()
-        return [read_model(path, RunResult, RUN_CURE) for path in files]
+    def _known(self) -> dict[str, Candidate]:
+        """What the runs had on their ladders, by key."""
+        runs = (read_model(p, RunResult, RUN_CURE) for p in ProjectFolder(self.root).run_files())
+        return {row.key: row.candidate for run in runs for row in run.candidates}

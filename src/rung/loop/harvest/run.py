@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from rung.candidate import NO_LLM, Candidate
+from rung.candidate import NO_LLM, Candidate, full_key
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.errors import UserError
 from rung.loop.harvest.queue import Measures, Queue, keep_reasons, queue
@@ -17,7 +17,6 @@ from rung.solver import Solver, Workshop, fit
 from rung.state import EVIDENCE_CURE, RUN_CURE, read_model, read_object
 from rung.task.load import load_task
 from rung.task.types import LabelsOutput, MultiLabelOutput, Task
-from rung.task.wording import did_you_mean
 from rung.traffic import Query, open_store
 
 FEWEST_TO_FIT = 10
@@ -82,9 +81,7 @@ async def _others(task: Task, tools: Tools, root: Path, against: Sequence[str]) 
     if against:
         known = {r.key: r.candidate for run in _runs(root) for r in run.candidates}
         for key in against:
-            if key not in known:
-                raise UserError(f"no run has a candidate {key!r}; {did_you_mean(key, known)}")
-            wanted.append(known[key])
+            wanted.append(known[full_key(key, known)])
     return [await fit(c, task, workshop) for c in wanted if c.key != served]
 
 
