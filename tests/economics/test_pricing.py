@@ -9,7 +9,8 @@ from genai_prices import calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.economics.pricing import PriceBook, rates_for
+from rung.economics.pricing import PriceBook, rates_from
+from rung.economics.settings import CostSettings
 from rung.errors import UserError
 from rung.money import dec
 from rung.records import Usage
@@ -20,7 +21,7 @@ counts = st.integers(0, 400_000)
 
 
 def price_of(usage, model, costs, on):
-    return rates_for(model, costs, on).price(usage)
+    return rates_from(model, CostSettings.read(costs), on).price(usage)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_an_endpoint_is_priced_by_the_users_own_figures_or_not_at_all():
         price_of(usage, model, {}, ON)
     # The hour of a server of one's own is paid whatever it answers: no price an answer.
     assert price_of(usage, model, {"machine_usd_per_hour": 2}, ON) == 0
-    assert rates_for(model, {"gpu": "l40s"}, ON).on_gpu
+    assert rates_from(model, CostSettings.read({"gpu": "l40s"}), ON).on_gpu
 
 
 def test_flat_token_prices_do_not_touch_a_listed_model():
@@ -128,7 +129,7 @@ def test_prices_of_what_is_not_asked_are_said_to_change_nothing(models, costs, s
 )
 def test_wrong_costs_are_refused_with_the_value_seen(costs, says):
     with pytest.raises(UserError, match=says):
-        rates_for("local/x", costs, ON)
+        rates_from("local/x", CostSettings.read(costs), ON)
 
 
 def test_cached_tokens_beyond_the_input_are_impossible():
@@ -167,9 +168,9 @@ def test_a_price_older_than_ninety_days_is_said_so():
     b=st.builds(Usage, input_tokens=counts, output_tokens=counts, seconds=st.floats(0, 1e4)),
 )
 def test_cost_is_additive_in_usage(a, b):
-    tokens = rates_for("openai/gpt-4o-mini", {}, ON)
+    tokens = rates_from("openai/gpt-4o-mini", CostSettings.read({}), ON)
     assert tokens.price(a) + tokens.price(b) == tokens.price(a + b)
-    hours = rates_for("local/x", {}, ON)
+    hours = rates_from("local/x", CostSettings.read({}), ON)
     apart, together = hours.price(a) + hours.price(b), hours.price(a + b)
     assert abs(apart - together) <= Decimal("1e-12")
 

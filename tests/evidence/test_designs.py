@@ -204,7 +204,6 @@ def map_float(scores):
         (lambda: sequential(0.8, 0.01, 50, 10, eps=1.0), "Eps is 1.0"),
         (lambda: sequential(0.8, 0.01, 50, 10, mode="slow"), "'slow'"),
         (lambda: sequential(0.8, 0.01, 50, 10, mode="suite", graded=True), "'traffic' only"),
-        (lambda: sequential(0.8, 0.01, 50, 10, graded=True).extended(40), "larger number"),
         (lambda: non_inferiority(0.0, 0.05, 50, 10), "Margin is 0.0"),
         (lambda: non_inferiority(0.1, 0.05, 50, 10).look([1.0], []), "same examples"),
     ],

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from rung.errors import UserError
 from rung.evidence import quantile_bounds, sequential, stopped_interval
@@ -56,15 +57,17 @@ def test_the_largest_of_59_bounds_the_95th_percentile_and_of_58_it_does_not():
     assert quantile_bounds([3.0], 0.95) == (3.0, 3.0, None)  # 95 % of draws lie below the quantile
 
 
-@pytest.mark.lengthy
 @pytest.mark.parametrize("n", [20, 60, 150])
 def test_each_end_holds_as_often_as_it_says(n):
-    draws = np.random.default_rng(6).exponential(size=(4000, n))
-    truth = -np.log(0.05)
-    found = [quantile_bounds(row, 0.95) for row in draws.tolist()]
-    lows = [q.low <= truth for q in found if q.low is not None]
-    highs = [q.high >= truth for q in found if q.high is not None]
-    assert np.mean(lows) >= 0.94 and (not highs or np.mean(highs) >= 0.94)
+    """Exactly: an end is a rank, and how many of n draws lie below the quantile is binomial."""
+    value, low, high = quantile_bounds(list(range(n)), 0.95)
+    assert low is not None and binom.sf(low, n, 0.95) >= 0.95 > binom.sf(low + 1, n, 0.95)
+    assert (high is None) == (binom.cdf(n - 1, n, 0.95) < 0.95)
+    if high is not None:
+        assert binom.cdf(high, n, 0.95) >= 0.95 > binom.cdf(high - 1, n, 0.95)
+    draws = np.random.default_rng(6).exponential(size=n)
+    ranks = [rank and int(np.sum(draws < rank)) for rank in quantile_bounds(draws.tolist(), 0.95)]
+    assert ranks == [value, low, high]
 
 
 @pytest.mark.parametrize(("sample", "share"), [([], 0.95), ([1.0], 1.0)])

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 from fake_endpoint import Turn, completion, serving
 
-from rung.economics.pricing import rates_for
+from rung.economics.pricing import rates_from
+from rung.economics.settings import CostSettings
 from rung.errors import UserError
 from rung.models.base import ChatRequest, Message
 from rung.models.openai_compatible import OpenAICompatible
@@ -63,10 +64,10 @@ def test_its_models_open(name: str) -> None:
 @pytest.mark.parametrize("name", VENDORS)
 def test_its_models_are_priced_or_said_to_have_no_price(name: str) -> None:
     if name in PRICED:
-        rates = rates_for(f"{name}/{PRICED[name]}", {}, ON)
+        rates = rates_from(f"{name}/{PRICED[name]}", CostSettings.read({}), ON)
         assert rates.tokens and rates.tokens[0].output > 0
     with pytest.raises(UserError, match="has no known price"):
-        rates_for(f"{name}/no-such-model-anywhere", {}, ON)
+        rates_from(f"{name}/no-such-model-anywhere", CostSettings.read({}), ON)
 
 
 def test_every_vendor_with_a_price_list_is_tried_with_a_priced_model() -> None:

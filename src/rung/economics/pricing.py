@@ -112,11 +112,6 @@ class Rates(Frozen):
         return total
 
 
-def rates_for(model: str, costs: Mapping[str, Any], on: date) -> Rates:
-    """The rates of one model on one day. Raises `UserError` naming the key to set."""
-    return rates_from(model, CostSettings.read(costs), on)
-
-
 def runs_here(model: str) -> bool:
     """By its name: an embedded model, none at all, or the path of a folder or `.gguf` file."""
     return model.startswith((*LOCAL, *PATHS)) or model.lower().endswith(".gguf")
@@ -125,7 +120,10 @@ def runs_here(model: str) -> bool:
 def rates_from(
     model: str, settings: CostSettings, on: date, machines: Collection[str] = ()
 ) -> Rates:
-    """As `rates_for`, with `[costs]` already read; `machines` are further models of one's own."""
+    """The rates of one model on one day; `machines` are further models of one's own.
+
+    Raises `UserError` naming the key to set.
+    """
     own = settings.models.get(model, ModelPrices())
     if runs_here(model) or model in machines:
         _refuse_idle(model, own, TOKEN_PRICES, "runs on a machine of your own: its hour is paid")

@@ -51,7 +51,7 @@ class WealthDesign(Design):
     max_examples: int
     batch: int
     planned: int
-    """Size that the bets aim at and the last fixed test belongs to; stays when extended."""
+    """Size that the bets aim at and the last fixed test belongs to."""
 
     @property
     def last_alpha(self) -> float:
@@ -66,15 +66,6 @@ class WealthDesign(Design):
     @property
     def _last_share(self) -> float:
         return LAST_SHARE_OF_FEW if self.planned < MANY else LAST_SHARE
-
-    def extended(self, max_examples: int) -> WealthDesign:
-        """The same plan with examples added: only the e-process goes on, at no further error."""
-        if max_examples <= self.max_examples:
-            raise UserError(
-                f"The design already holds {self.max_examples!r} examples, "
-                f"not fewer than {max_examples!r}; give a larger number."
-            )
-        return self.model_copy(update={"max_examples": max_examples})
 
     def looks_within(self, size: int) -> tuple[int, ...]:
         """Looks that a prefix of this size completes: every batch, the plan's end, the end."""

@@ -46,8 +46,6 @@ class Pace:
         """Requests that may be in flight now."""
         self.learnt: tuple[int, float] | None = None
         """So many requests in so many seconds."""
-        self.throttled = 0
-        """Refusals for haste."""
         self._clock = clock
         self._inside = 0
         self._threshold = self.in_flight
@@ -105,7 +103,6 @@ class Pace:
     def refused(self, let_in: Pass, wait_s: float | None, per_minute: float | None = None) -> None:
         """It came too fast; `told` is the limit in requests a minute, if the server named it."""
         now = self._clock()
-        self.throttled += 1
         if let_in in self._recent:
             self._recent.remove(let_in)  # servers count what they let in
         others = max(1, self._inside - 1)
