@@ -172,3 +172,23 @@ def test_cost_is_additive_in_usage(a, b):
     hours = rates_for("local/x", {}, ON)
     apart, together = hours.price(a) + hours.price(b), hours.price(a + b)
     assert abs(apart - together) <= Decimal("1e-12")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"gpu": "l40s"},
+        {"gpu_usd_per_hour": 2},
+        {"min_replicas": 2},
+        {"adapters_per_machine": 4},
+        {"training_usd_per_mtok": 3},
+    ],
+)
+def test_machine_and_training_keys_that_nothing_is_paid_by_are_said(key):
+    hosted = PriceBook.of(["openai/gpt-4o-mini", "no-llm/linear"], key, ON)
+    assert hosted.idle() == [
+        f"[costs] {next(iter(key))} changes nothing: no model here runs on a machine of your own, "
+        "and none is tuned."
+    ]
+    assert hosted.idle(["openai/gpt-4o-mini"]) == []
+    assert PriceBook.of(["openai/gpt-4o-mini", "local/m"], key, ON).idle() == []

@@ -36,7 +36,7 @@ def heard_of(tools: Tools, names: Sequence[str], tried: Sequence[str]) -> list[s
     return [
         *(f"{name} is asked so: {how}." for name, how in asked.items() if how),
         *(note for name, window in windows if (note := too_long(tools.task, name, window))),
-        *tools.prices.idle(),
+        *tools.prices.idle(tools.task.models.tune),
     ]
 
 

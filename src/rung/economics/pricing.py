@@ -18,7 +18,13 @@ from pydantic import Field
 
 from rung.candidate import NO_LLM
 from rung.economics import tables
-from rung.economics.settings import HOUR_PRICES, TOKEN_PRICES, CostSettings, ModelPrices
+from rung.economics.settings import (
+    HOUR_PRICES,
+    OWN_MACHINE,
+    TOKEN_PRICES,
+    CostSettings,
+    ModelPrices,
+)
 from rung.economics.tables import Source
 from rung.errors import UserError
 from rung.models.vendors import vendor_of
@@ -338,8 +344,11 @@ class PriceBook(Frozen):
             raise UserError(f"{model!r} is not in the price book of {self.on}; price it anew.")
         return self.rates[model].price(usage)
 
-    def idle(self) -> list[str]:
-        """What `[costs]` says of models that are not asked, a sentence each."""
+    def idle(self, tuned: Collection[str] = ()) -> list[str]:
+        """What `[costs]` says that nothing here is paid by, a sentence each.
+
+        `tuned` are hosted models that may be trained; one that runs here may be, too.
+        """
         asked = [name for name in self.rates if not name.startswith(NO_LLM)]
         found = [
             f'[costs.models."{name}"] changes nothing: no such model is asked; '
@@ -354,7 +363,19 @@ class PriceBook(Frozen):
                 "model has a list price or a machine of its own; "
                 '[costs.models."NAME"] overrides a list price.'
             )
-        return found
+        return [*found, *self._idle_machines(tuned)]
+
+    def _idle_machines(self, tuned: Collection[str]) -> list[str]:
+        """A tuned hosted model may be served on a machine of its own: of those nothing is said."""
+        own = any(r.by_the_hour for m, r in self.rates.items() if not m.startswith(NO_LLM))
+        if not self.rates or own or tuned:
+            return []
+        return [
+            f"[costs] {name} changes nothing: no model here runs on a machine of your own, and "
+            "none is tuned."
+            for name in (*OWN_MACHINE, "training_usd_per_mtok")
+            if getattr(self.settings, name) is not None
+        ]
 
     def sources(self) -> tuple[Source, ...]:
         """Where the prices come from, without repeats."""

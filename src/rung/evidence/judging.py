@@ -121,7 +121,7 @@ def rogan_gladen(
 
 def _kappa(ours: Array, theirs: Array, confidence: float, seed: int) -> Estimate | None:
     value = cohen_kappa(list(ours), list(theirs))
-    if value is None:
+    if value is None or not np.ptp(ours) or not np.ptp(theirs):
         return None
     rng = np.random.default_rng(seed)
     draws = []
