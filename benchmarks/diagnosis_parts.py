@@ -41,9 +41,9 @@ class Blind:
         self.context = inner.context
         self._inner, self._shuffled = inner, shuffled
 
-    async def search_metered(self, query: str, k: int) -> tuple[tuple[Passage, ...], float]:
+    async def search_metered(self, query: str, k: int, *_: Any) -> tuple[Any, float, tuple[()]]:
         """At most `k` passages; nothing is timed here."""
-        return await self.search(query, k), 0.0
+        return await self.search(query, k), 0.0, ()
 
     async def search(self, query: str, k: int) -> tuple[Passage, ...]:
         """At most `k` passages."""
@@ -61,9 +61,9 @@ class Drowning:
     def __init__(self, inner: Any) -> None:
         self.passages, self.context, self._inner = inner.passages, inner.context, inner
 
-    async def search_metered(self, query: str, k: int) -> tuple[tuple[Passage, ...], float]:
+    async def search_metered(self, query: str, k: int, *_: Any) -> tuple[Any, float, tuple[()]]:
         """As `search`; nothing is timed here."""
-        return await self.search(query, k), 0.0
+        return await self.search(query, k), 0.0, ()
 
     async def search(self, query: str, k: int) -> tuple[Passage, ...]:
         """What was found, in the middle of `DISTRACTORS` others."""

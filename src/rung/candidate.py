@@ -126,7 +126,7 @@ class Context(Frozen):
     rerank: str | None = None
     """One that orders anew what was found."""
     tool: str = ""
-    """Asked for each question (`[[tools]]`)."""
+    """Asked for each question (`[[tools]]`): for knowledge, or by `rerank = "endpoint"`."""
     store: str = "embedded"
     """Where the passages lie (`rung.knowledge.stores`)."""
     match: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,11 +20,13 @@ from rung.knowledge.finding import Looked
 from rung.knowledge.lexical import searched_text
 from rung.knowledge.stages import STAGES, Hunt
 from rung.knowledge.stores import STORES
+from rung.knowledge.tools import ToolResult
 from rung.models.base import Adapter, Message
 from rung.project import MANIFEST_FILE
 from rung.records import Answer, Attempt, Passage, Usage
 from rung.solver import fit
-from rung.task.types import Example, Task
+from rung.task.tools import ToolSettings
+from rung.task.types import Example, JsonValue, Task
 from scripted import ScriptedEmbedder
 from solver.test_contract import KINDS, SHORT, Bench
 
@@ -92,6 +94,18 @@ PASSAGES = tuple(
 RANKED = (((2, 3.0), (0, 2.0)), ((1, 0.9), (2, 0.4)))
 
 
+class Reverses:
+    """A reranker that prefers what comes last."""
+
+    settings = ToolSettings(name="judge", url="http://h/rerank", protocol="rerank")
+
+    async def call(self, arguments: Mapping[str, JsonValue]) -> ToolResult:
+        documents = arguments["documents"]
+        assert isinstance(documents, list) and arguments["top_n"] == len(documents)
+        scores = [[at, float(at)] for at in reversed(range(len(documents)))]
+        return ToolResult(text=json.dumps(scores), at="2026-11-29", seconds=0.1, usd=0.01)
+
+
 @pytest.mark.parametrize("query", ["white birches", ""])
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_adds_seconds_and_names_passages_once(name: str, query: str) -> None:
@@ -99,8 +113,10 @@ def test_a_stage_adds_seconds_and_names_passages_once(name: str, query: str) -> 
         embedder = ScriptedEmbedder()
         vectors = await embedder.embed([searched_text(p) for p in PASSAGES])
         store = await STORES["embedded"].build(PASSAGES, vectors, words=True)
-        context = Context(kind="retrieved")
-        hunt = Hunt(query, depth=2, rankings=RANKED, seconds=1.0)
+        context = Context(kind="retrieved", tool="judge")
+        rankings = RANKED[:1] if name == "endpoint" else RANKED
+        tools = {"judge": Reverses()}
+        hunt = Hunt(query, depth=2, rankings=rankings, seconds=1.0, tools=tools)
         return [await STAGES[name](context, embedder).run(hunt, store) for _ in range(2)]
 
     first, again = asyncio.run(twice())

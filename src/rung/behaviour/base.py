@@ -12,6 +12,7 @@ from rung.behaviour.spec import SolverSpec
 from rung.behaviour.trainers.base import Tuned
 from rung.candidate import Candidate
 from rung.knowledge.contexts import Knowledge
+from rung.knowledge.tools import Tool
 from rung.models.base import Adapter, ChatModel, ChatRequest
 from rung.models.metered import MeteredEmbedder
 from rung.task.types import JsonValue, Task
@@ -74,6 +75,8 @@ class Fitting:
     embedder: MeteredEmbedder | None
     tune: Callable[[], Awaitable[Tuned]]
     """Has the candidate's weights trained on what the solver sends."""
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    """The task's, by name."""
 
 
 @dataclass(frozen=True)

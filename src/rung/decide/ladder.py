@@ -170,8 +170,9 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
     rungs += [
         Candidate(model=name, prompt=reading, context=Context(kind="tool", tool=tool.name))
         for tool in task.tools
+        if tool.informs
     ]
-    if task.tools and calls_tools(model):
+    if any(tool.informs for tool in task.tools) and calls_tools(model):
         rungs.append(Candidate(model=name, prompt=prompt, way="tools"))
     if task.climb.reasoning:
         room = min(prompt.max_output_tokens + ROOM_TO_THINK, model.context_window // 2)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from rung.knowledge.chunking import chunk
 from rung.knowledge.lexical import searched_text
 from rung.knowledge.stages import Hunt, stages_of
 from rung.knowledge.stores import EVERYTHING, STORES, Store, Where
+from rung.knowledge.tools import Tool
 from rung.models.base import Embedder, Vectors
-from rung.records import Passage
+from rung.records import Passage, Step
 from rung.task.types import Document
 
 FORMAT = 3
@@ -25,6 +27,8 @@ FORMAT = 3
 MANIFEST = "retriever.json"
 DEEP = 100
 """How far down a search looks whose ranking goes on to another stage (never less than `k`)."""
+
+NO_TOOLS: Mapping[str, Tool] = MappingProxyType({})
 
 
 class Retriever:
@@ -82,20 +86,22 @@ class Retriever:
         return (await self.search_metered(query, k))[0]
 
     async def search_metered(
-        self, query: str, k: int, where: Where = EVERYTHING
-    ) -> tuple[tuple[Passage, ...], float]:
+        self, query: str, k: int, where: Where = EVERYTHING, tools: Mapping[str, Tool] = NO_TOOLS
+    ) -> tuple[tuple[Passage, ...], float, tuple[Step, ...]]:
         """As `search`, of the passages that are meant, with the seconds that embedding and ranking
-        took, waiting left out."""
+        took, waiting left out, and what was asked of tools."""
         if k <= 0 or not len(self.store):
-            return (), 0.0
-        hunt = Hunt(query, k if len(self._stages) == 1 else max(DEEP, k), where=where)
+            return (), 0.0, ()
+        deep = k if len(self._stages) == 1 else max(DEEP, k)
+        hunt = Hunt(query, deep, where=where, tools=tools)
         for stage in self._stages:
             hunt = await stage.run(hunt, self.store)
         (ranking,) = hunt.rankings
         best = ranking[:k]
         read = await self.store.read([place for place, _ in best])
         scored = zip(read, best, strict=True)
-        return tuple(p.model_copy(update={"score": s}) for p, (_, s) in scored), hunt.seconds
+        found = tuple(p.model_copy(update={"score": s}) for p, (_, s) in scored)
+        return found, hunt.seconds, hunt.steps
 
     def save(self, folder: Path) -> None:
         """Write the store's files and `retriever.json` (their hashes) to `folder`."""

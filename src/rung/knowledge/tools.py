@@ -18,6 +18,8 @@ from ssl import SSLContext
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from pydantic import BaseModel, FiniteFloat
+
 from rung.errors import MissingExtraError, SourceError
 from rung.models.base import Offer
 from rung.records import Passage, Step
@@ -49,6 +51,15 @@ class ToolResult(Frozen):
         return Step(name=name, given=arguments, got=self.text, **told)
 
 
+class _Scored(BaseModel):
+    index: int
+    relevance_score: FiniteFloat
+
+
+class _Reranked(BaseModel):
+    results: tuple[_Scored, ...]
+
+
 class Tool(Protocol):
     """One tool. Called many times at once."""
 
@@ -64,9 +75,12 @@ class LiveTool:
 
     def __init__(self, settings: ToolSettings) -> None:
         self.settings = settings
-        self._ask: Callable[[Mapping[str, JsonValue]], Awaitable[str]] = (
-            self._over_mcp if settings.protocol == "mcp" else self._over_http
-        )
+        asks: dict[str, Callable[[Mapping[str, JsonValue]], Awaitable[str]]] = {
+            "http": self._over_http,
+            "mcp": self._over_mcp,
+            "rerank": self._reranked,
+        }
+        self._ask = asks[settings.protocol]
 
     async def call(self, arguments: Mapping[str, JsonValue]) -> ToolResult:
         """See `Tool`."""
@@ -81,8 +95,9 @@ class LiveTool:
                 "timeout_s, or mend it; nothing was scored"
             ) from None
         line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
+        whole = len(line) <= own.max_chars or not own.informs
         return ToolResult(
-            text=line if len(line) <= own.max_chars else line[: own.max_chars] + " …",
+            text=line if whole else line[: own.max_chars] + " …",
             at=at.isoformat(timespec="seconds"),
             seconds=time.perf_counter() - started,
             usd=own.usd_per_call,
@@ -92,6 +107,32 @@ class LiveTool:
         return from_environment(self.settings.headers, f"the tool {self.settings.name!r}: header")
 
     async def _over_http(self, arguments: Mapping[str, JsonValue]) -> str:
+        status, body = await self._posted(arguments)
+        if status in ARGUMENTS_AT_FAULT:
+            return f"error {status}: {_text(body)}"
+        self._refuse(status)
+        return _text(body)
+
+    async def _reranked(self, arguments: Mapping[str, JsonValue]) -> str:
+        """`[[index, score], …]` as JSON, best first, of all the documents; equal ones in order."""
+        status, body = await self._posted(arguments)
+        self._refuse(status)
+        documents = arguments["documents"]
+        try:
+            results = _Reranked.model_validate_json(body).results
+        except ValueError:
+            results = ()
+        assert isinstance(documents, list)
+        if sorted(one.index for one in results) != list(range(len(documents))):
+            raise self._failed(f"did not rank the {len(documents)} passages that it was sent")
+        best = sorted(results, key=lambda one: (-one.relevance_score, one.index))
+        return json.dumps([[one.index, one.relevance_score] for one in best])
+
+    def _refuse(self, status: int) -> None:
+        if not 200 <= status < 300:
+            raise self._failed(f"answered with status {status}", outage=status in (401, 403))
+
+    async def _posted(self, arguments: Mapping[str, JsonValue]) -> tuple[int, bytes]:
         import httpx2
 
         own, headers = self.settings, self._headers()
@@ -110,12 +151,7 @@ class LiveTool:
             raise self._failed(f"cannot be reached ({error})", outage=True) from None
         except httpx2.HTTPError as error:
             raise self._failed(f"failed ({type(error).__name__})") from None
-        if came.status_code in ARGUMENTS_AT_FAULT:
-            return f"error {came.status_code}: {_text(body)}"
-        if not came.is_success:
-            refused = came.status_code in (401, 403)
-            raise self._failed(f"answered with status {came.status_code}", outage=refused)
-        return _text(body)
+        return came.status_code, body
 
     async def _over_mcp(self, arguments: Mapping[str, JsonValue]) -> str:
         import httpx2

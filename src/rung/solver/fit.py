@@ -105,7 +105,7 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     for slot in filled(candidate).values():
         so_far = Solver(spec, parts)
         tune = partial(tune_weights, so_far, task, workshop)
-        fitted = await slot.fit(candidate, Fitting(task, so_far, embedder, tune))
+        fitted = await slot.fit(candidate, Fitting(task, so_far, embedder, tune, parts.tools))
         spec = spec.model_copy(update=fitted.spec)
         parts = replace(
             parts.holding({slot.part: fitted.held}),
@@ -190,17 +190,20 @@ def _refuse_what_is_missing(candidate: Candidate, task: Task) -> None:
 
 def _tools(candidate: Candidate, task: Task) -> tuple[ToolSettings, ...]:
     """The tool that is always asked, or all that may be called. Raises `UserError`."""
-    if candidate.way == "tools" and not task.tools:
+    callable_ = tuple(tool for tool in task.tools if tool.informs)
+    if candidate.way == "tools" and not callable_:
         raise UserError(f"{candidate.key} calls tools, but the task names none: add [[tools]]")
-    if not candidate.context.tool:
-        return task.tools if candidate.way == "tools" else ()
-    named = tuple(tool for tool in task.tools if tool.name == candidate.context.tool)
+    context, reranks = candidate.context, candidate.context.rerank == "endpoint"
+    if not context.tool and not reranks:
+        return callable_ if candidate.way == "tools" else ()
+    named = tuple(t for t in task.tools if t.name == context.tool and t.informs != reranks)
     if not named:
+        kind = "reranker" if reranks else "tool"
         raise UserError(
-            f"{candidate.key} asks the tool {candidate.context.tool!r}, but the task names "
+            f"{candidate.key} asks the {kind} {context.tool!r}, but the task names "
             f"{', '.join(tool.name for tool in task.tools) or 'none'}: add it to [[tools]]"
         )
-    return task.tools if candidate.way == "tools" else named
+    return callable_ if candidate.way == "tools" else named
 
 
 def _fields(examples: Sequence[Example]) -> tuple[InputField, ...]:

@@ -1,4 +1,5 @@
-"""`[[tools]]` of `rung.toml`: live knowledge that a model may be given, and what it costs."""
+"""`[[tools]]` of `rung.toml`: live knowledge that a model may be given, or an endpoint that puts
+passages in order; and what a call costs."""
 
 from __future__ import annotations
 
@@ -24,9 +25,13 @@ class ToolSettings(BaseModel):
     command: tuple[str, ...] | None = None
     """Instead of `url`: an MCP server that is started for each call and spoken to over its
     standard input and output."""
-    protocol: Literal["http", "mcp"] = "http"
-    input_schema: dict[str, object] = Field(alias="schema")
-    """JSON schema of the arguments, an object."""
+    protocol: Literal["http", "mcp", "rerank"] = "http"
+    """`rerank`: `url` takes `query`, `documents` and `top_n`, and gives each an `index` and a
+    `relevance_score` (Cohere, Jina, vLLM). No model calls it; it orders what a search found."""
+    model: str = ""
+    """Of a `rerank` endpoint that serves several."""
+    input_schema: dict[str, object] = Field(default_factory=dict, alias="schema")
+    """JSON schema of the arguments, an object; a `rerank` endpoint has none."""
     headers: dict[str, str] = Field(default_factory=dict)
     """Sent with each request. A value is "$NAME", read from the environment."""
     timeout_s: float = Field(default=10.0, gt=0)
@@ -48,11 +53,7 @@ class ToolSettings(BaseModel):
                 raise ValueError(
                     f"tool {self.name!r}: 'url' is http(s)://host/path without a user or password"
                 )
-        if self.input_schema.get("type") != "object":
-            raise ValueError(f"tool {self.name!r}: 'schema' must be of type \"object\"")
-        from rung.task.json_schema import check_schema
-
-        check_schema(self.input_schema, f"tool {self.name!r}: schema")
+        self._check_schema()
         for name, value in self.headers.items():
             if not value.startswith("$") or len(value) < 2:
                 raise ValueError(
@@ -60,3 +61,19 @@ class ToolSettings(BaseModel):
                     "environment: what a solver is saved with is no place for a secret"
                 )
         return self
+
+    def _check_schema(self) -> None:
+        if self.protocol == "rerank":
+            if self.url is None or self.input_schema:
+                raise ValueError(f"tool {self.name!r}: a rerank endpoint has a 'url' and no schema")
+        elif self.input_schema.get("type") != "object":
+            raise ValueError(f"tool {self.name!r}: 'schema' must be of type \"object\"")
+        from rung.task.json_schema import check_schema
+
+        if self.input_schema:
+            check_schema(self.input_schema, f"tool {self.name!r}: schema")
+
+    @property
+    def informs(self) -> bool:
+        """It can be asked for knowledge."""
+        return self.protocol != "rerank"

@@ -26,7 +26,7 @@ RACED = 2
 
 
 class RetrievalRefiner:
-    """Searches cuts, the weight of words and the number of passages."""
+    """Searches cuts, the weight of words, the number of passages, and rerankers that are named."""
 
     def serves(self, start: Candidate, task: Task) -> bool:
         """See `Refiner`."""
@@ -36,8 +36,13 @@ class RetrievalRefiner:
     async def refine(self, start: Candidate, trial: Trial) -> Refined:
         """See `Refiner`."""
         contexts = [start.context]
-        for context in await _best_cuts(start, trial):
+        best = await _best_cuts(start, trial)
+        for context in best:
             contexts += [context.model_copy(update={"k": k}) for k in NUMBERS]
+        for tool in trial.task.tools:
+            if not tool.informs:
+                how = {"rerank": "endpoint", "tool": tool.name}
+                contexts += [best[0].model_copy(update={"k": k, **how}) for k in NUMBERS]
         others = [start.model_copy(update={"context": c}) for c in dict.fromkeys(contexts)]
         return await race(start, others, trial)
 

@@ -36,7 +36,7 @@ class Retrieved(Knowledge):
     def words(context: Context) -> str:
         """Such as "2 retrieved passages"."""
         how = f" cut by {context.cut}" if context.cut != "size" else ""
-        how += f" reranked by {context.rerank}" if context.rerank else ""
+        how += f" reranked by {context.tool or context.rerank}" if context.rerank else ""
         return f"{context.k} {context.kind} passage{'s' if context.k > 1 else ''}{how}"
 
     @classmethod
@@ -81,7 +81,10 @@ class Retrieved(Knowledge):
                     "documents it may read: give it"
                 )
             where[name] = question.fields[name]
-        return Found(*await self.retriever.search_metered(question.text, self.context.k, where))
+        k, tools = self.context.k, question.tools
+        found = await self.retriever.search_metered(question.text, k, where, tools)
+        passages, seconds, steps = found
+        return Found(passages, seconds, steps=steps)
 
     async def beside_shot(self, question: Question) -> tuple[Passage, ...]:
         """What the shot's own question would have found."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from rung.knowledge.lexical import Ranking
 from rung.knowledge.stores.base import EVERYTHING, Store, Where
+from rung.knowledge.tools import Tool
+from rung.records import Step
 
 
 class Hunt(NamedTuple):
@@ -21,6 +25,10 @@ class Hunt(NamedTuple):
     """Of this machine, waiting left out."""
     where: Where = EVERYTHING
     """What `meta` of a passage must be."""
+    tools: Mapping[str, Tool] = MappingProxyType({})
+    """The task's, by name."""
+    steps: tuple[Step, ...] = ()
+    """What was asked of them on the way."""
 
 
 class Stage(Protocol):

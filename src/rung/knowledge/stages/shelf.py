@@ -7,6 +7,7 @@ from collections.abc import Callable
 from rung.candidate import Context
 from rung.errors import UserError
 from rung.knowledge.stages.base import Stage
+from rung.knowledge.stages.reranks import ByEndpoint
 from rung.knowledge.stages.searches import ByMeaning, ByWords, Fused
 from rung.models.base import Embedder
 
@@ -14,6 +15,7 @@ STAGES: dict[str, Callable[[Context, Embedder | None], Stage]] = {
     "words": ByWords,
     "meaning": ByMeaning,
     "fuse": Fused,
+    "endpoint": ByEndpoint,
 }
 """By name. A context's `rewrite` and `rerank` name one each."""
 SEARCHES = {

@@ -122,7 +122,8 @@ async def _again(solver: Solver, task: Task, tools: Tools, winners: Winners) -> 
         spec = spec.model_copy(update={"documents": knowledge.passages})
     elif not candidate.prompt.shots.chosen_by_input and spec.shots:
         # Fixed shots show how to read their own passages: those of today.
-        shots = await choose_shots(candidate, task, knowledge)
+        made_with = {own.name: tools.tool(own) for own in spec.tools}
+        shots = await choose_shots(candidate, task, knowledge, made_with)
         spec = spec.model_copy(update={"shots": shots})
     made = Solver(spec, replace(solver.parts, knowledge=knowledge))
     was = winners.keep(winners.winner)

