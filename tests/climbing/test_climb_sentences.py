@@ -350,7 +350,7 @@ SAID: dict[str, tuple[Case, Case]] = {
     ),
 }  # fmt: skip
 ELSEWHERE = {climber.RECORDED.format("{}")}
-"""What a recording says: `tests/climbing/test_tools.py`."""
+"""What a recording says, and that no other climb says it: `tests/climbing/test_tools.py`."""
 
 
 def sentences(path: str) -> set[str]:

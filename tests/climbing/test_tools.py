@@ -81,6 +81,12 @@ def test_what_a_tool_says_is_recorded_replayed_and_paid_once(address: str, tmp_p
     assert len(ASKED) == 160 and anew.run != first.run
 
 
+def test_a_climb_without_tools_speaks_of_no_recording(tmp_path: Path) -> None:
+    plain = Candidate(model=MODEL, prompt=PROMPT)
+    result = climb(fact_task(), tmp_path, ScriptedModel(reading, MODEL), candidates=(plain,))
+    assert result.candidates and not any("recorded once" in note for note in result.notes)
+
+
 def test_a_winner_asks_the_tool_live_and_keeps_its_step(address: str, tmp_path: Path) -> None:
     climb(task(address), tmp_path, ScriptedModel(filling, MODEL), candidates=(LIVE,))
     before = len(ASKED)
