@@ -106,7 +106,8 @@ labelled = "marks.jsonl"
         assert judging.against_people(tools) == ""
     assert judging.read_calibration(tmp_path / ".rung", "another") is None
     sentence = judging.agreement_sentence(found)
-    assert "same mark to 50% [27%, 73%], Cohen's kappa 0.00" in sentence and "+0.50" in sentence
+    assert "same mark to 50% [27%, 73%], no kappa, since one side" in sentence
+    assert "+0.50" in sentence
     assert judging.corrected_sentence(found, "c", [1.0, 0.0]) is None
     fair = found.model_copy(update={"judge": found.human})
     assert "0.750" in (judging.corrected_sentence(fair, "c", [1.0, 1.0, 1.0, 0.0]) or "")

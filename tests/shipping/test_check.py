@@ -121,7 +121,7 @@ def test_the_action_runs_its_own_script(folder: Path, tmp_path: Path) -> None:  
 def test_markdown_is_a_comment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     opts = served(folder)
     done = check(folder, opts)
-    monkeypatch.setattr("rung.loop.shipping.check", lambda *_, **__: done)
+    monkeypatch.setattr("rung.loop.shipping.check.check", lambda *_, **__: done)
     shown = CliRunner().invoke(app, ["check", str(folder), "--format", "markdown"])
     assert shown.exit_code == 0 and shown.output.startswith("### ✅")
     assert "nothing that it is asked with has changed" in shown.output
