@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import asdict, is_dataclass
+from decimal import Decimal
 from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rung.audit.base import Ceiling
 from rung.candidate import Candidate
+from rung.economics.breakeven import BreakEven
 from rung.records import Answer, Flag
 from rung.records.results import CandidateResult, Forecast, RunResult
-from rung.report import about, plan_words, red_flags, rows, terminal, timing, verdict_view, words
+from rung.report import (
+    about,
+    charts,
+    diagnosis,
+    plan_words,
+    red_flags,
+    rows,
+    terminal,
+    timing,
+    verdict_view,
+    words,
+)
 from rung.report.plan_data import Amount, Certification, Plan, PlannedRung
 from rung.report.reading import FinishedRun
 from rung.report.spending import costs_of
@@ -177,3 +192,32 @@ def expected(technique: str, state: str | None = None) -> str:
 @lru_cache
 def base() -> str:
     return say()
+
+
+def drawn(result: RunResult = BASE) -> tuple[FinishedRun, Any]:
+    """A run and what its candidates cost, as charts take them."""
+    whole = FinishedRun(result, tuple(ATTEMPTS))
+    return whole, costs_of(whole)
+
+
+def crossed(at: int | None, below: str, above: str) -> str:
+    """Where `b` and the choice `a` cost the same: `below` and `above` it one is the cheaper."""
+    met = BreakEven(
+        a="a",
+        b="b",
+        requests_per_month=at,
+        exact=None,
+        low=None,
+        high=None,
+        never_share=Decimal(0),
+        cheaper_below=below,
+        cheaper_above=above,
+    )
+    return charts.crossing_text(met, "b")
+
+
+def caused(text: str) -> str:
+    """What is said where the file of a diagnosis holds `text`."""
+    with TemporaryDirectory() as folder:
+        (Path(folder) / diagnosis.DIAGNOSIS_FILE).write_text(text)
+        return diagnosis.read_diagnosis(Path(folder))[1]
