@@ -16,7 +16,7 @@ import pytest
 
 from rung.models.fetch import model_folder
 
-KILLS = 8
+KILLS = 20
 LOCAL = "local/smollm2-135m-instruct"
 needs_model = pytest.mark.skipif(
     model_folder(LOCAL) is None, reason=f"{LOCAL} is not on this machine: run `rung models fetch`"
@@ -106,9 +106,9 @@ def finish(folder: Path, undisturbed: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)  # several climbs, beside other tests
+@pytest.mark.timeout(1500)  # twenty climbs, beside other tests
 @needs_model
-def test_kills_at_any_moment(tmp_path: Path) -> None:
+def test_twenty_kills(tmp_path: Path) -> None:
     undisturbed = tmp_path / "undisturbed"
     undisturbed.mkdir()
     write_task(undisturbed)
@@ -139,4 +139,4 @@ def test_kills_at_any_moment(tmp_path: Path) -> None:
     if folder.exists():
         assert start(folder).wait() in (0, 3, 4)
         finish(folder, undisturbed)
-    assert effective >= max(2, KILLS // 4)
+    assert effective >= KILLS // 4

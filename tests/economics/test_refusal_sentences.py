@@ -33,16 +33,7 @@ from rung.errors import UserError
 from rung.records import Usage
 from wordings import phrases
 
-SPEAKERS = (
-    amounts,
-    of_run,
-    owner_lines,
-    pricing,
-    request_lines,
-    scenario,
-    spec_of,
-    variants,
-)
+SPEAKERS = (amounts, of_run, owner_lines, pricing, request_lines, scenario, spec_of, variants)
 ON = date(2026, 11, 21)
 GPT, LOCAL, SERVER = "openai/gpt-4o", "local/smollm2-135m-instruct", "http://me/v1#m"
 Case = Callable[[], str]

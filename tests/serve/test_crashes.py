@@ -18,7 +18,7 @@ from .upstream import Server, chat, endpoint, label_of, served
 from .winners import save_winner
 
 pytestmark = pytest.mark.slow
-KILLS = 10
+KILLS = 20
 CLIENTS = 8
 LETTERS = str.maketrans("0123456789", "abcdefghij")
 
@@ -64,7 +64,7 @@ class Load:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_kills_lose_nothing_that_was_answered(workers: int, tmp_path: Path) -> None:
+def test_twenty_kills_lose_nothing_that_was_answered(workers: int, tmp_path: Path) -> None:
     dice, answered, starts = random.Random(6), [], []
     kills = KILLS if workers == 1 else 3
     with endpoint(wait_s=0.01) as upstream:
