@@ -29,6 +29,7 @@ from .test_guard import token_of
 from .test_plan import confirmed, mark_of
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/aarlund/ticket-routing"
+ROWS = 150
 EMBEDDED = pytest.mark.skipif(
     model_folder("local/smollm2-135m-instruct") is None,
     reason="the embedded models are not fetched",
@@ -46,9 +47,13 @@ def until(done: Callable[[], Any], seconds: float = 120.0) -> Any:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The shipped example, never climbed."""
+    """A third of the shipped example, never climbed, its target in reach of so few rows."""
     hidden = shutil.ignore_patterns(".rung")
-    return Path(shutil.copytree(EXAMPLE, tmp_path / "ticket-routing", ignore=hidden))
+    made = Path(shutil.copytree(EXAMPLE, tmp_path / "ticket-routing", ignore=hidden))
+    path, rows = made / "rung.toml", made / "examples.jsonl"
+    path.write_text(path.read_text().replace("score = 0.8\n", "score = 0.4\n"))
+    rows.write_text("".join(rows.read_text().splitlines(keepends=True)[:ROWS]))
+    return made
 
 
 @pytest.fixture
@@ -96,7 +101,8 @@ def test_a_climb_is_stopped_goes_on_and_ends(project: Path, climbs: Climbs) -> N
     form = {"token": token_of(client, "/p/ticket-routing/plan")}
     # A target that no rung without a language model reaches: the climb goes on to the slow ones.
     path = project / "rung.toml"
-    path.write_text(path.read_text().replace("score = 0.8\n", "score = 0.97\n"))
+    plain = path.read_text()
+    path.write_text(plain.replace("score = 0.4\n", "score = 0.97\n"))
     client.post("/p/ticket-routing/climb", data=confirmed(client, "ticket-routing"))
     kept = project / ".rung"
 
@@ -120,8 +126,8 @@ def test_a_climb_is_stopped_goes_on_and_ends(project: Path, climbs: Climbs) -> N
     # A target in reach, set on the page: what was answered is not asked again.
     mark = re.search(r'name="mark" value="(\w+)"', client.get("/p/ticket-routing").text)
     assert mark is not None and left
-    edited = client.post("/p/ticket-routing/target", data={**form, "mark": mark[1], "score": "0.8"})
-    assert edited.status_code == 303 and path.read_text() == (EXAMPLE / "rung.toml").read_text()
+    edited = client.post("/p/ticket-routing/target", data={**form, "mark": mark[1], "score": "0.4"})
+    assert edited.status_code == 303 and path.read_text() == plain
     client.post("/p/ticket-routing/climb", data=confirmed(client, "ticket-routing"))
     until(lambda: len(client.get("/p/ticket-routing.json").json()["runs"]) == 2)
     until(lambda: not client.get("/p/ticket-routing.json").json()["climbing"])
@@ -135,7 +141,7 @@ def test_a_climb_is_stopped_goes_on_and_ends(project: Path, climbs: Climbs) -> N
 @EMBEDDED
 def test_a_climb_of_a_terminal_is_seen_and_stopped(project: Path, climbs: Climbs) -> None:
     path = project / "rung.toml"
-    path.write_text(path.read_text().replace("score = 0.8\n", "score = 0.97\n"))
+    path.write_text(path.read_text().replace("score = 0.4\n", "score = 0.97\n"))
     process = subprocess.Popen(
         [sys.executable, "-c", STARTER, "climb", str(project)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ,
