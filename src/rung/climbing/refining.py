@@ -1,7 +1,5 @@
 """The search of a rung for its best candidate, on dev: asked, scored, kept and paid as a climb."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rung.behaviour.label_head import MOST_ROWS

@@ -1,7 +1,5 @@
 """How figures and states read, the same in the terminal, the report and the Markdown."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 

@@ -3,8 +3,6 @@
 Reading files is `rung.task.load`'s work; judging answers is `rung.scorers`'.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable
