@@ -99,7 +99,7 @@ class Forecast(Frozen):
 
 
 class Search(Frozen):
-    """How hard a rung's best was looked for on dev."""
+    """How hard a rung's best was looked for."""
 
     start: str
     """Key of the rung as it was planned."""

@@ -40,7 +40,7 @@ STANDINGS: dict[Standing, str] = {
 }
 """Of one that was left, in place of its state: shown to be below, or not worth more calls."""
 PHASES = {
-    "refine": "looking for its best, on dev",
+    "refine": "looking for its best",
     "fit": "preparing",
     "dev": "pilot on dev",
     "why": "asking its failures again, with the right passage",
