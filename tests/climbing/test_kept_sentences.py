@@ -110,7 +110,7 @@ SAID: dict[str, tuple[Case, Case]] = {
         lambda t: worded(t, ProviderError("down")), lambda t: worded(t, None),
     ),
     "the model refused to answer": (lambda _: refused(""), lambda _: refused("content filter")),
-    "{} was searched on dev: {} prompts, {} answers ({}). ": (
+    "{} was searched on train and dev: {} prompts, {} answers ({}). ": (
         lambda _: refining.said_of_search(PLAIN, False), lambda t: lacking(t, 100),
     ),
     "None did better on rows that had no part in choosing it": (
@@ -132,8 +132,8 @@ SAID: dict[str, tuple[Case, Case]] = {
     ' ([climb] effort = "serious"; this one is quick)': (
         lambda t: serious(t, "quick"), lambda t: serious(t, "serious"),
     ),
-    "{} looks on dev for the best of {} prompts first: at most {} answers more, about {} and {} "
-    "minutes of this machine{}.": (
+    "{} looks on train and dev for the best of {} prompts first: at most {} answers more, about {} "
+    "and {} minutes of this machine{}.": (
         lambda t: serious(t, "serious"), lambda t: serious(t, "serious", "no-llm/linear"),
     ),
     "[climb] fallback = true needs a second model to fall back to, but [models] try names only "

@@ -1,7 +1,5 @@
 """Keys of `[costs]` that nothing is paid by: each is told with when it counts, not swallowed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
