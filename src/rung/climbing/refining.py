@@ -15,6 +15,7 @@ from rung.climbing.writing import strongest, written
 from rung.decide.ladder import Planned
 from rung.knowledge.contexts.searched import Retrieved
 from rung.knowledge.finding import Looked, look
+from rung.knowledge.stages.reranks import JUDGED
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.models.base import Message
@@ -50,6 +51,8 @@ class DevTrial:
         fresh = sum((key, e.id) not in self._known for e in examples)
         fitting = candidate.prompt.head and (key, "") not in self._known
         fresh *= VOTES if candidate.way == "vote" else 1
+        context = candidate.context
+        fresh *= 1 + bool(context.rewrite) + JUDGED * (context.rerank == "model")
         return fresh + (min(len(self.task.train), MOST_ROWS) if fitting else 0)
 
     async def ask(self, candidate: Candidate, examples: Sequence[Example]) -> Sequence[Attempt]:
