@@ -1,7 +1,5 @@
 """Which solved examples are shown, and how: as the solver itself would be asked them."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What a solver is, as plain data: everything but models, vectors and index."""
 
-from __future__ import annotations
-
 from rung.behaviour.messages import Shot
 from rung.candidate import Candidate
 from rung.records import Passage

@@ -4,8 +4,6 @@ Where enough answers were marked by people (`rung judge`), every score, interval
 judged candidate is of people's marks, and the test of it spends half of its error on the judge's.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from rung.climbing.certify import Outcome

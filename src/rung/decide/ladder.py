@@ -5,8 +5,6 @@ everywhere (`rung.economics.model`). The figures here only say where to look fir
 measurement decides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 

@@ -4,8 +4,6 @@ Prompts are built as the solver builds them, from training examples and passages
 through the documents, and counted with the model's own tokenizer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from statistics import fmean
 

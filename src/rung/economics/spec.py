@@ -1,7 +1,5 @@
 """What is known of a candidate's cost before it is priced, from a scenario file or from a run."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """A measured (or expected) candidate as a specification: usage with what `[costs]` states."""
 
-from __future__ import annotations
-
 import math
 from decimal import Decimal
 from typing import Any

@@ -5,8 +5,6 @@ about exactly these N examples, and `replay` whether a plain exact test on all N
 A bound of the second kind says nothing about future traffic: never show one as the other.
 """
 
-from __future__ import annotations
-
 import math
 from functools import cached_property, lru_cache, partial
 from typing import Literal

@@ -6,8 +6,6 @@ stays valid when examples are added later; the fixed test does not, and is there
 planned size for good.
 """
 
-from __future__ import annotations
-
 import math
 from functools import partial
 from typing import Literal

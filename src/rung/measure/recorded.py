@@ -4,8 +4,6 @@ Live answers differ from day to day. Replayed, every candidate reads the same, a
 repeated, and its tests compare like with like; what is measured holds for the day of the recording.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from decimal import Decimal

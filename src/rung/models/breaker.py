@@ -4,8 +4,6 @@ Own code, since the `circuitbreaker` library lets every request try again once a
 here each would wait for the time limit.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Who answers, and who else: a chain of models, and what an answer is that several took part in."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass

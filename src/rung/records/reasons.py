@@ -1,7 +1,5 @@
 """What a verdict says, as data: a kind and its figures. `rung.report.reasons` words them."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """What a climb would try, in which order, and what it may take. Asks no model."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """How figures and states read, the same in the terminal, the report and the Markdown."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 
@@ -42,7 +40,7 @@ STANDINGS: dict[Standing, str] = {
 }
 """Of one that was left, in place of its state: shown to be below, or not worth more calls."""
 PHASES = {
-    "refine": "looking for its best, on dev",
+    "refine": "looking for its best",
     "fit": "preparing",
     "dev": "pilot on dev",
     "why": "asking its failures again, with the right passage",

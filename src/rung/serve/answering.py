@@ -1,7 +1,5 @@
 """From the solver's answer to OpenAI's response, whole or as a stream."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`POST /v1/chat/completions`: from a request to the solver's answer, logged before it is sent."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -1,7 +1,5 @@
 """What a server counts, for Prometheus. Names end in their unit; no label holds user content."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Literal

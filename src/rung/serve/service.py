@@ -1,7 +1,5 @@
 """What the handlers share: the solver, its limits, who may ask, and the log."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from contextlib import suppress

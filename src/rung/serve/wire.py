@@ -4,8 +4,6 @@ What would change the answer and cannot be done is refused; what has no effect h
 and named in the response. Both are decided in `reading`; this is their form.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import (

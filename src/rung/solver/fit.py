@@ -4,8 +4,6 @@ Only `train` is learnt from; `dev` gives the loss that decides when tuning stops
 read here.
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable, Sequence

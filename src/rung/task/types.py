@@ -3,8 +3,6 @@
 Reading files is `rung.task.load`'s work; judging answers is `rung.scorers`'.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable
@@ -325,10 +323,10 @@ class ClimbSettings(Frozen):
     """Most passes over the training examples; the loss on dev decides when to stop."""
     effort: Literal["quick", "serious"] = "quick"
     """How hard each rung is tried: as it is plainly begun, or refined for as long as that pays. The
-    best of a prompt is looked for on dev before it is tested; a tuned one takes the recipe that
-    suits its size, or the one that wins a race on dev."""
+    best of a prompt is looked for on train and dev before it is tested; a tuned one takes the
+    recipe that suits its size, or the one that wins a race on dev."""
     search_calls: int = Field(default=600, ge=1)
-    """Most answers that a serious climb asks on dev while it looks for one prompt's best."""
+    """Most answers that a serious climb asks while it looks for one prompt's best."""
     cascade: bool = False
     """For labels: also try a linear head that answers where it is sure, and the prompt with the
     nearest examples for the rest."""

@@ -1,8 +1,6 @@
 """A refiner of what is retrieved: first by where answers are found, which asks no model, then by a
 race between numbers of passages (2505.03452 searches the two parts in this order too)."""
 
-from __future__ import annotations
-
 from rung.behaviour.refiners.base import Refined, Trial
 from rung.behaviour.refiners.racing import can_race, race
 from rung.candidate import Candidate, Context, Cut

@@ -5,8 +5,6 @@ scorer, so that a figure made there can be laid beside a figure made here. Repai
 fallbacks are the solver's and do not take part.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The prompt as files: what is the same for every request, and what changes."""
 
-from __future__ import annotations
-
 import json
 
 from rung.behaviour.messages import build_messages, render_passage

@@ -1,7 +1,5 @@
 """Contexts that are found for each question: retrieved, or (in probes) the gold passages."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from pathlib import Path
 from typing import Self

@@ -1,7 +1,5 @@
 """The port of the shelf: one query on its way, and what a stage makes of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple, Protocol

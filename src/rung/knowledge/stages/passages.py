@@ -1,7 +1,5 @@
 """From a ranking to what a reader is given: cut by number, by score and by room, and expanded."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Passages put in another order than their search gave."""
 
-from __future__ import annotations
-
 import json
 
 from rung.candidate import Context

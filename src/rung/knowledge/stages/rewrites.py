@@ -5,8 +5,6 @@ al. 2022, HyDE (https://arxiv.org/abs/2212.10496); the last turn made whole: Elg
 (https://aclanthology.org/D19-1605).
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Searches by words and by meaning, and both made one."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 

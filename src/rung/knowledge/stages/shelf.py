@@ -1,7 +1,5 @@
 """The shelf's list, and which stages a context's questions go through."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from rung.candidate import Context

@@ -5,8 +5,6 @@ measured on it finds the same for as long as it is kept. `build` of equal conten
 there, a build that was broken off leaves nothing that is found, and two at once are one.
 """
 
-from __future__ import annotations
-
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

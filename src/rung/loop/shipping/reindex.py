@@ -4,8 +4,6 @@ Passages are embedded by content, so only those whose text is new are embedded; 
 prompt and the model stay. The result waits as challenger: newer facts, but an unmeasured solver.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Sequence
