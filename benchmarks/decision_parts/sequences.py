@@ -186,9 +186,10 @@ def thrown_again(place: Place) -> Iterator[bool]:
 
 
 def revealed(place: Place) -> Iterator[bool]:
-    """The test answers are shown and known from then on; sixty fresh examples are added."""
+    """The test answers are shown and known from then on; sixty fresh examples are added, which
+    have an error of their own."""
     task = place.task()
-    yield certified(place.climb(task))
+    place.climb(task)
     TestLedger(place.root / ".rung", task, ()).show()
     place.has_seen(task.test)
     more = tuple(example(n) for n in range(ROWS, ROWS + 60))
