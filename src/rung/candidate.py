@@ -127,6 +127,12 @@ class Context(Frozen):
     """A stage of `rung.knowledge.stages` that words the question anew before it is searched for."""
     rerank: str | None = None
     """One that orders anew what was found."""
+    expand: str | None = None
+    """One that adds to a passage what stands around it in its document."""
+    least: float = 0.0
+    """Share of the best passage's score under which others are not handed over."""
+    room: int = 0
+    """Most characters of passages that are handed over; 0: as many as there are."""
     tool: str = ""
     """Asked for each question (`[[tools]]`): for knowledge, or by `rerank = "endpoint"`."""
     store: str = "embedded"

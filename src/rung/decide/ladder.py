@@ -154,7 +154,8 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
                 Candidate(model=name, prompt=few, context=some, embedder=searching)
                 for some in dict.fromkeys((one, context))
             ]
-        gold = context.model_copy(update={"kind": "gold", "k": min(context.k, GOLD_PASSAGES)})
+        given = {"kind": "gold", "k": min(context.k, GOLD_PASSAGES)}
+        gold = context.model_copy(update=given | dict.fromkeys(("rewrite", "rerank", "expand")))
         rungs.append(Candidate(model=name, prompt=reading, context=gold, embedder=searching))
     rungs += [
         Candidate(model=name, prompt=reading, context=Context(kind="tool", tool=tool.name))
