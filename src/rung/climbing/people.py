@@ -103,7 +103,7 @@ class People:
             each = sure if self.rectifier is None else half_as_sure(sure)
             ends = stopped_interval(outcome.scores, design, each)
             seen = seen.model_copy(update={"low": ends[0], "high": ends[1], "method": "sequential"})
-        at_end = isinstance(design, WealthDesign) and len(outcome.scores) >= design.planned
+        at_end = isinstance(design, WealthDesign) and len(outcome.scores) >= design.max_examples
         if at_end and "gaffke" not in seen.method:
             seen = seen.model_copy(update={"method": f"{seen.method} + gaffke"})
         if self.rectifier is not None:

@@ -28,7 +28,7 @@ class Score(Frozen):
 
 
 class AlsoAsked(Frozen):
-    """A further model of a cascade: a fallback, or a model before the candidate's own."""
+    """A further model of a cascade: one before or after the candidate's own."""
 
     model: str
     usage: Usage

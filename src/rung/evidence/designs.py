@@ -66,7 +66,6 @@ def sequential(
         eps=error,
         max_examples=max_examples,
         batch=batch,
-        planned=max_examples,
     )
 
 

@@ -28,7 +28,7 @@ Kind = Literal[
     "no-scores",
     "said",
 ]
-"""reaches: certified on test. fell-back: share that went on to a fallback. times-dearer: the
+"""reaches: certified on test. fell-back: share that went on to a further model. times-dearer: the
 dearest beside the choice. not-tried: not reached. passes-too: certified, and why not chosen.
 
 Of who was left: below: its interval ends below the target. open: cannot be shown on these

@@ -342,6 +342,11 @@ class ClimbSettings(Frozen):
     repeats: int = Field(default=1, ge=1)
     """Answers sampled for each example, whose scores are averaged; needs a temperature."""
 
+    @property
+    def chained(self) -> bool:
+        """Whether models are also tried one after the other."""
+        return self.fallback
+
 
 class Source(Frozen):
     """What lies in a task's files, before anything is split or left out; the audit reads it."""
