@@ -56,7 +56,9 @@ def project_of(path: Path, console: Console) -> Path:
 
     Raises `UserError` where the data cannot be taken, and `typer.Abort` where the person says no.
     """
+    from rung.task.corrections import FILE
     from rung.task.load import CONFIG_NAME
+    from rung.task.naming import name_in_task
     from rung.task.rows import is_rows
 
     if path.name == CONFIG_NAME or (path / CONFIG_NAME).is_file() or not path.exists():
@@ -76,10 +78,12 @@ def project_of(path: Path, console: Console) -> Path:
         return project
     made = _made(path, project)
     written = _write(project, made)
+    if (project / FILE).is_file():  # labels that were looked at before somebody went back
+        name_in_task(project, "corrections", FILE)
     try:
-        _screen(project, made, console)
+        suspects = _screen(project, made, console)
         console.print(f"Wrote {config}: each guess has a comment beside it.", markup=False)
-        _agreed(config, console)
+        _agreed(config, console, suspects)
     except BaseException:  # not taken: as if nothing had been asked for
         for one in written:
             one.unlink(missing_ok=True)
@@ -113,9 +117,10 @@ def _remove_empty(project: Path) -> None:
         project.rmdir()
 
 
-def _screen(project: Path, made: Imported, console: Console) -> None:
-    """What was read, what was guessed, what is suspicious, and what can be shown with it."""
+def _screen(project: Path, made: Imported, console: Console) -> int:
+    """What was read and guessed, and what it can show; how many labels look wrong."""
     from rung.audit import audit
+    from rung.audit.labels import suspected
     from rung.cli.audit import material_of_task
     from rung.task.load import load_task
 
@@ -127,7 +132,8 @@ def _screen(project: Path, made: Imported, console: Console) -> None:
     console.print(_table(examples[:ROWS]))
     for line in _answers(task, examples):
         console.print(line, markup=False)
-    findings = audit(asyncio.run(material_of_task(task)))
+    material = asyncio.run(material_of_task(task))
+    findings = audit(material)
     by_id = {example.id: example for example in examples}
     for flag in findings.flags:
         if flag.severity != "info":
@@ -137,6 +143,7 @@ def _screen(project: Path, made: Imported, console: Console) -> None:
     console.print(showable(task), markup=False)
     for line in _keys():
         console.print(line, markup=False)
+    return len(suspected(material))
 
 
 def _table(examples: Sequence[Example]) -> RenderableType:
@@ -223,13 +230,16 @@ def _keys() -> Iterator[str]:
         )
 
 
-def _agreed(config: Path, console: Console) -> None:
-    """One Enter, or a target first; without a terminal the guesses are taken."""
+def _agreed(config: Path, console: Console, suspects: int) -> None:
+    """One Enter, or a target or the labels first; without a terminal the guesses are taken."""
+    from rung.cli.labels import look_through
     from rung.task.load import load_task
 
+    review = f" l goes through the {suspects} labels that look wrong;" if suspects else ""
     while sys.stdin.isatty():
         given = typer.prompt(
-            "Enter climbs; a number such as 0.9 is the score that is good enough; n goes back",
+            "Enter climbs; a number such as 0.9 is the score that is good enough;"
+            f"{review} n goes back",
             default="",
             show_default=False,
         ).strip()
@@ -237,6 +247,9 @@ def _agreed(config: Path, console: Console) -> None:
             raise typer.Abort
         if not given:
             return
+        if given.lower() == "l" and suspects:
+            look_through(config.parent, console)
+            continue
         known = _retargeted(config, given)
         sentence = (
             showable(load_task(config)) if known else f"{given!r} is no score between 0 and 1."
