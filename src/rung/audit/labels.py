@@ -37,7 +37,7 @@ class Suspect(Frozen):
 def suspected(material: Material) -> list[Suspect]:
     """Every one that nobody has looked at, the most suspicious first."""
     found = suspects(material)
-    places = _places(material) if found else {}
+    places = places_of(material) if found else {}
     written = dict(zip(material.same_answer, material.answer_texts, strict=True))
     made = []
     for row, better in found:
@@ -54,8 +54,8 @@ def suspected(material: Material) -> list[Suspect]:
     return made
 
 
-def _places(material: Material) -> dict[tuple[str, str], str]:
-    """Where rows stand, by their file's key and their id."""
+def places_of(material: Material) -> dict[tuple[str, str], str]:
+    """File and line of each row, by its file's key and its id."""
     root = material.task.root
     if root is None or not (root / CONFIG_NAME).is_file():
         return {}

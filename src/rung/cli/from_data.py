@@ -14,7 +14,7 @@ import re
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,7 +120,7 @@ def _remove_empty(project: Path) -> None:
 def _screen(project: Path, made: Imported, console: Console) -> int:
     """What was read and guessed, and what it can show; how many labels look wrong."""
     from rung.audit import audit
-    from rung.audit.labels import suspected
+    from rung.audit.labels import places_of, suspected
     from rung.cli.audit import material_of_task
     from rung.task.load import load_task
 
@@ -129,15 +129,16 @@ def _screen(project: Path, made: Imported, console: Console) -> int:
     for line in (*made.notes, *(note for note in task.notes if note not in made.notes)):
         console.print(line, markup=False)
     console.print()
-    console.print(_table(examples[:ROWS]))
+    material = asyncio.run(material_of_task(task))
+    places = {ident: place for (_, ident), place in places_of(material).items()}
+    console.print(_table(examples[:ROWS], places))
     for line in _answers(task, examples):
         console.print(line, markup=False)
-    material = asyncio.run(material_of_task(task))
     findings = audit(material)
     by_id = {example.id: example for example in examples}
     for flag in findings.flags:
         if flag.severity != "info":
-            for line in _flag(flag, by_id):
+            for line in _flag(flag, by_id, places):
                 console.print(line, markup=False)
     console.print()
     console.print(showable(task), markup=False)
@@ -146,24 +147,26 @@ def _screen(project: Path, made: Imported, console: Console) -> int:
     return len(suspected(material))
 
 
-def _table(examples: Sequence[Example]) -> RenderableType:
+def _table(examples: Sequence[Example], places: Mapping[str, str]) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
     table = Table("row", "input", "expected", box=None, pad_edge=False)
     for example in examples:
-        table.add_row(*(Text(text) for text in _cells(example)))
+        table.add_row(*(Text(text) for text in _cells(example, places)))
     return table
 
 
-def _cells(example: Example) -> tuple[str, str, str]:
+def _cells(example: Example, places: Mapping[str, str]) -> tuple[str, str, str]:
+    """Where it stands, else the end of its id; input and answer, a line each."""
     from rung.report.texts import one_line
 
     asked, answer = (
         value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for value in (example.input, example.expected)
     )
-    ident = one_line(example.id)
+    place = places.get(example.id, "")
+    ident = " ".join(place.split()[-2:]) or one_line(example.id)
     ident = ident if len(ident) <= IDENT else f"…{ident[1 - IDENT :]}"
     return ident, one_line(asked, TEXT), one_line(answer, TEXT // 2)
 
@@ -188,11 +191,11 @@ def _answers(task: Task, examples: Sequence[Example]) -> Iterator[str]:
                 yield f"ODD label {label!r} ({n} {rows}): is it {near[0]!r}? Then correct the data."
 
 
-def _flag(flag: Flag, by_id: dict[str, Example]) -> Iterator[str]:
+def _flag(flag: Flag, by_id: Mapping[str, Example], places: Mapping[str, str]) -> Iterator[str]:
     yield f"{flag.severity.upper()} {flag.id}: {flag.text} → {flag.advice}"
     for ident in flag.examples[:SUSPECTS]:
         if ident in by_id:
-            yield "    " + " | ".join(_cells(by_id[ident]))
+            yield "    " + " | ".join(_cells(by_id[ident], places))
 
 
 def showable(task: Task) -> str:

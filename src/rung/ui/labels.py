@@ -14,7 +14,7 @@ from rung.errors import UserError
 from rung.report.texts import cut
 from rung.task.corrections import FILE
 from rung.task.files import stamp, task_files
-from rung.task.types import Task, render_input
+from rung.task.types import LabelsOutput, Task, render_input
 from rung.ui.pages import Page, crumbs
 from rung.ui.projects import Project
 from rung.ui.site import Site
@@ -73,6 +73,8 @@ def _suspects(site: Site, project: Project) -> list[Suspect]:
     task, problem = site.shelf.task(project)
     if task is None:
         raise UserError(problem)
+    if not isinstance(task.output, LabelsOutput):
+        return []
     files = [path for path in task_files(project.folder) if path.name != FILE]
     return site.suspects.get(str(project.folder), stamp(files), lambda: asyncio.run(_find(task)))
 
