@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from rung.behaviour.refiners.prompts import contract, head, reasoning, shots
-from rung.behaviour.refiners.racing import can_race, confirmed, race
+from rung.behaviour.refiners.racing import FEWEST, LED, can_race, confirmed, parted, race
+from rung.behaviour.shots import in_turn
 from rung.candidate import Candidate, Context, Prompt, Shots, Weights
 from rung.models.base import ChatRequest
 from rung.records import Attempt
@@ -103,6 +104,33 @@ def test_slots_offer_only_what_fits() -> None:
     serious = task()
     assert can_race(NEAREST, serious)
     assert not can_race(tuned, serious) and not can_race(NEAREST, label_task(dev=40))
+
+
+def test_train_chooses_and_dev_confirms_where_train_has_rows_to_spare() -> None:
+    large = task(train=80)
+    choosing, confirming = parted(large)
+    assert len(choosing) == 20 and tuple(confirming) == large.dev
+    ids = {e.id for e in large.train} - {e.id for e in in_turn(large, LED)}
+    assert {e.id for e in choosing} <= ids, "fixed shots stay those of the plan"
+    small = task(train=LED)
+    assert parted(small) == (small.dev[:20], small.dev[20:])
+    assert not can_race(NEAREST, label_task(train=80, dev=FEWEST - 1, climb=SERIOUS))
+    assert can_race(NEAREST, label_task(train=80, dev=FEWEST, climb=SERIOUS))
+    assert not can_race(NEAREST, label_task(train=LED, dev=2 * FEWEST - 1, climb=SERIOUS))
+
+
+def test_no_row_that_chooses_is_shown_while_it_does(tmp_path: Path) -> None:
+    asked_of = {e.input: e for e in task(train=80).train}
+    model = ScriptedModel(needs_eight, MODEL)
+    result = climb(task(train=80), tmp_path, model)
+    chosen = {e.input for e in parted(task(train=80))[0]}
+    racing = [r for r in model.requests if r.messages[-1].content in chosen]
+    assert racing and all(r.messages[-1].content in asked_of for r in racing)
+    for request in racing:
+        shown = {m.content for m in request.messages[:-1] if m.role == "user"}
+        assert not shown & chosen
+    best = next(r.search for r in result.candidates if r.key == result.verdict.choice)
+    assert best is not None and best.n == 40 and best.after == 1.0
 
 
 class Drawn:

@@ -193,7 +193,7 @@ def test_a_fallback_is_told_where_it_cannot_come_along(climbed: Climbed) -> None
     assert (settings["model"], settings["fallback"]) == (MODEL, LARGE)
     for to in ("promptfoo", "inspect"):
         notes = export(folder, to).notes
-        assert f"{LARGE} is no fallback there: only {MODEL} is asked" in " ".join(notes)
+        assert f"{LARGE} is not asked there: only {MODEL} is asked" in " ".join(notes)
 
 
 def test_a_fallback_of_a_run_is_exported_without_asking_a_model(climbed: Climbed) -> None:

@@ -171,7 +171,7 @@ SAID: dict[str, tuple[Case, Case]] = {
         lambda: words.name_and_model(Candidate(model=SMALL, first="no-llm/nearest"))[0].lower(),
         lambda: words.name_and_model(Candidate(model=SMALL, first="no-llm/linear"))[0].lower(),
     ),
-    "; fallback asked: {}": (lambda: fell("refused"), lambda: fell(None)),
+    "; passed on: {}": (lambda: fell("refused"), lambda: fell(None)),
     "a model did not answer": (lambda: fell("outage"), lambda: fell("refused")),
     "the first model refused": (lambda: fell("refused"), lambda: fell("outage")),
     "the first model was not sure": (lambda: fell("unsure"), lambda: fell("outage")),

@@ -5,8 +5,6 @@ training labels that are far less likely than another: a test example is never t
 model disagrees with it, for the score would then flatter that model.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

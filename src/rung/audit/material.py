@@ -3,8 +3,6 @@
 Whatever several checks need is worked out once, when the first of them asks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple

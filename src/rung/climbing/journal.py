@@ -5,8 +5,6 @@ be written, the climb goes on. Whether a climb runs is told by the lock, which t
 however the process ends; a file alone would claim that a killed climb is still running.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Sequence

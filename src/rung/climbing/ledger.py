@@ -1,7 +1,5 @@
 """The alpha ledger on disk: how much error test examples still afford, use after use."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path

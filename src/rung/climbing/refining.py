@@ -1,12 +1,10 @@
-"""The search of a rung for its best candidate, on dev: asked, scored, kept and paid as a climb."""
-
-from __future__ import annotations
+"""The search of a rung for its best, on train and dev: asked, scored, kept, paid as a climb."""
 
 from collections.abc import Sequence
 
 from rung.behaviour.label_head import MOST_ROWS
 from rung.behaviour.refiners import REFINERS, Refined, refine
-from rung.behaviour.refiners.racing import halves
+from rung.behaviour.refiners.racing import parted
 from rung.candidate import Candidate
 from rung.climbing.observer import Observer
 from rung.climbing.rows import RunRecord
@@ -15,6 +13,7 @@ from rung.climbing.writing import strongest, written
 from rung.decide.ladder import Planned
 from rung.knowledge.contexts.searched import Retrieved
 from rung.knowledge.finding import Looked, look
+from rung.knowledge.stages.reranks import JUDGED
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.models.base import Message
@@ -24,7 +23,7 @@ from rung.records.results import Search
 from rung.scorers import Scorer
 from rung.solver import Workshop, fit
 from rung.solver.ways.vote import VOTES
-from rung.task.types import Example, SplitName, Task
+from rung.task.types import Example, SplitName, Task, digest
 
 REFINING = "refining"
 """Folder of the attempts of searches, in the run's: apart from those that are judged."""
@@ -42,23 +41,26 @@ class DevTrial:
         self.left, self.asked, self.usd = calls, 0, 0.0
         self._tools, self._workshop, self._runner = tools, workshop, runner
         self._known: set[tuple[str, str]] = set()
+        self._choosing = parted(self.task)[0]
         self._writer = strongest(tools)
 
     def cost(self, candidate: Candidate, examples: Sequence[Example]) -> int:
         """See `Trial`."""
         key = candidate.digest
         fresh = sum((key, e.id) not in self._known for e in examples)
-        fitting = candidate.prompt.head and (key, "") not in self._known
         fresh *= VOTES if candidate.way == "vote" else 1
-        return fresh + (min(len(self.task.train), MOST_ROWS) if fitting else 0)
+        context = candidate.context
+        fresh *= 1 + bool(context.rewrite) + JUDGED * (context.rerank == "model")
+        train, fit_on = self._fitted_without(examples)
+        fitting = candidate.prompt.head and (key, fit_on) not in self._known
+        return fresh + (min(len(train), MOST_ROWS) if fitting else 0)
 
     async def ask(self, candidate: Candidate, examples: Sequence[Example]) -> Sequence[Attempt]:
         """See `Trial`."""
         self._count(self.cost(candidate, examples))
         fresh = {e.id for e in examples if (candidate.digest, e.id) not in self._known}
-        self._known |= {(candidate.digest, name) for name in ("", *fresh)}
-        named = {e.id for e in examples}
-        train = tuple(e for e in self.task.train if e.id not in named)
+        train, fit_on = self._fitted_without(examples)
+        self._known |= {(candidate.digest, name) for name in (fit_on, *fresh)}
         split: SplitName = "dev" if len(train) == len(self.task.train) else "train"
         task = self.task.model_copy(update={"train": train})
         solver = await fit(candidate, task, self._workshop)
@@ -66,11 +68,19 @@ class DevTrial:
         self.usd += sum(a.cost_usd for a in attempts if a.example_id in fresh)
         return attempts
 
+    def _fitted_without(self, examples: Sequence[Example]) -> tuple[tuple[Example, ...], str]:
+        """The train rows that are fitted on where these are asked, and a name of that lot."""
+        aside, choosing = {e.id for e in examples}, {e.id for e in self._choosing}
+        aside |= choosing if aside <= choosing else set()
+        train = tuple(e for e in self.task.train if e.id not in aside)
+        return train, f"fitted on {digest([e.id for e in train])}"
+
     async def look(self, candidate: Candidate) -> Sequence[Looked]:
         """See `Trial`."""
         knowledge = await self._workshop.knowledge(candidate, self.task)
         assert isinstance(knowledge, Retrieved)
-        return await look(knowledge.retriever, self.task, [*self.task.train, *halves(self.task)[0]])
+        rows = {e.id: e for e in (*self.task.train, *self._choosing)}
+        return await look(knowledge.retriever, self.task, list(rows.values()))
 
     @property
     def can_write(self) -> bool:
@@ -146,8 +156,8 @@ def said_of_search(search: Search, elsewhere: bool) -> str:
     """How hard a rung was tried: variants, answers, what was found, what was not tried."""
     slots = ", ".join(search.searched) or "nothing else fitted the budget"
     text = (
-        f"{search.start} was searched on dev: {search.variants} prompts, {search.calls} answers "
-        f"({slots}). "
+        f"{search.start} was searched on train and dev: {search.variants} prompts, "
+        f"{search.calls} answers ({slots}). "
     )
     if search.best == search.start:
         text += "None did better on rows that had no part in choosing it"
@@ -178,7 +188,7 @@ def what_serious_takes(task: Task, rungs: Sequence[Planned]) -> list[str]:
     head = "A serious climb" if not now else "This climb"
     tail = "" if now else ' ([climb] effort = "serious"; this one is quick)'
     return [
-        f"{head} looks on dev for the best of {len(searched)} prompts first: at most "
+        f"{head} looks on train and dev for the best of {len(searched)} prompts first: at most "
         f"{calls * len(searched):,} answers more, about {usd(usd_all)} and {minutes:.0f} minutes "
         f"of this machine{tail}."
     ]

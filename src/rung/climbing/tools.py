@@ -1,7 +1,5 @@
 """What a climb works with: the cache, and models and embedders opened once each behind it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime

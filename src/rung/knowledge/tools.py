@@ -5,8 +5,6 @@ the request, never a part of where it goes. What a tool says is one line of data
 long; nothing of it is carried out.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import time

@@ -1,7 +1,5 @@
 """What is known of each candidate, and the verdict: plain data that `run.json` holds."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, computed_field
@@ -101,7 +99,7 @@ class Forecast(Frozen):
 
 
 class Search(Frozen):
-    """How hard a rung's best was looked for on dev."""
+    """How hard a rung's best was looked for."""
 
     start: str
     """Key of the rung as it was planned."""

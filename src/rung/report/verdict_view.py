@@ -1,7 +1,5 @@
 """The first screen: what to do, how good, how sure, what it costs, what would change it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

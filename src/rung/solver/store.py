@@ -12,8 +12,6 @@
 No pickle anywhere.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable

@@ -222,6 +222,12 @@ class ServeTable(Frozen):
     redact_also: dict[str, str] = Field(default_factory=dict)
     """Regular expressions of one's own, by the name that stands in their place."""
 
+    @property
+    def model_wait_s(self) -> float | None:
+        """Longest wait for one of a winner's two models, both in turn within the time allowed; None
+        where an outage fails the request."""
+        return 0.45 * self.timeout_s if self.fallback_on_outage else None
+
 
 class SplitTable(Frozen):
     """`[split]`: how examples are divided where Rung divides them."""

@@ -3,8 +3,6 @@
 What shape rows have is `shapes`' to say, splitting them `splits`'.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections import Counter

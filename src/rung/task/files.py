@@ -1,7 +1,5 @@
 """The files that a task is made of, and when they were changed last. Reads none but `rung.toml`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

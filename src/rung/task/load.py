@@ -3,8 +3,6 @@
 Spends nothing and asks no model. Whether the gold answers are right is `rung.scorers.gold`'s.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections import Counter

@@ -3,8 +3,6 @@
 Reading files is `rung.task.load`'s work; judging answers is `rung.scorers`'.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable
@@ -289,13 +287,25 @@ class Facts(Frozen):
 
 
 class KnowledgeSettings(Frozen):
-    """Where documents are kept for a search, and which of them an input may read."""
+    """Where documents are kept for a search, which of them an input may read, and how passages are
+    found beside what a climb chooses by itself."""
 
     store: Literal["embedded", "pgvector"] = "embedded"
     """In the winner's folder, or on the server of RUNG_KNOWLEDGE_URL."""
     match: tuple[str, ...] = ()
     """Fields of the input, such as `tenant`: only documents are read whose `meta` has the same
     value there (or has it in a list)."""
+    rewrite: Literal["queries", "hypothetical", "standalone"] | None = None
+    """The question is worded anew by the model before it is searched for: as several queries, with
+    a guessed answer beside it, or with its last turn made whole."""
+    rerank: Literal["model"] | None = None
+    """What was found is put in order by the model that answers; endpoints are in `[[tools]]`."""
+    expand: Literal["neighbours", "section", "document"] | None = None
+    """A passage is handed over with what stands around it in its document."""
+    least: float = Field(default=0.0, ge=0, le=1)
+    """Share of the best passage's score under which others are not handed over."""
+    room: int = Field(default=0, ge=0)
+    """Most characters of passages that are handed over; 0: as many as there are."""
 
 
 class ClimbSettings(Frozen):
@@ -313,10 +323,10 @@ class ClimbSettings(Frozen):
     """Most passes over the training examples; the loss on dev decides when to stop."""
     effort: Literal["quick", "serious"] = "quick"
     """How hard each rung is tried: as it is plainly begun, or refined for as long as that pays. The
-    best of a prompt is looked for on dev before it is tested; a tuned one takes the recipe that
-    suits its size, or the one that wins a race on dev."""
+    best of a prompt is looked for on train and dev before it is tested; a tuned one takes the
+    recipe that suits its size, or the one that wins a race on dev."""
     search_calls: int = Field(default=600, ge=1)
-    """Most answers that a serious climb asks on dev while it looks for one prompt's best."""
+    """Most answers that a serious climb asks while it looks for one prompt's best."""
     cascade: bool = False
     """For labels: also try a linear head that answers where it is sure, and the prompt with the
     nearest examples for the rest."""
@@ -331,6 +341,11 @@ class ClimbSettings(Frozen):
     """Of every model asked; 0 is greedy."""
     repeats: int = Field(default=1, ge=1)
     """Answers sampled for each example, whose scores are averaged; needs a temperature."""
+
+    @property
+    def chained(self) -> bool:
+        """Whether models are also tried one after the other."""
+        return self.fallback
 
 
 class Source(Frozen):

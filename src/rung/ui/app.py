@@ -1,7 +1,5 @@
 """The web application: addresses, errors as pages, and the server that runs it."""
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 import socket

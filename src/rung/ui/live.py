@@ -1,7 +1,5 @@
 """The climb that runs now, as the ladder of the report; told to the page as it changes."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The projects a page can show: their tasks and runs, read again only when their files change."""
 
-from __future__ import annotations
-
 import re
 import threading
 from collections import OrderedDict

@@ -1,7 +1,5 @@
 """What all pages of one server share."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Labels that look wrong, and the ceiling that they put on any score."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

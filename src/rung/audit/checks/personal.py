@@ -1,7 +1,5 @@
 """Personal data and secrets, before they are sent to a hosted model."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 

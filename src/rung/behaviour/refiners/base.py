@@ -1,7 +1,5 @@
 """The port of the shelf: a rung is a space of candidates, and a refiner searches one slot of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -26,7 +24,7 @@ class Trial(Protocol):
 
     async def ask(self, candidate: Candidate, examples: Sequence[Example]) -> Sequence[Attempt]:
         """The scored answers of a candidate, fitted on train, to examples of dev, in order; or of
-        train, fitted without them.
+        train, fitted without them and, for rows that choose, without any that does.
 
         What was asked before is not asked again. Raises `UserError` where it cannot be fitted,
         `ProviderError` on an outage, `BudgetExceeded`.
@@ -34,8 +32,8 @@ class Trial(Protocol):
         ...
 
     async def look(self, candidate: Candidate) -> Sequence[Looked]:
-        """How the searches of a retrieving candidate see the examples of train and of the dev rows
-        that choose, where it is known where the answer stands. Asks no model."""
+        """How the searches of a retrieving candidate see the examples of train and the rows that
+        choose, where it is known where the answer stands. Asks no model."""
         ...
 
     @property

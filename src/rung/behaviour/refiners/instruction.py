@@ -5,14 +5,12 @@ among its proposals is the race that every slot has. Failures are those of train
 among its own shots, so what was read while wording has no part in choosing.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 
 from rung.behaviour.contract import form_of
 from rung.behaviour.refiners.base import Refined, Trial, Variant
-from rung.behaviour.refiners.racing import can_race, race
+from rung.behaviour.refiners.racing import LED, can_race, race
 from rung.behaviour.shots import in_turn
 from rung.candidate import Candidate
 from rung.models.base import Message
@@ -30,7 +28,7 @@ from rung.task.types import (
 
 ROUNDS = 3
 """Wordings, each from the failures of the best so far."""
-READ = 12
+READ = LED // ROUNDS
 """Train rows asked in a round."""
 SHOWN = 5
 """Failures that the writer sees of them."""
@@ -62,7 +60,7 @@ _MADE = re.compile(r"<instruction>(.*?)</instruction>", re.DOTALL | re.IGNORECAS
 
 
 class InstructionRefiner:
-    """Words the instruction anew from failures on train, and races the wordings on dev."""
+    """Words the instruction anew from failures on train, and races the wordings."""
 
     def serves(self, start: Candidate, task: Task) -> bool:
         """See `Refiner`. A head is fitted to one wording."""

@@ -1,14 +1,13 @@
-"""A race on dev: many variants on a few rows, the better half on twice as many, and so on.
+"""A race: many variants on a few rows, the better half on twice as many, and so on.
 
 Successive halving (Jamieson and Talwalkar 2016, https://arxiv.org/abs/1502.07943).
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import fmean
 
 from rung.behaviour.refiners.base import Refined, Trial, Variant
+from rung.behaviour.shots import in_turn
 from rung.candidate import Candidate
 from rung.errors import UserError
 from rung.records import Attempt
@@ -16,30 +15,40 @@ from rung.task.types import Example, Task
 
 FIRST = 8
 """Rows of the first round."""
-FEWEST = 12
-"""Dev rows below which nothing can be told apart."""
+MOST = 64
+"""Rows of train that choose, at most; a quarter of train where that is fewer."""
+FEWEST = 6
+"""Rows that choose, and that confirm, below which nothing can be told apart."""
+LED = 36
+"""Rows of train, one answer in turn, that never choose: fixed shots and what a writer reads."""
 
 
 def can_race(start: Candidate, task: Task) -> bool:
     """Whether a serious climb may look for something better than this prompt."""
     asked = start.uses_llm and not start.weights.tuned and not start.is_probe
     plain = start.first is None and start.then is None
-    return task.climb.effort == "serious" and asked and plain and len(task.dev) >= FEWEST
+    serious = task.climb.effort == "serious"
+    return serious and asked and plain and min(map(len, parted(task))) >= FEWEST
 
 
-def halves(task: Task) -> tuple[Sequence[Example], Sequence[Example]]:
-    """Dev rows that choose, and those that confirm.
+def parted(task: Task) -> tuple[Sequence[Example], Sequence[Example]]:
+    """Rows that choose, and those that confirm: of train, and all of dev; the halves of dev where
+    train has none to spare.
 
     Whoever wins a race was also lucky in it: the score on the rows that chose it is too high, and
     that on the others is not.
     """
-    rows = task.dev[: task.climb.dev_size]
-    return rows[: len(rows) // 2], rows[len(rows) // 2 :]
+    led, rows = {e.id for e in in_turn(task, LED)}, task.dev[: task.climb.dev_size]
+    spare = [e for e in task.train if e.id not in led]
+    many = min(MOST, len(task.train) // 4, len(spare))
+    if many < FEWEST:
+        return rows[: len(rows) // 2], rows[len(rows) // 2 :]
+    return [spare[i * len(spare) // many] for i in range(many)], rows
 
 
 async def race(start: Candidate, others: Sequence[Candidate], trial: Trial) -> Refined:
     """Whichever of `start` and `others` does best on the rows that choose."""
-    rows, _ = halves(trial.task)
+    rows, _ = parted(trial.task)
     tried: dict[str, Variant] = {}
     running = [start, *(c for c in dict.fromkeys(others) if c != start)]
     size = min(FIRST, len(rows))
@@ -53,7 +62,7 @@ async def race(start: Candidate, others: Sequence[Candidate], trial: Trial) -> R
 
 async def confirmed(start: Candidate, best: Candidate, trial: Trial) -> list[Variant]:
     """Both on the rows that had no part in choosing; empty where an answer is missing."""
-    _, rows = halves(trial.task)
+    _, rows = parted(trial.task)
     found = [(c, _scores(await trial.ask(c, rows))) for c in (start, best)]
     if any(len(scores) < len(rows) for _, scores in found):
         return []

@@ -1,12 +1,10 @@
 """The shelf's list: what is searched, slot after slot, in this order."""
 
-from __future__ import annotations
-
 from rung.behaviour.refiners import prompts
 from rung.behaviour.refiners.base import Refined, Refiner, Trial, Variant
 from rung.behaviour.refiners.instruction import InstructionRefiner
 from rung.behaviour.refiners.prompts import PromptRefiner
-from rung.behaviour.refiners.racing import confirmed, halves
+from rung.behaviour.refiners.racing import confirmed, parted
 from rung.behaviour.refiners.retrieval import RetrievalRefiner
 from rung.candidate import Candidate
 
@@ -29,7 +27,7 @@ async def refine(start: Candidate, trial: Trial) -> Refined:
     """
     best, tried, searched = start, list[Variant](), list[str]()
     waiting = [slot for slot, refiner in REFINERS.items() if refiner.serves(start, trial.task)]
-    kept_back = 2 * len(halves(trial.task)[1])
+    kept_back = 2 * len(parted(trial.task)[1])
     pool = max(0, trial.left - kept_back)
     for slot in waiting:
         refiner = REFINERS[slot]

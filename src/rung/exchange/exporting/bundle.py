@@ -5,8 +5,6 @@ what people or models wrote is taken out: answers, passages, prompts, what was r
 Either way no path of this machine is in it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

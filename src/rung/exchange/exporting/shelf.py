@@ -1,7 +1,5 @@
 """The list of export formats, and the one way to make one."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path

@@ -4,8 +4,6 @@ Everything is told by one solver, so that a model trained or measured elsewhere 
 it would read here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

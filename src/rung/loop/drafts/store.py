@@ -7,8 +7,6 @@ A kept one is written to the examples first and marked as done with second, so t
 the two shows it again and writes it once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
