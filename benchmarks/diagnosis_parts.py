@@ -10,6 +10,7 @@ from typing import Any
 from rung.candidate import Shots
 from rung.diagnose import Case, Cause
 from rung.knowledge.contexts.searched import Retrieved
+from rung.knowledge.stages import Hunt
 from rung.knowledge.words import words
 from rung.models.base import ChatModel, ChatRequest, Message
 from rung.records import Attempt, Passage
@@ -41,9 +42,9 @@ class Blind:
         self.context = inner.context
         self._inner, self._shuffled = inner, shuffled
 
-    async def search_metered(self, query: str, k: int, *_: Any) -> tuple[Any, float, tuple[()]]:
+    async def search_metered(self, query: str, k: int, *_: Any) -> Hunt:
         """At most `k` passages; nothing is timed here."""
-        return await self.search(query, k), 0.0, ()
+        return Hunt(query, k, passages=await self.search(query, k))
 
     async def search(self, query: str, k: int) -> tuple[Passage, ...]:
         """At most `k` passages."""
@@ -61,9 +62,9 @@ class Drowning:
     def __init__(self, inner: Any) -> None:
         self.passages, self.context, self._inner = inner.passages, inner.context, inner
 
-    async def search_metered(self, query: str, k: int, *_: Any) -> tuple[Any, float, tuple[()]]:
+    async def search_metered(self, query: str, k: int, *_: Any) -> Hunt:
         """As `search`; nothing is timed here."""
-        return await self.search(query, k), 0.0, ()
+        return Hunt(query, k, passages=await self.search(query, k))
 
     async def search(self, query: str, k: int) -> tuple[Passage, ...]:
         """What was found, in the middle of `DISTRACTORS` others."""

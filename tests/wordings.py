@@ -31,3 +31,20 @@ def _is_format(part: ast.AST) -> bool:
 
 def _joined(node: ast.JoinedStr) -> str:
     return "".join(str(p.value) if isinstance(p, ast.Constant) else "{}" for p in node.values)
+
+
+FEWEST_LETTERS = 12
+
+
+def sentences(*paths: str) -> set[str]:
+    """Wordings of modules that claim something: words around a figure, or more than a label."""
+    found = set().union(*map(phrases, paths))
+    return {t for t in found if " " in t.strip() and sum(map(str.isalpha, t)) >= FEWEST_LETTERS}
+
+
+def tell_apart(sentence: str, true: str, false: str) -> None:
+    """That it stands in the one text and not in the other, whatever is put in."""
+    pattern = ".*".join(map(re.escape, re.split(r"\{[^ }]*\}", sentence)))
+    true, false = (" ".join(text.split()) for text in (true, false))
+    assert re.search(pattern, true), true
+    assert not re.search(pattern, false), false

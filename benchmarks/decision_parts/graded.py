@@ -99,7 +99,7 @@ def _power(report: Report, size: int, replicates: int) -> None:
     design = sequential(0.8, 0.01, size, 25, graded=True)
     looks = np.array(design.looks_within(size))  # type: ignore[union-attr]
     both = design.crossings(scores, looks)[0].any(axis=1)  # type: ignore[union-attr]
-    longer = design.model_copy(update={"planned": size + 1, "max_examples": size + 1})
+    longer = design.model_copy(update={"max_examples": size + 1})
     bets = longer.crossings(scores, looks)[0].any(axis=1)  # type: ignore[union-attr]
     report.rows.append(
         {"N": size, "alpha": 0.01, "power": float(both.mean()), "bets alone": float(bets.mean())}

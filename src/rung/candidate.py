@@ -18,6 +18,8 @@ from rung.task.types import FORMAT, Frozen, digest
 
 Technique = Literal["no-llm", "prompting", "full-context", "rag", "fine-tuning", "hybrid"]
 NO_LLM = "no-llm/"
+FURTHER = {"fallback"}
+"""Fields of a candidate that name who is asked after its own model."""
 
 
 class Shots(Frozen):
@@ -125,6 +127,12 @@ class Context(Frozen):
     """A stage of `rung.knowledge.stages` that words the question anew before it is searched for."""
     rerank: str | None = None
     """One that orders anew what was found."""
+    expand: str | None = None
+    """One that adds to a passage what stands around it in its document."""
+    least: float = 0.0
+    """Share of the best passage's score under which others are not handed over."""
+    room: int = 0
+    """Most characters of passages that are handed over; 0: as many as there are."""
     tool: str = ""
     """Asked for each question (`[[tools]]`): for knowledge, or by `rerank = "endpoint"`."""
     store: str = "embedded"
@@ -299,6 +307,20 @@ def short_name(model: str) -> str:
         address, _, name = model.partition("#")
         return f"{name or 'model'}@{address.split('://')[1].split('/')[0]}"
     return model.removeprefix("local/").replace("/", ":")
+
+
+def later_models(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Models in the order in which they are to be tried, each with those that may be asked after.
+
+    Raises `UserError` where there is no second one.
+    """
+    tried = tuple(dict.fromkeys(names))
+    if len(tried) < 2:
+        raise UserError(
+            f"[climb] fallback = true needs a second model to fall back to, but [models] try names "
+            f"only {', '.join(tried)}: add one, or take the setting out"
+        )
+    return {name: tried[place:] for place, name in enumerate(tried, 1)}
 
 
 def full_key(wanted: str, keys: Iterable[str]) -> str:

@@ -12,8 +12,6 @@ A message has three parts: what happened, the value seen, what to do next. It is
 text in two places only: the command line and the server. No message ever carries a secret.
 """
 
-from __future__ import annotations
-
 FINAL_STATUS = frozenset({400, 413, 422})
 """Of a request that is refused for what it is: too long, malformed."""
 

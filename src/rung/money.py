@@ -5,8 +5,6 @@ prints for it, which is the number that was typed or measured. Amounts in files 
 decimals from the start.
 """
 
-from __future__ import annotations
-
 import re
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Context, Decimal, InvalidOperation
 

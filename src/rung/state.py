@@ -4,8 +4,6 @@ Every sentence says which file, what is wrong with it, and what is lost or to be
 Contents are never part of it: they may be people's data.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any, TypeVar

@@ -74,6 +74,7 @@ def rows(address: str, folder: Path, *candidates: Candidate) -> tuple[Any, dict[
     return result, {row.key: row for row in result.candidates}
 
 
+@pytest.mark.lengthy
 def test_it_is_paid_once_and_counts_in_an_answers_price(address: str, tmp_path: Path) -> None:
     first, found = rows(address, tmp_path, searching(), RERANKED)
     assert {row.state for row in found.values()} == {"pass"}
@@ -86,6 +87,7 @@ def test_it_is_paid_once_and_counts_in_an_answers_price(address: str, tmp_path: 
     assert len(SEEN) == before and again.spent_usd == 0 and again.run == first.run
 
 
+@pytest.mark.lengthy
 def test_its_order_is_what_the_model_reads(address: str, tmp_path: Path) -> None:
     SAYS[:] = [-1]
     _, found = rows(address, tmp_path, searching(), RERANKED)
@@ -93,6 +95,7 @@ def test_its_order_is_what_the_model_reads(address: str, tmp_path: Path) -> None
     assert found[RERANKED.key].state in ("hopeless", "drop")
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize(
     "how", [500, 401, 422, [], {"results": []}, {"results": [{"index": 0, "relevance_score": 1}]}]
 )
@@ -104,6 +107,7 @@ def test_one_that_fails_is_no_score(address: str, tmp_path: Path, how: Any) -> N
     assert found[searching().key].state == "pass"
 
 
+@pytest.mark.lengthy
 def test_a_winner_carries_it_and_serves_it(address: str, tmp_path: Path) -> None:
     chat = ScriptedModel(reading, MODEL)
     climb(task(address), tmp_path, chat, candidates=(RERANKED,))

@@ -293,3 +293,20 @@ async def test_another_server_that_never_held_it_is_no_answer(
     monkeypatch.setenv("RUNG_KNOWLEDGE_URL", new_database(request.getfixturevalue("postgres")))
     with pytest.raises(SourceError, match="no longer holds this collection"):
         await server.opened(files, words=True).by_vector(rows[0], 1)
+
+
+async def test_it_gives_documents_whole(kind: type[Store]) -> None:
+    """Also after a version that put its passages in another order, read from the store alone."""
+    parts = tuple(
+        Passage(document_id=name, title="T", text=f"{name} part {n}", start=100 - n)
+        for n in range(3)
+        for name in ("a", "b")
+    )
+    first = await kind.build(parts[:4], await vectors(parts[:4]), words=True)
+    later = await kind.build(parts, await vectors(parts), words=True, after=first)
+    opened = kind.opened(later.files(), words=True)
+    for store in (later, opened):
+        found = await store.of_documents(["b", "nobody"])
+        assert [p.text for p in found["b"]] == ["b part 2", "b part 1", "b part 0"]
+        assert found["nobody"] == [] and "a" not in found
+    assert len((await first.of_documents(["b"]))["b"]) == 2

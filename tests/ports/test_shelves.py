@@ -27,7 +27,7 @@ from rung.records import Answer, Attempt, Passage, Usage
 from rung.solver import fit
 from rung.task.tools import ToolSettings
 from rung.task.types import Example, JsonValue, Task
-from scripted import ScriptedEmbedder
+from scripted import ScriptedEmbedder, ScriptedModel
 from solver.test_contract import KINDS, SHORT, Bench
 
 TUNED = Candidate(model=MODEL, prompt=SHORT, weights=Weights(kind="lora"))
@@ -113,15 +113,18 @@ def test_a_stage_adds_seconds_and_names_passages_once(name: str, query: str) -> 
         embedder = ScriptedEmbedder()
         vectors = await embedder.embed([searched_text(p) for p in PASSAGES])
         store = await STORES["embedded"].build(PASSAGES, vectors, words=True)
-        context = Context(kind="retrieved", tool="judge")
-        rankings = RANKED[:1] if name == "endpoint" else RANKED
-        tools = {"judge": Reverses()}
-        hunt = Hunt(query, depth=2, rankings=rankings, seconds=1.0, tools=tools)
+        context = Context(kind="retrieved", tool="judge", rewrite=name, expand=name, room=40)
+        rankings = RANKED if name in ("words", "meaning", "fuse") else RANKED[:1]
+        hunt = Hunt(query, depth=2, k=2, rankings=rankings, passages=PASSAGES[:2], seconds=1.0)
+        hunt = hunt._replace(tools={"judge": Reverses()}, chat=ScriptedModel(lambda _: "yes"))
         return [await STAGES[name](context, embedder).run(hunt, store) for _ in range(2)]
 
     first, again = asyncio.run(twice())
-    assert first._replace(seconds=0.0) == again._replace(seconds=0.0)
+    untimed = [hunt._replace(seconds=0.0, replies=()) for hunt in (first, again)]
+    assert untimed[0] == untimed[1] and len(first.replies) == len(again.replies)
     assert first.seconds >= 1.0 and first.depth == 2
+    handed = [(p.document_id, p.start) for p in first.passages]
+    assert len(set(handed)) == len(handed) <= 2 and len(first.queries) <= 4
     for ranking in first.rankings:
         places = [place for place, _ in ranking]
         assert len(set(places)) == len(places) and set(places) <= set(range(len(PASSAGES)))

@@ -128,7 +128,7 @@ def test_an_answer_says_which_of_several_models_gave_it(task: Task) -> None:
         for i, a in enumerate(attempts)
     ]
     data = embedded(render(FinishedRun(result, tuple(attempts)), task))
-    by = "answered by large; fallback asked: the first model was not sure"
+    by = "answered by large; passed on: the first model was not sure"
     place = data["texts"].index(by)  # type: ignore[arg-type]
     told = [row[5] for row in data["examples"]]  # type: ignore[index]
     assert any(a and a[0] and a[0][-1] == place and len(a[0]) == 11 for a in told)  # type: ignore[index]

@@ -123,6 +123,7 @@ def test_pages_without_text_are_counted(tmp_path: Path) -> None:
     assert load(tmp_path).notes == ("docs: 2 x page without text (a scan?), in 'a.pdf'",)
 
 
+@pytest.mark.lengthy
 def test_a_docx_keeps_rows_and_order_and_fills_merged_cells(tmp_path: Path) -> None:
     papers.docx(tmp_path / "a.docx", title="Untitled")
     (one,) = load(tmp_path).documents

@@ -164,6 +164,7 @@ def test_numbers_as_text(folder: Folder) -> None:
     assert {(e.input, e.expected) for e in read.values()} >= {("1", "1"), ("2.5", "2.5")}
 
 
+@pytest.mark.lengthy
 def test_documents_of_a_folder(folder: Folder) -> None:
     docx = pytest.importorskip("docx", reason="python-docx is not installed")
     pytest.importorskip("markitdown", reason="the extra docs is not installed")
@@ -203,6 +204,7 @@ def test_documents_of_a_folder(folder: Folder) -> None:
     )
 
 
+@pytest.mark.lengthy
 def test_broken_pdf_is_named(folder: Folder) -> None:
     pytest.importorskip("markitdown", reason="the extra docs is not installed")
     config = toml('instruction = "x"\nexamples = "examples.jsonl"\ndocuments = "docs"')

@@ -30,6 +30,7 @@ PAGES = {
     "/p/hostile": "/p/hostile.json",
     "/p/tickets/plan": "/p/tickets/plan.json",
     "/p/tickets/data": "/p/tickets/data.json",
+    "/p/tickets/labels": "/p/tickets/labels.json",
     "/p/tickets/drafts": "/p/tickets/drafts.json",
     "/p/tickets/harvest": "/p/tickets/harvest.json",
     "/p/hostile/harvest": "/p/hostile/harvest.json",
@@ -209,7 +210,7 @@ def test_an_answer_says_which_of_several_models_gave_it(tmp_path: Path) -> None:
         a.model_copy(update={"answer": a.answer and a.answer.model_copy(update=said)})
         for a in attempts])  # fmt: skip
     page = client_of(tmp_path).get("/p/p/runs/r/example?split=test&id=msg-0063")
-    assert "answered by large; fallback asked: the first model refused" in page.text
+    assert "answered by large; passed on: the first model refused" in page.text
 
 
 def test_a_model_is_named_once_where_a_run_tries_several(client: TestClient) -> None:

@@ -96,7 +96,7 @@ def test_an_answer_of_a_fallback_says_whose_words_it_is(project: Path) -> None:
     store.add([record(6, model="x/large", fallback="invalid")])
     store.close()
     page = html.unescape(client_of(project).get(f"{REVIEW}?view=open&id=r6").text)
-    said = "answered by large; fallback asked: the first model's answer was not valid"
+    said = "answered by large; passed on: the first model's answer was not valid"
     assert said in page
 
 

@@ -1,7 +1,5 @@
 """The words of the audit: what a check is given, what it finds, what an audit says."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

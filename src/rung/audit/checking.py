@@ -1,7 +1,5 @@
 """All checks on one task. Pure: the same material gives the same audit."""
 
-from __future__ import annotations
-
 import warnings
 
 from threadpoolctl import threadpool_limits

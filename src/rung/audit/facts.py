@@ -6,8 +6,6 @@ linear model that has not seen the example; an answer from which the fact cannot
 it is stated, or can although it is not, contradicts its input. Confident learning, fact by fact.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import NamedTuple

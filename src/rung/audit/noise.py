@@ -8,8 +8,6 @@ and of the nearest neighbours, both fitted without the example, and fitted again
 suspects of the first round. Pure: vectors and labels in, suspects out.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -5,8 +5,6 @@ similarity search", WWW 2007). `rung.task.duplicates` groups texts for a split a
 now and then; an audit that says "no leak" must not.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """The repeated inputs of one task under its own metric: what `rung.audit.repeats` says of them."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import permutations

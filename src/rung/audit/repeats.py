@@ -15,8 +15,6 @@ Matching or not, same rows or not, and the F1 of two bags are such kernels; ROUG
 so: there the root is an estimate. What repeats cannot show: an error that both copies have.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet

@@ -7,8 +7,6 @@ its name or its values look like, never by how answers score. What this cannot s
 belong together and say so nowhere.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """The port of the shelf: one respect in which a model behaves, from plain data to what is asked."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

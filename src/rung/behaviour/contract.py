@@ -1,7 +1,5 @@
 """The form of the answer: said in words, and enforced while it is written where a model can."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from rung.behaviour.base import Ask, Slot

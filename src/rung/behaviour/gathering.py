@@ -1,7 +1,5 @@
 """Many calls at once, for what is fitted on their results."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar

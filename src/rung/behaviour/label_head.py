@@ -6,8 +6,6 @@ https://arxiv.org/abs/2505.23783). A row must not see itself among its own shots
 then be read off them.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace

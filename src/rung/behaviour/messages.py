@@ -5,8 +5,6 @@ every request stands first (instruction, contract, documents, fixed shots), so t
 provider can compute that prefix once.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

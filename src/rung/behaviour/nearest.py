@@ -1,7 +1,5 @@
 """Which solved examples stand near a question: by meaning, by words, by both, unlike each other."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import count

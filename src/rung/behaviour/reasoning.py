@@ -1,7 +1,5 @@
 """Steps before the answer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

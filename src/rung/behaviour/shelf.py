@@ -1,7 +1,5 @@
 """The shelf's list: what is put into an ask, slot after slot, in this order."""
 
-from __future__ import annotations
-
 from rung.behaviour.base import Slot
 from rung.behaviour.contract import OutputContract
 from rung.behaviour.label_head import LabelHead

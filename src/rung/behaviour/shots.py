@@ -1,10 +1,8 @@
 """Which solved examples are shown, and how: as the solver itself would be asked them."""
 
-from __future__ import annotations
-
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +14,6 @@ from rung.behaviour.messages import Shot, user_turn
 from rung.behaviour.nearest import CHOICES, ShotPool
 from rung.candidate import Candidate
 from rung.knowledge.contexts import Knowledge, Question
-from rung.knowledge.tools import Tool
 from rung.models.base import Vectors
 from rung.task.contract import render
 from rung.task.types import Example, Task
@@ -45,7 +42,9 @@ class ShownShots(Slot):
     @classmethod
     async def fit(cls, candidate: Candidate, fitting: Fitting) -> Fitted:
         """The shots, and their vectors where the nearest are taken."""
-        shots = await choose_shots(candidate, fitting.task, fitting.solver.knowledge, fitting.tools)
+        so_far = fitting.solver
+        asking = Question("", chat=so_far.chat, tools=fitting.tools)
+        shots = await choose_shots(candidate, fitting.task, so_far.knowledge, asking)
         vectors = None
         if candidate.prompt.shots.chosen_by_input:
             assert fitting.embedder is not None
@@ -83,12 +82,13 @@ class ShownShots(Slot):
 
 
 async def choose_shots(
-    candidate: Candidate, task: Task, knowledge: Knowledge, tools: Mapping[str, Tool]
+    candidate: Candidate, task: Task, knowledge: Knowledge, asking: Question
 ) -> tuple[Shot, ...]:
     """The fixed shots, or the whole pool that the nearest are taken from.
 
     Fixed shots of a retrieving candidate carry their own passages, so that they show how to read
-    them; those whose passages hold the answer come first.
+    them; those whose passages hold the answer come first. `asking` is with whom and what a
+    question is asked.
     """
     shots = candidate.prompt.shots
     if not shots.shown:
@@ -101,7 +101,8 @@ async def choose_shots(
     spare: list[Shot] = []
     for example in in_turn(task, shots.k * TRIED):
         text = example.input_text()
-        passages = await knowledge.beside_shot(Question.of(example.input)._replace(tools=tools))
+        asked = Question.of(example.input)._replace(chat=asking.chat, tools=asking.tools)
+        passages = await knowledge.beside_shot(asked)
         shot = _shot(task, example, user_turn(text, passages, candidate.prompt))
         held = any(shot.answer.casefold() in p.text.casefold() for p in passages)
         (shown if held else spare).append(shot)

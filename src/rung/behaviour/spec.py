@@ -1,7 +1,5 @@
 """What a solver is, as plain data: everything but models, vectors and index."""
 
-from __future__ import annotations
-
 from rung.behaviour.messages import Shot
 from rung.candidate import Candidate
 from rung.records import Passage
@@ -31,7 +29,7 @@ class SolverSpec(Frozen):
     sure: float | None = None
     """Of a cascade: confidence from which its first answer stands; None: it never does."""
     unsure_below: float | None = None
-    """Confidence of the model under which its fallback is asked; None: a valid answer stands."""
+    """Confidence of the model under which the next one is asked; None: a valid answer stands."""
     input_fields: tuple[InputField, ...] = ()
     """Fields of the inputs in the order they were measured in; empty where inputs are text."""
     tools: tuple[ToolSettings, ...] = ()

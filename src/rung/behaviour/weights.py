@@ -1,7 +1,5 @@
 """Weights of one's own: an adapter for the model, or a model under another name."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import replace

@@ -71,13 +71,17 @@ def _refuse_idle(item: str, scenario: Scenario, without: Scenario) -> None:
 
     workload, today = scenario.workload.workload(), date.today()
     bills = [
-        [(m.lines, m.rates) for m in models_of(one.candidates, workload, one.book(today))]
+        [
+            (m.lines, m.rates and (m.rates.tokens, m.rates.batch))  # batches are said, too
+            for m in models_of(one.candidates, workload, one.book(today))
+        ]
         for one in (scenario, without)
     ]
     if bills[0] == bills[1]:
         raise UserError(
-            f"--price {item} changes nothing: no candidate here pays it. `rung cost --why` shows "
-            "what is paid; a listed model's price is models.NAME.input_usd_per_mtok."
+            f"--price {item} changes nothing: no candidate here pays it, or all pay just that. "
+            "`rung cost --why` shows what is paid; a listed model's price is "
+            "models.NAME.input_usd_per_mtok."
         )
 
 

@@ -1,7 +1,5 @@
 """`rung draft`: candidate examples from what there is, for a person to keep or throw away."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

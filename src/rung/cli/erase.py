@@ -1,7 +1,5 @@
 """`rung erase`: one person's request goes out of the traffic log."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

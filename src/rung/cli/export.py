@@ -1,7 +1,5 @@
 """`rung export`: a task and its winner for other tools."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, get_args
 

@@ -1,7 +1,5 @@
 """The climb while it runs: a live ladder on a terminal, plain lines elsewhere."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from types import TracebackType

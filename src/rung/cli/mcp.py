@@ -1,7 +1,5 @@
 """`rung mcp`: what an agent of the team may ask of its projects."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`rung plan`: what a climb would try, in which order, and what it may take. Asks no model."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`rung reveal`: the test examples' answers, at the price of the test split."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

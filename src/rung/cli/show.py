@@ -1,7 +1,5 @@
 """`rung report`: the newest run of a task as HTML, in the terminal, as Markdown or JSON."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

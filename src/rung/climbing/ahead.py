@@ -5,8 +5,6 @@ takes at once would stand idle then. Nothing is asked that would not be; nothing
 at before the climb comes to it, so no decision and no error spent depends on it.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress

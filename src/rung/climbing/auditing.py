@@ -4,8 +4,6 @@ Vectors of the audit are kept apart from those that candidates ask for: theirs a
 candidate's cost must not hang on whether its inputs were embedded before.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

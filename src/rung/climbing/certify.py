@@ -4,8 +4,6 @@ Only complete prefixes of the order are looked at: stopping on the answers that 
 would favour easy examples. The schedule is fixed before the first call.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import NamedTuple

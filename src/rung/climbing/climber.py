@@ -101,10 +101,9 @@ class Climber:
         asked = [name for name in tried if not name.startswith(NO_LLM)]
         return [*asked, *models.helpers]
 
-    def heard(self) -> list[str]:
+    def heard(self, rungs: Sequence[Planned]) -> list[str]:
         """See `heard_of`."""
-        tried = () if self.options.candidates else self.task.models.to_try
-        return heard_of(self.tools, self._names(), tried)
+        return heard_of(self.tools, self._names(), rungs)
 
     async def plan(self) -> list[Planned]:
         """The ladder, cheapest first. Makes no call."""
@@ -150,7 +149,7 @@ class Climber:
             ladder = RunRecord(self.task, self.tools, name, rungs, store)
             ladder.flags, ladder.scorer_version = audited.flags, self.scorer.version
             ladder.people = people
-            ladder.notes += [*self.heard(), *map(RECORDED.format, recorded)]
+            ladder.notes += [*self.heard(rungs), *map(RECORDED.format, recorded)]
             return await self._run(rungs, ladder)
         finally:
             store.close()
@@ -324,6 +323,7 @@ class _Rung:
         scores = self._scores = unit_scores(self.task, pilot, attempts)
         if scores:
             self.ledger.learnt(self.task.dev)
+            self.ledger.taught(self.task.train if self.candidate.weights.bought else ())
         row = self.ladder.piloted(self.key, measured(self.task, "dev", pilot, attempts), scores)
         if self.candidate.is_probe:
             return self.ladder.update(self.key, state="probe", reason="gold passages, dev only")

@@ -1,7 +1,5 @@
 """Which answers a candidate is tested on: those that are drawn anew are another test."""
 
-from __future__ import annotations
-
 from rung.candidate import NO_LLM, Candidate
 from rung.climbing.tools import Tools
 from rung.scorers import Scorer

@@ -1,7 +1,5 @@
 """What the economics needs of a run: measured usage of every candidate."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import reduce
 from operator import add

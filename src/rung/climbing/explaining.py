@@ -1,7 +1,5 @@
 """Explaining a finished run: which candidate, which failures, where the probes' answers stay."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What more examples would do for a candidate that was left open."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rung.climbing.people import People

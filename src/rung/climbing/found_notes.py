@@ -1,7 +1,5 @@
 """Notes on a run that only its answers give, a sentence each."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 

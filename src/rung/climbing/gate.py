@@ -5,8 +5,6 @@ mends, and an irrelevant passage does not, lack knowledge, and no prompt or weig
 documents will supply it (`rung.diagnose.causes.mendable`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 

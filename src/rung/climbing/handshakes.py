@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rung.decide.ladder import too_long
+from rung.decide.ladder import Planned, too_long
+from rung.decide.usage import expected_cost
+from rung.economics.idle import idle
 from rung.errors import ProviderError, UserError
 from rung.models.base import ChatModel, paid_aside
 from rung.models.handshake import PROBE, shake
@@ -29,14 +31,18 @@ def how_asked(known: KnownEndpoints, model: ChatModel) -> str:
     return model.said() if isinstance(model, LocalModel) else ""
 
 
-def heard_of(tools: Tools, names: Sequence[str], tried: Sequence[str]) -> list[str]:
-    """What models will not have as far as is known, and which prices are idle, a note each."""
+def heard_of(tools: Tools, names: Sequence[str], rungs: Sequence[Planned]) -> list[str]:
+    """What models will not have as far as is known, and which prices nothing that the task allows
+    is paid by, a note each."""
+    task, options, prices = tools.task, tools.options, tools.prices
     asked = {name: how_asked(tools.known_endpoints, tools.raw(name)) for name in names}
+    tried = () if options.candidates else task.models.to_try
     windows = ((name, tools.raw(name).context_window) for name in tried)
+    every = () if options.only else rungs
     return [
         *(f"{name} is asked so: {how}." for name, how in asked.items() if how),
-        *(note for name, window in windows if (note := too_long(tools.task, name, window))),
-        *tools.prices.idle(tools.task.models.tune),
+        *(note for name, window in windows if (note := too_long(task, name, window))),
+        *idle([expected_cost(task, r.candidate, r.calls, prices) for r in every], prices),
     ]
 
 

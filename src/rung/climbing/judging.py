@@ -1,7 +1,5 @@
 """The judge against people: it marks the answers that people marked, and the difference is kept."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Whether the embedder can read what the task is written in."""
 
-from __future__ import annotations
-
 from rung.climbing.tools import Tools
 from rung.errors import UserError
 from rung.models.metered import unread_share

@@ -1,7 +1,5 @@
 """How long one request takes by itself: no batch beside it, nothing from the cache."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from itertools import cycle, islice

@@ -3,8 +3,6 @@
 A gate, not a proof (statistics, 3.8): the score at four training sizes on dev, extrapolated.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from statistics import fmean
 from typing import Any

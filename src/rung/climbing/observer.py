@@ -1,7 +1,5 @@
 """What a climb tells while it runs. A screen, a log or a test listens; the default is silent."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rung.decide.ladder import Planned

@@ -4,8 +4,6 @@ Where enough answers were marked by people (`rung judge`), every score, interval
 judged candidate is of people's marks, and the test of it spends half of its error on the judge's.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from rung.climbing.certify import Outcome
@@ -105,7 +103,7 @@ class People:
             each = sure if self.rectifier is None else half_as_sure(sure)
             ends = stopped_interval(outcome.scores, design, each)
             seen = seen.model_copy(update={"low": ends[0], "high": ends[1], "method": "sequential"})
-        at_end = isinstance(design, WealthDesign) and len(outcome.scores) >= design.planned
+        at_end = isinstance(design, WealthDesign) and len(outcome.scores) >= design.max_examples
         if at_end and "gaffke" not in seen.method:
             seen = seen.model_copy(update={"method": f"{seen.method} + gaffke"})
         if self.rectifier is not None:

@@ -5,8 +5,6 @@ A certified candidate needs its share of the error no more. By the graph that th
 their last look, which now asks for less, and on the test rows that they were not asked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Mapping
 
 from rung.climbing.ledger import TestLedger

@@ -1,7 +1,5 @@
 """The search of a rung for its best, on train and dev: asked, scored, kept, paid as a climb."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rung.behaviour.label_head import MOST_ROWS
@@ -15,6 +13,7 @@ from rung.climbing.writing import strongest, written
 from rung.decide.ladder import Planned
 from rung.knowledge.contexts.searched import Retrieved
 from rung.knowledge.finding import Looked, look
+from rung.knowledge.stages.reranks import JUDGED
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.models.base import Message
@@ -50,6 +49,8 @@ class DevTrial:
         key = candidate.digest
         fresh = sum((key, e.id) not in self._known for e in examples)
         fresh *= VOTES if candidate.way == "vote" else 1
+        context = candidate.context
+        fresh *= 1 + bool(context.rewrite) + JUDGED * (context.rerank == "model")
         train, fit_on = self._fitted_without(examples)
         fitting = candidate.prompt.head and (key, fit_on) not in self._known
         return fresh + (min(len(train), MOST_ROWS) if fitting else 0)

@@ -5,8 +5,6 @@ by word search: it costs nothing, and a cut that hides answers from it hides the
 Then how much words weigh beside vectors, where an example says or shows where its answer stands.
 """
 
-from __future__ import annotations
-
 from rung.candidate import Context
 from rung.climbing.languages import unread_here
 from rung.climbing.tools import Tools

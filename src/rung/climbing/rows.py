@@ -1,7 +1,5 @@
 """The rows of the ladder while it is climbed, and the run's file that holds them."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """One call for a whole climb."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """From attempts to figures: scores with intervals, mean usage, mean cost."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from importlib.metadata import PackageNotFoundError, version

@@ -1,7 +1,5 @@
 """What hosted training may cost in a climb: dated prices, and the budget."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 from rung.economics.pricing import PriceBook, rates_from

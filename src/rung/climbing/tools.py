@@ -1,7 +1,5 @@
 """What a climb works with: the cache, and models and embedders opened once each behind it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -161,7 +159,9 @@ class Tools:
     def tool(self, settings: ToolSettings) -> Tool:
         """A tool behind the cache and the budget."""
         if settings.name not in self._tools:
-            self._tools[settings.name] = RecordedTool(LiveTool(settings), self.cache, self.budget)
+            self._tools[settings.name] = RecordedTool(
+                LiveTool(settings, self.task.root), self.cache, self.budget
+            )
         return self._tools[settings.name]
 
     def recorded(self) -> str:

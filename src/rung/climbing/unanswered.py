@@ -1,7 +1,5 @@
 """Requests that get no answer, told while a climb runs and not only at its end."""
 
-from __future__ import annotations
-
 from rung.climbing.observer import Observer
 from rung.records import Attempt
 

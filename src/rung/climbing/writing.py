@@ -1,7 +1,5 @@
 """The model that words prompts anew in a serious climb."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 from rung.candidate import NO_LLM

@@ -4,8 +4,6 @@ Pure: answers and a day in, advice out. Every sentence comes from a rule with it
 the documents disagree, the advice shows each figure, which one it took, and why.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date

@@ -5,8 +5,6 @@ of any other request. Clusters: the mean of clusters, in which a long one weighs
 short one.
 """
 
-from __future__ import annotations
-
 from rung.records.results import Measured, RunResult
 
 CONJECTURED = (

@@ -1,7 +1,5 @@
 """Failures that say little about a model: answers cut for room, refused, or not to be read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from rung.records import Attempt

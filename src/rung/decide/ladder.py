@@ -5,20 +5,17 @@ everywhere (`rung.economics.model`). The figures here only say where to look fir
 measurement decides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from rung.behaviour.messages import ROOM_TO_THINK
 from rung.behaviour.trainers.shelf import trained_here
-from rung.candidate import Candidate, Context, Prompt, Shots, Weights
+from rung.candidate import Candidate, Context, Prompt, Shots, Weights, later_models
 from rung.decide.room import plain_prompt
 from rung.decide.usage import ExpectedCall, expected_calls, expected_cost, expected_usage
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
 from rung.economics.pricing import ENDPOINT, PriceBook
-from rung.errors import UserError
 from rung.models.base import ChatModel, calls_tools, parameters
 from rung.money import dec
 from rung.records import Usage
@@ -72,7 +69,7 @@ def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -
     for name in task.models.tune:
         rungs += _tuned(task, name, chat(name), context, "hosted")
     rungs += _distilled(task, rungs, chat)
-    return [*rungs, *_with_fallback(task, rungs)] if task.climb.fallback else rungs
+    return [*rungs, *_chained(task, rungs)] if task.climb.chained else rungs
 
 
 def _distilled(
@@ -106,19 +103,13 @@ def _distilled(
     return made
 
 
-def _with_fallback(task: Task, rungs: Sequence[Candidate]) -> list[Candidate]:
+def _chained(task: Task, rungs: Sequence[Candidate]) -> list[Candidate]:
     """Each model's fullest prompt, and its fullest with one passage, before each later model.
 
     Few on purpose: every candidate more takes its share of the error that a verdict may make.
     """
-    names = list(dict.fromkeys(task.models.to_try))
-    if len(names) < 2:
-        raise UserError(
-            f"[climb] fallback = true needs a second model to fall back to, but [models] try names "
-            f"only {', '.join(names)}: add one, or take the setting out"
-        )
     made = []
-    for place, name in enumerate(names):
+    for name, later in later_models(task.models.to_try).items():
         mine = [
             c
             for c in rungs
@@ -131,9 +122,7 @@ def _with_fallback(task: Task, rungs: Sequence[Candidate]) -> list[Candidate]:
         closed = [c for c in mine if not c.context.traits.reads]
         reading = [c for c in mine if c.context.traits.searches and c.context.k == 1]
         made += [
-            best.chained_to(later)
-            for best in (*closed[-1:], *reading[-1:])
-            for later in names[place + 1 :]
+            best.chained_to(other) for best in (*closed[-1:], *reading[-1:]) for other in later
         ]
     return made
 
@@ -165,7 +154,8 @@ def _of_model(task: Task, name: str, model: ChatModel, context: Context) -> list
                 Candidate(model=name, prompt=few, context=some, embedder=searching)
                 for some in dict.fromkeys((one, context))
             ]
-        gold = context.model_copy(update={"kind": "gold", "k": min(context.k, GOLD_PASSAGES)})
+        given = {"kind": "gold", "k": min(context.k, GOLD_PASSAGES)}
+        gold = context.model_copy(update=given | dict.fromkeys(("rewrite", "rerank", "expand")))
         rungs.append(Candidate(model=name, prompt=reading, context=gold, embedder=searching))
     rungs += [
         Candidate(model=name, prompt=reading, context=Context(kind="tool", tool=tool.name))

@@ -1,7 +1,5 @@
 """Room for an answer: a limit that no right answer of the task comes near."""
 
-from __future__ import annotations
-
 from rung.candidate import Prompt
 from rung.models.base import ChatModel, Message, thinks
 from rung.models.token_estimate import estimated_tokens

@@ -4,8 +4,6 @@ Prompts are built as the solver builds them, from training examples and passages
 through the documents, and counted with the model's own tokenizer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
@@ -21,6 +19,7 @@ from rung.economics.spec import AlsoAsked, CandidateUsage
 from rung.economics.speed import MEASURED, answer_seconds, parameters_named, training_seconds
 from rung.economics.training import training_price
 from rung.knowledge.contexts import knowledge_of
+from rung.knowledge.stages import requests_of
 from rung.models.base import ChatModel, Message, parameters
 from rung.records import Passage, Usage
 from rung.task.contract import render
@@ -146,6 +145,13 @@ def _of_model(task: Task, candidate: Candidate, model: ChatModel, size: int | No
     for slot in filled(candidate).values():
         tokens = slot.expected(tokens, task, count)
     read, written = tokens
+    if candidate.context.kind == "retrieved":
+        likely = tuple(
+            zip(pool, (_passages(task, candidate, i) for i in range(SAMPLE)), strict=False)
+        )
+        before = [requests_of(candidate.context, e.input_text(), found) for e, found in likely]
+        read += sum(model.count_tokens(r.messages) for some in before for r in some) / len(likely)
+        written += sum(r.max_tokens for some in before for r in some) / len(likely)
     return Usage(
         input_tokens=round(read),
         output_tokens=round(written),

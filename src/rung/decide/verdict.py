@@ -1,7 +1,5 @@
 """The verdict from the evidence, its reasons as data. Pure: no calls, no clock, no wording."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

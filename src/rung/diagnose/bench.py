@@ -1,7 +1,5 @@
 """Where probes are asked: the solver under diagnosis, its failures, and a store for the arms."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field

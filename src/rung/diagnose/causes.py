@@ -5,8 +5,6 @@ Sources of `mendable` are the founding documents' table of what each technique m
 "Fine-Tuning vs RAG: The Decision Framework Nobody Talks About".
 """
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 from rung.candidate import Candidate

@@ -4,8 +4,6 @@ A failure gets a cause when a probe flips it and the probe's placebo does not; e
 `unexplained`. Only dev examples are asked.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 

@@ -1,8 +1,6 @@
 """What a probe gives a failure to read: the passages that hold the answer, and as much that does
 not."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 

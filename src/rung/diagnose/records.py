@@ -1,7 +1,5 @@
 """What a diagnosis says, as plain data: `diagnosis.json` and `rung explain --json`."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from rung.candidate import Technique

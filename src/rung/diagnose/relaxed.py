@@ -5,8 +5,6 @@ once fences, prose, case and spelling of names are put aside. Text and SQL: the 
 in the answer, or the answer's words in the expected text and make up most of it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

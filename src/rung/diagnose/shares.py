@@ -1,7 +1,5 @@
 """Shares of causes net of placebo, with intervals, and what each candidate could reach. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import numpy as np

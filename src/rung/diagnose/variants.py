@@ -1,7 +1,5 @@
 """The solver under diagnosis with one thing changed; what it learnt stays as it is."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import replace

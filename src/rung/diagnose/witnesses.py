@@ -4,8 +4,6 @@ Different techniques seldom make the same mistake, so where several of them agre
 and not with the expected answer, that answer is suspect. Pure: answers that are there already.
 """
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from collections.abc import Mapping

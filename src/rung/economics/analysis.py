@@ -1,7 +1,5 @@
 """Everything that `rung cost` says of some candidates at one workload, as one plain object."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date

@@ -7,8 +7,6 @@ solved by itself. (The founding document A divides a flat monthly cost by the pr
 the case s_b = 0.)
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal

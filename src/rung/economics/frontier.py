@@ -1,7 +1,5 @@
 """Quality against monthly cost, with intervals on both axes; p95 latency is the third figure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """A run's file as a scenario: what was measured, at the prices that the run kept."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date

@@ -1,7 +1,5 @@
 """An analysis as JSON: one documented object, amounts as exact numbers that never were floats."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import asdict

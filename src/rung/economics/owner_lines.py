@@ -1,7 +1,5 @@
 """Cost lines of owning a candidate: training, people, infrastructure, evaluation."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from rung.economics.amounts import ONE, ZERO, Amount, Line, Product, span

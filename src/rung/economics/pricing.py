@@ -20,7 +20,6 @@ from rung.candidate import NO_LLM
 from rung.economics import tables
 from rung.economics.settings import (
     HOUR_PRICES,
-    OWN_MACHINE,
     TOKEN_PRICES,
     CostSettings,
     ModelPrices,
@@ -31,7 +30,6 @@ from rung.models.vendors import vendor_of
 from rung.money import MTOK, SECONDS_PER_HOUR, dec
 from rung.records import Usage
 from rung.task.types import Frozen
-from rung.task.wording import did_you_mean
 
 LOCAL = ("local/", NO_LLM)
 PATHS = ("/", "./", "../", "~")
@@ -341,39 +339,6 @@ class PriceBook(Frozen):
         if model not in self.rates:
             raise UserError(f"{model!r} is not in the price book of {self.on}; price it anew.")
         return self.rates[model].price(usage)
-
-    def idle(self, tuned: Collection[str] = ()) -> list[str]:
-        """What `[costs]` says that nothing here is paid by, a sentence each.
-
-        `tuned` are hosted models that may be trained; one that runs here may be, too.
-        """
-        asked = [name for name in self.rates if not name.startswith(NO_LLM)]
-        found = [
-            f'[costs.models."{name}"] changes nothing: no such model is asked; '
-            f"{did_you_mean(name, asked)}"
-            for name in self.settings.models
-            if name not in self.rates
-        ]
-        flat = [name for name in TOKEN_PRICES if getattr(self.settings, name) is not None]
-        if flat and not any(r.source.what in (YOURS, NOT_PRICED) for r in self.rates.values()):
-            found.append(
-                f"[costs] {' and '.join(flat)}: flat token prices change nothing here, where every "
-                "model has a list price or a machine of its own; "
-                '[costs.models."NAME"] overrides a list price.'
-            )
-        return [*found, *self._idle_machines(tuned)]
-
-    def _idle_machines(self, tuned: Collection[str]) -> list[str]:
-        """A tuned hosted model may be served on a machine of its own: of those nothing is said."""
-        own = any(r.by_the_hour for m, r in self.rates.items() if not m.startswith(NO_LLM))
-        if not self.rates or own or tuned:
-            return []
-        return [
-            f"[costs] {name} changes nothing: no model here runs on a machine of your own, and "
-            "none is tuned."
-            for name in (*OWN_MACHINE, "training_usd_per_mtok")
-            if getattr(self.settings, name) is not None
-        ]
 
     def sources(self) -> tuple[Source, ...]:
         """Where the prices come from, without repeats."""

@@ -1,7 +1,5 @@
 """What every cost line needs: the candidate, the prices of the day, and names for its inputs."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 from rung.economics import tables

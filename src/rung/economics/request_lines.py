@@ -1,7 +1,5 @@
 """Cost lines of a request: tokens, compute time, retrieval, machines of one's own."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from decimal import Decimal
 

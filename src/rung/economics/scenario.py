@@ -3,8 +3,6 @@
 Pure: takes the text of a TOML file. Figures are read as decimals.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Which input would change the choice, and from which value on: exact, one input at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal

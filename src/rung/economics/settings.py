@@ -41,11 +41,6 @@ TOKEN_PRICES = (
     "cache_write_usd_per_mtok",
 )
 HOUR_PRICES = ("machine_usd_per_hour", "gpu_usd_per_hour")
-OWN_MACHINE = ("gpu", "gpu_usd_per_hour", "min_replicas", "adapters_per_machine")
-"""What only a language model on a machine of one's own is paid by: without one the seconds of a
-CPU are still paid."""
-
-
 HOURS = (
     "setup_hours",
     "rag_setup_hours",

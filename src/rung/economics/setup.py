@@ -1,7 +1,5 @@
 """What setting a technique up is taken to cost where nobody has stated it."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 from rung.candidate import Technique

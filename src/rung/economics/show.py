@@ -1,7 +1,5 @@
 """An analysis as plain text that reads the same on a terminal, in a log and in a document."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping, Sequence
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """What is known of a candidate's cost before it is priced, from a scenario file or from a run."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -30,7 +28,7 @@ class Score(Frozen):
 
 
 class AlsoAsked(Frozen):
-    """A further model of a cascade: a fallback, or a model before the candidate's own."""
+    """A further model of a cascade: one before or after the candidate's own."""
 
     model: str
     usage: Usage

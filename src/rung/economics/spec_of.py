@@ -1,7 +1,5 @@
 """A measured (or expected) candidate as a specification: usage with what `[costs]` states."""
 
-from __future__ import annotations
-
 import math
 from decimal import Decimal
 from typing import Any
@@ -196,7 +194,8 @@ def _retrieval(usage: CandidateUsage, settings: CostSettings) -> Retrieval:
         embedding_usd_per_mtok=settings.embedding_usd_per_mtok,
         query_tokens=usage.query_tokens or None,
         store_usd_per_month=settings.store_usd_per_month,
-        rerank_usd_per_1k=settings.rerank_usd_per_1k,
+        # What it is reranked by and pays for each call is counted as a tool already.
+        rerank_usd_per_1k=None if usage.tools_usd else settings.rerank_usd_per_1k,
         corpus_tokens=usage.corpus_tokens or None,
         retrieval_ms=usage.retrieval_ms,
         rerank_ms=usage.rerank_ms,

@@ -5,8 +5,6 @@ section 2.1), so that a model of twice the parameters takes twice the seconds of
 For the order of the ladder only: a pilot's seconds take the place of these.
 """
 
-from __future__ import annotations
-
 import re
 from decimal import Decimal
 

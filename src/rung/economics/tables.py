@@ -4,8 +4,6 @@ Rows are only ever appended: a price that moved is a new row under the same id w
 so that an old run can still be explained. `chain()` proves it: one hash over all rows in order.
 """
 
-from __future__ import annotations
-
 import hashlib
 import tomllib
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a hosted training costs: tokens times a dated price, or the user's own."""
 
-from __future__ import annotations
-
 from datetime import date
 from decimal import Decimal
 

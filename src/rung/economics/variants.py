@@ -1,7 +1,5 @@
 """The same candidate paid for in another way: prompt cache, batch, adapter apart or merged."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal

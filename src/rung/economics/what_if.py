@@ -1,7 +1,5 @@
 """A scenario with some of its inputs changed: what the sliders of a cost page turn. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated

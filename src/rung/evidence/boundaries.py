@@ -11,8 +11,6 @@ Error spending: Lan and DeMets, Biometrika 70 (1983), 659-663; Kim and DeMets, B
 No scores here and no verdicts: only counts. `designs.py` uses them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import lru_cache

@@ -5,8 +5,6 @@ about exactly these N examples, and `replay` whether a plain exact test on all N
 A bound of the second kind says nothing about future traffic: never show one as the other.
 """
 
-from __future__ import annotations
-
 import math
 from functools import cached_property, lru_cache, partial
 from typing import Literal
@@ -41,18 +39,14 @@ BELOW = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 class CountDesign(Design):
-    """A frozen plan for right/wrong scores; `look` compares one count with two boundaries."""
+    """A frozen plan for right/wrong scores; `look` compares one count with two boundaries.
+
+    In `replay` mode a false PASS has a chance of at most alpha + eps. `eps` is that of leaving
+    early whom the last look would pass (`fast`: whom a mean of `hoped_mean` makes worth it).
+    """
 
     kind: Literal["count"] = "count"
     mode: Mode
-    target: float
-    alpha: float
-    """Error of PASS; in `replay` mode false PASS is at most alpha + eps."""
-    eps: float
-    """Error of DROP: chance of leaving early whom the last look would pass (`fast`: whom a mean
-    of `hoped_mean` makes worth it)."""
-    max_examples: int
-    batch: int
     upper: tuple[int, ...]
     """PASS at this count or more, one per look; a look's size + 1 is out of reach."""
     lower: tuple[int, ...]

@@ -1,7 +1,5 @@
 """What one look at the scores says, and the checks that every design makes on them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property

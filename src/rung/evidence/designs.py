@@ -7,8 +7,6 @@ A design is worked out before the first call and written to the run, so that a r
 it. It never sees examples, models or clocks: only the complete prefix of scores in a fixed order.
 """
 
-from __future__ import annotations
-
 from rung.errors import UserError
 from rung.evidence.count_design import CountDesign, Mode, count_design
 from rung.evidence.decision import check_plan
@@ -68,7 +66,6 @@ def sequential(
         eps=error,
         max_examples=max_examples,
         batch=batch,
-        planned=max_examples,
     )
 
 

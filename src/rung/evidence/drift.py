@@ -4,8 +4,6 @@ The chance of a false alarm is shared out before anything is looked at: over the
 and over the looks (`per_test`), so that a stated share of quiet years stays quiet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ like one just above. What is honest is the chance to certify, averaged over what
 may be. No promise of error here; promises are the designs' business.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -14,8 +14,6 @@ is computed exactly by Laplace inversion along the line through the saddle point
 Mathematical Statistics 25 (1954), 631-650).
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

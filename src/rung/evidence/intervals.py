@@ -6,8 +6,6 @@ ICML 2025), and on scores that are mostly alike BCa at 95 % covers 83 %. For a s
 set in advance: after an early stop the design's `lower_bound` is the one that holds.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -3,8 +3,6 @@
 `human` and `judge` are marks in [0, 1] of the same answers. Nothing here asks a model.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt

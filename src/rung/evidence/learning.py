@@ -7,8 +7,6 @@ docs/statistics.md); Lin et al. 2024 (arXiv 2402.02314) report a flat "pre-power
 language models, so real curves are worse. No forecast before the first size beats the base.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise

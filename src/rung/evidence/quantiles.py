@@ -1,7 +1,5 @@
 """The interval of a quantile from order statistics: no law of the times is assumed."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

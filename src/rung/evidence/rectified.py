@@ -13,8 +13,6 @@ does on the marked ones. That is why the judge's weight is 1 and not tuned as in
 to be marked would enter too.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

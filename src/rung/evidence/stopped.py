@@ -5,8 +5,6 @@ once do so on a lucky run. Each end here is a certified bound of the same schedu
 error, the upper one of the mirrored scores 1 - x, so that both hold at whichever look it stopped.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from rung.evidence.decision import Design, Scores

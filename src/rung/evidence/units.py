@@ -5,8 +5,6 @@ question: their mean is one score. The order is fixed by content, so that neithe
 nor which answer came back first can choose the examples.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Hashable, Iterable, Sequence
 

@@ -9,8 +9,6 @@ Not for draws without replacement: this is about future traffic, not about one f
 All functions work on the last axis, so that a simulation can pass (replicates, n) at once.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -6,8 +6,6 @@ stays valid when examples are added later; the fixed test does not, and is there
 planned size for good.
 """
 
-from __future__ import annotations
-
 import math
 from functools import partial
 from typing import Literal
@@ -44,14 +42,6 @@ class WealthDesign(Design):
     """A frozen plan for scores in [0, 1]; `look` replays the bets on the prefix."""
 
     kind: Literal["wealth"] = "wealth"
-    target: float
-    alpha: float
-    eps: float
-    """Chance of dropping a candidate that all examples would likely certify (beta)."""
-    max_examples: int
-    batch: int
-    planned: int
-    """Size that the bets aim at and the last fixed test belongs to."""
 
     @property
     def last_alpha(self) -> float:
@@ -65,13 +55,12 @@ class WealthDesign(Design):
 
     @property
     def _last_share(self) -> float:
-        return LAST_SHARE_OF_FEW if self.planned < MANY else LAST_SHARE
+        return LAST_SHARE_OF_FEW if self.max_examples < MANY else LAST_SHARE
 
     def looks_within(self, size: int) -> tuple[int, ...]:
-        """Looks that a prefix of this size completes: every batch, the plan's end, the end."""
+        """Looks that a prefix of this size completes: every batch, and the plan's end."""
         looks = {*range(self.batch, size + 1, self.batch)}
-        looks |= {end for end in (self.planned, self.max_examples) if end <= size}
-        return tuple(sorted(looks))
+        return tuple(sorted(looks | ({self.max_examples} if self.max_examples <= size else set())))
 
     def look(self, scores: Scores) -> Decision:
         """Decide on the complete prefix so far, in the fixed order; scores lie in [0, 1].
@@ -103,17 +92,17 @@ class WealthDesign(Design):
 
     def _passed(self, values: Floats, variance: Floats, mean: float, looks: Counts) -> Crossed:
         alpha = self.wealth_alpha
-        bet = base_bet(variance, alpha, self.planned)
+        bet = base_bet(variance, alpha, self.max_examples)
         wealth = log_wealth(values, mean, bet, CERTIFY_BETS)
         passed = _ever(wealth, looks) >= -math.log(alpha)
-        if values.shape[-1] >= self.planned:
-            rows = values[..., : self.planned].reshape(-1, self.planned)
+        if values.shape[-1] >= self.max_examples:
+            rows = values[..., : self.max_examples].reshape(-1, self.max_examples)
             # No test is worth its milliseconds within one standard error of the mean bet against.
-            far = (rows.mean(axis=-1) - mean) * math.sqrt(self.planned) > rows.std(axis=-1)
+            far = (rows.mean(axis=-1) - mean) * math.sqrt(self.max_examples) > rows.std(axis=-1)
             open_rows = np.flatnonzero(far & ~passed.reshape(len(rows), -1).any(axis=-1))
             certified = np.zeros(len(rows), dtype=bool)
             certified[open_rows] = [p_value(rows[i], mean) <= self.last_alpha for i in open_rows]
-            passed |= (looks == self.planned) & certified.reshape(values.shape[:-1])[..., None]
+            passed |= (looks == self.max_examples) & certified.reshape(values.shape[:-1])[..., None]
         return passed
 
     def _dropped(self, values: Floats, variance: Floats, looks: Counts) -> Crossed:
@@ -124,7 +113,7 @@ class WealthDesign(Design):
         the hoped one also has wealth 1/beta against the true mean itself. Until the pilot is in,
         the largest spread that scores around the target can have stands for the pilot's.
         """
-        bet = base_bet(variance, self.eps, self.planned)
+        bet = base_bet(variance, self.eps, self.max_examples)
         widest = np.full((*values.shape[:-1], 1), math.sqrt(self.target * (1.0 - self.target)))
         spreads = [(widest, looks < PILOT)]
         if values.shape[-1] >= PILOT:
@@ -142,7 +131,7 @@ class WealthDesign(Design):
     def _margin(self, deviation: Floats) -> Floats:
         """Least margin worth hoping for: (z_alpha + z_beta) sd / sqrt(N)."""
         quantiles = -float(ndtri(self.alpha + self.freed) + ndtri(self.eps))
-        margin: Floats = quantiles * deviation / math.sqrt(self.planned)
+        margin: Floats = quantiles * deviation / math.sqrt(self.max_examples)
         return margin
 
     def _lower_bound(self, values: Floats) -> float:

@@ -12,8 +12,6 @@ chance that any such candidate is certified is at most alpha given D, for every 
 it. Weights that looked at test answers, or dev rows counted as test rows, would break this.
 """
 
-from __future__ import annotations
-
 from rung.evidence.decision import Scores
 from rung.evidence.forecasts import chance_to_reach
 

@@ -3,8 +3,6 @@
 Code is cut by its symbols (extra `code`), everything else as its context says (`CUTS`).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Which of the given passages an answer rests on. No model is asked."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

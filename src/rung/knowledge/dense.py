@@ -1,7 +1,5 @@
 """Meaning search: exact cosine over unit vectors, so no index error enters a measurement."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

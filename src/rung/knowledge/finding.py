@@ -1,7 +1,5 @@
 """How well a search finds what answers the questions: told on solved examples, without a model."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import sqrt
 from statistics import fmean, stdev

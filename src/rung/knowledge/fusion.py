@@ -7,8 +7,6 @@ By rank, reciprocal rank fusion: Cormack, Clarke & Buettcher, "Reciprocal Rank F
 Condorcet and individual Rank Learning Methods", SIGIR 2009.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from rung.knowledge.lexical import Ranking

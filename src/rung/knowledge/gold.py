@@ -3,8 +3,6 @@
 For diagnosis only: whoever uses it has looked at `expected`.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 

@@ -1,7 +1,5 @@
 """What a Markdown text says about its own structure: its headings and its tables."""
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from typing import NamedTuple

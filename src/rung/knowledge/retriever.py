@@ -18,8 +18,8 @@ from rung.knowledge.lexical import searched_text
 from rung.knowledge.stages import Hunt, stages_of
 from rung.knowledge.stores import EVERYTHING, STORES, Store, Where
 from rung.knowledge.tools import Tool
-from rung.models.base import Embedder, Vectors
-from rung.records import Passage, Step
+from rung.models.base import ChatModel, Embedder, Vectors
+from rung.records import Passage
 from rung.task.types import Document
 
 FORMAT = 3
@@ -32,7 +32,7 @@ NO_TOOLS: Mapping[str, Tool] = MappingProxyType({})
 
 
 class Retriever:
-    """Searches a store as its context says: by words, by meaning, or both fused, and reranked.
+    """Searches a store as its context says, stage by stage (`rung.knowledge.stages`).
 
     Build it with `Retriever.build`; the same documents, context and embedder give the same
     rankings. `context.k` is not used here: `search` is told how many.
@@ -72,6 +72,10 @@ class Retriever:
         store = await kind.build(passages, vectors, words=words, after=after)
         return cls(store, context, embedder)
 
+    def as_of(self, context: Context) -> Retriever:
+        """The same index, searched as another context says."""
+        return Retriever(self.store, context, self._embedder)
+
     async def embedded(self, queries: list[str]) -> Vectors | None:
         """Their vectors, a row each; None where search is lexical."""
         return await self._embedder.embed(queries) if self._embedder and queries else None
@@ -83,25 +87,26 @@ class Retriever:
         gave: comparable within one search only. Lexical search leaves out passages without a
         common word.
         """
-        return (await self.search_metered(query, k))[0]
+        return (await self.search_metered(query, k)).passages
 
     async def search_metered(
-        self, query: str, k: int, where: Where = EVERYTHING, tools: Mapping[str, Tool] = NO_TOOLS
-    ) -> tuple[tuple[Passage, ...], float, tuple[Step, ...]]:
-        """As `search`, of the passages that are meant, with the seconds that embedding and ranking
-        took, waiting left out, and what was asked of tools."""
+        self,
+        query: str,
+        k: int,
+        where: Where = EVERYTHING,
+        tools: Mapping[str, Tool] = NO_TOOLS,
+        chat: ChatModel | None = None,
+    ) -> Hunt:
+        """As `search`, of the passages that are meant: at its end the hunt holds them, the seconds
+        that embedding and ranking took, waiting left out, and what was asked of tools and model."""
+        own = self.context
+        alone = own.search != "hybrid" and own.rewrite is None and own.rerank is None
+        hunt = Hunt(query, k if alone else max(DEEP, k), k, where=where, tools=tools, chat=chat)
         if k <= 0 or not len(self.store):
-            return (), 0.0, ()
-        deep = k if len(self._stages) == 1 else max(DEEP, k)
-        hunt = Hunt(query, deep, where=where, tools=tools)
+            return hunt
         for stage in self._stages:
             hunt = await stage.run(hunt, self.store)
-        (ranking,) = hunt.rankings
-        best = ranking[:k]
-        read = await self.store.read([place for place, _ in best])
-        scored = zip(read, best, strict=True)
-        found = tuple(p.model_copy(update={"score": s}) for p, (_, s) in scored)
-        return found, hunt.seconds, hunt.steps
+        return hunt
 
     def save(self, folder: Path) -> None:
         """Write the store's files and `retriever.json` (their hashes) to `folder`."""

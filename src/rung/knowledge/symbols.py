@@ -1,7 +1,5 @@
 """Code by its symbols: which definitions a place in it stands in."""
 
-from __future__ import annotations
-
 from typing import Any
 
 

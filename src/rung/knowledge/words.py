@@ -4,8 +4,6 @@ Not for scoring (that is `rung.scorers`) and not for search (`rung.knowledge.lex
 has terms).
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator

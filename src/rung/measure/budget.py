@@ -1,7 +1,5 @@
 """What a climb may spend: money is set aside before a call, and settled after it."""
 
-from __future__ import annotations
-
 import asyncio
 from decimal import Decimal
 

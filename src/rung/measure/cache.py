@@ -4,8 +4,6 @@ A killed run loses at most the calls in flight. Keys hold the model's identity a
 never a key, a header or an address with credentials.
 """
 
-from __future__ import annotations
-
 import secrets
 import sqlite3
 import threading

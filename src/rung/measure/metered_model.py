@@ -4,8 +4,6 @@ The budget is checked before a call is made: the dearest that the call can becom
 and what it did not use is given back. Equal calls in flight at once are made once.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal

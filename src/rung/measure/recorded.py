@@ -4,8 +4,6 @@ Live answers differ from day to day. Replayed, every candidate reads the same, a
 repeated, and its tests compare like with like; what is measured holds for the day of the recording.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
@@ -17,7 +15,7 @@ from rung.task.types import JsonValue, digest
 
 
 class RecordedTool:
-    """A tool whose answers are kept by its settings and its arguments."""
+    """A tool whose answers are kept by name, place, protocol and arguments."""
 
     def __init__(self, live: Tool, cache: Cache, budget: Budget) -> None:
         self.settings = live.settings
@@ -28,7 +26,9 @@ class RecordedTool:
     async def call(self, arguments: Mapping[str, JsonValue]) -> ToolResult:
         """As it was said before; asked, paid for out of the budget and kept where it never was."""
         own = self.settings
-        key = digest([own.name, own.url, own.command, own.max_chars, dict(arguments)])
+        # Never headers, which are secrets: one that changes what is said is another tool, by name.
+        spoken = [] if own.protocol == "http" else [own.protocol, own.model]
+        key = digest([own.name, own.url, own.command, own.max_chars, dict(arguments), *spoken])
         async with self._turns.setdefault(key, asyncio.Lock()):
             known = self._cache.said(key)
             if known is not None:

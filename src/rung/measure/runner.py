@@ -4,8 +4,6 @@ An infrastructure failure is recorded as an error and never scored. An outage (e
 would fail too) stops the run, which is then resumed by running it again.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence

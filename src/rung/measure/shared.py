@@ -5,8 +5,6 @@ who spends has money reserved. Both live as long as their climb renews its lease
 leaves nothing behind after `LEASE_S`, and what is paid again is at most what it had in flight.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import os

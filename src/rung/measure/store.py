@@ -4,8 +4,6 @@ Attempts are appended as they are scored, in one write each, and read back by a 
 that a kill cut short is dropped and asked again (its call is in the cache).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 

@@ -6,8 +6,6 @@ be of. Its own retries are off, since they would hide from
 the pace what it learns from, and do not see an error inside a 200.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Mapping
 from typing import NamedTuple

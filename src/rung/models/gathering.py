@@ -4,8 +4,6 @@ An encoder reads sixteen short texts in little more time than one. While it work
 gathers; then all of it is the next batch, so nobody waits for company.
 """
 
-from __future__ import annotations
-
 import asyncio
 
 import numpy as np

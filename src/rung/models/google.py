@@ -5,8 +5,6 @@ account's file, `gcloud auth application-default login`, the machine's own accou
 into tokens that live for an hour.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from functools import lru_cache

@@ -4,8 +4,6 @@ One question in the form of a labels task asks for everything at once; what is r
 trying (`rung.models.settling`). A window is asked of servers of one's own.
 """
 
-from __future__ import annotations
-
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime

@@ -3,8 +3,6 @@
 By address and model. Whoever opens a model of a project speaks to it as its climb has found.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta

@@ -4,8 +4,6 @@ The seconds of a batch are shared out by text length, so that the cost of a cand
 its input can be told per request.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable

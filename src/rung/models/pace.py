@@ -9,8 +9,6 @@ A sliding window and not a leaky bucket (aiolimiter): servers count the last min
 lets twice its rate through in the first one.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import time

@@ -4,8 +4,6 @@ A name's beginning decides. To add a vendor: a record in `vendors.py`; another k
 file beside this one, one line in `PROVIDERS`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple

@@ -4,8 +4,6 @@ Text, content parts, tool calls, thoughts before the answer or in a field of the
 stream that nobody asked for, a refusal. What cannot be read is named with what came instead.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Iterator

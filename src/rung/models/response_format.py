@@ -1,7 +1,5 @@
 """How the form of an answer is asked for in OpenAI's protocol."""
 
-from __future__ import annotations
-
 from rung.task.json_schema import enforceable
 from rung.task.types import JsonValue
 

@@ -1,7 +1,5 @@
 """Finding the dialect that a server takes, by trying."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Sequence
 
 from rung.models.base import ChatRequest, Message

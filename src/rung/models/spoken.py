@@ -3,8 +3,6 @@
 Servers that read a model's own format take these out; many pass them on as text.
 """
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

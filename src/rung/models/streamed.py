@@ -3,8 +3,6 @@
 Some servers stream although nobody asked for it. https://html.spec.whatwg.org/#event-stream-interpretation
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any

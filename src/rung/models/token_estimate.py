@@ -5,8 +5,6 @@ a letter of another alphabet half of one, a Chinese, Japanese, Thai or Indic cha
 digit one (Qwen, Gemma and Mistral split numbers into digits; OpenAI's take three at a time).
 """
 
-from __future__ import annotations
-
 import math
 import re
 

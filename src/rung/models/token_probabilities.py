@@ -8,8 +8,6 @@ does), others what was left of it. Therefore only what spells some choice counts
 share of it that spells the given one. The local engine's confidence is the same product.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

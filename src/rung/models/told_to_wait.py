@@ -8,8 +8,6 @@ retry-after-ms: 1500                     OpenAI, Azure
 "Please try again in 1m2.5s"             OpenAI, Groq
 """
 
-from __future__ import annotations
-
 import math
 import re
 import time

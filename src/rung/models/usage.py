@@ -6,8 +6,6 @@ beside it, leave counts out, or send them as text. Of two readings the dearer on
 whatever is not the protocol's own reading is marked as `estimated`.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

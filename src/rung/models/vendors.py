@@ -4,8 +4,6 @@ A vendor speaks OpenAI's chat protocol at an address of its own; what it takes o
 learnt by asking. To add one: a record in `VENDORS`, and for its tuning a file in `tuning/hosted`.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import os
 from collections.abc import Callable

@@ -5,8 +5,6 @@ addresses, keys and tokens of known forms, passwords that are announced as such.
 addresses and whatever else has no form are not found.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address

@@ -1,7 +1,5 @@
 """What of a task's texts is personal or secret beyond doubt, and the texts without it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from rung.privacy.forms import FORMS, Finder, Finding, replaced

@@ -5,8 +5,6 @@ log is better poor than indiscreet. Names, street addresses and whatever else ha
 found: a pattern of one's own or a shorter retention is what helps there.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 

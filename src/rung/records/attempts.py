@@ -11,8 +11,8 @@ from pydantic import Field
 from rung.task.types import Frozen, JsonValue, SplitName
 
 Finish = Literal["stop", "length", "refused"]
-FallbackReason = Literal["invalid", "refused", "unsure", "outage"]
-"""Why a fallback took part. outage: one of the two models did not answer, so the other's answer
+PassedOn = Literal["invalid", "refused", "unsure", "outage"]
+"""Why a further model took part. outage: one of the two did not answer, so the other's answer
 stands alone; only a server does that, and nothing was measured so."""
 Severity = Literal["info", "warn", "block"]
 """info: worth knowing. warn: read the result with it in mind. block: the data cannot carry the
@@ -103,7 +103,7 @@ class Answer(Frozen):
     the candidate's own model's."""
     model: str | None = None
     """Whose words these are; None in files written before it was kept."""
-    fallback: FallbackReason | None = None
+    fallback: PassedOn | None = None
     """Why the candidate's fallback took part; None where it did not."""
     calls: int = 0
     cached_calls: int = 0
@@ -114,9 +114,13 @@ class Answer(Frozen):
     """On the way to it, in order; empty where a model was only asked."""
 
     @property
-    def passed_on(self) -> FallbackReason | None:
+    def passed_on(self) -> PassedOn | None:
         """Why the own model's answer did not stand alone."""
         return self.fallback
+
+    def after_passing(self, why: PassedOn) -> Answer:
+        """The same, said to have come by a further model."""
+        return self.model_copy(update={"fallback": why})
 
     def usd(self, price: Callable[[Usage, str], Decimal], model: str) -> Decimal:
         """USD: each call by itself, at the prices of the model that was asked, and each step.
@@ -168,3 +172,5 @@ class Flag(Frozen):
     advice: str
     examples: tuple[str, ...] = ()
     """Ids of examples or documents, most suspicious first."""
+    counts: dict[str, int] = Field(default_factory=dict)
+    """What the figure is made of, by kind, the commonest first; empty where it has no kinds."""

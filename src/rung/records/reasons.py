@@ -1,7 +1,5 @@
 """What a verdict says, as data: a kind and its figures. `rung.report.reasons` words them."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -30,7 +28,7 @@ Kind = Literal[
     "no-scores",
     "said",
 ]
-"""reaches: certified on test. fell-back: share that went on to a fallback. times-dearer: the
+"""reaches: certified on test. fell-back: share that went on to a further model. times-dearer: the
 dearest beside the choice. not-tried: not reached. passes-too: certified, and why not chosen.
 
 Of who was left: below: its interval ends below the target. open: cannot be shown on these

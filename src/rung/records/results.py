@@ -1,7 +1,5 @@
 """What is known of each candidate, and the verdict: plain data that `run.json` holds."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, computed_field

@@ -1,7 +1,5 @@
 """What it takes to check or repeat a run, and what should make a reader careful."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The charts of a run: quality against cost, cost against volume, differences, losses."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The diagnosis beside a run, `diagnosis.json`: why failures fail, as bars."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

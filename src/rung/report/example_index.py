@@ -8,8 +8,6 @@ missing, cut short, of another format or older than its files is not used: whoev
 it anew. An attempt that does not say what the index says of it is noticed too (`StaleIndex`).
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sqlite3

@@ -1,7 +1,5 @@
 """One example with every answer to it, and what a table of examples can be asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -4,8 +4,6 @@ Texts are kept once however often they are said, and cut where a run has too man
 whole of every answer stays in `attempts.jsonl`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -3,8 +3,6 @@
 Signs, not causes: only a probe that changes one thing proves a cause.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 

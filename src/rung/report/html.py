@@ -1,7 +1,5 @@
 """A run as one self-contained HTML file: no network, opens from disk, prints, phone and desktop."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from pathlib import Path

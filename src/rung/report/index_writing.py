@@ -1,7 +1,5 @@
 """Writing the index of a run's examples: whole or not at all, from the files as they are."""
 
-from __future__ import annotations
-
 import json
 import os
 import sqlite3

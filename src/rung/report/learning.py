@@ -1,7 +1,5 @@
 """The learning curve: the score on dev by training size, and what more examples would do."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any

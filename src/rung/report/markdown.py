@@ -1,7 +1,5 @@
 """A run as Markdown for a pull request: the verdict, the ladder, what would change it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

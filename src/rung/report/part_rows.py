@@ -1,7 +1,5 @@
 """Recall and precision by label, or by field of JSON, as a table shows them."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from rung.evidence import binomial_interval

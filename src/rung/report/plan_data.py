@@ -1,7 +1,5 @@
 """What `rung plan --json` prints: the ladder before it is climbed, as plain data."""
 
-from __future__ import annotations
-
 from rung.task.types import Frozen
 
 

@@ -1,7 +1,5 @@
 """The plan of a climb in words, for the terminal and the pages."""
 
-from __future__ import annotations
-
 from rung.behaviour.trainers.race import BUDGET_S
 from rung.models.local.machine import device
 from rung.money import usd

@@ -1,7 +1,5 @@
 """What a climb would try, in which order, and what it may take. Asks no model."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,7 +37,7 @@ async def make_plan(task: Task, options: ClimbOptions) -> Plan:
         try:
             await grade_gold(task, climber.scorer)
             rungs = await climber.plan()
-            notes = [*climber.heard(), *what_serious_takes(task, rungs)]
+            notes = [*climber.heard(rungs), *what_serious_takes(task, rungs)]
         finally:
             await climber.tools.aclose()
     return _plan(task, rungs, climber).model_copy(update={"notes": tuple(notes)})

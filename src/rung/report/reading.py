@@ -1,7 +1,5 @@
 """A run's folder as plain data: `run.json` and `attempts.jsonl`, read and never written."""
 
-from __future__ import annotations
-
 import gc
 import hashlib
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The reasons of a verdict in words: every sentence that a verdict can say stands here."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

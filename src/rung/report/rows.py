@@ -1,7 +1,5 @@
 """The ladder as rows of facts: each figure with where it comes from."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass

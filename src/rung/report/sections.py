@@ -1,7 +1,5 @@
 """What the sections of a run are made of: the report and any other page show the same parts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files

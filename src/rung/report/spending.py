@@ -1,7 +1,5 @@
 """What each candidate of a run costs, by the cost model of `rung cost`."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The ladder in a terminal: a table that a person understands at a glance, and plain lines."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType

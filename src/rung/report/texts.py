@@ -4,8 +4,6 @@ Escaping is the template's work. This makes visible what a page would hide or ob
 characters, direction overrides), and cuts what no one can read.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

@@ -1,7 +1,5 @@
 """How long answers took: the time of a request asked alone beside what was measured in the run."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

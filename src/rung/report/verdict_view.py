@@ -1,7 +1,5 @@
 """The first screen: what to do, how good, how sure, what it costs, what would change it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -182,7 +180,8 @@ def _tiles(
         (
             "What it costs a month",
             row.monthly,
-            f"all in, at {requests:,} requests; the calls alone {_calls(row, requests)}{spread}",
+            f"all in, at {requests:,} requests{assumed_text(row.row.assumed_monthly_usd)}; the "
+            f"calls alone {_calls(row, requests)}{spread}",
         ),
         ("How fast", row.latency, fast),
     )

@@ -1,7 +1,5 @@
 """How figures and states read, the same in the terminal, the report and the Markdown."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +8,7 @@ from rung.candidate import Candidate, Technique
 from rung.decide.claims import certificate
 from rung.knowledge.contexts import knowledge_of
 from rung.money import usd as usd
-from rung.records import Answer, FallbackReason
+from rung.records import Answer, PassedOn
 from rung.records.results import CandidateResult, Measured, RunResult, Standing
 from rung.solver.ways.vote import VOTES
 
@@ -210,7 +208,7 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
     return ", ".join(parts), _bare(candidate.model)
 
 
-FALLBACKS: dict[FallbackReason, str] = {
+PASSED_ON: dict[PassedOn, str] = {
     "invalid": "the first model's answer was not valid",
     "refused": "the first model refused",
     "unsure": "the first model was not sure",
@@ -219,10 +217,10 @@ FALLBACKS: dict[FallbackReason, str] = {
 
 
 def answered_by(answer: Answer) -> str:
-    """Whose words an answer is, and why a fallback was asked; empty where no file says so."""
+    """Whose words an answer is, and why a further model was asked; empty where no file says so."""
     if answer.model is None:
         return ""
-    why = f"; fallback asked: {FALLBACKS[answer.passed_on]}" if answer.passed_on else ""
+    why = f"; passed on: {PASSED_ON[answer.passed_on]}" if answer.passed_on else ""
     return f"answered by {_bare(answer.model)}{why}"
 
 

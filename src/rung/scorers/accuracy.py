@@ -1,7 +1,5 @@
 """Accuracy: the answer is the expected label. With the set-level macro F1 beside it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """The port of the shelf: what a scorer is and what it says."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import Protocol, Self
 

@@ -1,7 +1,5 @@
 """chrF: F-score of character n-grams (Popović 2015), computed by sacreBLEU with its defaults."""
 
-from __future__ import annotations
-
 import unicodedata
 from functools import cache
 from typing import Any

@@ -4,8 +4,6 @@ Answer inclusion, as TriviaQA and Natural Questions are scored for models that a
 (Mallen et al. 2023, Liu et al. 2024), on the words of `rung.scorers.words`.
 """
 
-from __future__ import annotations
-
 import re
 
 from rung.scorers.base import Score, TextScorer, marks

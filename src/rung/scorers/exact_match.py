@@ -1,7 +1,5 @@
 """Exact match: the same text after normalising, the same JSON value, the same SQL."""
 
-from __future__ import annotations
-
 import math
 import unicodedata
 from typing import Self

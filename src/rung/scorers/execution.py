@@ -9,8 +9,6 @@ return the right rows is right here: rows that tell right queries from near miss
 business.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterator

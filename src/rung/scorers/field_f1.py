@@ -6,8 +6,6 @@ so on a list of entities this is the entity F1 of named-entity recognition. A nu
 as an absent one.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A user's own plain function as the scorer: `scorer(expected, answer_text) -> float | bool`."""
 
-from __future__ import annotations
-
 import hashlib
 import inspect
 from collections.abc import Callable

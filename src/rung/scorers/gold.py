@@ -4,8 +4,6 @@ Run before any model is asked, it finds broken labels and broken scorers without
 model is exempt: asking it costs money, and its errors are not the data's.
 """
 
-from __future__ import annotations
-
 from rung.errors import UserError
 from rung.records import Answer
 from rung.scorers.base import Scorer

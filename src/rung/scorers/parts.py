@@ -4,8 +4,6 @@ As in scikit-learn's `precision_recall_fscore_support` and `confusion_matrix`; a
 gives no label, as does one that a filter refused.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable

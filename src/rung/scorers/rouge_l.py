@@ -1,7 +1,5 @@
 """ROUGE-L: the longest common subsequence of words, as F1 (Lin 2004)."""
 
-from __future__ import annotations
-
 import unicodedata
 
 import regex

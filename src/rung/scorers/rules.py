@@ -1,7 +1,5 @@
 """Rules: a text keeps every named rule and limit of its output contract."""
 
-from __future__ import annotations
-
 from typing import Self
 
 from rung.errors import UserError

@@ -5,8 +5,6 @@ The F1 of one example, whose mean over examples is scikit-learn's
 micro F1 beside it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 
 from rung.records import Answer

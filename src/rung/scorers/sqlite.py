@@ -3,8 +3,6 @@
 Bounds are counted (steps, rows, bytes), not timed: the same query always ends the same way.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing

@@ -5,8 +5,6 @@ The F1 of SQuAD's script (Rajpurkar et al. 2016), with 2.0's rule for questions 
 blanks, as CMRC 2018, DRCD and KorQuAD 1.0 do.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 
 from rung.scorers.base import Score, TextScorer, marks

@@ -15,8 +15,6 @@ Spellings of one thing are folded: 1,000 and 1000, 1.234,5 and 1234.5, − and -
 marks, vowel signs of Arabic and Hebrew, characters that nobody sees.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

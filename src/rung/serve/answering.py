@@ -1,11 +1,8 @@
 """From the solver's answer to OpenAI's response, whole or as a stream."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 
-from rung.candidate import short_name
 from rung.records import Answer
 from rung.serve.winner import Served
 from rung.serve.wire import (
@@ -14,7 +11,6 @@ from rung.serve.wire import (
     Choice,
     PromptDetails,
     Told,
-    ToldPassage,
     UsageCount,
 )
 from rung.task.contract import render
@@ -68,20 +64,11 @@ def completion(
             prompt_tokens_details=PromptDetails(cached_tokens=usage.cache_read_tokens),
         ),
         system_fingerprint=f"rung-{record.solver[:12]}",
-        rung=Told(
+        rung=Told.of(
+            answer,
             candidate=record.candidate,
             solver=record.solver,
-            valid=answer.valid,
-            problem=answer.problem,
             said=None if answer.text == content else answer.text,
-            confidence=answer.confidence,
-            model=short_name(answer.model) if answer.model else None,
-            fallback=answer.fallback,
-            passages=[
-                ToldPassage(document_id=p.document_id, title=p.title, start=p.start, text=p.text)
-                for p in answer.passages
-            ],
-            citations=list(answer.citations),
             cost_usd=record.cost_usd,
             latency_s=round(record.latency_s, 6),
             ignored=ignored,

@@ -1,7 +1,5 @@
 """The application: routes, errors, the guard."""
 
-from __future__ import annotations
-
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,7 +1,5 @@
 """`POST /v1/chat/completions`: from a request to the solver's answer, logged before it is sent."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time
@@ -181,7 +179,7 @@ def _count(service: Service, record: TrafficRecord, answer: Answer) -> None:
     if not answer.valid:
         metrics.invalid.inc()
     if answer.passed_on is not None:
-        metrics.fallbacks.labels(answer.passed_on).inc()
+        metrics.passed_on.labels(answer.passed_on).inc()
 
 
 def _say(service: Service, record: TrafficRecord, answer: Answer) -> None:
@@ -194,7 +192,7 @@ def _say(service: Service, record: TrafficRecord, answer: Answer) -> None:
         record.id,
         record.candidate,
         answer.valid,
-        f" fallback={answer.passed_on}" if answer.passed_on else "",
+        f" passed_on={answer.passed_on}" if answer.passed_on else "",
         record.latency_s,
         record.key_name or "-",
         contents,

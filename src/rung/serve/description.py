@@ -5,8 +5,6 @@ task's own schema, the form of a correction. Where JSON Schema has no words for 
 the description says so in a sentence.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 What a client did is told to it; what went wrong behind the server stays in the server's log.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

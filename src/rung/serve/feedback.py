@@ -1,7 +1,5 @@
 """`POST /v1/feedback`: what a person or program says of an answer."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Annotated, Literal
 

@@ -3,8 +3,6 @@
 A key is shown once, when it is made. Where there are none, the server answers this machine only.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import re

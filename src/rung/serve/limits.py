@@ -1,7 +1,5 @@
 """How much at once: a rate for each key over all workers, and a short queue before the solver."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 import mmap

@@ -1,7 +1,5 @@
 """What a server counts, for Prometheus. Names end in their unit; no label holds user content."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Literal
@@ -30,7 +28,7 @@ class Metrics:
         self.invalid = Counter(
             "rung_invalid_answers", "Answers that broke the output contract", registry=own
         )
-        self.fallbacks = Counter(
+        self.passed_on = Counter(
             "rung_fallbacks", "Answers a fallback took part in, by reason", ["reason"], registry=own
         )
         self.seconds = Histogram(

@@ -4,8 +4,6 @@ uvicorn limits neither how long a request's head may take, nor its size, nor how
 leave a response unread. Bodies are the guard's work.
 """
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

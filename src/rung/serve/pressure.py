@@ -6,8 +6,6 @@ before a body is parsed. This looks at one worker; it knows nothing of the model
 long its answers took of late.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from contextlib import suppress

@@ -4,8 +4,6 @@ The last user message is the input. Nothing else of the conversation reaches the
 measured with its own instruction, and with one input a question.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Starting the server: checks first, then uvicorn with one worker or several."""
 
-from __future__ import annotations
-
 import logging
 import math
 import os

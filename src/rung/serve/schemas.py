@@ -4,8 +4,6 @@ A schema is a program: references can double at every step, and a regular expres
 for ever on a short text. Such schemas of clients are refused; the task's own are not concerned.
 """
 
-from __future__ import annotations
-
 from rung.serve.errors import ApiError
 from rung.task.types import JsonValue
 

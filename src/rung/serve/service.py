@@ -1,7 +1,5 @@
 """What the handlers share: the solver, its limits, who may ask, and the log."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from contextlib import suppress
@@ -29,8 +27,6 @@ LOG_WAIT_S = 5.0
 """For an answer to be logged while another process holds the log."""
 MOST_UNLOGGED = 1_000
 """Answered requests that wait in memory for a log that another process holds."""
-WAIT_SHARE = 0.45
-"""Of the time allowed, for one model of a winner with a fallback: both in turn fit into it."""
 
 log = logging.getLogger("rung.serve")
 
@@ -159,9 +155,7 @@ def open_service(settings: Settings, served: Served) -> Service:
         metrics=metrics,
         pressure=Pressure(gate, limits, metrics),
         spans=open_spans(settings.otel),
-        breaker=CircuitBreaker(WAIT_SHARE * limits.timeout_s)
-        if limits.fallback_on_outage
-        else None,
+        breaker=None if limits.model_wait_s is None else CircuitBreaker(limits.model_wait_s),
         rate=rate,
         writer=writer,
     )

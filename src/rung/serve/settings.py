@@ -1,7 +1,5 @@
 """How a server runs: the task's `[serve]` table, and what the command line adds to it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pydantic import Field

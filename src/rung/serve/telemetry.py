@@ -28,7 +28,7 @@ OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
 ERROR_TYPE = "error.type"
 VALID = "rung.answer.valid"
 SOLVER = "rung.solver"
-FALLBACK = "rung.answer.passed_on"
+PASSED_ON = "rung.answer.passed_on"
 
 
 class Spans:
@@ -77,7 +77,7 @@ class ChatSpan:
                 INPUT_TOKENS: answer.usage.input_tokens,
                 OUTPUT_TOKENS: answer.usage.output_tokens,
                 VALID: answer.valid,
-                **({FALLBACK: answer.passed_on} if answer.passed_on else {}),
+                **({PASSED_ON: answer.passed_on} if answer.passed_on else {}),
             }
         )
 

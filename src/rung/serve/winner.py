@@ -1,7 +1,5 @@
 """The saved winner, opened for many requests at once, with the price of what it does."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime

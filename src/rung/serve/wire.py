@@ -4,8 +4,6 @@ What would change the answer and cannot be done is refused; what has no effect h
 and named in the response. Both are decided in `reading`; this is their form.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -18,7 +16,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from rung.records import FallbackReason
+from rung.candidate import short_name
+from rung.records import Answer, PassedOn
 
 
 def _is_no(value: bool) -> bool:
@@ -158,6 +157,8 @@ class ChatCompletionRequest(Given):
 class ToldPassage(BaseModel):
     """A piece of a document that the model was given."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     document_id: str
     title: str
     start: int
@@ -183,7 +184,7 @@ class Told(BaseModel):
     """In [0, 1], where the candidate knows it."""
     model: str | None = None
     """Short name of the model whose answer it is."""
-    fallback: FallbackReason | None = None
+    fallback: PassedOn | None = None
     """Why the candidate's fallback took part. `outage`: one of its models did not answer, and
     nothing measured speaks of what the other says alone."""
     passages: list[ToldPassage] = []
@@ -195,6 +196,20 @@ class Told(BaseModel):
     """What the request said and the solver did not see."""
     logged: bool
     """Kept in the traffic log: feedback can name the response's `id`."""
+
+    @classmethod
+    def of(cls, answer: Answer, **beside: Any) -> "Told":
+        """What an answer itself says, and what is known `beside` it."""
+        return cls(
+            valid=answer.valid,
+            problem=answer.problem,
+            confidence=answer.confidence,
+            model=short_name(answer.model) if answer.model else None,
+            fallback=answer.fallback,
+            passages=[ToldPassage.model_validate(passage) for passage in answer.passages],
+            citations=list(answer.citations),
+            **beside,
+        )
 
 
 class AnswerMessage(BaseModel):

@@ -1,7 +1,5 @@
 """Many answers of one solver at once, for what is fitted on them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rung.behaviour.gathering import all_of

@@ -4,8 +4,6 @@ Only `train` is learnt from; `dev` gives the loss that decides when tuning stops
 read here.
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
@@ -67,12 +65,11 @@ class Workshop:
 
         async def index(documents: Sequence[Document]) -> Retriever:
             embedder = self.embedder(candidate.embedder) if candidate.embedder else None
-            name = digest(
-                [context.model_copy(update={"kind": "retrieved", "k": 0}), candidate.embedder]
-            )
+            parts = (context.cut, context.chunk_chars, context.search, context.store)
+            name = digest([*parts, candidate.embedder])
             if name not in self._retrievers:
                 self._retrievers[name] = await Retriever.build(documents, context, embedder)
-            return self._retrievers[name]
+            return self._retrievers[name].as_of(context)
 
         return await knowledge_of(context).fit(context, task.documents, index)
 

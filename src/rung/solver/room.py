@@ -4,8 +4,6 @@ Tokens that are not written cost nothing, so a limit only has to stop a model th
 steps depend on nothing but the first limit: after a kill the same calls are made, and found kept.
 """
 
-from __future__ import annotations
-
 from rung.models.base import ChatModel, ChatReply, ChatRequest
 
 TIMES, LEAST = 4, 1024

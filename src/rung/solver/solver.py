@@ -23,8 +23,7 @@ from rung.knowledge.contexts import Found, Knowledge, Question
 from rung.knowledge.contexts.whole import AllDocuments
 from rung.knowledge.tools import Tool
 from rung.models.base import Adapter, ChatModel, ChatRequest, Message, Vectors
-from rung.models.breaker import CircuitBreaker
-from rung.models.chain import Chain, Link, after
+from rung.models.chain import Chain, CircuitBreaker, Link, after
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import LabelModel
 from rung.records import Answer, ModelUsage, Passage, Usage
@@ -127,9 +126,9 @@ class Solver:
 
         `given` replaces what the candidate would know by itself (gold probes only); `seed` tells
         samples of one input apart where the prompt has a temperature.
-        `breaker` is for servers: where one of a model and its fallback has no answer in time, or
-        cannot be asked, the other's is taken and marked `fallback="outage"`: nothing that was
-        measured speaks of it. Without it the call waits, and fails where one of the two does.
+        `breaker` is for servers: where one of two models has no answer in time, or cannot be asked,
+        the other's is taken and marked "outage": nothing that was measured speaks of it. Without it
+        the call waits, and fails where one of the two does.
         Raises `ProviderError` when the model cannot be asked; an invalid answer is an answer.
         """
         text = render_input(value)

@@ -6,8 +6,6 @@ mistakes, so it labels nothing then. Nothing that a served winner answered is le
 is asked here, of the teacher that was measured, or is a person's.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """What promptfoo's test cells assert: `equals: yes`, `llm-rubric: …`, plain text."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -3,8 +3,6 @@
 A pattern such as `^(a+)+$`, or alternatives that name each other, can take years of a short text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Iterator
 from contextvars import ContextVar
 from functools import lru_cache

@@ -3,8 +3,6 @@
 Pictures, tools and conversations of several turns are refused in a sentence each, never dropped.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import NamedTuple

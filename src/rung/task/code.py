@@ -1,7 +1,5 @@
 """Files of code: their endings, and the grammar (extra `code`) that knows their symbols."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec

@@ -1,7 +1,5 @@
 """Which fields of a row hold what: `[task] columns`, and names that forgive case and blanks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 from rung.errors import UserError

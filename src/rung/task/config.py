@@ -52,6 +52,8 @@ class TaskTable(Frozen):
     test: str | None = None
     drafted: str | None = None
     """Examples that a model drafted and a person kept (`rung draft`); they join those above."""
+    corrections: str | None = None
+    """Answers that a person kept or corrected (`rung audit --labels`), one JSON object a line."""
     documents: str | None = None
     """A folder, or a JSONL file of {id, title, text}."""
     unlabelled: str | None = None
@@ -219,6 +221,12 @@ class ServeTable(Frozen):
     """Replace personal data and secrets before a request is stored."""
     redact_also: dict[str, str] = Field(default_factory=dict)
     """Regular expressions of one's own, by the name that stands in their place."""
+
+    @property
+    def model_wait_s(self) -> float | None:
+        """Longest wait for one of a winner's two models, both in turn within the time allowed; None
+        where an outage fails the request."""
+        return 0.45 * self.timeout_s if self.fallback_on_outage else None
 
 
 class SplitTable(Frozen):

@@ -5,8 +5,6 @@ child may compute `CPU_S` seconds for a file and take `MEMORY` bytes, and opens 
 file that exceeds that is named with what it exceeds.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """Dates as rows carry them."""
 
-from __future__ import annotations
-
 import re
 from datetime import date, datetime
 

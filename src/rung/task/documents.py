@@ -4,8 +4,6 @@ What is no plain text is converted in a process with limits (`converting`), offl
 the hash of its bytes: only what changed is read again. Not for cutting into passages.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io

@@ -5,8 +5,6 @@ MinHash LSH (Broder 1997; Indyk and Motwani 1998) and then checked exactly. Not 
 meaning: a paraphrase in other words is no near-duplicate here.
 """
 
-from __future__ import annotations
-
 import unicodedata
 import zlib
 from collections import Counter

@@ -4,8 +4,6 @@ An encoding without a mark is a guess, and a wrong guess spoils letters in silen
 the command that converts the file, never taken. Not for what the text means.
 """
 
-from __future__ import annotations
-
 import codecs
 import gzip
 import re

@@ -4,8 +4,6 @@ Reading the rows is `examples`' work. What cannot be meant raises `GoldError`, w
 reader gather every row with the same fault into one message.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 Keywords by https://json-schema.org/draft/2020-12; older drafts' are read too. Nothing is fetched.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterator

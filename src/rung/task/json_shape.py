@@ -1,7 +1,5 @@
 """A JSON schema in the words of a prompt: a short template, and what it cannot show."""
 
-from __future__ import annotations
-
 import json
 
 from rung.task.json_schema import Schema, resolve

@@ -1,7 +1,5 @@
 """JSON values in what a model wrote: bare, in a Markdown fence (closed or not), among prose."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

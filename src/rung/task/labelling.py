@@ -3,8 +3,6 @@
 Used for what a file holds and for what a model writes; a spelling that fits two labels fits none.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import unicodedata

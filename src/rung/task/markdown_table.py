@@ -1,7 +1,5 @@
 """Rows of cells as a Markdown table, whatever file they came from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 

@@ -4,8 +4,6 @@ Tables with rules are pdfplumber's. One without is a run of lines whose wide gap
 other, if it does not read like columns of prose. A page without any is pdfminer's layout analysis.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise

@@ -3,8 +3,6 @@
 HTML, DOCX, PPTX and EPUB are markitdown's, with tables of our own: every cell in its row.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import zipfile

@@ -4,8 +4,6 @@ JSONL, JSON, CSV and TSV (also packed by gzip), XLSX, Parquet and Arrow. Not for
 that is `shapes`, `examples` and `documents`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -5,8 +5,6 @@ whole marks and what each means) and `[[examples]]` with `input`, `answer`, `mar
 other file is the criteria as text, on the scale of right and wrong.
 """
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 

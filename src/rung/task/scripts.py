@@ -6,8 +6,6 @@ Korean has blanks, but endings stick to its words: KorQuAD 1.0 (Lim et al. 2019)
 syllable, so that is done for scores and not for counting.
 """
 
-from __future__ import annotations
-
 import regex
 
 _EAST = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}ー々〆"

@@ -3,8 +3,6 @@
 Recognising a shape is `shapes`'; spans are `spans`'.
 """
 
-from __future__ import annotations
-
 import json
 import string
 from collections.abc import Callable, Iterable, Mapping

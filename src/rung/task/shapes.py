@@ -5,8 +5,6 @@ One table, `SHAPES`: the first whose fields the rows have is theirs. Rung's own 
 `rung.exchange.importing`'s.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 

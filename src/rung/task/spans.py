@@ -3,8 +3,6 @@
 What a model answered stands there, not what is right: `shapes` says so beside every such file.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Any

@@ -5,8 +5,6 @@ example hangs on the hash of its input, so adding examples later moves only the 
 border. Every split comes in hash order: its first n are a random sample.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -1,7 +1,5 @@
 """The tables of a SQLite database as a model is told them: their CREATE statements."""
 
-from __future__ import annotations
-
 import re
 import sqlite3
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Rows of tables: CSV and TSV as spreadsheets write them, XLSX, Parquet and Arrow."""
 
-from __future__ import annotations
-
 import csv
 import io
 import itertools

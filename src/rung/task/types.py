@@ -3,8 +3,6 @@
 Reading files is `rung.task.load`'s work; judging answers is `rung.scorers`'.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable
@@ -289,13 +287,25 @@ class Facts(Frozen):
 
 
 class KnowledgeSettings(Frozen):
-    """Where documents are kept for a search, and which of them an input may read."""
+    """Where documents are kept for a search, which of them an input may read, and how passages are
+    found beside what a climb chooses by itself."""
 
     store: Literal["embedded", "pgvector"] = "embedded"
     """In the winner's folder, or on the server of RUNG_KNOWLEDGE_URL."""
     match: tuple[str, ...] = ()
     """Fields of the input, such as `tenant`: only documents are read whose `meta` has the same
     value there (or has it in a list)."""
+    rewrite: Literal["queries", "hypothetical", "standalone"] | None = None
+    """The question is worded anew by the model before it is searched for: as several queries, with
+    a guessed answer beside it, or with its last turn made whole."""
+    rerank: Literal["model"] | None = None
+    """What was found is put in order by the model that answers; endpoints are in `[[tools]]`."""
+    expand: Literal["neighbours", "section", "document"] | None = None
+    """A passage is handed over with what stands around it in its document."""
+    least: float = Field(default=0.0, ge=0, le=1)
+    """Share of the best passage's score under which others are not handed over."""
+    room: int = Field(default=0, ge=0)
+    """Most characters of passages that are handed over; 0: as many as there are."""
 
 
 class ClimbSettings(Frozen):
@@ -332,6 +342,11 @@ class ClimbSettings(Frozen):
     repeats: int = Field(default=1, ge=1)
     """Answers sampled for each example, whose scores are averaged; needs a temperature."""
 
+    @property
+    def chained(self) -> bool:
+        """Whether models are also tried one after the other."""
+        return self.fallback
+
 
 class Source(Frozen):
     """What lies in a task's files, before anything is split or left out; the audit reads it."""
@@ -339,6 +354,8 @@ class Source(Frozen):
     examples: dict[str, tuple[Example, ...]] = Field(default_factory=dict)
     """By the key of `[task]` that names the file: `examples`, or `train`, `dev` and `test`."""
     empty_documents: tuple[str, ...] = ()
+    looked_at: tuple[str, ...] = ()
+    """Ids of examples whose answer a person confirmed or corrected."""
 
 
 class Task(BaseModel):

@@ -1,7 +1,5 @@
 """Inputs without answers: what a teacher labels for a smaller model."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple

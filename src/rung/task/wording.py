@@ -3,8 +3,6 @@
 Not for log lines or reports.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

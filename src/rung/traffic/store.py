@@ -4,8 +4,6 @@ What is committed survives the death of the process; SQLite writes ahead (WAL) a
 processes write. Its file is readable by its owner only, and what is deleted is overwritten.
 """
 
-from __future__ import annotations
-
 import os
 import random
 from collections.abc import Iterator, Sequence

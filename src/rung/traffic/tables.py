@@ -4,8 +4,6 @@ Scalars that people filter by are columns, the rest is JSON. Times are microseco
 (UTC), because SQLite keeps no zones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta

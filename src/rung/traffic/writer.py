@@ -4,8 +4,6 @@
 happens to the process.
 """
 
-from __future__ import annotations
-
 import asyncio
 import queue
 import threading

@@ -1,7 +1,5 @@
 """The questionnaire: what the framework expects before anything is measured, as it is answered."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date

@@ -4,8 +4,6 @@ A climb is resumable: stopping it loses nothing, starting it again goes on. One 
 a terminal is seen and can be stopped like any other, for the lock tells that its process lives.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import signal

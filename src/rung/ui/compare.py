@@ -1,7 +1,5 @@
 """Two runs beside each other: what each names, what each candidate scored, what was different."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

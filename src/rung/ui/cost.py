@@ -1,7 +1,5 @@
 """What a run's candidates cost under other circumstances: every slider is priced anew."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date

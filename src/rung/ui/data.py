@@ -1,7 +1,5 @@
 """A task's data before a climb: its first rows, its labels, and what the audit holds against it."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from typing import Any

@@ -1,7 +1,5 @@
 """Drafted examples one at a time, to be kept, corrected or thrown away."""
 
-from __future__ import annotations
-
 import json
 
 from starlette.requests import Request

@@ -1,7 +1,5 @@
 """The examples of a run as a table: filtered and paged here, so that any run stays quick."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ page elsewhere could have its own name point here and read along. Bound to any o
 page needs the key.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

@@ -1,7 +1,5 @@
 """What was harvested from traffic, to be looked at before it becomes examples."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The first page: every project with its newest run."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from starlette.requests import Request

@@ -1,7 +1,5 @@
 """A project from a file that was dropped on the first page: what `rung climb FILE` makes of it."""
 
-from __future__ import annotations
-
 import hmac
 from pathlib import Path
 

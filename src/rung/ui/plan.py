@@ -1,7 +1,5 @@
 """What a climb would take, before it is started: the forecast, and the form that starts it."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import math

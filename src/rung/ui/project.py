@@ -1,7 +1,5 @@
 """A project: the climb that runs, its target, its runs; and what can be done with them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from starlette.requests import Request

@@ -1,7 +1,5 @@
 """The projects a page can show: their tasks and runs, read again only when their files change."""
 
-from __future__ import annotations
-
 import re
 import threading
 from collections import OrderedDict
@@ -99,6 +97,11 @@ class Kept(Generic[T]):
                 while len(self._things) > self.most:
                     self._things.popitem(last=False)
             return made
+
+    def forget(self, key: str) -> None:
+        """Have the thing of that key made anew."""
+        with self._lock:
+            self._things.pop(key, None)
 
 
 class Shelf:

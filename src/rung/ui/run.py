@@ -1,7 +1,5 @@
 """One run: the sections of the report, with its examples paged; and the report itself to keep."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from starlette.requests import Request

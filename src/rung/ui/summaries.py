@@ -1,7 +1,5 @@
 """A run in one line: for lists of projects and of runs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path

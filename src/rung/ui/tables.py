@@ -1,7 +1,5 @@
 """The indexes of examples that the pages read: those beside the runs, made where one is missing."""
 
-from __future__ import annotations
-
 import hashlib
 import tempfile
 import threading

@@ -1,7 +1,5 @@
 """Editing `[target]` of a `rung.toml`: nothing else in the file changes, comments included."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import tempfile

@@ -1,7 +1,5 @@
 """Examples on which good candidates of an earlier run agree with each other, against the answer."""
 
-from __future__ import annotations
-
 from statistics import fmean
 from typing import NamedTuple
 

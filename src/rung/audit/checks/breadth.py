@@ -1,7 +1,5 @@
 """Several tasks in one: kinds of input that ask for kinds of answer of their own."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The same input with different answers: whoever answers one of them right gets the other wrong."""
 
-from __future__ import annotations
-
 from collections import Counter
 from statistics import median
 

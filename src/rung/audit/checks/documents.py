@@ -1,7 +1,5 @@
 """Documents that are empty, stand there twice, or contradict another version of themselves."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Examples that stand there more than once: they weigh more than they tell."""
 
-from __future__ import annotations
-
 from rung.audit.base import NOTHING, Found, one, percent, these
 from rung.audit.material import Material
 from rung.records import Flag

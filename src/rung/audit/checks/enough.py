@@ -1,7 +1,5 @@
 """Are there enough examples to tune on, and to certify anything?"""
 
-from __future__ import annotations
-
 from rung.audit.base import Found
 from rung.audit.material import Material
 from rung.audit.units import units_of

@@ -1,7 +1,5 @@
 """Red flags that follow from what the task file states: the framework's own rules, not copies."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from rung.audit.base import Found

@@ -1,7 +1,5 @@
 """Documents that are marked as holding an answer, and do not hold it."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from rung.audit.base import NOTHING, Found, one, percent, skip, these, verb

@@ -1,7 +1,5 @@
 """What a constant answer and a guess would score: the floor under any technique."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from rung.audit.base import NOTHING, Found, one

@@ -1,7 +1,5 @@
 """A judge model, whose own errors a certificate holds where people marked enough answers."""
 
-from __future__ import annotations
-
 from rung.audit.base import Found, one, skip
 from rung.audit.material import Material
 from rung.records import Flag

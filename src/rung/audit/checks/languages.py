@@ -1,7 +1,5 @@
 """Writing that the embedder cannot read."""
 
-from __future__ import annotations
-
 from rung.audit.base import NOTHING, Found, one, percent
 from rung.audit.material import Material
 from rung.records import Flag

@@ -1,7 +1,5 @@
 """Test examples that a candidate may have seen: in train, dev, a document, or its own prompt."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 

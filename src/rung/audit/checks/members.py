@@ -1,7 +1,5 @@
 """Labels that have too few examples to learn them or to score them."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from rung.audit.base import NOTHING, Found, one, skip

@@ -1,7 +1,5 @@
 """A moving target: the same kind of input is labelled otherwise later on."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

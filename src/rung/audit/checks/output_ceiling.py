@@ -4,8 +4,6 @@ From inputs that stand more than once (`rung.audit.repeats`), and from good cand
 against the expected answer (`agreement`); the one with the narrower interval is given.
 """
 
-from __future__ import annotations
-
 from rung.audit.base import Ceiling, Found, percent, skip, these
 from rung.audit.checks import agreement, contradictions
 from rung.audit.material import SCORED, Material

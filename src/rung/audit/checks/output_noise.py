@@ -1,7 +1,5 @@
 """Texts that do not say what their inputs state."""
 
-from __future__ import annotations
-
 from rung.audit.base import NOTHING, Found, one, percent, skip, these, verb
 from rung.audit.facts import contradictions
 from rung.audit.material import Material

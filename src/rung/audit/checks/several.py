@@ -4,8 +4,6 @@ What one search for passages does not mend (framework, section 3): several hops,
 many documents.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from rung.audit.base import Found, percent, skip, these, verb

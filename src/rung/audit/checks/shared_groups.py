@@ -1,7 +1,5 @@
 """Test examples that share a customer, a conversation or a source with the examples learnt from."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Hashable, Sequence
 

@@ -1,7 +1,5 @@
 """The list of checks. To add one: a file beside this one with a function `check`, a line here."""
 
-from __future__ import annotations
-
 from rung.audit.base import Check
 from rung.audit.checks import (
     agreement,

@@ -1,7 +1,5 @@
 """Expected queries whose rows a tie decides: another right query returns others."""
 
-from __future__ import annotations
-
 from rung.audit.base import NOTHING, Found, one, percent, skip, these
 from rung.audit.material import Material
 from rung.errors import UserError

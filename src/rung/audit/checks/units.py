@@ -1,7 +1,5 @@
 """Test examples that come in groups which nobody declared."""
 
-from __future__ import annotations
-
 from rung.audit.base import NOTHING, Found, one
 from rung.audit.material import Material
 from rung.audit.units import sentences, units_of

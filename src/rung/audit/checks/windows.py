@@ -1,7 +1,5 @@
 """Prompts that a model cannot read whole."""
 
-from __future__ import annotations
-
 from rung.audit.base import NOTHING, Found, skip, these, verb
 from rung.audit.material import Material
 from rung.decide.room import input_chars

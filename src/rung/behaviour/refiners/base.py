@@ -1,7 +1,5 @@
 """The port of the shelf: a rung is a space of candidates, and a refiner searches one slot of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Protocol
 

@@ -5,8 +5,6 @@ among its proposals is the race that every slot has. Failures are those of train
 among its own shots, so what was read while wording has no part in choosing.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 

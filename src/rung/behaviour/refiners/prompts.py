@@ -1,7 +1,5 @@
 """Refiners of a prompt's slots: its shots, the label head, its contract, its reasoning."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args

@@ -3,8 +3,6 @@
 Successive halving (Jamieson and Talwalkar 2016, https://arxiv.org/abs/1502.07943).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from statistics import fmean
 

@@ -1,12 +1,11 @@
 """A refiner of what is retrieved: first by where answers are found, which asks no model, then by a
 race between numbers of passages (2505.03452 searches the two parts in this order too)."""
 
-from __future__ import annotations
-
 from rung.behaviour.refiners.base import Refined, Trial
 from rung.behaviour.refiners.racing import can_race, race
 from rung.candidate import Candidate, Context, Cut
 from rung.knowledge.finding import best_weight
+from rung.knowledge.stages.rewrites import REWRITES
 from rung.task.types import Task
 
 CUTS: tuple[tuple[Cut, int], ...] = (
@@ -21,12 +20,14 @@ NUMBERS = (1, 2, 3, 5, 8)
 """Passages handed over."""
 ROOM = 1800
 """Characters within which the answer should stand: some 450 tokens."""
+EXPANSIONS = ("neighbours", "section", "document")
 RACED = 2
 """Cuts whose numbers are raced, beside the start."""
 
 
 class RetrievalRefiner:
-    """Searches cuts, the weight of words, the number of passages, and rerankers that are named."""
+    """Searches cuts, the weight of words, the number of passages, what stands around them,
+    questions worded anew, and rerankers: the model itself, and those that are named."""
 
     def serves(self, start: Candidate, task: Task) -> bool:
         """See `Refiner`."""
@@ -39,6 +40,8 @@ class RetrievalRefiner:
         best = await _best_cuts(start, trial)
         for context in best:
             contexts += [context.model_copy(update={"k": k}) for k in NUMBERS]
+        at_hand = [{"expand": how} for how in EXPANSIONS] + [{"rewrite": how} for how in REWRITES]
+        contexts += [best[0].model_copy(update=how) for how in (*at_hand, {"rerank": "model"})]
         for tool in trial.task.tools:
             if not tool.informs:
                 how = {"rerank": "endpoint", "tool": tool.name}

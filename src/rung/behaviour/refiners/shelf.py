@@ -1,7 +1,5 @@
 """The shelf's list: what is searched, slot after slot, in this order."""
 
-from __future__ import annotations
-
 from rung.behaviour.refiners import prompts
 from rung.behaviour.refiners.base import Refined, Refiner, Trial, Variant
 from rung.behaviour.refiners.instruction import InstructionRefiner

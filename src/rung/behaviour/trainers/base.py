@@ -1,7 +1,5 @@
 """The port of the shelf: what is to be learnt by whom, and what comes of it."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field

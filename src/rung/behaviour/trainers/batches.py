@@ -1,7 +1,5 @@
 """From examples to training batches: tokens, order, padding. No torch here."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -5,8 +5,6 @@ there? (The one-prefix method of BLiMP, arXiv 1912.00582; the sentences are our 
 learns a task by forgetting the language loses them; a change of style does not.
 """
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 

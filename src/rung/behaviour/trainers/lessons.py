@@ -1,7 +1,5 @@
 """What is learnt: conversations up to the answer, and the answer. No trainer here."""
 
-from __future__ import annotations
-
 from rung.models.base import Message
 from rung.task.types import Frozen
 

@@ -4,8 +4,6 @@ Successive halving (Jamieson and Talwalkar 2016) in one step: what a short tunin
 orders recipes as the whole one would, as far as dev can tell them apart.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial

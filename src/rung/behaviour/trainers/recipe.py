@@ -4,8 +4,6 @@ At a rate that suits the model, plain LoRA ties its variants (arXiv 2602.04998; 
 Regret", Thinking Machines, 2025): the rate and the size of a step are what is worth finding.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from rung.candidate import Weights

@@ -1,7 +1,5 @@
 """The shelf's list: who trains which kind of weights."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from importlib.util import find_spec
 

@@ -5,8 +5,6 @@ own: gradient checkpointing and bf16 where a GPU is there, 4-bit base weights (Q
 2305.14314) where bitsandbytes is and 16 bits would not fit, several GPUs by `accelerate launch`.
 """
 
-from __future__ import annotations
-
 import logging
 import tempfile
 import time

@@ -4,8 +4,6 @@ What is not known makes a condition false, but for `unknown`, `is_not` and `not_
 that nothing speaks against it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any

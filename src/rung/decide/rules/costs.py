@@ -4,8 +4,6 @@ The token counts beyond the answers, the throughput and the hours are assumption
 the result and replaced by a climb's measurement.
 """
 
-from __future__ import annotations
-
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache

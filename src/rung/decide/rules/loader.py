@@ -1,7 +1,5 @@
 """Reads the packaged rules. Pure but for that; the same objects every time."""
 
-from __future__ import annotations
-
 import tomllib
 from decimal import Decimal
 from functools import cache

@@ -1,7 +1,5 @@
 """A starter project from the answers: files that load as they are, to be replaced row by row."""
 
-from __future__ import annotations
-
 import json
 from decimal import Decimal
 from typing import Any, Literal

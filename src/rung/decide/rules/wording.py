@@ -1,7 +1,5 @@
 """Advice as plain text and as one JSON object."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,5 @@
 """Behaviour: is a failure mended by examples that show the convention?"""
 
-from __future__ import annotations
-
 from rung.diagnose.bench import Bench, Case, keys
 from rung.diagnose.records import ProbeResult
 from rung.diagnose.variants import (

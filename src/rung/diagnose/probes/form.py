@@ -1,7 +1,5 @@
 """Wrong format: the answer that was given is right once its form is put aside. Asks no model."""
 
-from __future__ import annotations
-
 import random
 
 from rung.diagnose.bench import Bench, Case

@@ -1,7 +1,5 @@
 """Instruction: is a failure mended by other words, or by asking for steps?"""
 
-from __future__ import annotations
-
 from rung.diagnose.bench import Bench, Case, keys
 from rung.diagnose.records import ProbeResult
 from rung.diagnose.variants import explicit_instruction, neutral_instruction, with_prompt

@@ -5,8 +5,6 @@ one that holds the answer: it was not found, or is not in the index at all. The 
 among others: it was ignored, or lost among them.
 """
 
-from __future__ import annotations
-
 from rung.diagnose.bench import Bench, Case, keys
 from rung.diagnose.causes import Cause
 from rung.diagnose.passages import same_place

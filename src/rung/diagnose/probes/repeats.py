@@ -1,7 +1,5 @@
 """Ambiguous: asked again with a temperature, do the answers disagree?"""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 

@@ -1,7 +1,5 @@
 """Too weak: is a failure mended by another model of the task's list?"""
 
-from __future__ import annotations
-
 from rung.candidate import Weights
 from rung.diagnose.bench import Bench, Case, keys
 from rung.diagnose.records import ProbeResult

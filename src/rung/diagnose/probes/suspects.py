@@ -3,8 +3,6 @@
 Asks no model: the witnesses are the run's candidates, whose dev answers are known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from rung.diagnose.bench import Bench, Case

@@ -1,7 +1,5 @@
 """Truncated: an answer that ran out of room is right with more."""
 
-from __future__ import annotations
-
 from rung.diagnose.bench import Bench, Case, keys
 from rung.diagnose.records import ProbeResult
 from rung.diagnose.variants import with_prompt

@@ -1,7 +1,5 @@
 """The winner's LoRA adapter as a PEFT folder, and the command that serves it with vLLM."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

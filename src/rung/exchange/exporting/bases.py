@@ -4,8 +4,6 @@ No path of this machine goes into an export: an embedded model is called as on t
 file of the user's by its last part.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

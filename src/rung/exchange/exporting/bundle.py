@@ -5,8 +5,6 @@ what people or models wrote is taken out: answers, passages, prompts, what was r
 Either way no path of this machine is in it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +24,7 @@ from rung.task.load import CONFIG_NAME
 
 DATA = "data"
 """Where files from outside the project's folder go."""
-NAMED = ("examples", "train", "dev", "test", "drafted", "unlabelled", "documents")
+NAMED = ("examples", "train", "dev", "test", "drafted", "corrections", "unlabelled", "documents")
 WRITTEN: dict[str, Any] = {
     "text": "",
     "value": None,

@@ -1,7 +1,5 @@
 """Training files of hosted tuning: one JSONL file for train, one for dev, in a provider's form."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rung.behaviour.trainers.hosted.formats import Limits, to_jsonl

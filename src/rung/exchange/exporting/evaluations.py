@@ -2,10 +2,8 @@
 
 Each example carries the very messages that the solver sends, and is judged by the task's own
 scorer, so that a figure made there can be laid beside a figure made here. Repairs, cascades and
-fallbacks are the solver's and do not take part.
+further models are the solver's and do not take part.
 """
-
-from __future__ import annotations
 
 import json
 from pathlib import Path
@@ -177,7 +175,7 @@ def _say_what_is_left_out(files: Files, source: Source, solver: Solver) -> None:
         )
     if solver.candidate.then is not None:
         files.note(
-            f"{solver.candidate.then} is no fallback there: only {solver.model} is asked, so "
+            f"{solver.candidate.then} is not asked there: only {solver.model} is asked, so "
             "figures may be lower"
         )
     if solver.parts.head is not None:

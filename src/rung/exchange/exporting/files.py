@@ -1,7 +1,5 @@
 """Files of an export, held until all of them are made, then written together."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The task's own scorer for answers that were made elsewhere."""
 
-from __future__ import annotations
-
 import asyncio
 from functools import lru_cache
 from pathlib import Path

@@ -1,10 +1,9 @@
 """The prompt as files: what is the same for every request, and what changes."""
 
-from __future__ import annotations
-
 import json
 
 from rung.behaviour.messages import build_messages, render_passage
+from rung.candidate import FURTHER
 from rung.exchange.exporting.files import HEADLESS, Files
 from rung.exchange.exporting.source import Source
 from rung.models.base import Message
@@ -38,7 +37,7 @@ async def export_prompt(source: Source) -> Files:
         "candidate": solver.candidate.key,
     }
     if solver.candidate.then is not None:
-        settings["fallback"] = solver.candidate.then
+        settings |= solver.candidate.model_dump(include=FURTHER)
         files.note(
             f"the same messages go to {solver.candidate.then} where the answer is invalid or "
             "refused" + _or_unsure(solver)

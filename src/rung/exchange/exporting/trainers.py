@@ -5,8 +5,6 @@ best epoch by loss on dev. What differs stays different: batches, precision and 
 trainer's, so an adapter from elsewhere is measured before it is believed.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple

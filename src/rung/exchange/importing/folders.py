@@ -3,8 +3,6 @@
 `FOLDERS` is the table: each reader gives what a folder of its kind holds, None for any other.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections import defaultdict

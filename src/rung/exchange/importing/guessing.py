@@ -3,8 +3,6 @@
 Every guess comes with a sentence for the comment that stands beside it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

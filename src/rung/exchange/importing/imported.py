@@ -1,7 +1,5 @@
 """What an import gives: the files of a task, and what could not be brought along."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 

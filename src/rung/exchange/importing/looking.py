@@ -3,8 +3,6 @@
 Nothing is run and no address is fetched. What was taken for what, and what was left, is said.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping, Sequence

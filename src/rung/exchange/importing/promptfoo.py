@@ -4,8 +4,6 @@ What Rung cannot hold is left out and said: assertions that are code or a judge'
 prompts, red-team settings. Nothing of the configuration is run and no address is fetched.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """The tests of a promptfoo configuration, as promptfoo reads them: files, globs, lists."""
 
-from __future__ import annotations
-
 import csv
 import io
 import itertools

@@ -1,7 +1,5 @@
 """A `rung.toml` as text, from what another tool's file says, with a comment beside every guess."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 

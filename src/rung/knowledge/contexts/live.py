@@ -1,7 +1,5 @@
 """What one tool says at the time of the question: it is always asked, for whatever is asked."""
 
-from __future__ import annotations
-
 import json
 
 from rung.candidate import Context

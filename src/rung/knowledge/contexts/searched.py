@@ -1,7 +1,5 @@
 """Contexts that are found for each question: retrieved, or (in probes) the gold passages."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
@@ -11,6 +9,7 @@ from rung.errors import UserError
 from rung.knowledge.chunking import chunk
 from rung.knowledge.contexts.base import Found, Index, Knowledge, Question
 from rung.knowledge.retriever import Retriever
+from rung.knowledge.stages.passages import ROOM
 from rung.models.base import Embedder
 from rung.records import Passage
 from rung.task.types import Document
@@ -36,19 +35,25 @@ class Retrieved(Knowledge):
     def words(context: Context) -> str:
         """Such as "2 retrieved passages"."""
         how = f" cut by {context.cut}" if context.cut != "size" else ""
+        how += f" by {context.rewrite} rewriting" if context.rewrite else ""
         how += f" reranked by {context.tool or context.rerank}" if context.rerank else ""
+        how += f" with their {context.expand}" if context.expand else ""
         return f"{context.k} {context.kind} passage{'s' if context.k > 1 else ''}{how}"
 
     @classmethod
     def expected(
         cls, context: Context, documents: tuple[Document, ...], place: int
     ) -> tuple[Passage, ...]:
-        """Any `k` passages: which ones are found is not known before."""
+        """Any `k` passages, or what they are expanded to at most: which ones are found is not known
+        before."""
         passages = _cut(documents, context.chunk_chars, context.cut)
         if not passages:
             return ()
-        step = max(1, len(passages) // SAMPLE)
-        return tuple(passages[(place * step + i) % len(passages)] for i in range(context.k))
+        step, count = max(1, len(passages) // SAMPLE), context.k
+        if context.expand:
+            most = max(1, (context.room or ROOM) // context.chunk_chars)
+            count = min(most, 3 * count) if context.expand == "neighbours" else most
+        return tuple(passages[(place * step + i) % len(passages)] for i in range(count))
 
     @classmethod
     def cut(cls, context: Context, documents: tuple[Document, ...]) -> tuple[Passage, ...]:
@@ -81,10 +86,10 @@ class Retrieved(Knowledge):
                     "documents it may read: give it"
                 )
             where[name] = question.fields[name]
-        k, tools = self.context.k, question.tools
-        found = await self.retriever.search_metered(question.text, k, where, tools)
-        passages, seconds, steps = found
-        return Found(passages, seconds, steps=steps)
+        hunt = await self.retriever.search_metered(
+            question.text, self.context.k, where, question.tools, question.chat
+        )
+        return Found(hunt.passages, hunt.seconds, hunt.replies, hunt.steps)
 
     async def beside_shot(self, question: Question) -> tuple[Passage, ...]:
         """What the shot's own question would have found."""

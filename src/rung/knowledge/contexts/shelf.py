@@ -1,7 +1,5 @@
 """The shelf's list: which class fits which kind of context."""
 
-from __future__ import annotations
-
 from rung.candidate import Context
 from rung.knowledge.contexts.base import Knowledge
 from rung.knowledge.contexts.live import Live

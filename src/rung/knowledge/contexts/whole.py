@@ -1,7 +1,5 @@
 """Contexts that are the same for every question: nothing, or all documents."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Self
 

@@ -1,7 +1,5 @@
 """Passages put in another order than their search gave."""
 
-from __future__ import annotations
-
 import json
 
 from rung.candidate import Context
@@ -9,8 +7,12 @@ from rung.errors import UserError
 from rung.knowledge.lexical import searched_text
 from rung.knowledge.stages.base import Hunt
 from rung.knowledge.stores.base import Store
-from rung.models.base import Embedder
+from rung.models.base import ChatRequest, Embedder, Message
+from rung.records import Passage
 
+JUDGED = 8
+"""Passages that the task's own model is asked about, one by one; others are left out."""
+RELEVANT = "Does the passage hold what is needed to answer the input? Say yes or no."
 RERANKED = 20
 """Passages sent of a search; those further down are left out."""
 
@@ -39,3 +41,33 @@ class ByEndpoint:
         ordered = [(places[index], score) for index, score in json.loads(said.text)]
         step = said.step(self._name, hunt.query)
         return hunt._replace(rankings=(ordered,), steps=(*hunt.steps, step))
+
+
+def judging(query: str, passage: Passage) -> ChatRequest:
+    """The call by which a model says whether a passage is of use."""
+    text = f"Input: {query}\n\nPassage: {searched_text(passage)}"
+    said = (Message(role="system", content=RELEVANT), Message(role="user", content=text))
+    return ChatRequest(messages=said, max_tokens=4, choices=("yes", "no"))
+
+
+class ByModel:
+    """By how probable it is that the task's own model says yes to a passage (Nogueira et al. 2020,
+    https://arxiv.org/abs/2003.06713). Equal ones, such as all answers of a model that does not tell
+    probabilities, stay in the order of the search."""
+
+    def __init__(self, context: Context, embedder: Embedder | None) -> None:
+        pass
+
+    async def run(self, hunt: Hunt, store: Store) -> Hunt:
+        """One ranking in all, by probability. Raises `ProviderError`."""
+        (ranking,) = hunt.rankings
+        places = [place for place, _ in ranking[:JUDGED]]
+        scored, replies = [], []
+        for place, passage in zip(places, await store.read(places), strict=True):
+            reply = await hunt.asked().reply(judging(hunt.query, passage))
+            sure = 1.0 if reply.confidence is None else reply.confidence
+            said_yes = reply.text.strip().lower().startswith("yes")
+            scored.append((place, sure if said_yes else 1 - sure))
+            replies.append(reply)
+        scored.sort(key=lambda one: -one[1])
+        return hunt._replace(rankings=(scored,), replies=(*hunt.replies, *replies))

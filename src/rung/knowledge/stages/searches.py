@@ -1,11 +1,11 @@
 """Searches by words and by meaning, and both made one."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Sequence
 
 from rung.candidate import Context
 from rung.knowledge.fusion import weighed
+from rung.knowledge.lexical import Ranking
 from rung.knowledge.stages.base import Hunt
 from rung.knowledge.stores.base import Store
 from rung.models.base import Embedder
@@ -21,7 +21,8 @@ class ByWords:
     async def run(self, hunt: Hunt, store: Store) -> Hunt:
         """One ranking more."""
         started = time.perf_counter()
-        ranking = await store.by_words(hunt.query, hunt.depth, hunt.where)
+        found = [await store.by_words(query, hunt.depth, hunt.where) for query in hunt.queries]
+        ranking = _evenly(found, hunt.depth)
         took = hunt.seconds + time.perf_counter() - started
         return hunt._replace(rankings=(*hunt.rankings, ranking), seconds=took)
 
@@ -37,10 +38,11 @@ class ByMeaning:
         embedder = self._embedder
         assert embedder is not None
         metered = embedder if isinstance(embedder, Metered) else Metered(embedder)
-        vectors, seconds = await metered.embed_metered([hunt.query])
+        vectors, seconds = await metered.embed_metered(list(hunt.queries))
         started = time.perf_counter()
-        ranking = await store.by_vector(vectors[0], hunt.depth, hunt.where)
-        took = hunt.seconds + seconds[0] + time.perf_counter() - started
+        found = [await store.by_vector(vector, hunt.depth, hunt.where) for vector in vectors]
+        ranking = _evenly(found, hunt.depth)
+        took = hunt.seconds + sum(seconds) + time.perf_counter() - started
         return hunt._replace(rankings=(*hunt.rankings, ranking), seconds=took)
 
 
@@ -59,3 +61,8 @@ class Fused:
         ranking = weighed([(weight, words), (1 - weight, vectors)], hunt.depth)
         took = hunt.seconds + time.perf_counter() - started
         return hunt._replace(rankings=(ranking,), seconds=took)
+
+
+def _evenly(found: Sequence[Ranking], depth: int) -> Ranking:
+    """One ranking of those of all queries, each as much as the others."""
+    return found[0] if len(found) == 1 else weighed([(1 / len(found), r) for r in found], depth)

@@ -1,7 +1,5 @@
 """Where a store's server is: in the environment, since it may hold a password."""
 
-from __future__ import annotations
-
 import os
 
 from rung.errors import UserError

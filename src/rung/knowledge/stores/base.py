@@ -5,11 +5,10 @@ measured on it finds the same for as long as it is kept. `build` of equal conten
 there, a build that was broken off leaves nothing that is found, and two at once are one.
 """
 
-from __future__ import annotations
-
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Self
 
@@ -60,6 +59,17 @@ class Store(ABC):
     async def read(self, places: Sequence[int]) -> tuple[Passage, ...]:
         """The passages at these positions."""
         return tuple(self.passages[place] for place in places)
+
+    async def of_documents(self, ids: Sequence[str]) -> dict[str, list[Passage]]:
+        """All passages of these documents, each document's as they follow each other."""
+        return {name: self._by_document.get(name, []) for name in ids}
+
+    @cached_property
+    def _by_document(self) -> dict[str, list[Passage]]:
+        found: dict[str, list[Passage]] = {}
+        for passage in sorted(self.passages, key=lambda p: p.start):
+            found.setdefault(passage.document_id, []).append(passage)
+        return found
 
     def __len__(self) -> int:
         return len(self.passages)

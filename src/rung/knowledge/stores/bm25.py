@@ -5,8 +5,6 @@ each of its terms is. Robertson & Zaragoza 2009, "The Probabilistic Relevance Fr
 idf of Lucene's BM25Similarity, which is never below 0.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections import Counter
 from collections.abc import Mapping

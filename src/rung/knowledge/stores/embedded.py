@@ -1,7 +1,5 @@
 """Passages in memory, and in the solver's folder: exact vector search, words by BM25."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Self

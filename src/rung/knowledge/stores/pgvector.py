@@ -36,6 +36,8 @@ EXACT_UP_TO = 10_000
 """Passages of a shelf without an HNSW index: all are compared."""
 SEARCH_S = 30
 """A search that takes longer is broken off."""
+NODE = 500
+"""Bytes that a passage takes in the graph of HNSW while it is built, beside two a dimension."""
 DEEPER = 4
 """HNSW looks at so many times the passages that are asked for, and at 100 at least."""
 LIVE = "since <= %(version)s AND (until IS NULL OR until > %(version)s)"
@@ -269,6 +271,23 @@ class PgvectorStore(Store):
             rows = {row[0]: _passage(row[1:]) for row in connection.execute(query, [wanted])}
         return tuple(rows[ident] for ident in wanted)
 
+    async def of_documents(self, ids: Sequence[str]) -> dict[str, list[Passage]]:
+        """From memory where all are there, else from the database."""
+        if "passages" in self.__dict__:
+            return await super().of_documents(ids)
+        return await asyncio.to_thread(self._of_documents, list(ids))
+
+    def _of_documents(self, ids: list[str]) -> dict[str, list[Passage]]:
+        query = (
+            f"SELECT {_COLUMNS} FROM {self.collection.shelf} "
+            f"WHERE {LIVE} AND document = ANY(%(ids)s) ORDER BY start"
+        )
+        found: dict[str, list[Passage]] = {name: [] for name in ids}
+        with _searching() as connection:
+            for row in connection.execute(query, {"ids": ids, **self._version}):
+                found[row[0]].append(_passage(row))
+        return found
+
     def files(self) -> dict[str, bytes]:
         """The collection's name and form; its content stays in the database."""
         return {COLLECTION: (self.collection.model_dump_json(indent=1) + "\n").encode()}
@@ -315,11 +334,14 @@ def _make_shelf(connection: Connection[Any], made: Collection) -> None:
 
 def _make_indexes(connection: Connection[Any], made: Collection) -> None:
     """After the rows are in: much faster than before."""
+    connection.execute(f"CREATE INDEX ON {made.shelf} (document)")
     if made.words:
         connection.execute(f"CREATE INDEX ON {made.shelf} USING gin (terms)")
     if made.indexed:
+        # A graph that does not fit is built on disk, many times slower.
+        memory = made.passages * (NODE + 2 * made.dimension) // 2**30 + 1
         connection.execute(
-            "SET LOCAL maintenance_work_mem = '1GB'; "
+            f"SET LOCAL maintenance_work_mem = '{memory}GB'; "
             f"CREATE INDEX ON {made.shelf} USING hnsw "
             f"((vector::halfvec({made.dimension})) halfvec_ip_ops)"
         )

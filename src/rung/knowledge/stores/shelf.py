@@ -1,7 +1,5 @@
 """The shelf's list, by the name that a context gives."""
 
-from __future__ import annotations
-
 from rung.knowledge.stores.base import Store
 from rung.knowledge.stores.embedded import EmbeddedStore
 from rung.knowledge.stores.pgvector import PgvectorStore

@@ -5,8 +5,6 @@ another difficulty. Rows of dev and test are never shown to the model; what near
 of the task, or another draft, is left out. Nothing here counts as an example yet.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections import Counter

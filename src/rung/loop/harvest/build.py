@@ -6,8 +6,6 @@ Answers drawn at random may be tested on; answers that were picked because they 
 make a test that is harder than the traffic, so they are learnt from only.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime

@@ -5,8 +5,6 @@ that answers otherwise, an answer less sure than nearly all measured ones, an in
 example. Beside those, some are drawn at random: they alone say how good the answers are.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import random

@@ -1,7 +1,5 @@
 """The use case of `rung harvest`: the log, the winner's evidence and other rungs together."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path

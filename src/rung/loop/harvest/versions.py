@@ -5,8 +5,6 @@
 The hash is over the examples of the three splits, so equal data has one version, on any machine.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -5,8 +5,6 @@ promotions draw from the ledger that climbs draw from. It is kept an example at 
 are known by their content: a copy of the test split is the test split.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple

@@ -5,8 +5,6 @@ would make it now (its instruction, shots and documents) not worse, paired? Both
 which certifies nothing: the error of the test split is left to climbs and promotions.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path

@@ -7,8 +7,6 @@ is refused. The interval may err by what the examples' ledger grants (`budget`):
 every use of them.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from decimal import Decimal

@@ -4,8 +4,6 @@ Passages are embedded by content, so only those whose text is new are embedded; 
 prompt and the model stay. The result waits as challenger: newer facts, but an unmeasured solver.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Sequence
@@ -15,7 +13,7 @@ from pathlib import Path
 from rung.behaviour.shots import choose_shots
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.errors import UserError
-from rung.knowledge.contexts import knowledge_of
+from rung.knowledge.contexts import Question, knowledge_of
 from rung.knowledge.lexical import searched_text
 from rung.knowledge.retriever import Retriever
 from rung.loop.shipping.winners import Winners
@@ -123,7 +121,8 @@ async def _again(solver: Solver, task: Task, tools: Tools, winners: Winners) -> 
     elif not candidate.prompt.shots.chosen_by_input and spec.shots:
         # Fixed shots show how to read their own passages: those of today.
         made_with = {own.name: tools.tool(own) for own in spec.tools}
-        shots = await choose_shots(candidate, task, knowledge, made_with)
+        asking = Question("", chat=tools.chat(candidate.model), tools=made_with)
+        shots = await choose_shots(candidate, task, knowledge, asking)
         spec = spec.model_copy(update={"shots": shots})
     made = Solver(spec, replace(solver.parts, knowledge=knowledge))
     was = winners.keep(winners.winner)

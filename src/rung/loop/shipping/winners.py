@@ -11,8 +11,6 @@ finds the old one or the new one, whole, and what a killed swap left open the ne
 A winner that is a folder of its own (saved by a climb, or by an earlier version) is taken over.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """The checks of one look: each compares traffic with what was measured, at its share of alpha."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ nothing changed is at most alpha. Requests are taken as independent of one anoth
 input are taken out of the check of the inputs.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Sequence

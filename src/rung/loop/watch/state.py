@@ -1,7 +1,5 @@
 """What earlier looks saw: hashes of the task and of its documents, and when. `.rung/watch.json`"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise

@@ -5,8 +5,6 @@ their own nearest. Distances are measured to one half of the examples: the other
 new to them as the traffic is, tells how often that happens by itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The port of the shelf: a solver and questions in, answers out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 

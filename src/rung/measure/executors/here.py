@@ -1,7 +1,5 @@
 """In this process, on its event loop."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rung.measure.executors.base import Question

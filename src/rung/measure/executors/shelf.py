@@ -1,7 +1,5 @@
 """The shelf's list, by the name that a climb gives."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from rung.measure.executors.base import Executor

@@ -4,8 +4,6 @@ A batch is cheap when its prompts are about as long as each other (little paddin
 alike (the shared prefix is computed once).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple

@@ -5,8 +5,6 @@ construction, and whatever has only one continuation costs no computation. `Json
 asks llguidance, a library made for it.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 Tensor by tensor, so that it takes little more memory than the largest of them.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

@@ -4,8 +4,6 @@ One thread owns the weights. It gathers the requests that wait, computes those t
 fit together (same adapter, alike beginning, about the same length), and answers each.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import queue

@@ -4,8 +4,6 @@ Two torch computations at once on the same cores are many times slower than one 
 other, so every batch, every embedding call and every training step takes a turn.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import shutil

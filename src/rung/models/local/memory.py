@@ -1,7 +1,5 @@
 """Whether a model fits: what its weights take, and what the device has."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """From a name or a path to a `LocalModel`, without loading any weights."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

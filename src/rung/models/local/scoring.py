@@ -4,8 +4,6 @@ The prompt is read once; the choices then go through the network together, each 
 keys and values.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any

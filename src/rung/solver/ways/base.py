@@ -1,7 +1,5 @@
 """The port of the shelf: a first call that is put together, a model, and the answer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce

@@ -1,7 +1,5 @@
 """Ask, and ask again while the answer is invalid or cut: one conversation with one model."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from rung.behaviour.messages import final_answer, repair_messages

@@ -1,7 +1,5 @@
 """The shelf's list, by the name that a candidate gives."""
 
-from __future__ import annotations
-
 from rung.solver.ways.base import Way
 from rung.solver.ways.converse import Converse
 from rung.solver.ways.tools import CallTools

@@ -3,8 +3,6 @@
 https://platform.openai.com/docs/guides/function-calling
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import replace

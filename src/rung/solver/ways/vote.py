@@ -4,8 +4,6 @@ Wang et al. 2022 (https://arxiv.org/abs/2203.11171). It pays where answers come 
 may go astray each in its own way.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import replace
 from functools import reduce

@@ -4,8 +4,6 @@ An order has a tag, made of its content. Whatever is created at a provider carri
 an order whose answer was lost is found there instead of being placed, and paid for, again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol

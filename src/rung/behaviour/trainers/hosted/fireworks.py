@@ -5,8 +5,6 @@ order's tag is the id of the job and the name of the model, so the same order pl
 refused with 409 by the provider itself.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import re

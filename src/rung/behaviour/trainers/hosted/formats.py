@@ -4,8 +4,6 @@ Where a limit stands, and how old the copy is that was read, is said with each: 
 because a broken upload costs a day, and a conversation that is cut costs the training.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 

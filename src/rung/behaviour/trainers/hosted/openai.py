@@ -5,8 +5,6 @@ default (https://developers.openai.com/api/docs/deprecations). Shapes as in the 
 (`openai.types.fine_tuning`).
 """
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

@@ -9,8 +9,6 @@ What can still go wrong: a provider that lists a new job only later than it is a
 Vertex and OpenAI; Fireworks refuses a second job of the same id by itself).
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal

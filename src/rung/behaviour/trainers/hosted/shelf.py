@@ -1,7 +1,5 @@
 """Which model name is tuned where: of the vendors, those that tune."""
 
-from __future__ import annotations
-
 from importlib import import_module
 
 from rung.behaviour.trainers.hosted.base import HostedTuner

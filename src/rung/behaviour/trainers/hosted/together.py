@@ -5,8 +5,6 @@ put to the address that comes back, and checked by the provider; the same sha256
 409 with the id it has. Together tells what a job will cost before it is ordered.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """A provider's tuning, as a trainer of the shelf: bought, and then asked by its own name."""
 
-from __future__ import annotations
-
 from rung.behaviour.trainers.base import Desk, Order, Tuned
 from rung.behaviour.trainers.hosted.run import tune_hosted
 from rung.behaviour.trainers.hosted.shelf import open_tuner, provider_of

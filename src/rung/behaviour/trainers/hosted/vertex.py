@@ -5,8 +5,6 @@ that Google makes. Shapes: https://docs.cloud.google.com/vertex-ai/docs/referenc
 projects.locations.tuningJobs and https://docs.cloud.google.com/storage/docs/json_api/v1/objects.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from typing import Any
