@@ -2,10 +2,13 @@
 
     pip install dspy==3.4.1        (in a virtual environment beside Rung's; not a dependency)
     python benchmarks/prompting_peers.py [--sets a,b] [--model m] [--rows N] [--calls N]
+                                         [--optimizers a,b]
 
-The same instruction and form of answer as a signature, retrieved passages as a field where the set
-has documents, the set's own scorer as the metric, train and the rows of dev as DSPy's trainset and
-valset. `--calls` is what each optimizer may spend: a call past it fails, as it would on a budget.
+The instruction as a signature, retrieved passages as a field where the set has documents, the set's
+own scorer as the metric, train and the rows of dev as DSPy's trainset and valset. The form of the
+answer stands below the instruction and labels are enforced, as in Rung's plain prompt: under DSPy's
+own chat format a model of 135 million weights gives no answer that can be read. `--calls` is what
+each optimizer may spend: a call past it fails, as it would on a budget.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
 from prompting import Bench, plain
 
@@ -51,7 +54,9 @@ class Local(dspy.BaseLM):  # type: ignore[misc]
     def __init__(self, bench: Bench, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(model=bench.model, temperature=0.0, max_tokens=96, cache=False)
         self.chat, self.loop, self.left, self.made = bench.tools.raw(bench.model), loop, 0, 0
-        self.lock = threading.Lock()
+        self.lock, output = threading.Lock(), bench.task.output
+        self.labels = output.labels if isinstance(output, LabelsOutput) else None
+        self.form = form_of(output, plain(bench)[0])
 
     def copy(self, **kwargs: Any) -> Any:
         """The same model: the count is shared."""
@@ -66,6 +71,7 @@ class Local(dspy.BaseLM):  # type: ignore[misc]
         turns = messages or [{"role": "user", "content": prompt}]
         request = ChatRequest(
             messages=tuple(Message(role=m["role"], content=m["content"]) for m in turns),
+            choices=self.labels if turns[0]["content"].endswith(self.form) else None,
             max_tokens=96,
             temperature=float(kwargs.get("temperature") or 0.0),
             seed=self.made if kwargs.get("temperature") else 0,
@@ -78,6 +84,33 @@ class Local(dspy.BaseLM):  # type: ignore[misc]
         return SimpleNamespace(choices=[choice], usage=usage, model=self.model)
 
 
+class Bare(dspy.ChatAdapter):  # type: ignore[misc]
+    """The task's own signature as Rung writes a plain prompt; any other in DSPy's format."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__(use_json_adapter_fallback=False)
+        self.form = form
+
+    def format(self, signature: Any, demos: Any, inputs: Any) -> Any:
+        """Messages."""
+        if "answer" not in signature.output_fields or "input" not in inputs:
+            return super().format(signature, demos, inputs)
+        turns = [{"role": "system", "content": f"{signature.instructions}\n\n{self.form}"}]
+        for demo in (d for d in demos if d.get("answer") and "input" in d):
+            turns.append({"role": "user", "content": self.asked(demo)})
+            turns.append({"role": "assistant", "content": str(demo["answer"])})
+        return [*turns, {"role": "user", "content": self.asked(inputs)}]
+
+    def asked(self, fields: Any) -> str:
+        return "\n\n".join([*fields.get("passages", ()), str(fields["input"])])
+
+    def parse(self, signature: Any, completion: str) -> Any:
+        """The text is the answer."""
+        if set(signature.output_fields) == {"answer"}:
+            return {"answer": completion.strip()}
+        return super().parse(signature, completion)
+
+
 class Peer:
     """One set as DSPy sees it: signature, rows, metric."""
 
@@ -86,9 +119,11 @@ class Peer:
         self.scorer = scorer_for(self.task)
         self.lm = Local(bench, loop)
         self.start = plain(bench)[0]
-        dspy.configure(lm=self.lm)
+        dspy.configure(lm=self.lm, adapter=Bare(self.lm.form))
         dev = self.task.dev[: self.task.climb.dev_size]
-        self.train, self.dev, self.test = map(self.rows, (self.task.train, dev, self.task.test[:rows]))
+        self.train, self.dev, self.test = map(
+            self.rows, (self.task.train, dev, self.task.test[:rows])
+        )
 
     def rows(self, examples: Sequence[Example]) -> list[Any]:
         return self.wait(self._rows(examples))
@@ -116,15 +151,11 @@ class Peer:
         return ("passages", "input") if self.reads else ("input",)
 
     def program(self) -> Any:
-        output = self.task.output
         kinds = {name: (str, dspy.InputField()) for name in self.given}
         if self.reads:
             kinds["passages"] = (list[str], dspy.InputField())
-        labels = isinstance(output, LabelsOutput)
-        answer = Literal[output.labels] if labels else str  # type: ignore[union-attr]
-        said = f"{self.task.instruction}\n{'' if labels else form_of(output, self.start)}".strip()
-        fields = {**kinds, "answer": (answer, dspy.OutputField())}
-        return dspy.Predict(dspy.Signature(fields, said))
+        fields = {**kinds, "answer": (str, dspy.OutputField())}
+        return dspy.Predict(dspy.Signature(fields, self.task.instruction))
 
     def metric(self, row: Any, predicted: Any, *_: Any, **__: Any) -> float:
         """The set's own score of an answer; of none, 0."""
@@ -172,7 +203,7 @@ def gepa(peer: Peer, calls: int) -> Any:
 
 
 OPTIMIZERS: dict[str, Callable[[Peer, int], Any]] = {
-    "DSPy plain": lambda peer, _: peer.program(),
+    "plain": lambda peer, _: peer.program(),
     "BootstrapFewShotWithRandomSearch": random_search,
     "MIPROv2": mipro,
     "GEPA": gepa,
@@ -183,10 +214,10 @@ def measured(name: str, args: argparse.Namespace, loop: asyncio.AbstractEventLoo
     """One set: every optimizer's program on dev's and test's rows, said as it comes."""
     with tempfile.TemporaryDirectory() as folder:
         peer = Peer(Bench(name, args.model, Path(folder)), loop, args.rows)
-        for called, optimizer in OPTIMIZERS.items():
+        for called in args.optimizers.split(","):
             peer.lm.left, peer.lm.made = args.calls, 0
             try:
-                program, problem = optimizer(peer, args.calls), ""
+                program, problem = OPTIMIZERS[called](peer, args.calls), ""
             except Exception as error:  # a peer's failure is a finding of its own
                 program, problem = None, f"{type(error).__name__}: {error}"[:200]
             row: dict[str, Any] = {"set": name, "model": args.model, "optimizer": called}
@@ -202,6 +233,7 @@ def main() -> None:
     parser.add_argument("--model", default="local/smollm2-135m-instruct")
     parser.add_argument("--rows", type=int, default=60)
     parser.add_argument("--calls", type=int, default=600)
+    parser.add_argument("--optimizers", default=",".join(OPTIMIZERS))
     args = parser.parse_args()
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
