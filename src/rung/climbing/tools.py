@@ -159,7 +159,9 @@ class Tools:
     def tool(self, settings: ToolSettings) -> Tool:
         """A tool behind the cache and the budget."""
         if settings.name not in self._tools:
-            self._tools[settings.name] = RecordedTool(LiveTool(settings), self.cache, self.budget)
+            self._tools[settings.name] = RecordedTool(
+                LiveTool(settings, self.task.root), self.cache, self.budget
+            )
         return self._tools[settings.name]
 
     def recorded(self) -> str:

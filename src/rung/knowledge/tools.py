@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from ssl import SSLContext
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -69,10 +70,10 @@ class Tool(Protocol):
 
 
 class LiveTool:
-    """Asks each time."""
+    """Asks each time. A command is started in `folder`: that of the task, or the present one."""
 
-    def __init__(self, settings: ToolSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: ToolSettings, folder: Path | None = None) -> None:
+        self.settings, self._folder = settings, folder
         asks: dict[str, Callable[[Mapping[str, JsonValue]], Awaitable[str]]] = {
             "http": self._over_http,
             "mcp": self._over_mcp,
@@ -165,7 +166,7 @@ class LiveTool:
                 server: Any
                 if own.command is not None:
                     head, *rest = own.command
-                    server = StdioServerParameters(command=head, args=rest)
+                    server = StdioServerParameters(command=head, args=rest, cwd=self._folder)
                 else:
                     assert own.url is not None
                     made = httpx2.AsyncClient(

@@ -15,6 +15,7 @@ No pickle anywhere.
 import hashlib
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rung.behaviour.shelf import filled
@@ -27,6 +28,7 @@ from rung.models.no_llm import load_label_model
 from rung.project import EVIDENCE_FILE, MANIFEST_FILE, place_of, put_folder, workspace
 from rung.solver.solver import Parts, Solver, SolverSpec
 from rung.state import read_model, read_object
+from rung.task.load import CONFIG_NAME
 from rung.task.tools import ToolSettings
 from rung.task.types import JsonValue
 
@@ -63,10 +65,16 @@ def load(
     folder: Path,
     chat: Callable[[str], ChatModel],
     embedder: Callable[[str], MeteredEmbedder],
-    tool: Callable[[ToolSettings], Tool] = LiveTool,
+    tool: Callable[[ToolSettings], Tool] | None = None,
 ) -> Solver:
-    """Open what `save` wrote; raises `StoreError` if any file is missing or was changed."""
+    """Open what `save` wrote; raises `StoreError` if any file is missing or was changed.
+
+    Tools are asked live where nothing else is said; a command of theirs is started in the task's
+    folder, where the solver lies in one.
+    """
     folder = folder.resolve()  # what the link names may change while the files are read
+    root = next((above for above in folder.parents if (above / CONFIG_NAME).exists()), None)
+    tool = tool or partial(LiveTool, folder=root)
     _checked(folder)
     spec = _spec(folder)
     candidate = spec.candidate

@@ -23,8 +23,8 @@ class ToolSettings(BaseModel):
     """Asked with the arguments as JSON (POST), or of an MCP server, with `protocol = "mcp"`. No
     other address is ever asked, wherever an answer points."""
     command: tuple[str, ...] | None = None
-    """Instead of `url`: an MCP server that is started for each call and spoken to over its
-    standard input and output."""
+    """Instead of `url`: an MCP server that is started for each call, in the folder of rung.toml,
+    and spoken to over its standard input and output."""
     protocol: Literal["http", "mcp", "rerank"] = "http"
     """`rerank`: `url` takes `query`, `documents` and `top_n`, and gives each an `index` and a
     `relevance_score` (Cohere, Jina, vLLM). No model calls it; it orders what a search found."""
