@@ -36,7 +36,7 @@ from rung.ui.site import Site
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 MOST_BYTES = 200_000
-WIDE, PHONE = {"width": 1240, "height": 820}, {"width": 390, "height": 780}
+WIDE = {"width": 1240, "height": 820}
 TARGETS = ("#a3261d", "#f5998f")
 """Of the line that marks a target, in light and dark."""
 OUT_OF_REACH = 0.97
@@ -61,8 +61,6 @@ def main() -> int:
         take = Camera(browser)
         take("report", report.as_uri())
         take("report-ladder", report.as_uri(), at="#ladder", scheme="dark")
-        take("report-figures", report.as_uri(), at="#money")
-        take("report-phone", report.as_uri(), scheme="dark", size=PHONE)
         take("terminal", terminal(run, Path(nowhere)), at="pre")
         climbed = Path(shutil.copytree(folder / "ticket-routing", Path(nowhere) / "ticket-routing"))
         with_server(Site([folder]), lambda address: pages(take, address, run.name))
@@ -87,11 +85,10 @@ class Camera:
         *,
         at: str = "",
         scheme: str = "light",
-        size: dict[str, int] = WIDE,
         ready: Callable[[Any], None] = lambda page: None,
     ) -> None:
         """Open, wait until it is ready, take, keep."""
-        page = self.browser.new_page(viewport=size, color_scheme=scheme, device_scale_factor=1.5)
+        page = self.browser.new_page(viewport=WIDE, color_scheme=scheme, device_scale_factor=1.5)
         page.goto(address)
         ready(page)
         shot = page.locator(at).first.screenshot() if at else page.screenshot()
@@ -132,10 +129,7 @@ def terminal(run: Path, nowhere: Path) -> str:
 def pages(take: Camera, address: str, run: str) -> None:
     """The pages of `rung ui`."""
     desk = f"{address}/p/handbook-desk/runs/{run}"
-    take("ui-projects", address)
     take("ui-cost", f"{desk}/cost?requests_per_month=2000000")
-    take("ui-advise", f"{address}/advise?project=handbook-desk", scheme="dark")
-    take("ui-examples", f"{desk}/examples", ready=opened)
 
 
 def live(take: Camera, address: str, site: Site) -> None:
@@ -149,14 +143,6 @@ def live(take: Camera, address: str, site: Site) -> None:
         take("ui-live", f"{address}/p/{project.slug}", ready=well_under_way)
     finally:
         site.climbs.stop_all()
-
-
-def opened(page: Any) -> None:
-    """The first failed example, open."""
-    page.select_option("[name=outcome]", "differs")
-    page.wait_for_timeout(600)
-    page.locator("#rows .ask").first.click()
-    page.wait_for_selector("#rows .card")
 
 
 def well_under_way(page: Any) -> None:

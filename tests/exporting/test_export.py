@@ -15,16 +15,21 @@ import yaml
 from typer.testing import CliRunner
 
 import rung
+from rung.audit.checks import personal
+from rung.audit.material import Material
 from rung.behaviour.trainers.hosted.fireworks import FIREWORKS_LIMITS
 from rung.behaviour.trainers.hosted.formats import Limits, to_jsonl
 from rung.behaviour.trainers.hosted.openai import OPENAI_LIMITS, OpenAITuner
 from rung.behaviour.trainers.hosted.vertex import VertexTuner, vertex_dev_rows
 from rung.candidate import full_key
 from rung.cli.app import app
+from rung.climbing.ledger import TestLedger, row_name
 from rung.errors import UserError
+from rung.evidence.ledger import TAUGHT
 from rung.exchange.exporting import FORMATS, export
-from rung.exchange.exporting.shelf import warning
+from rung.exchange.exporting.shelf import LEAVES, warning
 from rung.exchange.exporting.source import Source
+from rung.task.types import Example, Target, Task, TextOutput
 
 from .conftest import LARGE, MODEL, put, read, write_task
 
@@ -111,6 +116,8 @@ def test_hosted_rows_are_the_solver_s_messages_and_the_answer(to: str, climbed: 
         *_, asked, answer = row["messages"]
         assert answer == {"role": "assistant", "content": example.expected}
         assert asked["content"].endswith(example.input_text()) and asked["content"][:4] == "[1] "
+    gone = TestLedger(folder / ".rung", task, ()).ledger.shown(TAUGHT)
+    assert gone == {row_name(e) for e in (*task.train, *task.dev)}
 
 
 def test_shots_are_not_learnt(climbed: Climbed) -> None:
@@ -317,12 +324,23 @@ def test_a_key_is_named_by_how_it_or_its_hash_begins(wanted: str, found: str | N
 
 
 def test_personal_data_is_warned_of_in_words_that_hold_of_an_export() -> None:
-    for where in ("they stay on this machine.", "they would be sent to openai/gpt: x."):
-        said = warning(f"3 texts hold personal data (3 with a mail address): {where}")
-        assert said.startswith(
-            "the audit says: 3 texts hold personal data (3 with a mail address)."
-        )
-        assert "machine" not in said and "would be sent" not in said
+    rows = tuple(Example(id=str(i), input=f"mail{i}@a.example", expected="x") for i in range(3))
+    task = Task(
+        name="t",
+        instruction="i",
+        output=TextOutput(),
+        target=Target(metric="token_f1", score=0.5),
+        train=rows,
+        dev=(),
+        test=(),
+    )
+    for hosted in ((), ("openai/gpt: x",)):
+        (flag,) = personal.check(Material(task, hosted=hosted)).flags
+        said = "3 texts hold personal data (3 with a mail address)"
+        assert flag.text.startswith(f"{said}: ")
+        assert warning(flag) == f"the audit says: {said}. {LEAVES}"
+        old = flag.model_copy(update={"counts": {}})  # of a run before flags held them
+        assert warning(old) == f"the audit says: 3 texts hold personal data. {LEAVES}"
 
 
 def test_without_a_winner_there_is_no_prompt_but_a_training_file(tmp_path: Path) -> None:

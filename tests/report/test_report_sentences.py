@@ -77,7 +77,7 @@ SAID: dict[str, tuple[Case, Case]] = {
     ),
     "certified {}; target {}": (base, lambda: say(EMPTY)),
     "What it costs a month": (base, lambda: say(EMPTY)),
-    "all in, at {} requests; the calls alone {}{}": (base, lambda: say(EMPTY)),
+    "all in, at {} requests{}; the calls alone {}{}": (base, lambda: say(EMPTY)),
     "are not priced": (lambda: say(rowed(CHOICE, cost_per_request_usd=None)), base),
     "What is served of this run is {}.": (lambda: say(doubt="unproven"), base),
     "{}{} on {} {} examples, {} interval {}": (base, lambda: say(EMPTY)),

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from report.synthetic import make_diagnosis, make_run, make_task, write_run
 from report.test_html import hostile_run
 from rung.climbing.ledger import TestLedger
+from rung.errors import UserError
 from rung.records import Answer, Passage
 from rung.task.load import load_task
 from rung.task.types import Task, TextOutput
@@ -44,6 +45,16 @@ confidence = 0.95
 [workload]
 requests_per_month = 42_000
 """
+
+
+@pytest.fixture(autouse=True)
+def no_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page of doubted labels opens none here: tests/audit/test_labels.py has one of its own."""
+
+    def refuse(*_: object) -> None:
+        raise UserError("no embedder in these tests")
+
+    monkeypatch.setattr("rung.climbing.auditing.open_embedder", refuse)
 
 
 def write_task(folder: Path, task: Task, config: str = CONFIG) -> None:

@@ -30,6 +30,7 @@ PAGES = {
     "/p/hostile": "/p/hostile.json",
     "/p/tickets/plan": "/p/tickets/plan.json",
     "/p/tickets/data": "/p/tickets/data.json",
+    "/p/tickets/labels": "/p/tickets/labels.json",
     "/p/tickets/drafts": "/p/tickets/drafts.json",
     "/p/tickets/harvest": "/p/tickets/harvest.json",
     "/p/hostile/harvest": "/p/hostile/harvest.json",

@@ -279,5 +279,11 @@ def _moved(toml: str, files: Mapping[str, str], root: Path, folder: Path) -> str
 
     document = tomlkit.parse(toml)
     move(document)
-    document.get("task", {}).pop("columns", None)  # the copy's rows have Rung's own names
+    _read_as_written(document.get("task", {}))
     return tomlkit.dumps(document)
+
+
+def _read_as_written(task: MutableMapping[str, Any]) -> None:
+    """The rows of a copy have Rung's own names, and drafts and corrections in them."""
+    for key in ("columns", "drafted", "corrections"):
+        task.pop(key, None)

@@ -27,10 +27,13 @@ def audit(
     redact: Annotated[
         bool, typer.Option("--redact", help="Write a copy without personal data and secrets.")
     ] = False,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Go through labels that look wrong, one key each.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Where to write the copy: a new folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Red flags in the data: can it carry a decision at all? Asks no model, changes no file."""
+    """Red flags in the data: can it carry a decision at all? Asks no model, changes no data."""
     import asyncio
 
     from rung.audit import audit as audit_material
@@ -41,6 +44,13 @@ def audit(
 
     if out is not None and not (fix or redact):
         raise UserError(f"--out {str(out)!r} is where a copy goes: add --fix or --redact")
+    if labels:
+        from rich.console import Console
+
+        from rung.cli.labels import look_through
+
+        look_through(folder, Console())
+        return
     task = load_task(folder)
     material = asyncio.run(material_of_task(task))
     findings = audit_material(material)

@@ -14,7 +14,7 @@ import re
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +56,9 @@ def project_of(path: Path, console: Console) -> Path:
 
     Raises `UserError` where the data cannot be taken, and `typer.Abort` where the person says no.
     """
+    from rung.task.corrections import FILE
     from rung.task.load import CONFIG_NAME
+    from rung.task.naming import name_in_task
     from rung.task.rows import is_rows
 
     if path.name == CONFIG_NAME or (path / CONFIG_NAME).is_file() or not path.exists():
@@ -76,10 +78,12 @@ def project_of(path: Path, console: Console) -> Path:
         return project
     made = _made(path, project)
     written = _write(project, made)
+    if (project / FILE).is_file():  # labels that were looked at before somebody went back
+        name_in_task(project, "corrections", FILE)
     try:
-        _screen(project, made, console)
+        suspects = _screen(project, made, console)
         console.print(f"Wrote {config}: each guess has a comment beside it.", markup=False)
-        _agreed(config, console)
+        _agreed(config, console, suspects)
     except BaseException:  # not taken: as if nothing had been asked for
         for one in written:
             one.unlink(missing_ok=True)
@@ -113,9 +117,10 @@ def _remove_empty(project: Path) -> None:
         project.rmdir()
 
 
-def _screen(project: Path, made: Imported, console: Console) -> None:
-    """What was read, what was guessed, what is suspicious, and what can be shown with it."""
+def _screen(project: Path, made: Imported, console: Console) -> int:
+    """What was read and guessed, and what it can show; how many labels look wrong."""
     from rung.audit import audit
+    from rung.audit.labels import places_of, suspected
     from rung.cli.audit import material_of_task
     from rung.task.load import load_task
 
@@ -124,39 +129,44 @@ def _screen(project: Path, made: Imported, console: Console) -> None:
     for line in (*made.notes, *(note for note in task.notes if note not in made.notes)):
         console.print(line, markup=False)
     console.print()
-    console.print(_table(examples[:ROWS]))
+    material = asyncio.run(material_of_task(task))
+    places = {ident: place for (_, ident), place in places_of(material).items()}
+    console.print(_table(examples[:ROWS], places))
     for line in _answers(task, examples):
         console.print(line, markup=False)
-    findings = audit(asyncio.run(material_of_task(task)))
+    findings = audit(material)
     by_id = {example.id: example for example in examples}
     for flag in findings.flags:
         if flag.severity != "info":
-            for line in _flag(flag, by_id):
+            for line in _flag(flag, by_id, places):
                 console.print(line, markup=False)
     console.print()
     console.print(showable(task), markup=False)
     for line in _keys():
         console.print(line, markup=False)
+    return len(suspected(material))
 
 
-def _table(examples: Sequence[Example]) -> RenderableType:
+def _table(examples: Sequence[Example], places: Mapping[str, str]) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
     table = Table("row", "input", "expected", box=None, pad_edge=False)
     for example in examples:
-        table.add_row(*(Text(text) for text in _cells(example)))
+        table.add_row(*(Text(text) for text in _cells(example, places)))
     return table
 
 
-def _cells(example: Example) -> tuple[str, str, str]:
+def _cells(example: Example, places: Mapping[str, str]) -> tuple[str, str, str]:
+    """Where it stands, else the end of its id; input and answer, a line each."""
     from rung.report.texts import one_line
 
     asked, answer = (
         value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for value in (example.input, example.expected)
     )
-    ident = one_line(example.id)
+    place = places.get(example.id, "")
+    ident = " ".join(place.split()[-2:]) or one_line(example.id)
     ident = ident if len(ident) <= IDENT else f"…{ident[1 - IDENT :]}"
     return ident, one_line(asked, TEXT), one_line(answer, TEXT // 2)
 
@@ -181,11 +191,11 @@ def _answers(task: Task, examples: Sequence[Example]) -> Iterator[str]:
                 yield f"ODD label {label!r} ({n} {rows}): is it {near[0]!r}? Then correct the data."
 
 
-def _flag(flag: Flag, by_id: dict[str, Example]) -> Iterator[str]:
+def _flag(flag: Flag, by_id: Mapping[str, Example], places: Mapping[str, str]) -> Iterator[str]:
     yield f"{flag.severity.upper()} {flag.id}: {flag.text} → {flag.advice}"
     for ident in flag.examples[:SUSPECTS]:
         if ident in by_id:
-            yield "    " + " | ".join(_cells(by_id[ident]))
+            yield "    " + " | ".join(_cells(by_id[ident], places))
 
 
 def showable(task: Task) -> str:
@@ -223,13 +233,16 @@ def _keys() -> Iterator[str]:
         )
 
 
-def _agreed(config: Path, console: Console) -> None:
-    """One Enter, or a target first; without a terminal the guesses are taken."""
+def _agreed(config: Path, console: Console, suspects: int) -> None:
+    """One Enter, or a target or the labels first; without a terminal the guesses are taken."""
+    from rung.cli.labels import look_through
     from rung.task.load import load_task
 
+    review = f" l goes through the {suspects} labels that look wrong;" if suspects else ""
     while sys.stdin.isatty():
         given = typer.prompt(
-            "Enter climbs; a number such as 0.9 is the score that is good enough; n goes back",
+            "Enter climbs; a number such as 0.9 is the score that is good enough;"
+            f"{review} n goes back",
             default="",
             show_default=False,
         ).strip()
@@ -237,6 +250,9 @@ def _agreed(config: Path, console: Console) -> None:
             raise typer.Abort
         if not given:
             return
+        if given.lower() == "l" and suspects:
+            look_through(config.parent, console)
+            continue
         known = _retargeted(config, given)
         sentence = (
             showable(load_task(config)) if known else f"{given!r} is no score between 0 and 1."

@@ -41,6 +41,8 @@ class Doing(Frozen):
     key: str
     phase: str
     """fit, dev, test, latency, or a stage of training."""
+    since: str = ""
+    """When that began."""
     done: int = 0
     total: int = 0
     """Answers; 0 where they are not counted."""
@@ -135,7 +137,7 @@ class Journal(Observer):
     def phase(self, key: str, name: str, total: int) -> None:
         """A new phase; counts start again."""
         self._scores = []
-        self._change(doing=Doing(key=key, phase=name, total=total))
+        self._change(doing=Doing(key=key, phase=name, since=_now(), total=total))
 
     def attempt(self, attempt: Attempt) -> None:
         """One more answer."""
@@ -162,7 +164,10 @@ class Journal(Observer):
 
     def tuning(self, key: str, stage: str, share: float) -> None:
         """Training goes on."""
-        now = Doing(key=key, phase=stage, share=share)
+        was = self.live.doing
+        same = was is not None and (was.key, was.phase) == (key, stage)
+        since = was.since if was is not None and same else _now()
+        now = Doing(key=key, phase=stage, since=since, share=share)
         self.live = self.live.model_copy(update={"doing": now})
         if time.monotonic() - self._written >= EVERY_S:
             self._write()

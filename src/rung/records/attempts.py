@@ -172,3 +172,5 @@ class Flag(Frozen):
     advice: str
     examples: tuple[str, ...] = ()
     """Ids of examples or documents, most suspicious first."""
+    counts: dict[str, int] = Field(default_factory=dict)
+    """What the figure is made of, by kind, the commonest first; empty where it has no kinds."""

@@ -180,7 +180,8 @@ def _tiles(
         (
             "What it costs a month",
             row.monthly,
-            f"all in, at {requests:,} requests; the calls alone {_calls(row, requests)}{spread}",
+            f"all in, at {requests:,} requests{assumed_text(row.row.assumed_monthly_usd)}; the "
+            f"calls alone {_calls(row, requests)}{spread}",
         ),
         ("How fast", row.latency, fast),
     )

@@ -52,6 +52,8 @@ class TaskTable(Frozen):
     test: str | None = None
     drafted: str | None = None
     """Examples that a model drafted and a person kept (`rung draft`); they join those above."""
+    corrections: str | None = None
+    """Answers that a person kept or corrected (`rung audit --labels`), one JSON object a line."""
     documents: str | None = None
     """A folder, or a JSONL file of {id, title, text}."""
     unlabelled: str | None = None

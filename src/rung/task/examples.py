@@ -6,7 +6,7 @@ What shape rows have is `shapes`' to say, splitting them `splits`'.
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,12 +43,16 @@ def load_examples(
 
 
 def read_examples(
-    path: Path, name: str, output: Output, columns: Columns | None = None
+    path: Path,
+    name: str,
+    output: Output,
+    columns: Columns | None = None,
+    mend: Callable[[list[Row]], list[Row]] = lambda rows: rows,
 ) -> Examples:
-    """As `load_examples`, with sentences on what was taken for what."""
+    """As `load_examples`, with sentences on what was taken for what; `mend` sees the rows first."""
     table = read_table(path, name)
     taken = take(table.rows, columns)
-    examples = parse_rows(taken.rows, output)
+    examples = parse_rows(mend(taken.rows), output)
     return examples._replace(notes=(*table.notes, *taken.notes))
 
 

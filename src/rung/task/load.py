@@ -13,6 +13,13 @@ from typing import NamedTuple
 from rung.errors import UserError
 from rung.project import ProjectFolder
 from rung.task.config import DEFAULT_METRIC, OutputTable, RungFile, TaskTable, read_config
+from rung.task.corrections import (
+    Correction,
+    corrected,
+    corrections_note,
+    looked_at,
+    read_corrections,
+)
 from rung.task.documents import Documents, check_context_ids, load_documents
 from rung.task.examples import Examples, Respelt, read_examples, refuse_shared_ids
 from rung.task.expected import no_answer_note, respelt_note, with_no_answer
@@ -66,7 +73,8 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
     root = file.resolve().parent
     output = read_output(config.output, root)
     how = How(output, config.climb.seed, config.task.cluster, **config.split.model_dump())
-    files = _given(config.task, root, output)
+    said = read_corrections(root / config.task.corrections) if config.task.corrections else []
+    files = _given(config.task, root, output, said)
     given = {key: tuple(one.examples) for key, one in files.items()}
     every = [example for examples in given.values() for example in examples]
     output = _with_tables(with_no_answer(output, every), root, config.task.instruction)
@@ -103,10 +111,15 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
             *_leaks(splits.report),
             *_checked_after(output),
             *_drafted_note(test),
+            *corrections_note(test, every, said),
             *respelt_note(sum((one.respelt for one in files.values()), Counter[Respelt]())),
             *no_answer_note(output, every),
         ),
-        source=Source(examples=given, empty_documents=knowledge.empty),
+        source=Source(
+            examples=given,
+            empty_documents=knowledge.empty,
+            looked_at=looked_at(every, said),
+        ),
     )
     return Loaded(task, splits.report)
 
@@ -228,11 +241,15 @@ def _target(config: RungFile, output: Output) -> Target:
     return Target(**{**plain, "metric": config.target.metric or DEFAULT_METRIC[output.kind]})
 
 
-def _given(table: TaskTable, root: Path, output: Output) -> dict[str, Examples]:
+def _given(
+    table: TaskTable, root: Path, output: Output, said: Sequence[Correction]
+) -> dict[str, Examples]:
     """Every example of every file, by the key that names the file."""
     names = {key: getattr(table, key) for key in ("examples", "train", "dev", "test")}
     given = {
-        key: read_examples(root / name, name, output, table.columns)
+        key: read_examples(
+            root / name, name, output, table.columns, lambda rows: corrected(rows, output, said)
+        )
         for key, name in names.items()
         if name
     }

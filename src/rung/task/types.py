@@ -354,6 +354,8 @@ class Source(Frozen):
     examples: dict[str, tuple[Example, ...]] = Field(default_factory=dict)
     """By the key of `[task]` that names the file: `examples`, or `train`, `dev` and `test`."""
     empty_documents: tuple[str, ...] = ()
+    looked_at: tuple[str, ...] = ()
+    """Ids of examples whose answer a person confirmed or corrected."""
 
 
 class Task(BaseModel):

@@ -30,6 +30,7 @@ from rung.ui.examples import example, examples
 from rung.ui.guard import LOOPBACK, Forged, Guarded
 from rung.ui.harvest import harvest
 from rung.ui.home import home
+from rung.ui.labels import labels, settle
 from rung.ui.live import events
 from rung.ui.new import take_file
 from rung.ui.pages import JSON, Page, action, html, load_templates, routes
@@ -51,6 +52,7 @@ PAGES = (
     ("/p/{project}/review", review),
     ("/p/{project}/drafts", drafts),
     ("/p/{project}/data", data),
+    ("/p/{project}/labels", labels),
     (f"{RUN}/examples", examples),
     (f"{RUN}/example", example),
     (f"{RUN}/cost", cost),
@@ -62,6 +64,7 @@ ACTIONS = (
     ("/p/{project}/stop", stop),
     ("/p/{project}/review", judge),
     ("/p/{project}/drafts", judge_draft),
+    ("/p/{project}/labels", settle),
 )
 STATIC = {"tips.js": "text/javascript", "ui.js": "text/javascript", "rung.css": "text/css"}
 WRONG_KEY_S = 0.5

@@ -26,6 +26,8 @@ from rung.ui.site import Site
 LOOK_S = 0.4
 """How often the file of a climb is looked at: two calls of the system."""
 PING_S = 15.0
+FEWEST, LEAST_S = 0.1, 3.0
+"""Share and seconds of a step from which its pace says how long it takes."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class LiveView:
     """Of the phase, in [0, 1]; None where it is not known."""
     so_far: str = ""
     gone: str = ""
-    """Time since it began."""
+    """Time since it began, and what is left."""
+    priced: bool = False
+    """Whether any candidate has costs to show."""
     rows: tuple[Row, ...] = ()
     notes: tuple[str, ...] = ()
     spent: str = ""
@@ -84,6 +88,7 @@ def view(site: Site, project: Project) -> LiveView:
         share=_share(live) if doing else None,
         so_far=_so_far(live) if doing else "",
         gone=_gone(live) if running else "",
+        priced=any(row.row.cost_per_request_usd is not None for row in rows),
         rows=() if done else tuple(rows),
         notes=live.notes[-5:],
         spent=usd(live.spent_usd),
@@ -129,15 +134,34 @@ def _so_far(live: Live) -> str:
 
 
 def _gone(live: Live) -> str:
-    """Minutes since the climb began, and what is left of the candidates."""
-    try:
-        began = datetime.fromisoformat(live.started)
-    except ValueError:
+    """Time since the climb began, what is left of this step, and of the candidates."""
+    seconds = _seconds_since(live.started)
+    if seconds is None:
         return ""
-    minutes = max(0.0, (datetime.now(UTC) - began).total_seconds() / 60)
+    parts = [f"{_minutes(seconds)} so far", _step_left(live)]
     left = sum(row.state == "planned" for row in live.rows)
-    waiting = f", {left} of {len(live.rows)} candidates not asked yet" if live.rows else ""
-    return f"{minutes:.0f} min so far{waiting}" if minutes >= 1 else f"just begun{waiting}"
+    if live.rows:
+        parts.append(f"{left} of {len(live.rows)} candidates not asked yet")
+    return ", ".join(part for part in parts if part)
+
+
+def _step_left(live: Live) -> str:
+    """As long as what is left of this step takes at its pace so far; empty before that is known."""
+    share, spent = _share(live), _seconds_since(live.doing.since) if live.doing else None
+    if not share or spent is None or share < FEWEST or spent < LEAST_S:
+        return ""
+    return f"about {_minutes(spent * (1 - share) / share)} left of this step"
+
+
+def _seconds_since(moment: str) -> float | None:
+    try:
+        return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())
+    except ValueError:
+        return None
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def _rows(live: Live, running: bool) -> list[Row]:

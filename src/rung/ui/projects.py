@@ -98,6 +98,11 @@ class Kept(Generic[T]):
                     self._things.popitem(last=False)
             return made
 
+    def forget(self, key: str) -> None:
+        """Have the thing of that key made anew."""
+        with self._lock:
+            self._things.pop(key, None)
+
 
 class Shelf:
     """All projects, by slug."""

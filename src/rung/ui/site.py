@@ -6,6 +6,7 @@ from pathlib import Path
 from starlette.requests import Request
 
 from rung import __version__
+from rung.audit.labels import Suspect
 from rung.solver import SolverSpec
 from rung.ui.climbs import Climbs
 from rung.ui.guard import Guard
@@ -33,6 +34,8 @@ class Site:
         self.tables = Tables(self.shelf)
         self.winners: Kept[SolverSpec] = Kept(MOST_WINNERS)
         """What is served, of the projects whose answers were reviewed last."""
+        self.suspects: Kept[list[Suspect]] = Kept(MOST_WINNERS)
+        """Labels that look wrong, by project."""
         self.who = who
         """Kept with what is approved, rejected and corrected."""
         self.log = log

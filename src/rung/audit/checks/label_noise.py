@@ -80,8 +80,8 @@ def _noise(material: Material, noise: Noise, every: Flags) -> Flag | None:
             f"{percent(share)} (between {percent(low)} and {percent(high)}){where}."
         ),
         advice=(
-            "Look at the examples listed, the first ones first: correct the label or take the "
-            "example out; `rung audit --fix` writes them as a list with the likelier label."
+            "Look at the examples listed, the first ones first: `rung audit --labels` goes through "
+            "them with one key each; `--fix` writes them as a list with the likelier label."
         ),
         examples=material.most_suspicious([row for row, _ in suspected]),
     )

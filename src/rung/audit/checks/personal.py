@@ -1,6 +1,7 @@
 """Personal data and secrets, before they are sent to a hosted model."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from rung.audit.base import NOTHING, Found, these, verb
 from rung.audit.material import Material
@@ -26,31 +27,36 @@ def check(material: Material) -> Found:
             counts[secret][what] += 1
             ids[secret][ident] = None
     flags = [
-        _flag(material, name, counts[secret].most_common(), tuple(ids[secret]))
+        _flag(material, name, dict(counts[secret].most_common()), tuple(ids[secret]))
         for name, secret in (("secrets", True), ("personal-data", False))
         if ids[secret]
     ]
     return Found(tuple(flags)) if flags else NOTHING
 
 
-def _flag(
-    material: Material, name: str, kinds: list[tuple[str, int]], ids: tuple[str, ...]
-) -> Flag:
-    counts = ", ".join(f"{n:,} with {kind}" for kind, n in kinds)
+def held(name: str, texts: int, kinds: Mapping[str, int]) -> str:
+    """How many texts hold what, wherever they go: `name` is the flag's id."""
+    what = "keys or passwords" if name == "secrets" else "personal data"
+    counts = ", ".join(f"{n:,} with {kind}" for kind, n in kinds.items())
+    listed = f" ({counts})" if counts else ""
+    return f"{these(texts, 'text')} {verb(texts, 'hold')} {what}{listed}"
+
+
+def _flag(material: Material, name: str, kinds: dict[str, int], ids: tuple[str, ...]) -> Flag:
     where = (
         f"they would be sent to {', '.join(material.hosted)}"
         if material.hosted
         else "no hosted model is to be tried, so they stay on this machine"
     )
-    what = "keys or passwords" if name == "secrets" else "personal data"
     return Flag(
         id=name,
         severity="warn" if material.hosted or name == "secrets" else "info",
         figure=len(ids),
         threshold=1,
         source=SOURCE,
-        text=f"{these(len(ids), 'text')} {verb(len(ids), 'hold')} {what} ({counts}): {where}.",
+        text=f"{held(name, len(ids), kinds)}: {where}.",
         advice="`rung audit DIR --redact` writes a copy in which they are replaced by their kind; "
         "names and addresses of people are not found by patterns.",
         examples=ids,
+        counts=kinds,
     )

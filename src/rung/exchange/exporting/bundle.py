@@ -24,7 +24,7 @@ from rung.task.load import CONFIG_NAME
 
 DATA = "data"
 """Where files from outside the project's folder go."""
-NAMED = ("examples", "train", "dev", "test", "drafted", "unlabelled", "documents")
+NAMED = ("examples", "train", "dev", "test", "drafted", "corrections", "unlabelled", "documents")
 WRITTEN: dict[str, Any] = {
     "text": "",
     "value": None,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from rung.audit.checks.personal import held
 from rung.behaviour.trainers.hosted.shelf import PROVIDERS
 from rung.errors import UserError
 from rung.exchange.exporting.adapter import export_adapter
@@ -16,6 +17,7 @@ from rung.exchange.exporting.source import Source
 from rung.exchange.exporting.trainers import CONFIGS, export_trainer
 from rung.loop.shipping.winners import Winners
 from rung.project import ProjectFolder
+from rung.records import Flag
 from rung.records.results import RunResult
 from rung.state import read_kept
 from rung.task.types import Frozen, SplitName
@@ -50,12 +52,13 @@ def _personal(root: Path) -> list[str]:
     newest = ProjectFolder(root).run_files()[-1:]
     results = [read_kept(path, RunResult) for path in newest]
     flags = [flag for result in results if result is not None for flag in result.flags]
-    return [warning(flag.text) for flag in flags if flag.id in ("personal-data", "secrets")]
+    return [warning(flag) for flag in flags if flag.id in ("personal-data", "secrets")]
 
 
-def warning(text: str) -> str:
-    """A flag's text without where a climb sends the data: an export goes elsewhere."""
-    return f"the audit says: {text.split(': ')[0].rstrip('.')}. {LEAVES}"
+def warning(flag: Flag) -> str:
+    """What a flag counted, without where a climb sends the data: an export goes elsewhere."""
+    texts = len(flag.examples) if flag.figure is None else int(flag.figure)
+    return f"the audit says: {held(flag.id, texts, flag.counts)}. {LEAVES}"
 
 
 class Export(Frozen):

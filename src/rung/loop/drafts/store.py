@@ -12,16 +12,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
-import tomlkit
 from pydantic import Field
-from tomlkit.items import Table
 
 from rung.errors import UserError
 from rung.project import ProjectFolder, alone, write_whole
 from rung.state import read_lines
 from rung.task.examples import parse_rows
 from rung.task.faults import Row
-from rung.task.load import CONFIG_NAME
+from rung.task.naming import name_in_task
 from rung.task.types import DRAFTED, Example, Frozen, JsonValue, Output
 
 FILE, EXAMPLES = "drafts.jsonl", "drafted.jsonl"
@@ -115,17 +113,7 @@ class Drafts:
 
     def name_in_config(self) -> str | None:
         """Let `rung.toml` name the examples; the line to add by hand where it cannot be added."""
-        config = self.root / CONFIG_NAME
-        document = tomlkit.parse(config.read_text("utf-8-sig"))
-        task = document.get("task")
-        if isinstance(task, Table) and task.get("drafted") == EXAMPLES:
-            return None
-        line = f'drafted = "{EXAMPLES}"'
-        if not isinstance(task, Table) or "drafted" in task:
-            return line
-        task.add("drafted", EXAMPLES)
-        write_whole(config, tomlkit.dumps(document))
-        return None
+        return name_in_task(self.root, "drafted", EXAMPLES)
 
     def _alone(self) -> AbstractContextManager[None]:
         return alone(self.path.with_suffix(".lock"), "the drafts are being written: try again")

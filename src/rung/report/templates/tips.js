@@ -58,10 +58,16 @@
   document.addEventListener("focusout", hide);
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
   addEventListener("scroll", hide, { passive: true });
+  /* On a phone what stands behind the verdict is folded until it is asked for. */
+  const folds = () => [...document.querySelectorAll("details.fold")];
+  if (matchMedia("(max-width: 760px)").matches) for (const one of folds()) one.open = false;
+  addEventListener("hashchange", () => {
+    for (const one of folds()) if (`#${one.parentElement.id}` === location.hash) one.open = true;
+  });
   /* On paper nothing can be opened: open it. */
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details.twin:not([open]), .hero details:not([open])")];
+    opened = [...document.querySelectorAll("details.twin:not([open]), details.fold:not([open]), .hero details:not([open])")];
     for (const one of opened) one.open = true;
   });
   addEventListener("afterprint", () => { for (const one of opened) one.open = false; });

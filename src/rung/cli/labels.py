@@ -1,0 +1,74 @@
+"""Labels that look wrong, in the terminal: one key each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.text import Text
+
+from rung.report.texts import cut
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rung.audit.labels import Labels, Suspect
+
+WHO = os.environ.get("USER") or "reviewer"
+"""Kept with what is said."""
+KEYS = "a takes the suggested label, k keeps the given one, s skips, u takes the last back, q ends"
+MOST_CHARS = 1_000
+"""Characters of an input that are shown."""
+
+
+def look_through(folder: Path, console: Console) -> None:
+    """Each suspect label in turn; what is said is kept at once."""
+    from rung.audit.labels import Labels, suspected
+    from rung.cli.audit import material_of_task
+    from rung.task.corrections import FILE
+    from rung.task.load import load_task
+
+    task = load_task(folder)
+    root = task.root or folder
+    found, labels = suspected(asyncio.run(material_of_task(task))), Labels(root)
+    if not found:
+        console.print("No label looks wrong that nobody has looked at.")
+        return
+    console.print(f"{len(found)} labels look wrong. {KEYS}.", markup=False)
+    said = [key for key in _keys(found, labels, console) if key in "ak"]
+    taken = said.count("a")
+    console.print(
+        f"{taken} corrected, {len(said) - taken} kept, in {root / FILE}: the data stays as it "
+        "is, and a line taken out undoes one.",
+        markup=False,
+    )
+
+
+def _keys(found: list[Suspect], labels: Labels, console: Console) -> list[str]:
+    """The key that was pressed for each, in order; what was taken back is gone from it."""
+    from rung.task.types import render_input
+
+    pressed: list[str] = []
+    while len(pressed) < len(found):
+        suspect = found[len(pressed)]
+        console.print()
+        console.print(Text(f"{len(pressed) + 1} of {len(found)} · {suspect.place or suspect.id}"))
+        console.print(Text(cut(render_input(suspect.input), MOST_CHARS)))
+        console.print(Text(f"given: {suspect.given} · suggested: {suspect.suggested}", "bold"))
+        key = typer.getchar().lower()
+        if key == "q":
+            break
+        if key == "u" and pressed:
+            if pressed.pop() != "s":
+                labels.undo()
+        elif key in ("a", "k"):
+            labels.settle(suspect, WHO, accept=key == "a")
+            pressed.append(key)
+        elif key == "s":
+            pressed.append(key)
+        else:
+            console.print(f"{KEYS}.", markup=False)
+    return pressed
