@@ -1,8 +1,10 @@
 """Hostile sequences, end to end: real climbs of scripted models, with what users do in between.
 
-Every climb goes through `rung.climb`: audit, pilot, ledger, looks, verdict. The models are right on
-just below the target's share of inputs, so whatever is certified is certified falsely, unless a
-scenario says otherwise. What a hostile user learnt in between, the next model knows.
+Every climb goes through `rung.climb`: pilot, ledger, looks, verdict; only the audit, which asks and
+certifies nothing, and the search for installed versions are left out, for they take half the time.
+The models are right on just below the target's share of inputs, so whatever is certified is
+certified falsely, unless a scenario says otherwise. What a hostile user learnt in between, the next
+model knows.
 """
 
 from __future__ import annotations
@@ -10,17 +12,23 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
+from datasketch import lsh
 
 import rung
 from decision_parts.ordinary import ALPHA, MEAN, TARGET
 from decision_parts.report import Goal, Report
+from rung.audit.base import Audit
 from rung.candidate import Candidate, Prompt
 from rung.climbing.ledger import TestLedger
 from rung.climbing.tools import ClimbOptions
+from rung.evidence import binomial_interval
 from rung.loop.shipping.promote import promote
 from rung.models.base import ChatRequest
 from rung.records.results import RunResult
@@ -178,9 +186,10 @@ def thrown_again(place: Place) -> Iterator[bool]:
 
 
 def revealed(place: Place) -> Iterator[bool]:
-    """The test answers are shown and known from then on; sixty fresh examples are added."""
+    """The test answers are shown and known from then on; sixty fresh examples are added, which
+    have an error of their own."""
     task = place.task()
-    yield certified(place.climb(task))
+    place.climb(task)
     TestLedger(place.root / ".rung", task, ()).show()
     place.has_seen(task.test)
     more = tuple(example(n) for n in range(ROWS, ROWS + 60))
@@ -249,8 +258,8 @@ SCENARIOS = {
 
 
 def run(replicates: int) -> Report:
-    """A hundredth of the replicates of each, for one takes a second; `ordinary` tells rates."""
-    times = max(replicates // 100, 1)
+    """A tenth of the replicates of each, for one takes half a second; `ordinary` runs them all."""
+    times = max(replicates // 10, 1)
     report = Report(
         "sequences",
         f"{CLIMBS} climbs end to end, models of {MEAN} at target {TARGET}: false certificates",
@@ -259,13 +268,25 @@ def run(replicates: int) -> Report:
     )
     for number, (name, scenario) in enumerate(SCENARIOS.items()):
         wrong = sum(falsely(scenario.climbs, [SEED, number, i]) for i in range(times))
-        report.rows.append({"scenario": name, "false": wrong / times})
-        goal = f"false certificates, {name}"
-        report.goals.append(Goal.at_most(goal, wrong / times, scenario.alpha))
+        upper = binomial_interval(wrong, times, 0.90).high
+        report.rows.append({"scenario": name, "false": wrong / times, "upper 95 %": upper})
+        report.goals.append(Goal.at_most(f"upper limit, {name}", upper, scenario.alpha))
     return report
+
+
+_optimal_param = lru_cache(lsh._optimal_param)
+"""Of the search for repeats: the same for every climb."""
+
+
+async def _unaudited(*_: Any) -> Audit:
+    return Audit(task="t", flags=(), checked=(), sizes={})
 
 
 def falsely(climbs: Sequence, seed: list[int]) -> bool:
     """Whether any climb of one sequence certifies what is not so."""
-    with tempfile.TemporaryDirectory() as work:
+    with ExitStack() as stack:
+        stack.enter_context(patch("rung.climbing.climber.audit_of", _unaudited))
+        stack.enter_context(patch("rung.climbing.rows.versions", dict))
+        stack.enter_context(patch("datasketch.lsh._optimal_param", _optimal_param))
+        work = stack.enter_context(tempfile.TemporaryDirectory())
         return any(list(climbs(Place(Path(work), np.random.default_rng(seed)))))

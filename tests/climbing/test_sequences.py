@@ -187,3 +187,18 @@ def test_the_ledger_holds_no_answer_and_no_id(task: Task) -> None:
     kept = ((task.root or Path()) / LEDGER_FILE).read_text()
     assert row_name(task.test[0]) in kept
     assert not any(e.id in kept.split('"') or label_of(int(e.id[1:])) in kept for e in task.test)
+
+
+def test_what_was_handed_out_for_training_certifies_nothing_later(task: Task) -> None:
+    """A model that was trained elsewhere is climbed with after another seed."""
+    fresh = label_task(train=1000, test=60).test
+    TestLedger((task.root or Path()) / ".rung", task, ()).taught(task.train)
+    mixed = again(task, train=task.dev, dev=fresh[:20], test=(*task.train[:8], *fresh[20:]))
+    result = tried(mixed, "one")
+    assert any(
+        "8 test examples were handed out for training (`rung export`, or a provider), and models "
+        "may know them and are left out: 40 others certify." in note
+        for note in result.notes
+    )
+    whole = tried(again(task, test=task.train, train=task.test), "two")
+    assert whole.candidates[0].alpha is None and whole.verdict.choice is None

@@ -23,7 +23,9 @@ from rung.behaviour.trainers.hosted.openai import OPENAI_LIMITS, OpenAITuner
 from rung.behaviour.trainers.hosted.vertex import VertexTuner, vertex_dev_rows
 from rung.candidate import full_key
 from rung.cli.app import app
+from rung.climbing.ledger import TestLedger, row_name
 from rung.errors import UserError
+from rung.evidence.ledger import TAUGHT
 from rung.exchange.exporting import FORMATS, export
 from rung.exchange.exporting.shelf import LEAVES, warning
 from rung.exchange.exporting.source import Source
@@ -114,6 +116,8 @@ def test_hosted_rows_are_the_solver_s_messages_and_the_answer(to: str, climbed: 
         *_, asked, answer = row["messages"]
         assert answer == {"role": "assistant", "content": example.expected}
         assert asked["content"].endswith(example.input_text()) and asked["content"][:4] == "[1] "
+    gone = TestLedger(folder / ".rung", task, ()).ledger.shown(TAUGHT)
+    assert gone == {row_name(e) for e in (*task.train, *task.dev)}
 
 
 def test_shots_are_not_learnt(climbed: Climbed) -> None:

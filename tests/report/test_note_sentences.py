@@ -17,7 +17,7 @@ from rung.climbing import found_notes, ledger, refining, unanswered
 from rung.climbing import learning as climbed
 from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
-from rung.evidence.ledger import DEV, SHOWN
+from rung.evidence.ledger import DEV, SHOWN, TAUGHT
 from rung.records import Answer, Attempt, Usage
 from rung.records.results import Search
 from rung.report import failures, learning, sections
@@ -92,8 +92,8 @@ def kept(tmp: Path, how: str = "") -> str:
     """The ledger's notes where some test rows were shown, or dev, before."""
     task = TASK.model_copy(update={"root": tmp})
     first = TestLedger(tmp, task.model_copy(update={"test": task.test[:5]}), ())
-    if how == DEV:
-        first.learnt(task.test[:5])
+    if how in (DEV, TAUGHT):
+        first.learnt(task.test[:5], how)
     if how == SHOWN:
         first.show()
     return "\n".join(TestLedger(tmp, task, ()).sentences())
@@ -182,11 +182,14 @@ ALWAYS = {
 }
 HEAT = {"learning_rate": 1e-4, "rows": 8, "score": 0.5, "dev_losses": [1.0], "seconds": 1}
 FILED: dict[str, tuple[Filed, Filed]] = {
-    "{} test examples were shown (`rung reveal`)": (lambda t: kept(t, SHOWN), kept),
-    "{} test examples were dev in an earlier climb, which chose by them and shows their answers": (
+    "were shown (`rung reveal`)": (lambda t: kept(t, SHOWN), kept),
+    "were dev in an earlier climb, which chose by them and shows their answers": (
         lambda t: kept(t, DEV), lambda t: kept(t, SHOWN),
     ),
-    "{} and are left out: {} others certify.": (lambda t: kept(t, DEV), kept),
+    "were handed out for training (`rung export`, or a provider), and models may know them": (
+        lambda t: kept(t, TAUGHT), lambda t: kept(t, DEV),
+    ),
+    "{} test examples {} and are left out: {} others certify.": (lambda t: kept(t, DEV), kept),
     "These test examples have been used by {} candidates, and the error of {} that a confidence "
     "of {} leaves is used up; add fresh test examples for {}, and give these up with `rung "
     "reveal`.": (refused, kept),

@@ -323,6 +323,7 @@ class _Rung:
         scores = self._scores = unit_scores(self.task, pilot, attempts)
         if scores:
             self.ledger.learnt(self.task.dev)
+            self.ledger.taught(self.task.train if self.candidate.weights.bought else ())
         row = self.ladder.piloted(self.key, measured(self.task, "dev", pilot, attempts), scores)
         if self.candidate.is_probe:
             return self.ladder.update(self.key, state="probe", reason="gold passages, dev only")

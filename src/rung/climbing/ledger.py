@@ -10,6 +10,7 @@ from rung.evidence.ledger import (
     SEEN,
     SHOWN,
     SMALLEST_ALPHA,
+    TAUGHT,
     AlphaLedger,
     Use,
     equal_weight,
@@ -38,6 +39,13 @@ CURE = (
     "restore it from a copy, or delete it and give fresh test examples; it keeps count of how "
     "often the test examples were used"
 )
+
+WHY = {
+    SHOWN: "were shown (`rung reveal`)",
+    DEV: "were dev in an earlier climb, which chose by them and shows their answers",
+    TAUGHT: "were handed out for training (`rung export`, or a provider), and models may know them",
+}
+"""What happened to test examples that certify nothing."""
 
 
 def row_name(example: Example) -> str:
@@ -97,11 +105,14 @@ class TestLedger:
         self.ledger = self._read()
         names = self._names(self.rows)
         kept = self.rows if examples is not None else self._kept(names)
-        left_out = self.rows - kept
-        self.left_out = len(left_out)
-        dev = self.ledger.shown(DEV)
-        self.were_dev = sum(not names[row].isdisjoint(dev) for row in left_out)
-        """How many of those left out were dev of an earlier climb."""
+        self.left_out: dict[str, int] = {}
+        """How many are left out of the test, by the first way in which they were seen."""
+        seen = {how: self.ledger.shown(how) for how in (DEV, TAUGHT, SHOWN)}
+        for row in self.rows - kept:
+            how = next(
+                (how for how, shown in seen.items() if not names[row].isdisjoint(shown)), SHOWN
+            )
+            self.left_out[how] = self.left_out.get(how, 0) + 1
         self._certify = len(kept)
         self.rows = frozenset().union(*(names[row] for row in kept))
         self.unused = not self.ledger.touching(self.rows)
@@ -168,22 +179,24 @@ class TestLedger:
         """Write down that the examples' answers were shown."""
         self._write(self._read().show(self.rows))
 
-    def learnt(self, dev: Sequence[Example]) -> None:
+    def learnt(self, examples: Sequence[Example], how: str = DEV) -> None:
         """Write down which examples are dev: reports show their answers, and they choose."""
-        names, told = {row_name(e) for e in dev}, _told_of(dev)
-        if not self.ledger.shown(DEV).issuperset(names):
-            self._write(self._read().show(names, DEV).knowing(told))
+        names, told = {row_name(e) for e in examples}, _told_of(examples)
+        if not self.ledger.shown(how).issuperset(names):
+            self._write(self._read().show(names, how).knowing(told))
+
+    def taught(self, examples: Sequence[Example]) -> None:
+        """Write down which examples were handed out for training."""
+        self.learnt(examples, TAUGHT)
 
     def sentences(self) -> tuple[str, ...]:
         """What is left out of the test, for the run's notes."""
-        shown = self.left_out - self.were_dev
-        why = [f"{shown} test examples were shown (`rung reveal`)"] if shown else []
-        if self.were_dev:
-            why.append(
-                f"{self.were_dev} test examples were dev in an earlier climb, which chose by them "
-                "and shows their answers"
-            )
-        return tuple(f"{one} and are left out: {self._certify} others certify." for one in why)
+        return tuple(
+            f"{self.left_out[how]} test examples {why} and are left out: {self._certify} others "
+            "certify."
+            for how, why in WHY.items()
+            if how in self.left_out
+        )
 
     def summary(self) -> str:
         """One sentence for the report."""

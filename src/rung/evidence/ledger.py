@@ -25,7 +25,9 @@ ROUNDING = 1e-9
 SHOWN = "shown"
 DEV = "dev"
 """The rows were dev, whose answers reports show and on which candidates are chosen."""
-SEEN = (SHOWN, DEV)
+TAUGHT = "taught"
+"""The rows were handed out for training: a model elsewhere may know their answers."""
+SEEN = (SHOWN, DEV, TAUGHT)
 SHOWN_ALPHA, SHOWN_CONFIDENCE = 0.5, 1.0 - 1e-12
 """More than any confidence above 0.5 leaves, at every confidence."""
 

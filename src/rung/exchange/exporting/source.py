@@ -11,6 +11,7 @@ from rung.behaviour.trainers.lessons import TuningExample
 from rung.behaviour.trainers.lora import finished_result
 from rung.behaviour.trainers.recipe import sized
 from rung.candidate import Candidate, Weights, full_key
+from rung.climbing.ledger import TestLedger
 from rung.decide.room import plain_prompt
 from rung.errors import UserError
 from rung.measure.cache import CachedEmbedder
@@ -101,14 +102,17 @@ class Source:
         return candidate.model_copy(update={"context": context, "embedder": searching})
 
     async def lessons(self, solver: Solver) -> tuple[list[TuningExample], list[TuningExample]]:
-        """Conversations and answers of train and dev."""
+        """Conversations and answers of train and dev; the ledger notes that they leave."""
         train = self.task.train
         if self.harvested:
             train = tuple(e for e in train if HARVESTED in e.meta)
         if not train:
             what = "came from judged traffic" if self.harvested else "are there"
             raise UserError(f"no training examples to export {what}: `rung harvest` finds some")
-        return await lessons(solver, train), await lessons(solver, self.task.dev)
+        made = await lessons(solver, train), await lessons(solver, self.task.dev)
+        ledger = TestLedger(ProjectFolder(self.root).folder, self.task, ())
+        ledger.taught((*train, *self.task.dev))
+        return made
 
     def recipe(self, solver: Solver) -> Weights:
         """How it is trained: as the winner was, else as the candidate says or the ladder would."""
