@@ -159,7 +159,7 @@ WITHIN = {"{} on {} {} examples", "{} of at least {}", " (takes 2 s)"}
 def test_every_sentence_has_its_two_cases() -> None:
     said = sentences(*(str(s.__file__) for s in SPEAKERS))
     said |= {s for s in sentences(str(candidate.__file__)) if "[climb]" in s}
-    assert said == {*SAID} - WITHIN
+    assert said | WITHIN == {*SAID}
 
 
 @pytest.mark.parametrize("sentence", SAID)
