@@ -6,9 +6,9 @@
 B1 simulated ladders, B2 false selections on the worst ladders, B3 real paired tables, B4
 forecasts, B11 speed, gate the learning curve, cheapest how often the cheapest of eight that
 suffices is named, graded the exact error of Gaffke's test at a grid of laws, said whether intervals
-and limits hold, ordinary what users really do, sequences the same in real climbs, a hundredth as
+and limits hold, ordinary what users really do, sequences the same in real climbs, a tenth as
 many. Each prints its seed, its sizes, its result and
-whether the goal is met. About ten minutes on one core.
+whether the goal is met. About half an hour on one core, two thirds of it for the sequences.
 """
 
 from __future__ import annotations

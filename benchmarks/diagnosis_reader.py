@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rung.behaviour.trainers.lessons import TuningExample
+from rung.behaviour.trainers.base import TuningExample
 from rung.behaviour.trainers.lora import train_lora
 from rung.candidate import Weights
 from rung.diagnose.variants import with_prompt

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from audit_parts.data import Embeddings, rows
 from rung.audit import Material, audit
 from rung.audit.checks import contradictions, documents, duplicates, leakage, moving
-from rung.privacy.names import find, redacted
+from rung.privacy.forms import find, redacted
 from rung.task.types import Document, Example, LabelsOutput, Source, Target, Task
 
 ROWS = 10_000

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 import rung.cli.labels as terminal
 import rung.climbing.auditing as auditing
 from rung.audit.labels import Labels, Suspect, suspected
+from rung.cli.app import app
 from rung.climbing.auditing import material_of
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.errors import StoreError
@@ -123,6 +125,11 @@ def test_one_key_each_in_the_terminal(folder: Path, monkeypatch: pytest.MonkeyPa
     terminal.look_through(folder, console)
     said = [one.id for one in Labels(folder).all()]
     assert said[0] == second.id and first.id in said and len(set(said)) == len(said) > 2
+
+
+def test_without_a_terminal_there_are_no_keys(folder: Path) -> None:
+    done = CliRunner().invoke(app, ["audit", str(folder), "--labels"])
+    assert "run it in a terminal" in str(done.exception)
 
 
 def test_one_button_each_on_the_page(folder: Path) -> None:

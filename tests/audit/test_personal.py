@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.privacy.names import find, redacted, redacted_value
+from rung.privacy.forms import find, redacted, redacted_value
 
 HOLDS = [
     ("write to jo.doe+x@mail.firm.example today", "[email]"),

@@ -15,9 +15,7 @@ from rung.cli.plan import show_plan
 from rung.cli.plan_text import show
 from rung.climbing.tools import ClimbOptions
 from rung.decide.ladder import too_long
-from rung.report.plan_data import Plan
-from rung.report.plan_words import certification_text, setup_lines, training_lines
-from rung.report.planning import make_plan
+from rung.report.planning import Plan, certification_text, make_plan, setup_lines, training_lines
 from rung.task.types import Document, Models, Target, Task
 from scripted import ScriptedEmbedder, ScriptedModel
 

@@ -17,7 +17,7 @@ from rung.climbing.tools import ClimbOptions
 from rung.climbing.winner import open_winner
 from rung.errors import UserError
 from rung.models.dialect import WRAPPING_TOKENS
-from rung.models.known_endpoints import ENDPOINTS_FILE
+from rung.models.handshake import ENDPOINTS_FILE
 from rung.models.openai_compatible import OpenAICompatible
 from rung.models.registry import open_model
 from rung.records.results import RunResult

@@ -12,8 +12,8 @@ from markupsafe import escape
 from rung.behaviour.refiners.instruction import CLIP, clean, proposals
 from rung.candidate import Candidate
 from rung.climbing.observer import Observer
+from rung.climbing.refining import strongest
 from rung.climbing.tools import ClimbOptions, Tools
-from rung.climbing.writing import strongest
 from rung.errors import ProviderError
 from rung.models.base import ChatRequest
 from rung.records.results import CandidateResult

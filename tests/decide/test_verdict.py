@@ -9,8 +9,7 @@ import pytest
 
 from rung.candidate import Candidate, Weights
 from rung.decide.verdict import decide, standing_of
-from rung.records.reasons import Kind, Reason
-from rung.records.results import CandidateResult, Forecast, Measured, Verdict
+from rung.records.results import CandidateResult, Forecast, Kind, Measured, Reason, Verdict
 from rung.report.reasons import WORDS, reason_text
 from rung.task.types import Target
 

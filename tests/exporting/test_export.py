@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 import rung
 from rung.audit.checks import personal
 from rung.audit.material import Material
+from rung.behaviour.trainers.hosted.base import Limits, to_jsonl
 from rung.behaviour.trainers.hosted.fireworks import FIREWORKS_LIMITS
-from rung.behaviour.trainers.hosted.formats import Limits, to_jsonl
 from rung.behaviour.trainers.hosted.openai import OPENAI_LIMITS, OpenAITuner
 from rung.behaviour.trainers.hosted.vertex import VertexTuner, vertex_dev_rows
 from rung.candidate import full_key

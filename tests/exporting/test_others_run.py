@@ -27,7 +27,7 @@ from .test_export import LABELS, Climbed
 PROMPTFOO = os.environ.get("PROMPTFOO") or shutil.which("promptfoo")
 WRONG = 3
 """Of the rows, those that the server answers wrongly."""
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def server(folder: Path) -> ScriptedServer:
@@ -47,7 +47,7 @@ def server(folder: Path) -> ScriptedServer:
 def run(command: list[str], folder: Path, **env: str) -> None:
     whole = {**os.environ, **env}
     done = subprocess.run(
-        command, cwd=folder, env=whole, capture_output=True, text=True, timeout=500, check=False
+        command, cwd=folder, env=whole, capture_output=True, text=True, timeout=800, check=False
     )
     # promptfoo ends with 100 where any row fails
     assert done.returncode in (0, 100), done.stdout[-3000:] + done.stderr[-3000:]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-from rung.behaviour.trainers.lessons import TuningExample
+from rung.behaviour.trainers.base import TuningExample
 from rung.behaviour.trainers.lora import encode
 from rung.errors import UserError
 from rung.models.base import Message

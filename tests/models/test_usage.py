@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.models.token_estimate import estimated_tokens
-from rung.models.usage import read_usage
+from rung.models.usage import estimated_tokens, read_usage
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from rung.report import (
     about,
     charts,
     diagnosis,
-    plan_words,
+    planning,
     red_flags,
     rows,
     terminal,
@@ -26,7 +26,7 @@ from rung.report import (
     verdict_view,
     words,
 )
-from rung.report.plan_data import Amount, Certification, Plan, PlannedRung
+from rung.report.planning import Amount, Certification, Plan, PlannedRung
 from rung.report.reading import FinishedRun
 from rung.report.spending import costs_of
 from rung.task.types import Task
@@ -149,9 +149,9 @@ def planned(**changes: Any) -> str:
         requests_per_month=1, months=12, candidates=(one,), pilots_only=amount, everything=amount,
         certification=proof.model_copy(update=changes.pop("proof", {})), prices_of="2026-11-21",
     )  # fmt: skip
-    lines = plan_words.training_lines(plan) + plan_words.setup_lines(plan)
-    lines += [*plan_words.cascade_lines(plan), plan_words.certification_text(plan)]
-    return "\n".join([*lines, plan_words.amount_text(amount)])
+    lines = planning.training_lines(plan) + planning.setup_lines(plan)
+    lines += [*planning.cascade_lines(plan), planning.certification_text(plan)]
+    return "\n".join([*lines, planning.amount_text(amount)])
 
 
 def named(candidate: Candidate) -> str:

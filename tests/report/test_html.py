@@ -15,8 +15,7 @@ from rung.candidate import Candidate
 from rung.errors import StoreError
 from rung.project import ProjectFolder
 from rung.records import Answer, Attempt, Flag, Passage
-from rung.records.reasons import Reason
-from rung.records.results import Calls, RunResult, Verdict
+from rung.records.results import Calls, Reason, RunResult, Verdict
 from rung.report.html import render, write_report
 from rung.report.reading import FinishedRun, read_run
 from rung.task.types import Example, LabelsOutput, Target, Task

@@ -16,7 +16,7 @@ import pytest
 from rung.audit.fix import Written
 from rung.candidate import Candidate, Context
 from rung.records import Usage
-from rung.report import about, plan_words, red_flags, rows, terminal, timing, verdict_view, words
+from rung.report import about, planning, red_flags, rows, terminal, timing, verdict_view, words
 from wordings import phrases
 
 from .sentence_runs import (
@@ -51,7 +51,7 @@ from .sentence_runs import (
 )
 from .synthetic import SHAPES, SMALL
 
-SPEAKERS = (about, plan_words, red_flags, rows, terminal, timing, verdict_view, words)
+SPEAKERS = (about, planning, red_flags, rows, terminal, timing, verdict_view, words)
 FEWEST_LETTERS = 12
 Case = Callable[[], str]
 SAID: dict[str, tuple[Case, Case]] = {

@@ -12,8 +12,7 @@ from rung.climbing.tools import ClimbOptions, Tools
 from rung.errors import UserError
 from rung.scorers import Judge
 from rung.scorers.judge import prompt_version
-from rung.task.load import load_task
-from rung.task.rubric import read_rubric
+from rung.task.load import load_task, read_rubric
 
 from .tasks import answer, task
 from .test_scorers import FixedJudge

@@ -15,9 +15,8 @@ import pytest
 from starlette.types import Message, Scope
 
 from rung.serve.guard import Guard
-from rung.serve.limits import Gate
+from rung.serve.limits import FEW, LAGGING_S, Gate, Overloaded, Pressure
 from rung.serve.metrics import Metrics
-from rung.serve.pressure import FEW, LAGGING_S, Overloaded, Pressure
 from rung.serve.service import Service
 from rung.task.config import ServeTable
 

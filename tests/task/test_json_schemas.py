@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rung.errors import UserError
-from rung.models.response_format import response_format
+from rung.models.dialect import response_format
 from rung.task.contract import describe, parse
 from rung.task.json_schema import check_schema, enforceable, schema_problem, unwrapped_schema
 from rung.task.types import SchemaOutput

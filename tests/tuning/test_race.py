@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from rung.behaviour.trainers import race
-from rung.behaviour.trainers.base import Desk, Order, Tuned
+from rung.behaviour.trainers.base import Desk, Order, Tuned, TuningExample, heats, race_share, sized
 from rung.behaviour.trainers.guard import PAIRS, Guarded, guarded
-from rung.behaviour.trainers.lessons import TuningExample
 from rung.behaviour.trainers.race import found_recipe
-from rung.behaviour.trainers.recipe import heats, race_share, sized
 from rung.candidate import Weights
 from rung.models.base import Adapter, ChatReply, ChatRequest, Message
 from rung.records import Usage

@@ -10,7 +10,7 @@ from rung.behaviour.trainers import TrainingStopped, TuningExample
 from rung.behaviour.trainers.trl import train_trl
 from rung.candidate import Weights
 from rung.errors import UserError
-from rung.models.local import memory
+from rung.models.local import machine
 from rung.models.local.machine import device
 
 from .test_lora import CODES, NAME, TEMPLATES, answer, examples, model, pytestmark, turns
@@ -56,7 +56,7 @@ def test_stopped_it_leaves_nothing(model, tmp_path):
 
 
 def test_memory_that_will_not_do_is_said_before_anything_is_loaded(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "free_bytes", lambda: 10**9)
+    monkeypatch.setattr(machine, "free_bytes", lambda: 10**9)
     with pytest.raises(
         UserError, match=rf"tuning {NAME} takes about 1.8 GB, and {device()} has 1.0"
     ):

@@ -21,6 +21,7 @@ PAGES = (
     "/", "/p/tickets", "/p/fresh", "/p/hostile", RUN, BAD, f"{RUN}/examples", f"{BAD}/examples",
     f"{RUN}/example?split=test&id=msg-0063", f"{RUN}/cost", "/compare",
     "/compare?run=tickets/old&run=tickets/new", "/advise?project=tickets", "/p/tickets/harvest",
+    "/p/tickets/labels",
     "/p/hostile/harvest", "/p/tickets/review", "/p/hostile/review", "/p/hostile/review?id=r1",
     "/p/tickets/plan?budget=1",
 )  # fmt: skip

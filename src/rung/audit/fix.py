@@ -19,7 +19,7 @@ from rung.audit.checks.label_noise import suspects
 from rung.audit.facts import contradictions as fact_contradictions
 from rung.audit.material import Material
 from rung.errors import UserError
-from rung.privacy.names import Names
+from rung.privacy.forms import Names
 from rung.project import KEPT
 from rung.task.expected import row_expected
 from rung.task.types import Example, JsonValue, TextOutput

@@ -1,14 +1,16 @@
 """The port of the shelf: one respect in which a model behaves, from plain data to what is asked."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from rung.behaviour.messages import Shot
 from rung.behaviour.spec import SolverSpec
 from rung.behaviour.trainers.base import Tuned
 from rung.candidate import Candidate
+from rung.errors import BudgetExceeded
 from rung.knowledge.contexts import Knowledge
 from rung.knowledge.tools import Tool
 from rung.models.base import Adapter, ChatModel, ChatRequest
@@ -136,3 +138,20 @@ class Slot:
     def load(cls, folder: Path) -> Any:
         """What `save` wrote; None where it wrote nothing. Never unpickles."""
         return None
+
+
+Made = TypeVar("Made")
+
+
+async def all_of(calls: Sequence[Coroutine[Any, Any, Made]]) -> list[Made]:
+    """All results in order. Where one fails, the others end with it; where the budget is out, what
+    has begun is paid for and kept."""
+    asked = [asyncio.create_task(call) for call in calls]
+    try:
+        return list(await asyncio.gather(*asked))
+    except BaseException as error:
+        if not isinstance(error, BudgetExceeded):
+            for one in asked:
+                one.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+        raise

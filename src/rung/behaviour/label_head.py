@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rung.behaviour.base import Ask, Fitted, Fitting, Slot, Tokens
-from rung.behaviour.gathering import all_of
+from rung.behaviour.base import Ask, Fitted, Fitting, Slot, Tokens, all_of
 from rung.behaviour.shots import in_turn
 from rung.candidate import Candidate
 from rung.errors import UserError

@@ -103,8 +103,7 @@ def repair_messages(
         *messages,
         Message(role="assistant", content=answer),
         Message(
-            role="user",
-            content=f"That answer cannot be used: {problem} {contract} Answer again.",
+            role="user", content=f"That answer cannot be used: {problem} {contract} Answer again."
         ),
     )
 

@@ -45,10 +45,14 @@ def audit(
     if out is not None and not (fix or redact):
         raise UserError(f"--out {str(out)!r} is where a copy goes: add --fix or --redact")
     if labels:
+        import sys
+
         from rich.console import Console
 
         from rung.cli.labels import look_through
 
+        if not sys.stdin.isatty():
+            raise UserError("--labels asks for keys: run it in a terminal, or open `rung ui`")
         look_through(folder, Console())
         return
     task = load_task(folder)

@@ -58,7 +58,10 @@ def _keys(found: list[Suspect], labels: Labels, console: Console) -> list[str]:
         console.print(Text(f"{len(pressed) + 1} of {len(found)} · {suspect.place or suspect.id}"))
         console.print(Text(cut(render_input(suspect.input), MOST_CHARS)))
         console.print(Text(f"given: {suspect.given} · suggested: {suspect.suggested}", "bold"))
-        key = typer.getchar().lower()
+        try:
+            key = typer.getchar().lower()
+        except EOFError:  # Ctrl-D
+            break
         if key == "q":
             break
         if key == "u" and pressed:

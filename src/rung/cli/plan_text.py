@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rung.report.plan_data import Plan
-from rung.report.plan_words import (
+from rung.report.planning import (
+    Plan,
     amount_text,
     cascade_lines,
     certification_text,

@@ -12,8 +12,7 @@ from rung.decide.usage import expected_cost
 from rung.economics.idle import idle
 from rung.errors import ProviderError, UserError
 from rung.models.base import ChatModel, paid_aside
-from rung.models.handshake import PROBE, shake
-from rung.models.known_endpoints import KnownEndpoints
+from rung.models.handshake import PROBE, KnownEndpoints, shake
 from rung.models.openai_compatible import OpenAICompatible
 from rung.records import Usage
 

@@ -1,6 +1,7 @@
 """What a climb tells while it runs. A screen, a log or a test listens; the default is silent."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from rung.decide.ladder import Planned
 from rung.records import Attempt
@@ -39,39 +40,14 @@ class Several(Observer):
     """Tells everything to each of some observers, in their order."""
 
     def __init__(self, *listening: Observer) -> None:
-        self.listening = listening
+        for name in TOLD:
+            setattr(self, name, partial(_to_each, [getattr(one, name) for one in listening]))
 
-    def planned(self, rungs: Sequence[Planned]) -> None:
-        """To each."""
-        for one in self.listening:
-            one.planned(rungs)
 
-    def refined(self, key: str, row: CandidateResult) -> None:
-        """To each."""
-        for one in self.listening:
-            one.refined(key, row)
+TOLD = tuple(name for name in vars(Observer) if not name.startswith("_"))
+"""What an observer hears of."""
 
-    def phase(self, key: str, name: str, total: int) -> None:
-        """To each."""
-        for one in self.listening:
-            one.phase(key, name, total)
 
-    def attempt(self, attempt: Attempt) -> None:
-        """To each."""
-        for one in self.listening:
-            one.attempt(attempt)
-
-    def tuning(self, key: str, stage: str, share: float) -> None:
-        """To each."""
-        for one in self.listening:
-            one.tuning(key, stage, share)
-
-    def result(self, row: CandidateResult) -> None:
-        """To each."""
-        for one in self.listening:
-            one.result(row)
-
-    def note(self, text: str) -> None:
-        """To each."""
-        for one in self.listening:
-            one.note(text)
+def _to_each(hearing: Sequence[Callable[..., None]], *said: object, **named: object) -> None:
+    for hear in hearing:
+        hear(*said, **named)

@@ -32,12 +32,12 @@ from rung.measure.store import RunStore
 from rung.money import dec, usd
 from rung.project import RUN_FILE
 from rung.records import Attempt, Flag
-from rung.records.reasons import Reason
 from rung.records.results import (
     Calls,
     CandidateResult,
     Comparison,
     Measured,
+    Reason,
     RunResult,
     Stopped,
     Verdict,

@@ -18,7 +18,7 @@ from rung.measure.metered_model import Counter, MeteredModel
 from rung.measure.recorded import RecordedTool
 from rung.measure.shared import open_cache
 from rung.models.base import ChatModel, Embedder, parameters
-from rung.models.known_endpoints import KnownEndpoints
+from rung.models.handshake import KnownEndpoints
 from rung.models.metered import Metered
 from rung.models.registry import is_path, open_embedder, open_model
 from rung.project import ProjectFolder

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import ConfigDict
 
 from rung.models.base import ChatModel
-from rung.models.known_endpoints import KnownEndpoints
+from rung.models.handshake import KnownEndpoints
 from rung.models.metered import Metered, MeteredEmbedder
 from rung.models.registry import open_embedder, open_model
 from rung.project import EVIDENCE_FILE, ProjectFolder

@@ -2,7 +2,7 @@
 
 from rung.candidate import Prompt
 from rung.models.base import ChatModel, Message, thinks
-from rung.models.token_estimate import estimated_tokens
+from rung.models.usage import estimated_tokens
 from rung.solver.room import FOR_THOUGHTS
 from rung.task.contract import render
 from rung.task.types import Task, TextOutput

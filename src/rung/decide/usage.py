@@ -11,7 +11,7 @@ from rung.behaviour.base import Tokens
 from rung.behaviour.contract import form_of
 from rung.behaviour.messages import Shot, build_messages, user_turn
 from rung.behaviour.shelf import filled
-from rung.behaviour.trainers.recipe import race_share
+from rung.behaviour.trainers.base import race_share
 from rung.candidate import NO_LLM, Candidate
 from rung.economics.pricing import PriceBook, runs_here
 from rung.economics.setup import SETUP_USD

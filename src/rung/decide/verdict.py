@@ -7,8 +7,15 @@ from rung.candidate import short_name
 from rung.decide.claims import by_method
 from rung.decide.hindered import room_was_measured, what_would_help, why_hindered
 from rung.money import rate, usd
-from rung.records.reasons import Reason
-from rung.records.results import CandidateResult, Comparison, Measured, Standing, Stopped, Verdict
+from rung.records.results import (
+    CandidateResult,
+    Comparison,
+    Measured,
+    Reason,
+    Standing,
+    Stopped,
+    Verdict,
+)
 from rung.task.types import Target
 
 ALIKE = 1.01

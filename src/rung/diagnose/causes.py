@@ -11,6 +11,7 @@ from rung.candidate import Candidate
 
 Cause = Literal[
     "missing_knowledge",
+    "unread",
     "retrieval_miss",
     "context_ignored",
     "lost_among_distractors",
@@ -29,6 +30,8 @@ CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 MEANING: dict[Cause, str] = {
     "missing_knowledge": "wrong without the passages that hold the answer, right with them",
+    "unread": "the documents named for it do not hold the answer's words: lost in reading the "
+    "files, or the wrong ones are named",
     "retrieval_miss": "the passage that holds the answer was not found, right once it is given",
     "context_ignored": "the passage was there and the answer is the one without any; right when "
     "the passage stands alone",
@@ -51,9 +54,10 @@ def mendable(candidate: Candidate) -> frozenset[Cause]:
 
     New facts come from context, not from weights (all three documents: fine-tuning does not teach
     facts); form and convention come from examples or weights, not from passages (RAG mends neither
-    format nor style); a wrong label is mended by nobody but its author.
+    format nor style); a wrong label, and a document whose text was lost, are mended by nobody but
+    their author.
     """
-    lacks: set[Cause] = {"label_suspect"}
+    lacks: set[Cause] = {"label_suspect", "unread"}
     if not candidate.context.informs and candidate.way != "tools":
         lacks |= {
             "missing_knowledge",

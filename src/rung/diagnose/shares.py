@@ -101,9 +101,5 @@ def _bound(findings: Sequence[Finding], n: int, candidate: Candidate, target: fl
             f"({count} of {n} dev examples: {names})"
         )
     return Bound(
-        candidate=candidate.key,
-        technique=candidate.technique,
-        most=most,
-        high=high,
-        text=text,
+        candidate=candidate.key, technique=candidate.technique, most=most, high=high, text=text
     )

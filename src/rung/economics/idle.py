@@ -32,7 +32,7 @@ COUNTS_WHERE: dict[str, tuple[str, ...]] = {
     "documents are searched": ("store_usd_per_month", "rerank_usd_per_1k", "rag_setup_hours"),
     "an embedder is paid by the token; that of a climb runs here": ("embedding_usd_per_mtok",),
     "evaluations_per_month is set": ("evaluation_size",),
-    "hours of people are stated": ("labour_usd_per_hour",),
+    "hours of people are paid": ("labour_usd_per_hour",),
 }  # fmt: skip
 """By when they count: all keys but those that every candidate pays."""
 _WHEN = {key: when for when, keys in COUNTS_WHERE.items() for key in keys}

@@ -15,15 +15,16 @@ from rung.evidence.forecasts import (
 from rung.evidence.intervals import (
     Interval,
     PairedComparison,
+    Quantile,
     binomial_interval,
     interval,
     mean_interval,
     paired_comparison,
+    quantile_bounds,
+    stopped_interval,
 )
 from rung.evidence.learning import LearningCurve, LearningPoint, learning_curve
 from rung.evidence.ledger import AlphaLedger
-from rung.evidence.quantiles import Quantile, quantile_bounds
-from rung.evidence.stopped import stopped_interval
 from rung.evidence.units import cluster_means, fixed_order
 from rung.evidence.wealth_design import NonInferiorityDesign
 from rung.evidence.weights import dev_weight

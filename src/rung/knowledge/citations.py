@@ -39,11 +39,11 @@ def cite(answer_text: str, passages: Sequence[Passage]) -> tuple[int, ...]:
     """
     marked = _marked(answer_text, len(passages))
     answer = words(_MARKER.sub(" ", answer_text))
-    telling = _telling(answer)
-    if not telling:
+    own = telling(answer)
+    if not own:
         return marked  # "yes [2]": no word that could be looked up
     read = [words(f"{passage.title}\n{passage.text}") for passage in passages]
-    holds = [bool(telling & {word.text for word in found}) for found in read]
+    holds = [bool(own & {word.text for word in found}) for found in read]
     if marked and not any(holds):
         return marked  # in other words or another language: the text cannot tell
     holding = tuple(i for i in marked if holds[i])
@@ -51,9 +51,9 @@ def cite(answer_text: str, passages: Sequence[Passage]) -> tuple[int, ...]:
         return holding
     read = [words(passage.text) for passage in passages]
     verbatim = tuple(i for i, found in enumerate(read) if occurrences(answer, found))
-    if verbatim or len(telling) < LONG_ANSWER_WORDS:
+    if verbatim or len(own) < LONG_ANSWER_WORDS:
         return verbatim
-    shares = [len(telling & {word.text for word in found}) / len(telling) for found in read]
+    shares = [len(own & {word.text for word in found}) / len(own) for found in read]
     best = max(shares, default=0.0)
     return tuple(i for i, share in enumerate(shares) if share == best >= MIN_OVERLAP)
 
@@ -63,5 +63,6 @@ def _marked(answer_text: str, count: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(n - 1 for n in numbers if 1 <= n <= count))
 
 
-def _telling(answer: list[Word]) -> set[str]:
+def telling(answer: list[Word]) -> set[str]:
+    """Those of its words that are evidence where they are found."""
     return {word.text for word in answer} - _NO_EVIDENCE

@@ -1,19 +1,72 @@
 """How a server wants to be asked: what it takes of OpenAI's protocol, and what is put another way.
 
 A refusal is answered by trying, not by its wording alone: `remedies` says what may be changed, the
-words only say what to try first.
+words only say what to try first. `settled` does the trying.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from rung.models.base import ChatRequest, Message
-from rung.models.response_format import response_format
+from rung.models.endpoint_errors import Refusal
 from rung.models.token_probabilities import MOST_LIKELY
+from rung.task.json_schema import enforceable
 from rung.task.types import Frozen, JsonValue
+
+_NEVER_STRICT = {"allOf", "oneOf", "patternProperties", "prefixItems"}
+
+
+def response_format(
+    choices: tuple[str, ...] | None, json_schema: dict[str, JsonValue] | None
+) -> dict[str, JsonValue] | None:
+    """How an answer's form is asked for; None where any text will do.
+
+    Without the keywords that no server enforces: some refuse a schema for them.
+    """
+    given = _choice_schema(choices) if choices else json_schema
+    if given is None:
+        return None
+    schema, _ = enforceable(given)
+    form = {"name": "answer", "schema": schema, "strict": _strict(schema)}
+    return {"type": "json_schema", "json_schema": form}
+
+
+def _choice_schema(choices: tuple[str, ...]) -> dict[str, JsonValue]:
+    """The protocol's schemas must be objects, so a choice comes as {"answer": …}."""
+    return {
+        "type": "object",
+        "properties": {"answer": {"type": "string", "enum": list(choices)}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
+
+
+def _strict(schema: JsonValue) -> bool:
+    """Whether OpenAI's strict mode takes it: every object closed, every property required.
+
+    https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
+    """
+    return schema.get("type") == "object" and _closed(schema)
+
+
+def _closed(schema: JsonValue) -> bool:
+    if isinstance(schema, list):
+        return all(map(_closed, schema))
+    if not isinstance(schema, dict):
+        return True
+    if _NEVER_STRICT & set(schema):
+        return False
+    fields = schema.get("properties")
+    if schema.get("type") == "object" or isinstance(fields, dict):
+        named, required = set(fields or ()), schema.get("required") or ()
+        if schema.get("additionalProperties") is not False or named - set(required):
+            return False
+    inner = [part for key, part in schema.items() if key not in ("enum", "const", "properties")]
+    return all(map(_closed, [*inner, *(fields or {}).values()]))
+
 
 FOLDED = "system text inside the user turn"
 WRAPPING_TOKENS = 16
@@ -202,3 +255,88 @@ def _fewer_logprobs(dialect: Dialect, words: str) -> list[Dialect]:
 
 def _numbers(words: str) -> list[int]:
     return [int(number) for number in _NUMBER.findall(words)]
+
+
+MOST_NAMED = 8
+"""Changes that are tried because of a server's words, before all is left out at once."""
+
+Ask = Callable[[Dialect], Awaitable[None]]
+"""Asks in a dialect; raises `Refusal` where it is not taken."""
+
+
+def harmless(request: ChatRequest) -> ChatRequest:
+    """The same request with nothing in it that a filter or a window could mind.
+
+    Roles, form and limit stay: where it is refused too, the refusal is not about an example.
+    """
+    texts = {"system": "Answer briefly.", "user": "Say yes.", "assistant": "Yes."}
+    turns: list[Message] = []
+    for turn in (t for t in request.messages if t.role != "tool" and not t.calls):
+        if len(turns) < 4 or turn is request.messages[-1]:
+            turns.append(Message(role=turn.role, content=texts[turn.role]))
+    if len(turns) > 2 and turns[-1].role == turns[-2].role:
+        del turns[-2]
+    return request.model_copy(update={"messages": tuple(turns)})
+
+
+async def settled(ask: Ask, first: Dialect, request: ChatRequest, refusal: Refusal) -> Dialect:
+    """The dialect in which `request` is taken; the fullest that trying finds.
+
+    Raises the last `Refusal` where it is taken in none.
+    """
+    dialect = await _by_words(ask, first, request, refusal)
+    if dialect is None:
+        # A server that fails is not asked many times over whether a parameter is what it minds.
+        dialect = await _barest(ask, plainest(first)[:1] if refusal.passing else plainest(first))
+    if len(restorations(dialect, first)) > 1:
+        dialect = await _restored(ask, dialect, first)
+    return dialect
+
+
+async def _by_words(
+    ask: Ask, first: Dialect, request: ChatRequest, refusal: Refusal
+) -> Dialect | None:
+    """Change what the words name, as long as that leads to other words."""
+    now, tried = first, 0
+    while tried < MOST_NAMED:
+        for remedy in remedies(now, request, refusal.clue):
+            if not remedy.named or tried >= MOST_NAMED:
+                return None
+            tried += 1
+            try:
+                await ask(remedy.dialect)
+            except Refusal as other:
+                if other.clue != refusal.clue:
+                    now, refusal = remedy.dialect, other
+                    break
+            else:
+                return remedy.dialect
+        else:
+            return None
+    return None
+
+
+async def _barest(ask: Ask, plain: Sequence[Dialect]) -> Dialect:
+    last: Refusal | None = None
+    for bare in plain:
+        try:
+            await ask(bare)
+        except Refusal as refusal:
+            last = last or refusal
+        else:
+            return bare
+    assert last is not None
+    raise last
+
+
+async def _restored(ask: Ask, barest: Dialect, first: Dialect) -> Dialect:
+    """Take back each change that was not needed."""
+    needed = 0
+    while needed < len(back := restorations(barest, first)):
+        try:
+            await ask(back[needed])
+        except Refusal:
+            needed += 1
+        else:
+            barest = back[needed]
+    return barest

@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 MOST_SAID = 200
 """Characters of a server's own words that are passed on."""
 
-ACCOUNT_PROBLEMS = {
-    401: "does not accept the key",
-    402: "wants the account to be paid up",
-}
+ACCOUNT_PROBLEMS = {401: "does not accept the key", 402: "wants the account to be paid up"}
 _SET_UP = {
     403: "does not allow this key to use the model",
     404: "knows no such model or address",

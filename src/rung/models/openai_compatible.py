@@ -5,7 +5,7 @@ A call is repeated after 408, 409, 5xx, timeouts and lost connections, with expo
 and jitter up to 8 s; a server that wants fewer requests is waited for (`rung.models.pace`).
 No adapter can be sent.
 
-A server that refuses a request is asked what it takes (`rung.models.settling`): the same form with
+A server that refuses a request is asked what it takes (`rung.models.dialect`): the same form with
 nothing in it. Where that is let through, the refusal is about the example. Where it is not, what
 the server will not have is left out from then on, or put another way; and where nothing helps, the
 set-up is at fault, which is no score.
@@ -25,12 +25,10 @@ from typing import TYPE_CHECKING
 
 from rung.errors import ProviderError
 from rung.models.base import ChatReply, ChatRequest, Message
-from rung.models.dialect import Dialect, remedies
+from rung.models.dialect import Dialect, harmless, remedies, response_format, settled
 from rung.models.endpoint import Endpoint, read_endpoint
 from rung.models.endpoint_errors import Refusal, failed, of_example, set_up
 from rung.models.replies import estimated, read_reply, used_for
-from rung.models.response_format import response_format
-from rung.models.settling import harmless, settled
 from rung.records import Usage
 from rung.task.endpoints import EndpointSettings
 from rung.task.types import JsonValue, digest

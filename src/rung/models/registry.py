@@ -47,9 +47,7 @@ PROVIDERS = (
 
 
 def open_model(
-    name: str,
-    root: Path | None = None,
-    settings: Mapping[str, EndpointSettings] | None = None,
+    name: str, root: Path | None = None, settings: Mapping[str, EndpointSettings] | None = None
 ) -> ChatModel:
     """The chat model of that name, without touching the network or loading weights yet.
 
@@ -63,7 +61,7 @@ def open_model(
             own = _settings(root) if settings is None else settings
             model = provider.open(name, own.get(name))
             if root is not None and provider.open is _endpoint:
-                from rung.models.known_endpoints import KnownEndpoints
+                from rung.models.handshake import KnownEndpoints
 
                 KnownEndpoints(ProjectFolder(root).folder).adopt(model)
             return model

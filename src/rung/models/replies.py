@@ -13,9 +13,8 @@ from rung.errors import ProviderError
 from rung.models.base import ChatReply, ChatRequest, Message, ToolCall
 from rung.models.spoken import spoken
 from rung.models.streamed import gathered
-from rung.models.token_estimate import estimated_tokens
 from rung.models.token_probabilities import confidence_in
-from rung.models.usage import read_usage
+from rung.models.usage import estimated_tokens, read_usage
 from rung.records import Finish, Usage
 from rung.task.json_text import values_in
 from rung.task.types import JsonValue

@@ -4,8 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from rung.records.reasons import Kind, Reason
-from rung.records.results import RunResult
+from rung.records.results import Kind, Reason, RunResult
 from rung.report.words import in_words, usd
 
 Figures = dict[str, Any]

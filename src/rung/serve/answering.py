@@ -5,14 +5,7 @@ from typing import Any
 
 from rung.records import Answer
 from rung.serve.winner import Served
-from rung.serve.wire import (
-    AnswerMessage,
-    ChatCompletion,
-    Choice,
-    PromptDetails,
-    Told,
-    UsageCount,
-)
+from rung.serve.wire import AnswerMessage, ChatCompletion, Choice, PromptDetails, Told, UsageCount
 from rung.task.contract import render
 from rung.task.rows import strict_json
 from rung.task.types import Output, SchemaOutput

@@ -15,13 +15,7 @@ from starlette.types import ASGIApp
 from rung import __version__
 from rung.serve import chat, feedback
 from rung.serve.description import describe
-from rung.serve.errors import (
-    ApiError,
-    answer_api,
-    answer_http,
-    answer_invalid,
-    answer_unexpected,
-)
+from rung.serve.errors import ApiError, answer_api, answer_http, answer_invalid, answer_unexpected
 from rung.serve.guard import Guard
 from rung.serve.service import Service
 from rung.serve.wire import Health, ModelCard, ModelList

@@ -12,8 +12,7 @@ from rung.errors import ProviderError, UserError
 from rung.records import Answer
 from rung.serve.answering import completion, events
 from rung.serve.errors import ApiError, of_provider
-from rung.serve.limits import Full
-from rung.serve.pressure import Overloaded
+from rung.serve.limits import Full, Overloaded
 from rung.serve.reading import Asked, other_schema, read_request
 from rung.serve.service import Service
 from rung.serve.telemetry import ChatSpan

@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rung.errors import StoreError
 from rung.serve.errors import ApiError, unauthorized
+from rung.serve.limits import Overloaded
 from rung.serve.patience import Arrival
-from rung.serve.pressure import Overloaded
 from rung.serve.settings import LOOPBACK
 
 if TYPE_CHECKING:

@@ -1,4 +1,5 @@
-"""How much at once: a rate for each key over all workers, and a short queue before the solver."""
+"""How much at once: a rate for each key over all workers, a short queue before the solver, and
+whether a worker can take one more request at all."""
 
 import asyncio
 import math
@@ -9,8 +10,12 @@ import threading
 import time
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+
+from rung.serve.errors import ApiError
+from rung.serve.metrics import Metrics
+from rung.task.config import ServeTable
 
 SLOTS = 4096
 """Keys whose rates are told apart; names that share a slot share a rate."""
@@ -129,3 +134,79 @@ class Gate:
     def until_room(self) -> float:
         """Seconds until those who wait now are served, at the pace of late."""
         return max(1.0, self._seconds * math.ceil((self.waiting + 1) / self._at_once))
+
+
+TICK_S = 0.05
+LAGGING_S = 0.15
+"""An answer takes about ten turns of the event loop. One that takes so long makes them seconds."""
+FEW = 16
+"""With no more requests inside, the delay is not of their making: refusing would not end it."""
+RECOVERY_S = 1.0
+"""For a worker that lags to do what it has let in."""
+
+
+class Overloaded(ApiError):
+    """A refusal (429) that says when to come back; `reason` is for the metrics."""
+
+    def __init__(self, reason: str, retry_after_s: float) -> None:
+        super().__init__(
+            429,
+            "Too many requests at once: try again later.",
+            code="overloaded",
+            retry_after_s=retry_after_s,
+        )
+        self.reason = reason
+
+
+class Pressure:
+    """How much a worker has let in, and how late its event loop is.
+
+    Everything that was let in shares that loop, so work beyond what it can do makes every answer
+    later, not only the newest. Saying no costs a small part of an answer, as long as it is said
+    before a body is parsed.
+    """
+
+    def __init__(self, gate: Gate, limits: ServeTable, metrics: Metrics) -> None:
+        self._gate, self._limits, self._metrics = gate, limits, metrics
+        self._most = limits.most_at_once + limits.most_waiting
+        self._due = float("inf")
+        self._lag_s = 0.0
+        self._ticking: asyncio.Task[None] | None = None
+        self.inside = 0
+        """Chat requests whose body was read, and whose answer was not sent yet."""
+
+    def start(self) -> None:
+        """Begin to measure."""
+        self._ticking = asyncio.create_task(self._tick())
+
+    async def stop(self) -> None:
+        """End that."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._ticking
+
+    @property
+    def lag_s(self) -> float:
+        """How late the event loop comes to what is due: at the last turn, or in this one so far."""
+        return max(self._lag_s, time.monotonic() - self._due)
+
+    def refuse(self, connections: int) -> None:
+        """Raises `Overloaded` where one more request would make answers late.
+
+        `connections` is how many are open, this one among them.
+        """
+        if connections > self._limits.most_connections:
+            raise Overloaded("connections", RECOVERY_S)
+        wait = self._gate.refusal()
+        if wait is not None or self.inside >= self._most:
+            raise Overloaded("full", wait or self._gate.until_room())
+        if self.inside > FEW and self.lag_s > LAGGING_S:
+            raise Overloaded("lagging", RECOVERY_S)
+
+    async def _tick(self) -> None:
+        while True:
+            self._due = time.monotonic() + TICK_S
+            await asyncio.sleep(TICK_S)
+            self._lag_s = max(0.0, time.monotonic() - self._due)
+            self._metrics.lag.set(self._lag_s)

@@ -10,9 +10,8 @@ from rung.errors import StoreError
 from rung.privacy.redaction import Redactor
 from rung.serve.errors import ApiError
 from rung.serve.keys import KeyRing
-from rung.serve.limits import Gate, Rate
+from rung.serve.limits import Gate, Pressure, Rate
 from rung.serve.metrics import Metrics
-from rung.serve.pressure import Pressure
 from rung.serve.settings import Settings
 from rung.serve.telemetry import Spans, open_spans
 from rung.serve.winner import Served

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rung.behaviour.gathering import all_of
+from rung.behaviour.base import all_of
 from rung.errors import ProviderError
 from rung.records import Answer
 from rung.solver.solver import Solver

@@ -8,9 +8,8 @@ from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from rung.behaviour.trainers.base import Desk, Hooks, Order, Trainer, Tuned
+from rung.behaviour.trainers.base import Desk, Hooks, Order, Trainer, Tuned, TuningExample
 from rung.behaviour.trainers.guard import GUARDS, Guarded, guarded
-from rung.behaviour.trainers.lessons import TuningExample
 from rung.behaviour.trainers.race import FEWEST_SCORED, Race, found_recipe
 from rung.behaviour.trainers.shelf import open_trainer
 from rung.knowledge.contexts import Question

@@ -5,10 +5,13 @@ Spends nothing and asks no model. Whether the gold answers are right is `rung.sc
 
 import json
 import sqlite3
+import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from pydantic import ValidationError
 
 from rung.errors import UserError
 from rung.project import ProjectFolder
@@ -27,7 +30,6 @@ from rung.task.json_schema import check_schema as _check_schema
 from rung.task.json_schema import enforceable, unwrapped_schema
 from rung.task.labelling import label_text
 from rung.task.rows import read_text, strict_json
-from rung.task.rubric import read_rubric
 from rung.task.splits import How, SplitReport, Splits, as_given, carve_dev, split_one, take
 from rung.task.tables import tables_to_tell
 from rung.task.tools import ToolSettings
@@ -317,3 +319,32 @@ def _leaks(report: SplitReport) -> list[str]:
                 f"too, such as {gone[0]!r}"
             )
     return notes
+
+
+def read_rubric(path: Path, name: str) -> Rubric:
+    """The rubric of a file; `UserError` with what is wrong in it.
+
+    A `.toml` file has `criteria` (text, or a table of names and what each asks), `scale` (a table
+    of whole marks and what each means) and `[[examples]]`. Any other file is the criteria as text,
+    on the scale of right and wrong.
+    """
+    text = read_text(path, name).strip()
+    if not text:
+        raise UserError(f"{name}: the rubric is empty; write what the judge goes by")
+    if path.suffix.lower() != ".toml":
+        return Rubric(criteria=text)
+    try:
+        rubric = Rubric.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as problem:
+        raise UserError(f"{name}: not valid TOML: {problem}; correct it") from None
+    except ValidationError as problem:
+        error = problem.errors(include_url=False)[0]
+        place = ".".join(str(step) for step in error["loc"]) or "the file"
+        raise UserError(f"{name}: {place}: {error['msg']}; correct it") from None
+    outside = [one.mark for one in rubric.examples if one.mark not in rubric.scale]
+    if outside:
+        raise UserError(
+            f"{name}: an example has the mark {outside[0]}, which is not on the scale of "
+            f"{', '.join(map(str, sorted(rubric.scale)))}; correct the mark or the scale"
+        )
+    return rubric

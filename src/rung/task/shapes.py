@@ -49,6 +49,12 @@ def _pair(
     )
 
 
+def _fields(name: str, asked: str, answer: str, *also: str, said_by_model: bool = False) -> Shape:
+    """A shape of two fields that may hold text, messages or an object, told by others `also`."""
+    reader = read.pair(asked, answer)
+    return Shape(name, (asked, answer, *also), f"{answer} as expected", reader, said_by_model)
+
+
 SHAPES: tuple[Shape, ...] = (
     Shape("chat rows", ("messages",), "the last message as expected", read.chat),
     Shape("ShareGPT rows", ("conversations",), "the last turn as expected", read.sharegpt),
@@ -74,25 +80,9 @@ SHAPES: tuple[Shape, ...] = (
     Shape("OpenAI evals rows", ("input", "ideal"), "ideal as expected", read.ideal),
     Shape("Inspect samples", ("input", "target"), "target as expected", read.inspect),
     Shape("MLflow rows", ("inputs", "expectations"), "expectations as expected", read.mlflow),
-    Shape(
-        "LangSmith examples",
-        ("inputs", "reference_outputs"),
-        "reference_outputs as expected",
-        read.pair("inputs", "reference_outputs"),
-    ),
-    Shape(
-        "LangSmith runs",
-        ("inputs", "outputs", "run_type"),
-        "outputs as expected",
-        read.pair("inputs", "outputs"),
-        said_by_model=True,
-    ),
-    Shape(
-        "LangSmith examples",
-        ("inputs", "outputs"),
-        "outputs as expected",
-        read.pair("inputs", "outputs"),
-    ),
+    _fields("LangSmith examples", "inputs", "reference_outputs"),
+    _fields("LangSmith runs", "inputs", "outputs", "run_type", said_by_model=True),
+    _fields("LangSmith examples", "inputs", "outputs"),
     Shape(
         "LangSmith examples",
         ("inputs.", "outputs."),
@@ -105,18 +95,8 @@ SHAPES: tuple[Shape, ...] = (
         "inputs as input, outputs as expected",
         read.prefixed("input_", "output_"),
     ),
-    Shape(
-        "Langfuse dataset items",
-        ("input", "expectedOutput"),
-        "expectedOutput as expected",
-        read.pair("input", "expectedOutput"),
-    ),
-    Shape(
-        "golden rows",
-        ("input", "expected_output"),
-        "expected_output as expected",
-        read.pair("input", "expected_output"),
-    ),
+    _fields("Langfuse dataset items", "input", "expectedOutput"),
+    _fields("golden rows", "input", "expected_output"),
     Shape(
         "OTel spans",
         ("resourceSpans",),
@@ -181,26 +161,9 @@ SHAPES: tuple[Shape, ...] = (
         "instruction with context as input, response as expected",
         read.alpaca,
     ),
-    Shape(
-        "Langfuse traces",
-        ("input", "output", "traceId"),
-        "output as expected",
-        read.pair("input", "output"),
-        said_by_model=True,
-    ),
-    Shape(
-        "Langfuse traces",
-        ("input", "output", "latency"),
-        "output as expected",
-        read.pair("input", "output"),
-        said_by_model=True,
-    ),
-    Shape(
-        "input and output rows",
-        ("input", "output"),
-        "output as expected",
-        read.pair("input", "output"),
-    ),
+    _fields("Langfuse traces", "input", "output", "traceId", said_by_model=True),
+    _fields("Langfuse traces", "input", "output", "latency", said_by_model=True),
+    _fields("input and output rows", "input", "output"),
     _pair("preference rows", "prompt", "chosen"),
     _pair("prompt and completion rows", "prompt", "completion"),
     _pair("prompt and response rows", "prompt", "response"),

@@ -15,8 +15,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from rung.errors import UserError
-from rung.task.dates import day_of
 from rung.task.duplicates import groups, normalised
+from rung.task.rows import day_of
 from rung.task.types import Example, Frozen, LabelsOutput, Output
 from rung.task.wording import shown
 

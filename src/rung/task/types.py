@@ -58,10 +58,7 @@ _NOTHING = object()
 def _left_out(model: type[BaseModel]) -> tuple[tuple[str, Any], ...]:
     """The fields of a model that count, each with the value at which it is left out."""
     return tuple(
-        (
-            name,
-            _NOTHING if _tells_apart(field) else field.get_default(call_default_factory=True),
-        )
+        (name, _NOTHING if _tells_apart(field) else field.get_default(call_default_factory=True))
         for name, field in model.model_fields.items()
         if not field.exclude
     )

@@ -11,14 +11,14 @@ from starlette.requests import Request
 from rung.climbing.tools import ClimbOptions
 from rung.errors import UserError
 from rung.money import rate, usd
-from rung.report.plan_data import Plan
-from rung.report.plan_words import (
+from rung.report.planning import (
+    Plan,
     cascade_lines,
     certification_text,
+    make_plan,
     minutes_text,
     training_lines,
 )
-from rung.report.planning import make_plan
 from rung.task.files import stamp, task_files
 from rung.ui.pages import Page, crumbs
 from rung.ui.projects import Project

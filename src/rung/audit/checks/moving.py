@@ -10,7 +10,7 @@ from rung.audit.base import NOTHING, Found, one, skip
 from rung.audit.material import Material
 from rung.decide.rules.loader import by_id, titles
 from rung.records import Flag
-from rung.task.dates import day_of
+from rung.task.rows import day_of
 from rung.task.types import LabelsOutput
 
 FALSE_ALARMS = 0.01

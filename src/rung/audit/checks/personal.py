@@ -5,8 +5,7 @@ from collections.abc import Mapping
 
 from rung.audit.base import NOTHING, Found, these, verb
 from rung.audit.material import Material
-from rung.privacy.forms import SECRET
-from rung.privacy.names import find
+from rung.privacy.forms import SECRET, find
 from rung.records import Flag
 from rung.task.types import render_expected
 

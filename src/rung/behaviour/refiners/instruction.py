@@ -14,17 +14,10 @@ from rung.behaviour.refiners.racing import LED, can_race, race
 from rung.behaviour.shots import in_turn
 from rung.candidate import Candidate
 from rung.models.base import Message
-from rung.privacy import names
+from rung.privacy import forms
 from rung.records import Attempt
 from rung.task.contract import render
-from rung.task.types import (
-    Example,
-    JsonValue,
-    LabelsOutput,
-    MultiLabelOutput,
-    SchemaOutput,
-    Task,
-)
+from rung.task.types import Example, JsonValue, LabelsOutput, MultiLabelOutput, SchemaOutput, Task
 
 ROUNDS = 3
 """Wordings, each from the failures of the best so far."""
@@ -99,7 +92,7 @@ def clean(instruction: str, known: str, read: Sequence[Example]) -> bool:
 
     What stands in `known`, the task's own words, may stand in it.
     """
-    if len(names.find(instruction)) > len(names.find(known)):
+    if len(forms.find(instruction)) > len(forms.find(known)):
         return False
     said, allowed = _plain(instruction), _plain(known)
     copied = (part for example in read for part in _parts(example))

@@ -73,10 +73,7 @@ async def confirmed(start: Candidate, best: Candidate, trial: Trial) -> list[Var
 
 
 async def _round(
-    running: Sequence[Candidate],
-    rows: Sequence[Example],
-    trial: Trial,
-    tried: dict[str, Variant],
+    running: Sequence[Candidate], rows: Sequence[Example], trial: Trial, tried: dict[str, Variant]
 ) -> list[Candidate]:
     """Those that the calls left could be asked all of `rows`, the best first; the first of all
     where none could."""

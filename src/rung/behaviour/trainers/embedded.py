@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from rung.behaviour.trainers.base import Desk, Hooks, Order, Tuned
-from rung.behaviour.trainers.lessons import TuningExample
+from rung.behaviour.trainers.base import Desk, Hooks, Order, Tuned, TuningExample
 from rung.candidate import Weights
 from rung.errors import UserError
 from rung.task.types import FORMAT, JsonValue, digest

@@ -15,9 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rung.behaviour.trainers.base import ROWS, TuningExample, sized
 from rung.behaviour.trainers.batches import Encoded, collate, epoch_order, in_order
-from rung.behaviour.trainers.lessons import TuningExample
-from rung.behaviour.trainers.recipe import ROWS, sized
 from rung.candidate import Weights
 from rung.errors import MissingExtraError, RungError, StoreError, UserError
 from rung.models.base import Adapter
@@ -25,8 +24,7 @@ from rung.models.local.attention import use_packed_attention
 from rung.models.local.card import sha256_file
 from rung.models.local.codec import Codec
 from rung.models.local.engine import LocalModel
-from rung.models.local.machine import at_work, machine_seconds
-from rung.models.local.memory import refuse_what_does_not_fit
+from rung.models.local.machine import at_work, machine_seconds, refuse_what_does_not_fit
 from rung.models.local.network import load_base, plain_layers
 from rung.state import read_kept
 from rung.task.types import Frozen

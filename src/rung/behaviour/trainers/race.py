@@ -9,9 +9,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from rung.behaviour.trainers.base import Desk, Order, Trainer, Tuned
+from rung.behaviour.trainers.base import Desk, Order, Trainer, Tuned, heats, said, sized, stated
 from rung.behaviour.trainers.guard import Guarded
-from rung.behaviour.trainers.recipe import heats, said, sized, stated
 from rung.candidate import Weights
 from rung.models.local.machine import machine_seconds
 from rung.project import write_whole

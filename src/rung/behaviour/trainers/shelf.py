@@ -9,11 +9,7 @@ from rung.behaviour.trainers.hosted.trainer import Hosted
 from rung.behaviour.trainers.trl import Trl
 from rung.models.local.machine import device
 
-TRAINERS: dict[str, Callable[[str], Trainer]] = {
-    "lora": Embedded,
-    "trl": Trl,
-    "hosted": Hosted,
-}
+TRAINERS: dict[str, Callable[[str], Trainer]] = {"lora": Embedded, "trl": Trl, "hosted": Hosted}
 """By `Weights.kind`: given a base model's name, its trainer. Of `hosted`, each vendor's tuner."""
 
 

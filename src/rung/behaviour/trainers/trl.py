@@ -33,8 +33,13 @@ from rung.behaviour.trainers.lora import (
 from rung.candidate import Weights
 from rung.errors import MissingExtraError
 from rung.models.local.engine import LocalModel
-from rung.models.local.machine import at_work, device, machine_seconds
-from rung.models.local.memory import refuse_what_does_not_fit, takes_four_bits
+from rung.models.local.machine import (
+    at_work,
+    device,
+    machine_seconds,
+    refuse_what_does_not_fit,
+    takes_four_bits,
+)
 from rung.task.types import JsonValue
 
 

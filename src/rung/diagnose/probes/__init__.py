@@ -11,6 +11,7 @@ from rung.diagnose.probes.repeats import repeats
 from rung.diagnose.probes.stronger import stronger
 from rung.diagnose.probes.suspects import suspects
 from rung.diagnose.probes.truncation import truncation
+from rung.diagnose.probes.unread import unread
 from rung.diagnose.records import ProbeResult
 
 Probe = Callable[[Bench, Case], Awaitable[list[ProbeResult]]]
@@ -18,6 +19,7 @@ Probe = Callable[[Bench, Case], Awaitable[list[ProbeResult]]]
 SHELF: tuple[Probe, ...] = (
     form,
     suspects,
+    unread,
     truncation,
     knowledge,
     behaviour,

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from rung.behaviour.trainers.hosted.formats import Limits, to_jsonl
+from rung.behaviour.trainers.base import TuningExample
+from rung.behaviour.trainers.hosted.base import Limits, to_jsonl
 from rung.behaviour.trainers.hosted.shelf import tuner_class
-from rung.behaviour.trainers.lessons import TuningExample
 from rung.exchange.exporting.files import Files
 from rung.exchange.exporting.source import Source
 from rung.models.base import ChatModel

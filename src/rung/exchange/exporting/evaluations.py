@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rung.exchange.exporting.files import HEADLESS, Files
 from rung.exchange.exporting.source import Source
 from rung.exchange.exporting.trainers import dump_yaml
-from rung.models.response_format import response_format
+from rung.models.dialect import response_format
 from rung.models.vendors import OWN_KEY, vendor_of
 from rung.solver import Solver
 from rung.task.contract import render

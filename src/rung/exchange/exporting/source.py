@@ -7,9 +7,8 @@ it would read here.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rung.behaviour.trainers.lessons import TuningExample
+from rung.behaviour.trainers.base import TuningExample, sized
 from rung.behaviour.trainers.lora import finished_result
-from rung.behaviour.trainers.recipe import sized
 from rung.candidate import Candidate, Weights, full_key
 from rung.climbing.ledger import TestLedger
 from rung.decide.room import plain_prompt

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from rung.behaviour.trainers.base import TuningExample
 from rung.behaviour.trainers.hosted.base import chat_turns
-from rung.behaviour.trainers.lessons import TuningExample
 from rung.behaviour.trainers.lora import CLIP, WARM_UP
 from rung.candidate import Weights
 from rung.exchange.exporting.bases import base_model

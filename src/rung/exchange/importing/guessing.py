@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from rung.errors import UserError
 from rung.task.columns import Columns, folded
-from rung.task.dates import day_of
 from rung.task.faults import Row
+from rung.task.rows import day_of
 from rung.task.shape_readers import ANSWERED, ASKED, named
 from rung.task.types import JsonValue
 from rung.task.wording import listed

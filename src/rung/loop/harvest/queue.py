@@ -88,12 +88,7 @@ class Measures:
 
 
 async def queue(
-    task: Task,
-    traffic: Iterable[Judged],
-    measures: Measures,
-    *,
-    size: int = 100,
-    seed: int = 0,
+    task: Task, traffic: Iterable[Judged], measures: Measures, *, size: int = 100, seed: int = 0
 ) -> Queue:
     """At most `size` requests. Those approved or corrected are done with and left out."""
     rows = [j for j in traffic if j.record.answer is not None and not _settled(j)]

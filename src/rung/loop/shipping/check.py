@@ -134,13 +134,7 @@ def _passing(task: Task, ours: Answered, rows: Sequence[Example]) -> dict[str, o
     passes: Passes = "passes" if mean >= task.target.score else "undecided"
     if shown.high < task.target.score:
         passes = "fails"
-    return {
-        "passes": passes,
-        "score": mean,
-        "low": shown.low,
-        "high": shown.high,
-        "n": len(scores),
-    }
+    return {"passes": passes, "score": mean, "low": shown.low, "high": shown.high, "n": len(scores)}
 
 
 async def _made_now(served: Solver, task: Task, tools: Tools) -> Solver | None:

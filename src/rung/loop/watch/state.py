@@ -15,12 +15,7 @@ STATE = "watch.json"
 KEPT = 400
 """Looks that are remembered."""
 HASH_CHARS = 16
-RHYTHMS = (
-    (1.5, "daily"),
-    (14.0, "weekly"),
-    (60.0, "monthly"),
-    (730.0, "yearly"),
-)
+RHYTHMS = ((1.5, "daily"), (14.0, "weekly"), (60.0, "monthly"), (730.0, "yearly"))
 """Days between changes up to which [facts] knowledge_changes says so; beyond: never."""
 
 

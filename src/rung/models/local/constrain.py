@@ -165,11 +165,7 @@ class Constrainer:
         grammar = LLMatcher.grammar_from_json_schema(
             schema,
             # As json.dumps writes: what a tuned model was shown is what it may say.
-            overrides={
-                "whitespace_flexible": False,
-                "item_separator": ", ",
-                "key_separator": ": ",
-            },
+            overrides={"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "},
         )
         matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
         if matcher.is_error():

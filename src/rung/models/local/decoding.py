@@ -1,10 +1,12 @@
-"""The decode loop: one batch of prompts to their answers, row by row finished and dropped."""
+"""The decode loop: one batch of prompts to their answers, row by row finished and dropped;
+and whole choices scored: the log-probability that a model gives to each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,6 @@ from rung.records import Finish
 
 if TYPE_CHECKING:
     from torch import Tensor
-
 
 READ_TOKENS = 1024
 """Prompt tokens in one forward pass, unless a single prompt is longer."""
@@ -189,3 +190,54 @@ def _choose(rows: list[Row], logits: Tensor) -> list[Tokens]:
         else:
             pending.append(row.choose(logits[at].float().numpy()))
     return pending
+
+
+TOGETHER = 16
+"""Choices in one forward pass: bounds the memory of the logits."""
+
+
+def choice_logprobs(
+    network: Network,
+    prompt: Tokens,
+    choices: Sequence[Tokens],
+    known: Prefix | None,
+    most_tokens: int,
+) -> list[float]:
+    """Natural log-probability of each of `choices`, its end token included, after `prompt`.
+
+    `known` holds first tokens of the prompt, `most_tokens` bounds the cache of one pass.
+    """
+    if not network.batches:
+        return [_after(network, prompt, [choice], None)[0] for choice in choices]
+    head = prompt[:-1]
+    if known is not None:
+        known = known.first(min(known.length, len(head) - 1))
+    prefix = read_prefix(network, head, known) if head else None
+    longest = len(prompt) + max(map(len, choices))
+    step = max(1, min(TOGETHER, most_tokens // longest))
+    logprobs: list[float] = []
+    left = iter(choices)
+    while part := list(islice(left, step)):
+        logprobs += _after(network, prompt, part, prefix)
+    return logprobs
+
+
+def _after(
+    network: Network, prompt: Tokens, choices: Sequence[Tokens], prefix: Prefix | None
+) -> list[float]:
+    start = prefix.length if prefix else 0
+    # What predicts a choice's first token is the prompt's last.
+    rows = [[*prompt[start:], *choice[:-1]] for choice in choices]
+    cache = network.new_cache(len(rows), prefix)
+    logits = network.forward(pad_right(rows, [start] * len(rows)), cache, every=True)
+    before = len(prompt) - start - 1
+    return [_sum(logits[at, before:], choice) for at, choice in enumerate(choices)]
+
+
+def _sum(logits: Any, tokens: Tokens) -> float:
+    """Of the tokens' log-probabilities; `logits` (positions, vocabulary) predict them in order."""
+    import torch
+
+    shares = logits[: len(tokens)].float().log_softmax(dim=-1)
+    picked = shares[torch.arange(len(tokens)), torch.tensor(tokens)]
+    return float(picked.sum())

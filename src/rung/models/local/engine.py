@@ -21,11 +21,10 @@ from rung.models.local.batching import DEFAULT_LIMITS, Limits, Tokens, plan, sha
 from rung.models.local.card import ModelCard, count_parameters
 from rung.models.local.codec import Codec
 from rung.models.local.constrain import ChoiceConstraint, Constrainer
-from rung.models.local.decoding import Row, Timing, decode, read_prefix
+from rung.models.local.decoding import Row, Timing, choice_logprobs, decode, read_prefix
 from rung.models.local.kv import Prefix, PrefixStore
 from rung.models.local.machine import at_work, device, machine_seconds
 from rung.models.local.network import Network
-from rung.models.local.scoring import choice_logprobs
 from rung.models.spoken import Spoken, spoken
 from rung.records import Usage
 
@@ -126,11 +125,7 @@ class Worker:
     """The thread that owns the weights."""
 
     def __init__(
-        self,
-        folder: Path,
-        codec: Codec,
-        jobs: queue.SimpleQueue[Job | None],
-        limits: Limits,
+        self, folder: Path, codec: Codec, jobs: queue.SimpleQueue[Job | None], limits: Limits
     ) -> None:
         self._folder = folder
         self._codec = codec

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import reduce
 from operator import add
 
-from rung.behaviour.gathering import all_of
+from rung.behaviour.base import all_of
 from rung.behaviour.spec import SolverSpec
 from rung.models.chain import Link
 from rung.models.no_llm import LabelModel

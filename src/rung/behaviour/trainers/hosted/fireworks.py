@@ -13,8 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from rung.behaviour.trainers.base import Order
-from rung.behaviour.trainers.hosted.base import LOST, Files, HostedJob, JobState, Tuner
-from rung.behaviour.trainers.hosted.formats import MB, Limits
+from rung.behaviour.trainers.hosted.base import LOST, MB, Files, HostedJob, JobState, Limits, Tuner
 from rung.behaviour.trainers.hosted.http import Http
 from rung.errors import ProviderError, UserError
 

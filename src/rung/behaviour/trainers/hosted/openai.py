@@ -9,8 +9,7 @@ import os
 from typing import Any
 
 from rung.behaviour.trainers.base import Order
-from rung.behaviour.trainers.hosted.base import Files, HostedJob, JobState, Tuner
-from rung.behaviour.trainers.hosted.formats import MB, Limits
+from rung.behaviour.trainers.hosted.base import MB, Files, HostedJob, JobState, Limits, Tuner
 from rung.behaviour.trainers.hosted.http import Http
 
 OPENAI_LIMITS = Limits(

@@ -14,8 +14,14 @@ from pathlib import Path
 from typing import Literal
 
 from rung.behaviour.trainers.base import Hooks, Order, Till
-from rung.behaviour.trainers.hosted.base import ENDED, Files, HostedJob, HostedTuner
-from rung.behaviour.trainers.hosted.formats import check_job, to_jsonl
+from rung.behaviour.trainers.hosted.base import (
+    ENDED,
+    Files,
+    HostedJob,
+    HostedTuner,
+    check_job,
+    to_jsonl,
+)
 from rung.behaviour.trainers.hosted.http import Unanswered
 from rung.errors import ProviderError, StoreError, UserError
 from rung.project import alone, write_whole
@@ -100,10 +106,7 @@ async def _order(
         if job is not None:
             return _known(place, file, job), None
     check_job(
-        tuner.limits,
-        rows=len(order.train),
-        epochs=order.weights.epochs,
-        longest=order.longest,
+        tuner.limits, rows=len(order.train), epochs=order.weights.epochs, longest=order.longest
     )
     hooks.progress("uploading", 0.0)
     _write(place, file)

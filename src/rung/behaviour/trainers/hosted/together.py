@@ -13,8 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from rung.behaviour.trainers.base import Order
-from rung.behaviour.trainers.hosted.base import Files, HostedJob, JobState, Tuner
-from rung.behaviour.trainers.hosted.formats import GB, Limits
+from rung.behaviour.trainers.hosted.base import GB, Files, HostedJob, JobState, Limits, Tuner
 from rung.behaviour.trainers.hosted.http import Http
 from rung.errors import ProviderError, UserError
 
@@ -54,9 +53,7 @@ class TogetherTuner(Tuner):
     states = STATES
 
     def __init__(
-        self,
-        http: Http | None = None,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        self, http: Http | None = None, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
         base = os.environ.get("TOGETHER_BASE_URL") or "https://api.together.ai"
         self.http = http or Http(base, "TOGETHER_API_KEY")

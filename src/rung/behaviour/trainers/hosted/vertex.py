@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from rung.behaviour.trainers.base import Order
-from rung.behaviour.trainers.hosted.base import LOST, Files, HostedJob, JobState, Tuner
-from rung.behaviour.trainers.hosted.formats import GB, Limits
+from rung.behaviour.trainers.base import Order, TuningExample
+from rung.behaviour.trainers.hosted.base import GB, LOST, Files, HostedJob, JobState, Limits, Tuner
 from rung.behaviour.trainers.hosted.http import Http
-from rung.behaviour.trainers.lessons import TuningExample
 from rung.errors import UserError
 from rung.models.google import KEY_ENV, google_token, project_and_location, vertex_host
 from rung.task.types import JsonValue
