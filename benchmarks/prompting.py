@@ -1,6 +1,7 @@
 """What a prompt's parts are worth: plain prompts, passages without tags, label head, refined rung.
 
-    python benchmarks/prompting.py [--sets a,b] [--models a,b] [--rows N] [--calls N] [--json]
+    python benchmarks/prompting.py [--sets a,b] [--models a,b] [--rows N] [--calls N]
+                                   [--leave-out slot,slot] [--json]
 
 Of each set, every plain prompting rung and each one refined on train and dev (at most `--calls`
 answers each) is asked the first `--rows` test examples, which no search ever sees. What was
@@ -22,7 +23,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from rung.behaviour.refiners import refine
+from rung.behaviour.refiners import REFINERS, refine
 from rung.candidate import Candidate, Context
 from rung.climbing.refining import DevTrial
 from rung.climbing.tools import ClimbOptions, Tools
@@ -150,8 +151,11 @@ def main() -> None:
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--rows", type=int, default=80)
     parser.add_argument("--calls", type=int, default=400)
+    parser.add_argument("--leave-out", default="", help="slots that are not searched")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    for slot in filter(None, args.leave_out.split(",")):
+        del REFINERS[slot]
     found: list[dict[str, Any]] = []
     started = time.process_time()
     for name in args.sets.split(","):
