@@ -18,8 +18,8 @@ from rung.task.tools import ToolSettings
 
 JsonValue = Any
 """Text, number, bool, None, list or dict: whatever JSON can hold."""
-
 SplitName = Literal["train", "dev", "test"]
+KnowledgeChanges = Literal["never", "yearly", "monthly", "weekly", "daily", "live"]
 
 
 class Frozen(BaseModel):
@@ -262,8 +262,7 @@ class Models(Frozen):
     embedder: str = "local/all-minilm-l6-v2"
     judge: str | None = None
     writer: str | None = None
-    """Who words prompts anew in a serious climb; the strongest of those named here where it is left
-    out, if that is no small one."""
+    """Who words prompts anew in a serious climb; else the strongest named here that is not small."""
     settings: dict[str, EndpointSettings] = Field(default_factory=dict, exclude=True)
     """By a model's name: pace, patience, window, headers. May hold secrets: dumped nowhere."""
 
@@ -276,25 +275,21 @@ class Models(Frozen):
 class Facts(Frozen):
     """What measurement cannot see. Absent means unknown."""
 
-    knowledge_changes: Literal["never", "yearly", "monthly", "weekly", "daily", "live"] | None = (
-        None
-    )
+    knowledge_changes: KnowledgeChanges | None = None
     needs_citations: bool | None = None
     definition_changes: Literal["never", "rarely", "often"] | None = None
 
 
 class KnowledgeSettings(Frozen):
-    """Where documents are kept for a search, which of them an input may read, and how passages are
-    found beside what a climb chooses by itself."""
+    """Where documents are kept, which an input may read, and how passages are found beside what a
+    climb chooses by itself."""
 
     store: Literal["embedded", "pgvector"] = "embedded"
     """In the winner's folder, or on the server of RUNG_KNOWLEDGE_URL."""
     match: tuple[str, ...] = ()
-    """Fields of the input, such as `tenant`: only documents are read whose `meta` has the same
-    value there (or has it in a list)."""
+    """Fields of the input, such as `tenant`, whose value must be (in) that of a document's `meta`."""
     rewrite: Literal["queries", "hypothetical", "standalone"] | None = None
-    """The question is worded anew by the model before it is searched for: as several queries, with
-    a guessed answer beside it, or with its last turn made whole."""
+    """How the model words a question before it is searched for; standalone: its last turn whole."""
     rerank: Literal["model"] | None = None
     """What was found is put in order by the model that answers; endpoints are in `[[tools]]`."""
     expand: Literal["neighbours", "section", "document"] | None = None

@@ -11,13 +11,12 @@ from pydantic import BeforeValidator, Field, ValidationError
 from rung.decide.rules.loader import by_id, of_kind, questions
 from rung.errors import UserError
 from rung.money import dec, fault, given, typed
-from rung.task.types import Frozen, Task
+from rung.task.types import Frozen, KnowledgeChanges, Task
 from rung.task.wording import did_you_mean
 
 Number = Annotated[Decimal, BeforeValidator(given)]
 Share = Annotated[Decimal, BeforeValidator(given), Field(ge=0, le=1)]
 Amount = Annotated[Decimal, BeforeValidator(given), Field(ge=0)]
-Changes = Literal["never", "yearly", "monthly", "weekly", "daily", "live"]
 Planned = Literal["prompting", "full-context", "rag", "fine-tuning", "hybrid"]
 CHARS_PER_TOKEN = 4
 
@@ -29,7 +28,7 @@ class Answers(Frozen):
     symptoms: tuple[str, ...] = ()
     prompt_effort: Literal["none", "hours", "week"] | None = None
     knowledge_missing: bool | None = None
-    knowledge_changes: Changes | None = None
+    knowledge_changes: KnowledgeChanges | None = None
     knowledge_tokens: Amount | None = None
     needs_citations: bool | None = None
     behaviour_wrong: bool | None = None

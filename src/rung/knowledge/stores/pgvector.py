@@ -216,9 +216,7 @@ class PgvectorStore(Store):
                 f"SELECT id, -(weights <#> %(query)s::sparsevec) AS score FROM {own.shelf} "
                 f"WHERE terms && %(terms)s AND {LIVE}{narrowed} "
                 "ORDER BY score DESC, id LIMIT %(k)s",
-                {"query": _sparse(weights), "terms": list(weights), "k": k}
-                | self._version
-                | values,
+                {"query": _sparse(weights), "terms": [*weights], "k": k, **self._version, **values},
             ).fetchall()
         return self._ranking(rows)
 
@@ -239,11 +237,8 @@ class PgvectorStore(Store):
             order = f"vector::halfvec({own.dimension}) <#> %(query)s::halfvec({own.dimension})"
         with _searching() as connection:
             if own.indexed:
-                deep = min(1000, max(100, DEEPER * k))
-                connection.execute(
-                    f"SET LOCAL hnsw.ef_search = {deep}; "
-                    "SET LOCAL hnsw.iterative_scan = strict_order"
-                )
+                deep = f"SET LOCAL hnsw.ef_search = {min(1000, max(100, DEEPER * k))}"
+                connection.execute(f"{deep}; SET LOCAL hnsw.iterative_scan = strict_order")
             rows = connection.execute(
                 f"SELECT id, -({near}) FROM {own.shelf} WHERE {LIVE}{narrowed} "
                 f"ORDER BY {order} LIMIT %(k)s",
@@ -252,10 +247,9 @@ class PgvectorStore(Store):
         return self._ranking(sorted(rows, key=lambda row: (-row[1], row[0])))
 
     def _ranking(self, rows: Sequence[tuple[int, float]]) -> Ranking:
-        idents = self._idents
-        if idents is None:
-            return [(ident, float(score)) for ident, score in rows]
-        return [(int(np.searchsorted(idents, ident)), float(score)) for ident, score in rows]
+        held = self._idents
+        places = (i if held is None else int(np.searchsorted(held, i)) for i, _ in rows)
+        return [(place, float(score)) for place, (_, score) in zip(places, rows, strict=True)]
 
     async def read(self, places: Sequence[int]) -> tuple[Passage, ...]:
         """From memory where all are there, else from the database."""
@@ -327,8 +321,8 @@ def _make_shelf(connection: Connection[Any], made: Collection) -> None:
         f"CREATE TABLE {made.shelf} (id int PRIMARY KEY, since int NOT NULL, until int, "
         "document text NOT NULL, title text NOT NULL, body text NOT NULL, start int NOT NULL, "
         f"meta jsonb NOT NULL{words}{vector}); "
-        f"CREATE TABLE {made.shelf}_terms (term int, since int, change int NOT NULL, "
-        "PRIMARY KEY (term, since))"
+        f"CREATE TABLE {made.shelf}_terms "
+        "(term int, since int, change int NOT NULL, PRIMARY KEY (term, since))"
     )
 
 
@@ -387,19 +381,17 @@ def _write(
 def _row(passage: Passage) -> tuple[Any, ...]:
     from psycopg.types.json import Jsonb
 
-    clean = [part.replace("\0", "\ufffd") for part in (passage.title, passage.text)]
-    return (passage.document_id, *clean, passage.start, Jsonb(passage.meta))
+    title, text = (part.replace("\0", "\ufffd") for part in (passage.title, passage.text))
+    return (passage.document_id, title, text, passage.start, Jsonb(passage.meta))
 
 
 def _passage(row: Iterable[Any]) -> Passage:
-    document, title, body, start, meta = row
-    return Passage(document_id=document, title=title, text=body, start=start, meta=meta)
+    return Passage(**dict(zip(("document_id", "title", "text", "start", "meta"), row, strict=True)))
 
 
 def _identity(passage: Passage) -> str:
     """What makes two passages one, whatever order a database gives the fields of `meta` in."""
-    _, title, text, start, _ = row = _row(passage)
-    return json.dumps([row[0], title, text, start, passage.meta], sort_keys=True)
+    return json.dumps([*_row(passage)[:-1], passage.meta], sort_keys=True)
 
 
 def _sparse(weights: bm25.Sparse) -> Any:
