@@ -26,7 +26,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from prompting import Bench, plain
-
 from rung.behaviour.contract import form_of
 from rung.models.base import ChatRequest, Message
 from rung.records import Answer

@@ -12,6 +12,7 @@ from rung.project import KEPT, ProjectFolder
 
 if TYPE_CHECKING:
     from rung.audit import Material
+    from rung.audit.fix import Written
     from rung.diagnose.witnesses import Witness
     from rung.records import Attempt
     from rung.task.types import Task
@@ -37,34 +38,22 @@ def audit(
     import asyncio
 
     from rung.audit import audit as audit_material
-    from rung.audit.fix import write_copy
     from rung.report.red_flags import audit_text, copy_text
     from rung.scorers import grade_gold
-    from rung.task.load import CONFIG_NAME, load_task
+    from rung.task.load import load_task
 
     if out is not None and not (fix or redact):
         raise UserError(f"--out {str(out)!r} is where a copy goes: add --fix or --redact")
     if labels:
-        import sys
-
         from rich.console import Console
 
         from rung.cli.labels import look_through
 
-        if not sys.stdin.isatty():
-            raise UserError("--labels asks for keys: run it in a terminal, or open `rung ui`")
-        look_through(folder, Console())
-        return
+        return look_through(folder, Console())
     task = load_task(folder)
     material = asyncio.run(material_of_task(task))
     findings = audit_material(material)
-    written = None
-    if fix or redact:
-        root = task.root or folder
-        toml = (root / CONFIG_NAME).read_text(encoding="utf-8-sig")
-        target = out or root / COPY
-        written = write_copy(material, target, clean=fix, redact=redact, toml=toml)
-        load_task(written.folder)  # a copy that cannot be read is told of at once
+    written = _copied(material, out, fix, redact) if fix or redact else None
     if as_json:
         typer.echo(findings.model_dump_json(indent=1))
         if written is not None:
@@ -79,6 +68,17 @@ def audit(
         if written is not None:
             console.print(copy_text(written), markup=False, soft_wrap=True)
     asyncio.run(grade_gold(task))  # last: a climb would refuse it, whatever else the audit says
+
+
+def _copied(material: Material, out: Path | None, fix: bool, redact: bool) -> Written:
+    from rung.audit.fix import write_copy
+    from rung.task.load import CONFIG_NAME, load_task
+
+    root = material.task.root or Path()
+    toml = (root / CONFIG_NAME).read_text(encoding="utf-8-sig")
+    written = write_copy(material, out or root / COPY, clean=fix, redact=redact, toml=toml)
+    load_task(written.folder)  # a copy that cannot be read is told of at once
+    return written
 
 
 async def material_of_task(task: Task) -> Material:

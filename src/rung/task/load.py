@@ -60,6 +60,10 @@ class Loaded(NamedTuple):
     splits: SplitReport
 
 
+AS_GIVEN = ("workload", "models", "facts", "costs", "climb", "knowledge")
+"""Tables of rung.toml that a task holds as they are."""
+
+
 def load_task(path: str | Path, *, whole: bool = False) -> Task:
     """The task of a folder that holds `rung.toml`, or of the file itself.
 
@@ -82,7 +86,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
     output = _with_tables(with_no_answer(output, every), root, config.task.instruction)
     splits = _split(given, how)
     knowledge = _documents(config.task, root, splits)
-    inputs = _unlabelled(config.task, root, splits)
+    inputs, seen = _unlabelled(config.task, root, splits), looked_at(every, said)
     train = take(splits.train, None if whole else config.climb.train_size, how, by_label=True)
     test = take(splits.test, None if whole else config.climb.test_size, how, by_label=False)
     task = Task(
@@ -95,12 +99,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         test=test,
         documents=knowledge.documents,
         unlabelled=inputs.inputs,
-        workload=config.workload,
-        models=config.models,
-        facts=config.facts,
-        costs=config.costs,
-        climb=config.climb,
-        knowledge=config.knowledge,
+        **{name: getattr(config, name) for name in AS_GIVEN},
         tools=_tools(config),
         rubric=_rubric(config, root),
         max_output_tokens=config.output.max_tokens,
@@ -117,11 +116,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
             *respelt_note(sum((one.respelt for one in files.values()), Counter[Respelt]())),
             *no_answer_note(output, every),
         ),
-        source=Source(
-            examples=given,
-            empty_documents=knowledge.empty,
-            looked_at=looked_at(every, said),
-        ),
+        source=Source(examples=given, empty_documents=knowledge.empty, looked_at=seen),
     )
     return Loaded(task, splits.report)
 

@@ -1,7 +1,4 @@
-"""The job as plain data: examples, documents, what a valid answer is, and what is good enough.
-
-Reading files is `rung.task.load`'s work; judging answers is `rung.scorers`'.
-"""
+"""The job as plain data: examples, documents, what a valid answer is, and what is good enough."""
 
 import hashlib
 import json
@@ -262,7 +259,7 @@ class Models(Frozen):
     embedder: str = "local/all-minilm-l6-v2"
     judge: str | None = None
     writer: str | None = None
-    """Who words prompts anew in a serious climb; else the strongest named here that is not small."""
+    """Who words prompts anew in a serious climb; else the strongest named that is not small."""
     settings: dict[str, EndpointSettings] = Field(default_factory=dict, exclude=True)
     """By a model's name: pace, patience, window, headers. May hold secrets: dumped nowhere."""
 
@@ -287,7 +284,7 @@ class KnowledgeSettings(Frozen):
     store: Literal["embedded", "pgvector"] = "embedded"
     """In the winner's folder, or on the server of RUNG_KNOWLEDGE_URL."""
     match: tuple[str, ...] = ()
-    """Fields of the input, such as `tenant`, whose value must be (in) that of a document's `meta`."""
+    """Fields of the input, such as `tenant`, whose value must be (in) a document's `meta`."""
     rewrite: Literal["queries", "hypothetical", "standalone"] | None = None
     """How the model words a question before it is searched for; standalone: its last turn whole."""
     rerank: Literal["model"] | None = None

@@ -327,15 +327,14 @@ def _make_shelf(connection: Connection[Any], made: Collection) -> None:
 
 
 def _make_indexes(connection: Connection[Any], made: Collection) -> None:
-    """After the rows are in: much faster than before."""
+    """After the rows are in: much faster than before. A graph beyond its memory goes to disk."""
     connection.execute(f"CREATE INDEX ON {made.shelf} (document)")
     if made.words:
         connection.execute(f"CREATE INDEX ON {made.shelf} USING gin (terms)")
     if made.indexed:
-        # A graph that does not fit is built on disk, many times slower.
         memory = made.passages * (NODE + 2 * made.dimension) // 2**30 + 1
+        connection.execute(f"SET LOCAL maintenance_work_mem = '{memory}GB'")
         connection.execute(
-            f"SET LOCAL maintenance_work_mem = '{memory}GB'; "
             f"CREATE INDEX ON {made.shelf} USING hnsw "
             f"((vector::halfvec({made.dimension})) halfvec_ip_ops)"
         )
