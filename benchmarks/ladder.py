@@ -57,6 +57,7 @@ ORDER = (
     "policy-answers",
     "case-notes",
     "handbook-desk",
+    "live-stock",
 )
 KEPT = "ladder.json"
 INTENTS, LEARNT = 12, 10

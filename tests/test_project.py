@@ -131,9 +131,9 @@ ONE_HOME = {
     r"\bcontext\.kind\b": ["knowledge/contexts/searched.py", "knowledge/contexts/shelf.py"],
     r"\.fallback\b": [
         "candidate.py",
-        "decide/ladder.py",
         "records/attempts.py",
-        "serve/answering.py",
+        "serve/wire.py",
+        "task/types.py",
     ],
 }
 """What a file asks, and who asks it: everybody else asks them."""

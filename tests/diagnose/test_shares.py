@@ -71,7 +71,7 @@ def test_who_could_mend_what() -> None:
     assert "wrong_behaviour" in mendable(SHOWN) & mendable(TUNED) & mendable(HYBRID)
     assert "wrong_format" not in mendable(READS) | mendable(CLOSED)
     assert all("label_suspect" not in mendable(c) for c in (CLOSED, READS, TUNED, HYBRID))
-    assert mendable(HYBRID) == frozenset(CAUSES) - {"label_suspect"}
+    assert mendable(HYBRID) == frozenset(CAUSES) - {"label_suspect", "unread"}
 
 
 def test_bounds_count_only_what_is_proven_and_out_of_reach() -> None:

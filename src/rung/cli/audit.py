@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,6 +50,8 @@ def audit(
 
         from rung.cli.labels import look_through
 
+        if not sys.stdin.isatty():
+            raise UserError("--labels asks for keys: run it in a terminal, or open `rung ui`")
         return look_through(folder, Console())
     task = load_task(folder)
     material = asyncio.run(material_of_task(task))

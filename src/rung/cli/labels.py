@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from rich.text import Text
 
-from rung.errors import UserError
 from rung.report.texts import cut
 
 if TYPE_CHECKING:
@@ -28,8 +26,6 @@ MOST_CHARS = 1_000
 
 def look_through(folder: Path, console: Console) -> None:
     """Each suspect label in turn; what is said is kept at once."""
-    if not sys.stdin.isatty():
-        raise UserError("--labels asks for keys: run it in a terminal, or open `rung ui`")
     from rung.audit.labels import Labels, suspected
     from rung.cli.audit import material_of_task
     from rung.task.corrections import FILE

@@ -145,7 +145,7 @@ def _of_model(task: Task, candidate: Candidate, model: ChatModel, size: int | No
     for slot in filled(candidate).values():
         tokens = slot.expected(tokens, task, count)
     read, written = tokens
-    if candidate.context.kind == "retrieved":
+    if candidate.context.rewrite or candidate.context.rerank == "model":
         likely = tuple(
             zip(pool, (_passages(task, candidate, i) for i in range(SAMPLE)), strict=False)
         )
