@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,8 @@ def test_what_the_stock_says_and_a_model_that_calls_it_are_measured_and_served(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     pytest.importorskip("mcp")
+    home = tmp_path / "live-stock"
+    shutil.copytree(FOLDER, home, ignore=shutil.ignore_patterns(".rung"))
     with ScriptedServer(lambda _: "none", reader) as server:
         chat = OpenAICompatible(server.model)
         short = Prompt(max_output_tokens=16)
@@ -82,11 +85,11 @@ def test_what_the_stock_says_and_a_model_that_calls_it_are_measured_and_served(
         live = plain.model_copy(update={"context": Context(kind="tool", tool="stock")})
         caller = plain.model_copy(update={"way": "tools"})
         parts = {"models": Models(to_try=(server.model,)), "train": (), "dev": TASK.dev[:4]}
-        made = TASK.model_copy(update={**parts, "test": TASK.test[:10]})
+        made = load_task(home).model_copy(update={**parts, "test": TASK.test[:10]})
         priced = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 1}
         result = climb(
             made.model_copy(update={"costs": priced}),
-            tmp_path / ".rung",
+            home / ".rung",
             chat,  # type: ignore[arg-type]
             candidates=(plain, live, caller),
             everything=True,
@@ -96,11 +99,9 @@ def test_what_the_stock_says_and_a_model_that_calls_it_are_measured_and_served(
         assert rows[live.key].state == rows[caller.key].state == "pass"
         assert rows[plain.key].state not in ("pass", "incomplete")
         assert rows[live.key].technique == "rag" and "+tools~" in caller.key
-        (tmp_path / "rung.toml").write_text("")
-        (tmp_path / "stock.py").write_bytes((FOLDER / "stock.py").read_bytes())
-        (tmp_path / "stock.csv").write_text("model,size,colour,count,next\nOtter,S,plum,3,5 May\n")
+        (home / "stock.csv").write_text("model,size,colour,count,next\nOtter,S,plum,3,5 May\n")
         monkeypatch.chdir("/")
-        solver = load(tmp_path / ".rung" / "winner", OpenAICompatible, lambda _: None)  # type: ignore[arg-type, return-value]
+        solver = load(home / ".rung" / "winner", OpenAICompatible, lambda _: None)  # type: ignore[arg-type, return-value]
         answer = solver.ask("How many plum Otter S are there?")
         assert answer.value == "3", "the winner asks the stock of the present day, from its folder"
         assert [step.name for step in answer.steps] == ["stock"]
