@@ -12,7 +12,7 @@ from rung.economics.idle import COUNTS_WHERE, idle
 from rung.economics.pricing import PriceBook
 from rung.economics.settings import CostSettings
 from rung.economics.setup import SETUP_USD
-from rung.economics.spec import CandidateUsage
+from rung.economics.spec import AlsoAsked, CandidateUsage
 from rung.records import Usage
 
 ON = date(2026, 11, 21)
@@ -120,6 +120,13 @@ def test_what_a_judge_is_paid_by_counts() -> None:
     costs = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2}
     assert idle((PROMPT,), PriceBook.of((GPT, SERVER), costs, ON)) == []
     assert len(idle((PROMPT,), PriceBook.of((GPT,), costs, ON))) == 1
+
+
+def test_what_a_further_model_of_a_candidate_is_paid_by_counts() -> None:
+    asked = AlsoAsked(model=SERVER, usage=Usage(input_tokens=9, output_tokens=9), requests=5)
+    pair = used(LOCAL, usage=Usage(seconds=9.0), requests=8, also=(asked,))
+    costs = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2, "gpu": "l40s"}
+    assert idle((pair,), PriceBook.of((LOCAL, SERVER), costs, ON)) == []
 
 
 def test_of_models_that_are_given_in_code_nothing_is_said() -> None:

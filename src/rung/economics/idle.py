@@ -115,10 +115,11 @@ def _whatever_it_uses(usage: CandidateUsage) -> Iterator[CandidateUsage]:
         kinds = [{**_TOKENS, **kind} for kind in ({}, *kinds, {"seconds": 1.0, "gpu_seconds": 1.0})]
     tuned, here = usage.technique in TUNED, usage.train_seconds > 0
     for kind in kinds:
+        asked = {"usage": Usage(**kind), "requests": 1}
         yield usage.model_copy(
             update={
-                "usage": Usage(**kind),
-                "requests": 1,
+                **asked,
+                "also": tuple(other.model_copy(update=asked) for other in usage.also),
                 "train_tokens": 9 * tuned,
                 "train_seconds": 1 * here,
                 "train_gpu_seconds": 1 * (here and "gpu_seconds" in kind),
