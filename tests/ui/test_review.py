@@ -400,7 +400,7 @@ class TestInABrowser:
             page.keyboard.press("ArrowLeft")
             page.wait_for_function("document.querySelector('#named').innerText == 'r4'")
             page.keyboard.press("Tab")  # from the heading to the first button
-            assert page.evaluate("document.activeElement.innerText") == "The answer is right"
+            assert page.evaluate("document.activeElement.innerText") == "The answer is right A"
             page.keyboard.press("Enter")
             page.wait_for_url("**kept=r4")
             assert shown.inner_text() == "r1"
