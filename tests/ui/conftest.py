@@ -134,8 +134,9 @@ def log_hostile(folder: Path, texts: Sequence[str]) -> None:
 
 @pytest.fixture
 def folder(home: Path, tmp_path: Path) -> Path:
-    """A copy of the first project that a test may change."""
-    return Path(shutil.copytree(home / "tickets", tmp_path / "tickets"))
+    """A copy of the first project that a test may change, without what other tests had embedded."""
+    embedded = shutil.ignore_patterns("cache.sqlite*")
+    return Path(shutil.copytree(home / "tickets", tmp_path / "tickets", ignore=embedded))
 
 
 @pytest.fixture(scope="session")
