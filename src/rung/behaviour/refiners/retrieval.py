@@ -5,6 +5,7 @@ from rung.behaviour.refiners.base import Refined, Trial
 from rung.behaviour.refiners.racing import can_race, race
 from rung.candidate import Candidate, Context, Cut
 from rung.knowledge.finding import best_weight
+from rung.knowledge.stages.passages import EXPANSIONS
 from rung.knowledge.stages.rewrites import REWRITES
 from rung.task.types import Task
 
@@ -20,7 +21,6 @@ NUMBERS = (1, 2, 3, 5, 8)
 """Passages handed over."""
 ROOM = 1800
 """Characters within which the answer should stand: some 450 tokens."""
-EXPANSIONS = ("neighbours", "section", "document")
 RACED = 2
 """Cuts whose numbers are raced, beside the start."""
 

@@ -11,6 +11,8 @@ from rung.knowledge.stores.base import Store
 from rung.models.base import Embedder
 from rung.records import Passage
 
+EXPANSIONS = ("neighbours", "section", "document")
+"""What of its document a passage may be handed over with: the names of `expand`."""
 _HEADING = re.compile(r"#{1,6} (.+)")
 ROOM = 6000
 """Characters to which passages are expanded, all of them together, where the context says none."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from rung.candidate import Context
 from rung.errors import UserError
 from rung.knowledge.stages.base import Stage
-from rung.knowledge.stages.passages import Best, Expanded, Room
+from rung.knowledge.stages.passages import EXPANSIONS, Best, Expanded, Room
 from rung.knowledge.stages.reranks import JUDGED, ByEndpoint, ByModel, judging
 from rung.knowledge.stages.rewrites import REWRITES, Rewritten, rewriting
 from rung.knowledge.stages.searches import ByMeaning, ByWords, Fused
@@ -19,11 +19,9 @@ STAGES: dict[str, Callable[[Context, Embedder | None], Stage]] = {
     "endpoint": ByEndpoint,
     "model": ByModel,
     "best": Best,
-    "neighbours": Expanded,
-    "section": Expanded,
-    "document": Expanded,
     "room": Room,
     **dict.fromkeys(REWRITES, Rewritten),
+    **dict.fromkeys(EXPANSIONS, Expanded),
 }
 """By name. A context's `rewrite`, `rerank` and `expand` name one each."""
 SEARCHES = {
