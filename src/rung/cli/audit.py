@@ -86,14 +86,9 @@ def _copied(material: Material, out: Path | None, fix: bool, redact: bool) -> Wr
 
 async def material_of_task(task: Task) -> Material:
     """The task with everything that the checks look at, and its newest run where there is one."""
-    from rung.climbing.auditing import material_of
-    from rung.climbing.tools import ClimbOptions, Tools
+    from rung.climbing.auditing import material_outside_a_climb
 
-    tools = Tools(task, ClimbOptions(), priced=False)
-    try:
-        return await material_of(tools, _witnesses(task))
-    finally:
-        await tools.aclose()
+    return await material_outside_a_climb(task, _witnesses(task))
 
 
 def _witnesses(task: Task) -> list[Witness]:

@@ -11,13 +11,14 @@ import numpy as np
 from rung.audit import Audit, Material, Window, audit
 from rung.climbing.judging import against_people
 from rung.climbing.languages import unread_here
-from rung.climbing.tools import Tools
+from rung.climbing.tools import ClimbOptions, Tools
 from rung.diagnose.witnesses import Witness
 from rung.errors import UserError
 from rung.measure.cache import Cache
 from rung.models.base import Embedder, Message, Vectors
 from rung.models.registry import open_embedder
 from rung.models.vendors import leaves_this_machine
+from rung.task.types import Task
 
 ASIDE = "#audit"
 """After the embedder's identity: the audit's own vectors in the cache."""
@@ -50,6 +51,15 @@ async def material_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Materi
         return material
     await material.embed(_Aside(opened, tools.cache))
     return material
+
+
+async def material_outside_a_climb(task: Task, witnesses: Sequence[Witness] = ()) -> Material:
+    """As `material_of`, with tools of its own, for a task that may never be climbed."""
+    tools = Tools(task, ClimbOptions(), priced=False)
+    try:
+        return await material_of(tools, witnesses)
+    finally:
+        await tools.aclose()
 
 
 async def audit_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Audit:

@@ -8,8 +8,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from rung.audit.labels import Labels, Suspect, suspected
-from rung.climbing.auditing import material_of
-from rung.climbing.tools import ClimbOptions, Tools
+from rung.climbing.auditing import material_outside_a_climb
 from rung.errors import UserError
 from rung.report.texts import cut
 from rung.task.corrections import FILE
@@ -80,8 +79,4 @@ def _suspects(site: Site, project: Project) -> list[Suspect]:
 
 
 async def _find(task: Task) -> list[Suspect]:
-    tools = Tools(task, ClimbOptions(), priced=False)
-    try:
-        return suspected(await material_of(tools))
-    finally:
-        await tools.aclose()
+    return suspected(await material_outside_a_climb(task))
