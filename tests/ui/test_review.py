@@ -381,6 +381,8 @@ class TestInABrowser:
     pytestmark = MARKS
 
     def test_everything_by_keyboard(self, browser: Any, project: Path) -> None:
+        from playwright.sync_api import expect
+
         with Server(Site([project], who="ann")) as address:
             seen = Seen(browser, lambda url: url.startswith((address, "data:")))
             page = seen.page
@@ -392,13 +394,13 @@ class TestInABrowser:
                 ("ArrowLeft", "r1"), ("ArrowLeft", "r4"), ("ArrowLeft", "r4"),
             ):  # fmt: skip
                 page.keyboard.press(key)
-                page.wait_for_function(f"document.querySelector('#named').innerText == '{name}'")
+                expect(shown).to_have_text(name)
             page.locator(".crumbs a").first.focus()
             page.keyboard.press("a")  # beside the request, letters do nothing
             page.keyboard.press("ArrowRight")
-            page.wait_for_function("document.querySelector('#named').innerText == 'r1'")
+            expect(shown).to_have_text("r1")
             page.keyboard.press("ArrowLeft")
-            page.wait_for_function("document.querySelector('#named').innerText == 'r4'")
+            expect(shown).to_have_text("r4")
             page.keyboard.press("Tab")  # from the heading to the first button
             assert page.evaluate("document.activeElement.innerText") == "The answer is right A"
             page.keyboard.press("Enter")
@@ -414,7 +416,7 @@ class TestInABrowser:
             page.keyboard.press("Tab")
             page.keyboard.press("Enter")
             page.wait_for_url("**kept=r1")
-            page.wait_for_function("document.activeElement.id == 'request'")
+            expect(page.locator("#request")).to_be_focused()
             page.keyboard.press("a")  # the focus is on the heading: the request has it
             page.wait_for_url("**kept=r2")
             assert "Nothing is left here." in page.inner_text("main")
