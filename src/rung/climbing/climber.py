@@ -34,6 +34,7 @@ from rung.decide.ladder import Planned, candidates, plan
 from rung.decide.verdict import keeps_limits, within_limits
 from rung.errors import BudgetExceeded, ProviderError, SourceError, UserError
 from rung.evidence import dev_weight
+from rung.knowledge.stores import STORES
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.records import Attempt
@@ -127,6 +128,8 @@ class Climber:
         grave = [flag.id for flag in audited.flags if flag.severity != "info"]
         if grave:
             self.observer.note(f"red flags: {', '.join(grave)} (`rung audit` says more)")
+        if note := STORES[self.task.knowledge.store].note():
+            self.observer.note(note)
         self._unasked = await shake_hands(self.tools, self._names(), self.observer.note)
         rungs = await self.plan()
         if all(any(m in self._unasked for m in r.candidate.models) for r in rungs):
