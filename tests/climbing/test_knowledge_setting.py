@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pytest
 
+from ports.rungs import searching
 from rung.climbing.observer import Observer
 from rung.errors import UserError
 from rung.models.base import ChatRequest
@@ -16,7 +17,6 @@ from rung.solver import load
 from rung.task.types import Document, Example, KnowledgeSettings
 from scripted import ScriptedEmbedder, ScriptedModel
 
-from ports.rungs import searching
 from .tasks import MODEL, climb, fact_task, reading
 
 
@@ -57,7 +57,13 @@ def test_qdrant_without_an_address_is_in_this_process_and_said(
             self.notes.append(text)
 
     task = fact_task(knowledge=KnowledgeSettings(store="qdrant"))
-    result = climb(task, tmp_path, ScriptedModel(reading, MODEL), Told(), candidates=(searching(store="qdrant"),))
+    result = climb(
+        task,
+        tmp_path,
+        ScriptedModel(reading, MODEL),
+        Told(),
+        candidates=(searching(store="qdrant"),),
+    )
     assert result.verdict.status == "sufficient"
     assert sum("local mode is used" in note for note in Told.notes) == 1
     monkeypatch.setenv("RUNG_KNOWLEDGE_URL", "http://u:secret@127.0.0.1:1")  # its content is saved
