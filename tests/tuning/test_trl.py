@@ -66,15 +66,6 @@ def test_memory_that_will_not_do_is_said_before_anything_is_loaded(model, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_kill_while_it_trains_leaves_no_folder_that_counts(model, tmp_path):
-    def killed():
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(model, tmp_path / "codes", stop=killed)
-    assert not (tmp_path / "codes").exists()
-
-
 def test_the_device_is_what_is_set(monkeypatch):
     device.cache_clear()
     monkeypatch.setenv("RUNG_DEVICE", "tpu")
