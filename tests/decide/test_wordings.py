@@ -12,7 +12,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
-from test_verdict import AHEAD, CASES, FELL, TARGET, TIMED, left, lora, passed, row, score
+from test_verdict import AHEAD, CASES, FELL, NEVER, TARGET, TIMED, left, lora, passed, row, score
 
 from rung.candidate import Candidate, Prompt
 from rung.decide import claims, hindered, verdict
@@ -69,7 +69,6 @@ def timed(low: float | None, high: float | None, p95: float = 0.8) -> CandidateR
 
 
 SPENT = Forecast(points=(), ceiling=0.5, alpha=0.0)
-NEVER = Forecast(points=((200, 0.4),), ceiling=0.7, must_see=None, alpha=0.01, more=None)
 BELOW = left(test=score(value=0.6, high=0.7), chance=0.0)
 MUTE = row("mute", "drop")
 
@@ -108,6 +107,14 @@ PAIRS: dict[str, tuple[str, str]] = {
     ),
     "cheaper never tells": (
         said([passed(), left(monthly_usd=20.0, forecast=NEVER)]),
+        said([passed(), left(monthly_usd=20.0, forecast=AHEAD)]),
+    ),
+    "cheaper, nobody looked": (
+        said([passed(), left(monthly_usd=20.0)]),
+        said([passed(), left(monthly_usd=20.0, forecast=NEVER)]),
+    ),
+    "cheaper, unused": (
+        said([passed(), left(monthly_usd=20.0, forecast=AHEAD)], unused=90),
         said([passed(), left(monthly_usd=20.0, forecast=AHEAD)]),
     ),
     "used up": (said([row("a", "undecided", reason="used up")]), said([left()])),

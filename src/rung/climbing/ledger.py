@@ -122,8 +122,10 @@ class TestLedger:
         """The error that a candidate has, or would be granted; writes nothing.
 
         `weight` is a share of what is left; an equal share of the planned ones when left out.
-        Raises `UserError` where the examples are used up.
+        Raises `UserError` where the examples are used up, or there are none.
         """
+        if not self.rows:
+            raise UserError("There are no test examples: nothing can be certified; add some.")
         weight = self._equal_weight() if weight is None else weight
         alpha = self.ledger.offer(self._name(key), self.rows, self.confidence, weight)
         if alpha is None:

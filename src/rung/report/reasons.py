@@ -83,7 +83,7 @@ def _below(key: str, f: Figures) -> str:
 
 
 def _open(key: str, f: Figures) -> str:
-    needs = _needs(f.get("more"))
+    needs = _needs(f["more"]) if "more" in f else ""
     what = f"cannot be shown on these examples to reach {f['target']:g} or not, {_score(f)}"
     return _left(key, f"{what}{_range(f)}; {_chance(f)} that it is good enough{needs}", f)
 
@@ -100,12 +100,13 @@ def _unlikely(key: str, f: Figures) -> str:
 
 
 def _may_suffice(key: str, f: Figures) -> str:
-    more = f["more"]
-    tell = (
-        "no number of examples up to 100,000 is likely to tell, though it would"
-        if more is None
-        else f"{more:,} more example{'' if more == 1 else 's'} would tell, and"
-    )
+    if "more" not in f:
+        tell = "how many examples would tell is not known, though it would"
+    elif f["more"] is None:
+        tell = "no number of examples up to 100,000 is likely to tell, though it would"
+    else:
+        lie = f" ({f['unused']:,} lie unused: [climb] test_size)" if f.get("unused") else ""
+        tell = f"{f['more']:,} more example{'' if f['more'] == 1 else 's'}{lie} would tell, and"
     return f"{key} may be enough too ({_chance(f)}): {tell} save {usd(f['saves_usd'])} a month."
 
 
