@@ -109,9 +109,11 @@ def refused(tmp: Path) -> str:
     return ""
 
 
-def unheld(tmp: Path, tested: int) -> str:
-    """What an offer says with so many test examples."""
+def unheld(tmp: Path, tested: int, how: str = "") -> str:
+    """What an offer says with so many test examples, all of which were shown where that is said."""
     task = TASK.model_copy(update={"root": tmp, "test": TASK.test[:tested]})
+    if how:
+        TestLedger(tmp, task, ()).show()
     try:
         return str(TestLedger(tmp, task, ()).offer("k", 0.5))
     except Exception as error:
@@ -204,6 +206,9 @@ FILED: dict[str, tuple[Filed, Filed]] = {
     "reveal`.": (refused, kept),
     "There are no test examples: nothing can be certified; add some.": (
         lambda t: unheld(t, 0), lambda t: unheld(t, 9),
+    ),
+    "These test examples {}: nothing is certified on them; add fresh test examples for {}.": (
+        lambda t: unheld(t, 9, SHOWN), lambda t: unheld(t, 9),
     ),
     "{} cannot be read ({}): {}": (broken, kept),
     "restore it from a copy, or delete it and give fresh test examples; it keeps count of how "

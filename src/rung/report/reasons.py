@@ -175,7 +175,7 @@ WORDS: dict[Kind, Callable[[str, Figures], str]] = {
     ),
     "mend": lambda *_: "Nothing could be run: mend what is said above, then climb again.",
     "nothing-tested": lambda *_: (
-        "Nothing was measured on test: add examples, or give the climb a larger budget."
+        "Nothing was measured on test: do what is said above, then climb again."
     ),
     "more-examples": _more_examples,
     "beyond": _beyond,
