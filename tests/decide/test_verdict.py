@@ -101,7 +101,11 @@ def test_every_sentence_is_said_where_it_is_true_and_nowhere_else(kind: str) -> 
 
 def test_every_sentence_has_its_case_and_its_words() -> None:
     assert set(typing.get_args(Kind)) == set(WORDS)
-    assert set(WORDS) - set(CASES) == {"time-again", "said"}  # both have tests of their own
+    assert set(WORDS) - set(CASES) == {
+        "time-again",
+        "limits",
+        "said",
+    }  # they have tests of their own
 
 
 def says(kind: str, rows: list[CandidateResult], target: Target = TARGET, **how: Any) -> str:
@@ -191,8 +195,13 @@ def test_unused_rows_come_before_more_labelling() -> None:
     assert "with 100 test examples 88 right certify 0.8" in said and "unused" not in said
     assert "Add labelled test examples" in said
     spent = [left(forecast=Forecast(points=(), ceiling=0.5, alpha=0.0))]
-    assert "used up the error of these examples. Chance" not in says("more-examples", spent)
-    assert "Add fresh test examples" in says("more-examples", spent)
+    assert "with more: none, since the error" in (said := says("more-examples", spent))
+    assert said.endswith("Give these up (`rung reveal`), and add fresh test examples.")
+    lying = says("more-examples", spent, unused=140)
+    assert "with more: none, since" in lying and lying.endswith(
+        "140 test examples lie unused: give these up (`rung reveal`), and raise or leave out "
+        "[climb] test_size."
+    )
 
 
 @pytest.mark.parametrize(
@@ -217,7 +226,14 @@ def test_a_limit_on_latency_is_kept_broken_or_cannot_be_told(low, high, status) 
         assert "whether it keeps 1 s cannot be told" in reason_text(verdict.reasons[0])
         assert "climb again when the machine is idle" in reason_text(verdict.next_step)
     if status == "insufficient":
-        assert "passes too, but takes 1.50 s (p95)" in reason_text(verdict.reasons[0])
+        assert "passes, but takes 1.50 s (p95)" in reason_text(verdict.reasons[0])
+        assert reason_text(verdict.next_step) == (
+            "Certified at 0.8, but over a limit of [target]: pick. Allow more, or name a cheaper "
+            "or faster model in [models]."
+        )
+        worse = decide([one, left(chance=0.01)], TIMED)
+        assert (worse.status, worse.next_step.kind) == ("insufficient", "limits")
+        assert "limits" not in kinds(decide([left(chance=0.01)], TIMED))
 
 
 @pytest.mark.parametrize(("dearer", "said"), [

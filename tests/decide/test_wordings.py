@@ -90,6 +90,7 @@ PAIRS: dict[str, tuple[str, str]] = {
     "no upper bound": (said([timed(0.3, None)], TIMED), said([timed(0.3, 0.9)], TIMED)),
     "unsure speed": (said([timed(0.3, 1.2)], TIMED), said([timed(0.3, 0.9)], TIMED)),
     "too slow": (said([timed(1.1, 2.0, 1.5)], TIMED), said([timed(0.3, 0.9)], TIMED)),
+    "over a limit": (said([passed()], PRICED), said([left(chance=0.01)], PRICED)),
     "too dear": (said([passed()], PRICED), said([passed(cost_per_request_usd=0.0005)], PRICED)),
     "alike": (
         said([passed(), passed("b", monthly_usd=100.5)]),
@@ -123,6 +124,9 @@ PAIRS: dict[str, tuple[str, str]] = {
     "must see": (said([left(forecast=AHEAD)]), said([left(forecast=NEVER)])),
     "unused": (said([left(forecast=AHEAD)], unused=9), said([left(forecast=AHEAD)])),
     "add": (said([left(forecast=AHEAD)]), said([left(forecast=AHEAD)], unused=9)),
+    "fresh, unused": (
+        said([left(forecast=SPENT)], unused=9), said([left(forecast=AHEAD)], unused=9),
+    ),
     "fresh": (said([left(forecast=SPENT)]), said([left(forecast=AHEAD)])),
     "all below": (said([BELOW]), said([BELOW, left("b", chance=0.01)])),
     "none likely": (said([BELOW, left("b", chance=0.01)]), said([BELOW])),

@@ -258,10 +258,12 @@ def _more(rows: Sequence[CandidateResult], target: Target, unused: int) -> Reaso
 
 
 def _beyond(rows: Sequence[CandidateResult], target: Target) -> Reason:
+    if passed := [r.key for r in rows if r.state == "pass"]:
+        return Reason(kind="limits", figures={"keys": passed, "target": target.score})
     best = max((r for r in rows if r.score and r.score.value is not None), key=_value, default=None)
     if best is None:
         return Reason(kind="no-scores")
-    scored = [r for r in rows if r.state != "pass" and (r.state != "skipped" or r.score)]
+    scored = [r for r in rows if r.state != "skipped" or r.score]
     left = [standing_of(r, target.score) for r in scored]
     stuck = next((r for r in (best, *filter(room_was_measured, rows)) if why_hindered(r)), None)
     return Reason(
