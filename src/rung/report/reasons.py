@@ -185,8 +185,8 @@ WORDS: dict[Kind, Callable[[str, Figures], str]] = {
     "more-examples": _more_examples,
     "beyond": _beyond,
     "limits": lambda _, f: (
-        f"Certified at {f['target']:g}, but over a limit of [target]: {'; '.join(f['keys'])}. Allow "
-        "more, or name a cheaper or faster model in [models]."
+        f"Certified at {f['target']:g}, but over a limit of [target]: {'; '.join(f['keys'])}. "
+        "Allow more, or name a cheaper or faster model in [models]."
     ),
     "no-scores": lambda *_: "No candidate was scored: look at the errors first.",
     "said": lambda _, f: str(f["text"]),
