@@ -12,7 +12,8 @@ from rung.behaviour.base import Tokens
 from rung.behaviour.contract import form_of
 from rung.behaviour.messages import Shot, build_messages, user_turn
 from rung.behaviour.shelf import filled
-from rung.behaviour.trainers.base import race_share
+from rung.behaviour.trainers.base import preferring, race_share
+from rung.behaviour.weights import preferences
 from rung.candidate import NO_LLM, Candidate
 from rung.economics.pricing import PriceBook, runs_here
 from rung.economics.setup import SETUP_USD
@@ -34,6 +35,9 @@ MATCH_S = 0.02
 PASSED_ON = 0.5
 """Share of requests that each model of a cascade is expected to pass on: nothing is known of it
 before a pilot, whose measured share takes its place."""
+PAIR_READS = 3
+"""What a pair takes, in trainings of one row: two answers are learnt and both looked up once in
+what is gone on from, half the work without gradients."""
 SAMPLE = 16
 """Prompts counted for each candidate."""
 
@@ -125,14 +129,18 @@ def expected_cost(
 
 
 def training_tokens(task: Task, candidate: Candidate, usage: Usage) -> int:
-    """Tokens that training reads in all epochs, the race for its recipe with it; 0 untuned."""
+    """Tokens that training reads in all epochs, the race for its recipe with it; 0 untuned. What
+    only looks is counted at its share of the work."""
     if not candidate.weights.tuned:
         return 0
     rows = len(task.train)
     if candidate.teacher is not None:  # once on the gold rows alone, once on all
         rows += rows + len(task.unlabelled)
-    read = (usage.input_tokens + usage.output_tokens) * rows * candidate.weights.epochs
-    return round(read * (1 + race_share(candidate.weights)))
+    each = usage.input_tokens + usage.output_tokens
+    read = each * rows * candidate.weights.epochs * (1 + race_share(candidate.weights))
+    if candidate.weights.prefers:
+        read += each * preferences(task) * preferring(candidate.weights).epochs * PAIR_READS
+    return round(read)
 
 
 def _times(usage: Usage, n: int) -> Usage:
