@@ -363,9 +363,9 @@ class _Rung:
         self.ledger.marks[named] = draw_of(self.candidate, self.climber.tools, self.climber.scorer)
         try:
             alpha = self.ledger.offer(named, self._weight())
+            lacking = people.lacking(target, alpha, upper_bound(self._scores))
         except UserError as error:  # the split is used up: nothing more can be told on it
-            return ladder.update(self.key, state="undecided", reason=str(error))
-        lacking = people.lacking(target, alpha, upper_bound(self._scores))
+            lacking = str(error)
         if lacking is not None:
             ladder.update(self.key, state="undecided", reason=lacking)
             return ladder.leave(self.key, self._scores)

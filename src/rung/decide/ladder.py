@@ -18,13 +18,13 @@ from rung.decide.usage import (
     expected_calls,
     expected_cost,
     expected_usage,
+    expected_usd,
     training_tokens,
 )
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
 from rung.economics.pricing import ENDPOINT, PriceBook
 from rung.models.base import ChatModel, calls_tools, parameters
-from rung.money import dec
 from rung.records import Usage
 from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, SqlOutput, Task
 
@@ -57,7 +57,7 @@ class Planned(Frozen):
     usage: Usage
     """Expected per request, all models together."""
     usd_per_request: Decimal
-    """Of the calls alone."""
+    """Of the calls alone, of models and tools."""
     setup_usd: Decimal
     """Once, all in."""
     usd_per_month: Decimal
@@ -273,21 +273,20 @@ def plan(
         used = expected_cost(task, candidate, calls, book)
         if candidate.teacher is not None:
             taught = expected_calls(task, candidate.teacher, chat)
-            each = (book.of_model(c.model).price(c.usage) * dec(c.share) for c in taught)
+            each = expected_usd(task, candidate.teacher, taught, book)
             # Of a teacher that tells no confidence, another answer says whether the first stands.
             told = (
                 isinstance(task.output, LabelsOutput) and chat(candidate.teacher.model).constrains
             )
-            usd = sum(each, Decimal(0)) * len(task.unlabelled) * (1 if told else 2)
+            usd = each * len(task.unlabelled) * (1 if told else 2)
             used = used.model_copy(update={"prepared_usd": float(usd)})
         cost = model_of_usage(used, workload, book)
-        asked = (book.of_model(c.model).price(c.usage) * dec(c.share) for c in calls)
         planned.append(
             Planned(
                 candidate=candidate,
                 calls=calls,
                 usage=expected_usage(calls),
-                usd_per_request=sum(asked, Decimal(0)),
+                usd_per_request=expected_usd(task, candidate, calls, book),
                 setup_usd=total(cost.once, {}),
                 usd_per_month=total(cost.monthly, {}),
                 assumed_usd_per_month=total(cost.assumed, {}),

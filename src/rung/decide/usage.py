@@ -5,6 +5,7 @@ through the documents, and counted with the model's own tokenizer.
 """
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from statistics import fmean
 
 from rung.behaviour.base import Tokens
@@ -19,9 +20,11 @@ from rung.economics.setup import SETUP_USD
 from rung.economics.spec import AlsoAsked, CandidateUsage
 from rung.economics.speed import MEASURED, answer_seconds, parameters_named, training_seconds
 from rung.economics.training import training_price
+from rung.errors import UserError
 from rung.knowledge.contexts import knowledge_of
 from rung.knowledge.stages import requests_of
 from rung.models.base import ChatModel, Message, parameters
+from rung.money import dec
 from rung.records import Passage, Usage
 from rung.task.contract import render
 from rung.task.types import Example, Frozen, Task
@@ -76,6 +79,21 @@ def expected_usage(calls: Sequence[ExpectedCall]) -> Usage:
     )
 
 
+def expected_usd(
+    task: Task, candidate: Candidate, calls: Sequence[ExpectedCall], book: PriceBook
+) -> Decimal:
+    """USD of a request: every model's tokens and seconds, and the tool that is asked."""
+    asked = (book.of_model(c.model).price(c.usage) * dec(c.share) for c in calls)
+    return sum(asked, Decimal(0)) + dec(_tools_usd(task, candidate))
+
+
+def _tools_usd(task: Task, candidate: Candidate) -> float:
+    """USD of one call of the tool that it asks, or of the dearest that it may call by itself."""
+    own, calls = candidate.context.tool, candidate.way == "tools"
+    may = [t.usd_per_call for t in task.tools if t.name == own or (calls and t.informs)]
+    return max(may, default=0.0)
+
+
 REQUESTS = 1_000
 """Of which a cascade's shares are counted: 1/2, 1/4, 1/8 are whole numbers of them."""
 
@@ -101,6 +119,8 @@ def expected_cost(
             if c is not own and (n := round(REQUESTS * c.share))
         ),
         setup_usd=float(SETUP_USD[candidate.technique]),
+        stored=candidate.context.traits.reads,
+        tools_usd=_tools_usd(task, candidate),
         train_tokens=learnt,
         train_seconds=0.0 if hosted else training_seconds(learnt, own.parameters or MEASURED),
         train_usd=None if price is None else float(price.of(learnt)),
@@ -139,7 +159,9 @@ def _parameters(name: str, model: ChatModel) -> int | None:
 
 
 def _of_model(task: Task, candidate: Candidate, model: ChatModel, size: int | None) -> Usage:
-    pool = task.train or task.dev
+    pool = task.train or task.dev or task.test  # lengths alone, of whatever there is
+    if not pool:
+        raise UserError("The task has no examples: no request can be reckoned; add some.")
     prompts = [_prompt(task, candidate, pool, place) for place in range(min(SAMPLE, len(pool)))]
     read = fmean(model.count_tokens(p) for p in prompts)
     # An answer is what it adds to a prompt, without the turn around it.
