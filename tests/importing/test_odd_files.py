@@ -229,14 +229,14 @@ def test_workbooks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("judged", "sentence"),
     [
-        ("q1\td1\t1\n", "its first line is 'q1', 'd1', '1'"),
+        ("q1\td1\t1\nq2\td2\t1\n", "its first line is 'q1', 'd1', '1'"),
         ("q1 0 d1 1\nq2 0 d1 1\n", "with tabs between them"),
         ("query-id\tcorpus-id\tscore\nq1\td1\tgood\n", "the score is 'good'"),
     ],
 )
 def test_judgements_of_another_form(tmp_path: Path, judged: str, sentence: str) -> None:
     (tmp_path / "qrels").mkdir()
-    (tmp_path / "qrels" / "test.tsv").write_text(judged * 2)
+    (tmp_path / "qrels" / "test.tsv").write_text(judged)
     (tmp_path / "corpus.jsonl").write_text('{"_id": "d1", "text": "a"}\n')
     (tmp_path / "queries.jsonl").write_text('{"_id": "q1", "text": "a"}\n')
     with pytest.raises(UserError) as seen:
