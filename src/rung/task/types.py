@@ -281,7 +281,7 @@ class KnowledgeSettings(Frozen):
     """Where documents are kept, which an input may read, and how passages are found beside what a
     climb chooses by itself."""
 
-    store: Literal["embedded", "pgvector"] = "embedded"
+    store: Literal["embedded", "pgvector", "qdrant"] = "embedded"
     """In the winner's folder, or on the server of RUNG_KNOWLEDGE_URL."""
     match: tuple[str, ...] = ()
     """Fields of the input, such as `tenant`, whose value must be (in) a document's `meta`."""

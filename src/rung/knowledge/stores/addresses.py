@@ -7,6 +7,11 @@ from rung.errors import UserError
 URL = "RUNG_KNOWLEDGE_URL"
 
 
+def has_address() -> bool:
+    """Whether any is set."""
+    return bool(os.environ.get(URL, "").strip())
+
+
 def store_url(kind: str, such_as: str) -> str:
     """The address. Raises `UserError` where it is not set, or is another kind of server's."""
     url = os.environ.get(URL, "").strip()

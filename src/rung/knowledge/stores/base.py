@@ -33,6 +33,11 @@ class Store(ABC):
     passages: tuple[Passage, ...]
 
     @classmethod
+    def note(cls) -> str:
+        """What whoever starts a climb is told of it; empty where there is nothing to tell."""
+        return ""
+
+    @classmethod
     @abstractmethod
     async def build(
         cls,

@@ -37,6 +37,11 @@ class EmbeddedStore(Store):
         """Indexed at once."""
         return cls(passages, vectors, words=words)
 
+    @property
+    def vectors(self) -> Vectors | None:
+        """A row a passage."""
+        return None if self._dense is None else self._dense.vectors
+
     async def by_words(self, query: str, k: int, where: Where = EVERYTHING) -> Ranking:
         """By BM25."""
         if self._lexical is None or k < 1:
@@ -60,9 +65,9 @@ class EmbeddedStore(Store):
         """Passages a line each, vectors as an array."""
         rows = (p.model_dump_json(exclude={"score"}) + "\n" for p in self.passages)
         files = {PASSAGES: "".join(rows).encode()}
-        if self._dense is not None:
+        if self.vectors is not None:
             buffer = BytesIO()
-            np.save(buffer, self._dense.vectors, allow_pickle=False)
+            np.save(buffer, self.vectors, allow_pickle=False)
             files[VECTORS] = buffer.getvalue()
         return files
 

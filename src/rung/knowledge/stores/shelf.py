@@ -3,5 +3,10 @@
 from rung.knowledge.stores.base import Store
 from rung.knowledge.stores.embedded import EmbeddedStore
 from rung.knowledge.stores.pgvector import PgvectorStore
+from rung.knowledge.stores.qdrant import QdrantStore
 
-STORES: dict[str, type[Store]] = {"embedded": EmbeddedStore, "pgvector": PgvectorStore}
+STORES: dict[str, type[Store]] = {
+    "embedded": EmbeddedStore,
+    "pgvector": PgvectorStore,
+    "qdrant": QdrantStore,
+}
