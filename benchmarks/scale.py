@@ -11,6 +11,7 @@ With a folder, what was done stays there, and the second part goes on where it w
    leave set aside.
 3. A million kept answers, in the file and in PostgreSQL: how long one takes to be read, and what a
    call costs the processor there; what a run holds of each scored answer.
+4. What a rate that several servers share costs a request.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from rung.measure.shared import LEASE_S, SharedCache
 from rung.measure.store import RunStore
 from rung.models.base import ChatReply, ChatRequest, Message
 from rung.records import Answer, Attempt, Usage
+from rung.traffic import open_store
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from scripted import ScriptedModel
@@ -212,6 +214,22 @@ def overhead(cache: Cache, name: str) -> None:
     print(f"a call {name}: {(time.process_time() - at) / 2:.2f} processor ms")
 
 
+def rates(url: str) -> None:
+    """One statement a request, by one key and by many."""
+    store = open_store(url)
+    for name, keys in (("one key", 1), ("200 keys", 200)):
+        at, began, waits = time.process_time(), time.perf_counter(), list[float]()
+        for n in range(2000):
+            before = time.perf_counter()
+            store.take(f"{name} {n % keys}", 1e-6, 1.0)
+            waits.append(time.perf_counter() - before)
+        busy, took = time.process_time() - at, time.perf_counter() - began
+        print(
+            f"a request's rate, {name}: {busy / 2:.2f} processor ms, {took / 2:.2f} ms "
+            f"(99 of 100: {sorted(waits)[1980] * 1e3:.2f})"
+        )
+
+
 def attempts(place: Path, count: int = 100_000) -> None:
     """What a run holds of each scored answer, and how long it takes to read them again."""
 
@@ -233,7 +251,7 @@ def attempts(place: Path, count: int = 100_000) -> None:
     )
 
 
-def main(parts: str = "123", folder: str | None = None) -> None:
+def main(parts: str = "1234", folder: str | None = None) -> None:
     """Print the figures."""
     with ExitStack() as stack:
         here = folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="rung-pg-"))
@@ -252,6 +270,8 @@ def main(parts: str = "123", folder: str | None = None) -> None:
             overhead(Cache(place / "calls.sqlite"), "in the file")
             overhead(SharedCache(url, "calls"), "in PostgreSQL, with a claim and money set aside")
             attempts(place / "run")
+        if "4" in parts:
+            rates(url)
         databases.cleanup()
 
 
