@@ -15,7 +15,8 @@ from loopback import Handler, listening
 from ports.test_shelves import Counted
 from rung.behaviour.refiners import REFINERS
 from rung.candidate import Candidate, Context, Prompt
-from rung.knowledge.tools import LiveTool
+from rung.errors import SourceError
+from rung.knowledge.tools import LiveTool, open_tool
 from rung.solver import load
 from rung.task.tools import ToolSettings
 from rung.task.types import Task
@@ -32,10 +33,14 @@ class Rerank(Handler):
         sent = json.loads(self.body())
         SEEN.append(sent)
         KEYS.add(self.headers.get("authorization") or "")
-        how, n = SAYS[-1], len(sent["documents"])
+        how, n = SAYS[-1], len(sent.get("documents") or sent["texts"])
         if how not in (1, -1):
             status = how if isinstance(how, int) else 200
             self.say(json.dumps({"error": "no"} if status != 200 else how).encode(), status)
+            return
+        if "texts" in sent:  # as Text Embeddings Inference has it
+            rows = [{"index": at, "score": -how * at / 100} for at in range(n)]
+            self.say(json.dumps(rows[::-1]).encode())
             return
         rows = [{"index": at, "relevance_score": -how * at / 100} for at in range(n)]
         self.say(json.dumps({"id": "x", "results": rows[::-1], "meta": {}}).encode())
@@ -66,6 +71,29 @@ def searching(**how: Any) -> Candidate:
 
 
 RERANKED = searching(rerank="endpoint", tool="judge")
+
+
+@pytest.mark.lengthy
+@pytest.mark.parametrize("best_first", [True, False])
+def test_text_embeddings_inference_is_spoken(
+    address: str, tmp_path: Path, best_first: bool
+) -> None:
+    SAYS[:] = [1 if best_first else -1]
+    tei = fact_task(tools=(settings(address, protocol="tei", model=""),))
+    chat = ScriptedModel(reading, MODEL)
+    result = climb(tei, tmp_path, chat, candidates=(RERANKED,), everything=True)
+    assert SEEN and all(set(sent) == {"query", "texts", "truncate"} for sent in SEEN)
+    assert {row.state == "pass" for row in result.candidates} == {best_first}
+
+
+@pytest.mark.parametrize("how", [{"results": []}, [], [{"index": 0}], [[0, 1.0]], "x", 429])
+async def test_what_text_embeddings_inference_does_not_rank_is_no_score(
+    address: str, how: Any
+) -> None:
+    SAYS[:] = [how]
+    tool = open_tool(settings(address, protocol="tei", model=""))
+    with pytest.raises(SourceError):
+        await tool.call({"query": "q", "documents": ["a", "b"]})
 
 
 def rows(address: str, folder: Path, *candidates: Candidate) -> tuple[Any, dict[str, Any]]:

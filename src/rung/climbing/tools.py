@@ -11,7 +11,7 @@ from rung.climbing.till import ClimbTill
 from rung.economics.pricing import PriceBook
 from rung.economics.speed import MEASURED, answer_seconds
 from rung.errors import UserError
-from rung.knowledge.tools import LiveTool, Tool
+from rung.knowledge.tools import Tool, open_tool
 from rung.measure.cache import CachedEmbedder
 from rung.measure.executors import EXECUTORS
 from rung.measure.metered_model import Counter, MeteredModel
@@ -160,7 +160,7 @@ class Tools:
         """A tool behind the cache and the budget."""
         if settings.name not in self._tools:
             self._tools[settings.name] = RecordedTool(
-                LiveTool(settings, self.task.root), self.cache, self.budget
+                open_tool(settings, self.task.root), self.cache, self.budget
             )
         return self._tools[settings.name]
 

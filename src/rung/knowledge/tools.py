@@ -8,7 +8,7 @@ long; nothing of it is carried out.
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import cache
@@ -17,10 +17,11 @@ from ssl import SSLContext
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, FiniteFloat
+from pydantic import AliasChoices, BaseModel, Field, FiniteFloat
 
-from rung.errors import MissingExtraError, SourceError
+from rung.errors import MissingExtraError, SourceError, UserError
 from rung.models.base import Offer
+from rung.models.cross_encoder import CrossEncoder
 from rung.records import Passage, Step
 from rung.task.endpoints import from_environment
 from rung.task.tools import ToolSettings
@@ -52,7 +53,7 @@ class ToolResult(Frozen):
 
 class _Scored(BaseModel):
     index: int
-    relevance_score: FiniteFloat
+    relevance_score: FiniteFloat = Field(validation_alias=AliasChoices("relevance_score", "score"))
 
 
 class _Reranked(BaseModel):
@@ -78,6 +79,7 @@ class LiveTool:
             "http": self._over_http,
             "mcp": self._over_mcp,
             "rerank": self._reranked,
+            "tei": self._reranked,
         }
         self._ask = asks[settings.protocol]
 
@@ -114,9 +116,13 @@ class LiveTool:
 
     async def _reranked(self, arguments: Mapping[str, JsonValue]) -> str:
         """`[[index, score], …]` as JSON, best first, of all the documents; equal ones in order."""
-        status, body = await self._posted(arguments)
+        documents, sent = arguments["documents"], arguments
+        if self.settings.protocol == "tei":
+            sent = {"query": arguments["query"], "texts": documents, "truncate": True}
+        status, body = await self._posted(sent)
         self._refuse(status)
-        documents = arguments["documents"]
+        if self.settings.protocol == "tei":
+            body = b'{"results": ' + body + b"}"
         try:
             results = _Reranked.model_validate_json(body).results
         except ValueError:
@@ -124,8 +130,7 @@ class LiveTool:
         assert isinstance(documents, list)
         if sorted(one.index for one in results) != list(range(len(documents))):
             raise self._failed(f"did not rank the {len(documents)} passages that it was sent")
-        best = sorted(results, key=lambda one: (-one.relevance_score, one.index))
-        return json.dumps([[one.index, one.relevance_score] for one in best])
+        return _ordered((one.index, one.relevance_score) for one in results)
 
     def _refuse(self, status: int) -> None:
         if not 200 <= status < 300:
@@ -194,6 +199,47 @@ class LiveTool:
             "nothing was scored",
             outage=outage,
         )
+
+
+class CrossEncoded:
+    """A reranker in a folder of this machine, relative to `folder`. It has no time-out."""
+
+    def __init__(self, settings: ToolSettings, folder: Path | None = None) -> None:
+        self._encoder = CrossEncoder((folder or Path()) / Path(settings.model).expanduser())
+        if settings.digest not in ("", self._encoder.identity):
+            raise UserError(
+                f"the cross-encoder in {settings.model!r} is not the one that was measured: put "
+                "that one back, or climb again"
+            )
+        self.settings = settings.model_copy(update={"digest": self._encoder.identity})
+
+    async def call(self, arguments: Mapping[str, JsonValue]) -> ToolResult:
+        """Orders `documents` for `query`, as a `rerank` endpoint does."""
+        at, documents = datetime.now(UTC), arguments["documents"]
+        assert isinstance(documents, list)
+        scores, seconds = await self._encoder.scores(
+            str(arguments["query"]), [str(text) for text in documents]
+        )
+        return ToolResult(
+            text=_ordered(enumerate(scores)),
+            at=at.isoformat(timespec="seconds"),
+            seconds=seconds,
+            usd=self.settings.usd_per_call,
+        )
+
+
+def open_tool(settings: ToolSettings, folder: Path | None = None) -> Tool:
+    """The tool of these settings; what it names beside an address lies in `folder`.
+
+    Raises `UserError` where a cross-encoder is not there, or not the one that was measured.
+    """
+    kind = CrossEncoded if settings.protocol == "cross-encoder" else LiveTool
+    return kind(settings, folder)
+
+
+def _ordered(scored: Iterable[tuple[int, float]]) -> str:
+    """`[[index, score], …]` as JSON, best first; equal ones in order."""
+    return json.dumps(sorted(scored, key=lambda one: (-one[1], one[0])))
 
 
 @cache

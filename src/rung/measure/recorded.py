@@ -27,7 +27,9 @@ class RecordedTool:
         """As it was said before; asked, paid for out of the budget and kept where it never was."""
         own = self.settings
         # Never headers, which are secrets: one that changes what is said is another tool, by name.
-        spoken = [] if own.protocol == "http" else [own.protocol, own.model]
+        spoken = (
+            [] if own.protocol == "http" else [own.protocol, own.model, *filter(None, [own.digest])]
+        )
         key = digest([own.name, own.url, own.command, own.max_chars, dict(arguments), *spoken])
         async with self._turns.setdefault(key, asyncio.Lock()):
             known = self._cache.said(key)

@@ -19,7 +19,7 @@ from rung.candidate import Candidate
 from rung.errors import UserError
 from rung.knowledge.contexts import Knowledge, knowledge_of
 from rung.knowledge.retriever import Retriever
-from rung.knowledge.tools import LiveTool, Tool
+from rung.knowledge.tools import Tool, open_tool
 from rung.models.base import ChatModel, Vectors
 from rung.models.chain import sure_from, unchainable
 from rung.models.metered import MeteredEmbedder
@@ -48,7 +48,7 @@ class Workshop:
     folder: Path
     on_tuning: Callable[[str, str, float], None] | None = None
     """Told the candidate's key, the stage and the share of it that is done."""
-    tool: Callable[[ToolSettings], Tool] = LiveTool
+    tool: Callable[[ToolSettings], Tool] = open_tool
     """What a tool is asked through: a climb keeps what it says."""
     stop: threading.Event = field(default_factory=threading.Event)
     tuned: dict[str, Tuned] = field(default_factory=dict)
@@ -79,13 +79,14 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     _refuse_what_is_missing(candidate, task)
     embedder = workshop.embedder(candidate.embedder) if candidate.embedder else None
     knowledge = await workshop.knowledge(candidate, task)
+    tools = {settings.name: workshop.tool(settings) for settings in _tools(candidate, task)}
     spec = SolverSpec(
         candidate=candidate,
         task=task.name,
         instruction=task.instruction,
         output=task.output,
         documents=knowledge.passages if candidate.context.traits.leads else (),
-        tools=_tools(candidate, task),
+        tools=tuple(tool.settings for tool in tools.values()),
         input_fields=_fields([*task.train, *task.dev]),
     )
     if not candidate.uses_llm:
@@ -97,7 +98,7 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
         workshop.chat(candidate.model),
         embedder,
         knowledge=knowledge,
-        tools={settings.name: workshop.tool(settings) for settings in spec.tools},
+        tools=tools,
     )
     for slot in filled(candidate).values():
         so_far = Solver(spec, parts)

@@ -21,7 +21,7 @@ from pathlib import Path
 from rung.behaviour.shelf import filled
 from rung.errors import StoreError
 from rung.knowledge.contexts import knowledge_of
-from rung.knowledge.tools import LiveTool, Tool
+from rung.knowledge.tools import Tool, open_tool
 from rung.models.base import ChatModel
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import load_label_model
@@ -74,7 +74,7 @@ def load(
     """
     folder = folder.resolve()  # what the link names may change while the files are read
     root = next((above for above in folder.parents if (above / CONFIG_NAME).exists()), None)
-    tool = tool or partial(LiveTool, folder=root)
+    tool = tool or partial(open_tool, folder=root)
     _checked(folder)
     spec = _spec(folder)
     candidate = spec.candidate

@@ -1,4 +1,4 @@
-"""`[[tools]]` of `rung.toml`: live knowledge that a model may be given, or an endpoint that puts
+"""`[[tools]]` of `rung.toml`: live knowledge that a model may be given, or a reranker, which puts
 passages in order; and what a call costs."""
 
 from __future__ import annotations
@@ -7,6 +7,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+RERANKERS = ("rerank", "tei", "cross-encoder")
 
 
 class ToolSettings(BaseModel):
@@ -25,11 +27,16 @@ class ToolSettings(BaseModel):
     command: tuple[str, ...] | None = None
     """Instead of `url`: an MCP server that is started for each call, in the folder of rung.toml,
     and spoken to over its standard input and output."""
-    protocol: Literal["http", "mcp", "rerank"] = "http"
+    protocol: Literal["http", "mcp", "rerank", "tei", "cross-encoder"] = "http"
     """`rerank`: `url` takes `query`, `documents` and `top_n`, and gives each an `index` and a
-    `relevance_score` (Cohere, Jina, vLLM). No model calls it; it orders what a search found."""
+    `relevance_score` (Cohere, Jina, vLLM); `tei`: `url` takes `query` and `texts`, and gives a list
+    of `index` and `score` (Hugging Face's Text Embeddings Inference); `cross-encoder`: the folder
+    `model` is asked on this machine. No model calls these; they order what a search found."""
     model: str = ""
-    """Of a `rerank` endpoint that serves several."""
+    """Of a `rerank` endpoint that serves several; of a `cross-encoder` its folder, for sequence
+    classification, relative to that of rung.toml."""
+    digest: str = ""
+    """Hash of a cross-encoder's folder: a climb fills it in, and another content is refused."""
     input_schema: dict[str, object] = Field(default_factory=dict, alias="schema")
     """JSON schema of the arguments, an object; a `rerank` endpoint has none."""
     headers: dict[str, str] = Field(default_factory=dict)
@@ -43,7 +50,13 @@ class ToolSettings(BaseModel):
 
     @model_validator(mode="after")
     def _one_place(self) -> ToolSettings:
-        if (self.url is None) == (self.command is None):
+        if self.protocol == "cross-encoder":
+            if self.url is not None or self.command is not None or not self.model:
+                raise ValueError(
+                    f"tool {self.name!r}: a cross-encoder has its folder as 'model', and neither "
+                    "'url' nor 'command'"
+                )
+        elif (self.url is None) == (self.command is None):
             raise ValueError(f"tool {self.name!r}: give either 'url' or 'command'")
         if self.command is not None and self.protocol != "mcp":
             raise ValueError(f'tool {self.name!r}: a command speaks MCP: set protocol = "mcp"')
@@ -63,8 +76,8 @@ class ToolSettings(BaseModel):
         return self
 
     def _check_schema(self) -> None:
-        if self.protocol == "rerank":
-            if self.url is None or self.input_schema:
+        if not self.informs:
+            if self.command is not None or self.input_schema:
                 raise ValueError(f"tool {self.name!r}: a rerank endpoint has a 'url' and no schema")
         elif self.input_schema.get("type") != "object":
             raise ValueError(f"tool {self.name!r}: 'schema' must be of type \"object\"")
@@ -76,4 +89,4 @@ class ToolSettings(BaseModel):
     @property
     def informs(self) -> bool:
         """It can be asked for knowledge."""
-        return self.protocol != "rerank"
+        return self.protocol not in RERANKERS
