@@ -17,6 +17,8 @@ class TuningExample(Frozen):
 
     messages: tuple[Message, ...]
     answer: str
+    rejected: str | None = None
+    """An answer that was given and is wrong: what a trainer of preferences learns to avoid."""
 
     @property
     def turns(self) -> tuple[Message, ...]:
@@ -39,6 +41,8 @@ class Order(Frozen):
     """Estimate over all epochs, prompts and answers."""
     longest: int = 0
     """Estimated tokens of the longest conversation."""
+    start: Adapter | None = None
+    """What a training of preferences goes on from; None: new weights."""
 
     @property
     def tag(self) -> str:
@@ -137,6 +141,17 @@ def sized(weights: Weights, parameters: int | None, train: int) -> Weights:
     rate = RATE_SMALL if small else RATE_LARGE
     rows = max(FEWEST_ROWS, min(ROWS, train * weights.epochs // MIN_STEPS))
     return stated(weights, learning_rate=rate, rows=rows)
+
+
+PREFERENCE_RATE, PREFERENCE_EPOCHS, PREFERENCE_ROWS = 5e-5, 3, 4
+"""Of learning corrections against what they replaced (docs/tuning.md)."""
+
+
+def preferring(weights: Weights) -> Weights:
+    """The recipe of that part of a training."""
+    return stated(
+        weights, learning_rate=PREFERENCE_RATE, epochs=PREFERENCE_EPOCHS, rows=PREFERENCE_ROWS
+    )
 
 
 def heats(start: Weights) -> Iterator[Weights]:
