@@ -158,12 +158,15 @@ class Trained(NamedTuple):
     """In a candidate's key."""
     here: bool = True
     """Trained on this machine, and paid by its hours; else bought by the token."""
+    prefers: bool = False
+    """Trained on the rows, and then on which of two answers is the right one."""
 
 
 WEIGHTS = {
     "base": Trained(""),
     "lora": Trained("lora"),
     "trl": Trained("lora"),
+    "dpo": Trained("dpo", prefers=True),
     "hosted": Trained("tuned", here=False),
 }
 """The shelf's list; who trains a kind is in `rung.behaviour.trainers.shelf`."""
@@ -172,8 +175,8 @@ WEIGHTS = {
 class Weights(Frozen):
     """Base weights, or weights tuned on the prompts that the solver sends.
 
-    `lora` is an adapter trained on this machine; `hosted` is tuned by the model's own provider,
-    which the model's name tells.
+    `lora` is an adapter trained on this machine, `dpo` one that then learnt corrections against
+    what they replaced; `hosted` is tuned by the model's own provider, which the model's name tells.
     """
 
     kind: Annotated[str, AfterValidator(one_of(WEIGHTS)), listed(WEIGHTS)] = "base"
@@ -199,6 +202,11 @@ class Weights(Frozen):
     def bought(self) -> bool:
         """Trained elsewhere, for money."""
         return self.tuned and not WEIGHTS[self.kind].here
+
+    @property
+    def prefers(self) -> bool:
+        """Trained on corrections against what they replaced, after the rows."""
+        return WEIGHTS[self.kind].prefers
 
 
 class Candidate(Frozen):

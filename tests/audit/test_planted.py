@@ -257,6 +257,24 @@ def test_a_paste_that_was_cut_or_is_one_field_or_stands_elsewhere_is_found_too()
     assert "leakage-prompts" in {flag.id for flag in flagged}
 
 
+def test_short_inputs_in_the_instruction_are_found_by_their_answers() -> None:
+    task = label_task()
+    test = [e.model_copy(update={"input": f"part {n}"}) for n, e in enumerate(task.test, 100)]
+    short = with_rows(task, train=list(task.train), test=test)
+
+    def found(rows: list[Any]) -> tuple[str, ...]:
+        said = ", ".join(f"{str(e.input).upper()} is of the kind {e.expected}" for e in rows)
+        told = short.model_copy(update={"instruction": f"Name the kind. {said}."})
+        flag = flags("leakage", told).get("leakage-prompts")
+        return flag.examples if flag else ()
+
+    assert set(found(test[:3])) == {e.id for e in test[:3]}
+    assert found(test[:2]) == (), "one or two stand there by chance"
+    other = {e.expected: next(o.expected for o in test if o.expected != e.expected) for e in test}
+    wrong = [e.model_copy(update={"expected": other[e.expected]}) for e in test[:9:3]]
+    assert found(wrong) == (), "these are not their answers"
+
+
 def test_labels_without_examples_are_named() -> None:
     task = label_task(output=LabelsOutput(labels=(*LABELS, "fraud")))
     flag = flags("label-members", task)["small-classes"]

@@ -120,7 +120,8 @@ def test_what_was_dev_certifies_nothing_later(task: Task) -> None:
     )
     whole = tried(again(task, dev=task.train, test=task.dev), "three")
     assert whole.candidates[0].state == "undecided" and alpha(whole) is None
-    assert "is used up" in whole.candidates[0].reason and whole.verdict.choice is None
+    assert whole.verdict.choice is None
+    assert "were dev in an earlier climb" in whole.candidates[0].reason
     assert whole.ledger == (
         "the answers of test examples were shown; add examples for further candidates"
     )
@@ -172,7 +173,8 @@ def test_after_a_reveal_only_other_rows_certify(task: Task) -> None:
     tried(task, "one")
     TestLedger((task.root or Path()) / ".rung", task, ()).show()
     shown = tried(again(task, instruction="Another."), "two")
-    assert alpha(shown) is None and "is used up" in shown.candidates[0].reason
+    assert alpha(shown) is None and "were shown (`rung reveal`)" in shown.candidates[0].reason
+    assert "candidates" not in shown.candidates[0].reason, "to look is no test"
     more = again(task, test=(*reworded(task.test), *label_task(train=1000, test=60).test))
     result = tried(more, "three")
     assert alpha(result) == pytest.approx(FIRST)

@@ -6,10 +6,12 @@ from datetime import date
 
 import pytest
 
-from climbing.tasks import LABELS, label_task
-from rung.candidate import Context
+from climbing.tasks import LABELS, fact_task, label_task
+from rung.candidate import Candidate, Context
 from rung.decide.ladder import Planned, candidates, plan
 from rung.economics.pricing import PriceBook
+from rung.errors import UserError
+from rung.task.tools import ToolSettings
 from rung.task.types import Models, Task
 from scripted import ScriptedModel
 
@@ -44,3 +46,45 @@ def test_a_larger_model_on_the_same_machine_is_expected_to_cost_more(
     assert alike and all(order == [SMALL, LARGE, LARGER] for order in alike.values())
     seconds = {r.candidate.model: r.usage.seconds for r in rungs if not r.candidate.learns}
     assert seconds[LARGE] / seconds[SMALL] == pytest.approx(630 / 135)
+
+
+def test_without_train_and_dev_lengths_are_those_of_test_and_without_any_row_it_is_said() -> None:
+    bare = {"train": (), "dev": ()}
+    (rung,) = planned(label_task().model_copy(update=bare), (SMALL,))
+    assert rung.usage.input_tokens > 0 and rung.usage.output_tokens > 0
+    with pytest.raises(UserError, match="has no examples"):
+        planned(label_task().model_copy(update={**bare, "test": ()}), (SMALL,))
+
+
+def tooled(**costs: float) -> dict[str, Planned]:
+    """Prompting, RAG on documents, a live tool, and a model that calls it, by what they read."""
+    shape = {"type": "object"}
+    live = ToolSettings(name="live", url="http://me/x", schema=shape, usd_per_call=0.01)
+    best = ToolSettings(name="best", url="http://me/y", protocol="rerank", usd_per_call=0.002)
+    plain = fact_task(tools=(live, best), costs=costs)
+    task = plain.model_copy(update={"models": Models(to_try=(SMALL,))})
+    kinds = {
+        "none": {},
+        "documents": {"context": Context(k=1, kind="retrieved")},
+        "reranked": {"context": Context(kind="retrieved", rerank="endpoint", tool="best")},
+        "live": {"context": Context(kind="tool", tool="live")},
+        "calls": {"way": "tools"},
+    }
+    rungs = {kind: Candidate(model=SMALL, **slots) for kind, slots in kinds.items()}
+    book = PriceBook.of({SMALL}, costs, date(2026, 11, 28))
+    found = {r.candidate.key: r for r in plan(task, [*rungs.values()], Sized, book)}
+    return {kind: found[c.key] for kind, c in rungs.items()}
+
+
+def test_a_tool_is_expected_to_be_paid_and_a_store_only_where_documents_are_searched() -> None:
+    """10,000 requests a month: a call each, $0.01 live, $0.002 of a reranker."""
+    before, after = tooled(), tooled(store_usd_per_month=70.0, rerank_usd_per_1k=2.0)
+    paid = {k: float(r.usd_per_request) for k, r in before.items()}
+    assert 0.01 < paid["live"] < 0.011 and 0.01 < paid["calls"] < 0.011
+    assert 0.002 < paid["reranked"] < 0.003 and paid["documents"] < 0.001 > paid["none"]
+    more = {k: float(after[k].usd_per_month - r.usd_per_month) for k, r in before.items()}
+    # $70 of a store, and 10,000 x $0.002 where the reranker is not paid as a tool already.
+    assert more == {"none": 0, "documents": 90, "reranked": 70, "live": 0, "calls": 0}
+    month = {k: float(r.usd_per_month) for k, r in before.items()}
+    # $1,000 of set-up that nobody stated, over 12 months, comes with what is retrieved.
+    assert month["live"] - month["none"] - 1000 / 12 == pytest.approx(100, abs=1)

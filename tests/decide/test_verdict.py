@@ -38,6 +38,7 @@ def left(key: str = "left", state: Any = "drop", **how: Any) -> CandidateResult:
 
 
 AHEAD = Forecast(points=((200, 0.4),), ceiling=0.73, must_see=88, alpha=0.01, more=80)
+NEVER = Forecast(points=((200, 0.4),), ceiling=0.7, must_see=None, alpha=0.01, more=None)
 FELL = {"dev_losses": [3.5, 0.4, 0.2, 0.15]}
 
 
@@ -100,7 +101,11 @@ def test_every_sentence_is_said_where_it_is_true_and_nowhere_else(kind: str) -> 
 
 def test_every_sentence_has_its_case_and_its_words() -> None:
     assert set(typing.get_args(Kind)) == set(WORDS)
-    assert set(WORDS) - set(CASES) == {"time-again", "said"}  # both have tests of their own
+    assert set(WORDS) - set(CASES) == {
+        "time-again",
+        "limits",
+        "said",
+    }  # they have tests of their own
 
 
 def says(kind: str, rows: list[CandidateResult], target: Target = TARGET, **how: Any) -> str:
@@ -123,7 +128,18 @@ def test_three_sentences_of_who_was_left_are_never_mixed() -> None:
     assert verdict.status == "undecided"
     said = says("open", [near.model_copy(update={"forecast": AHEAD})])
     assert "chance 73% that it is good enough, and 80 more examples would probably tell" in said
-    assert "no number of examples up to 100,000" in says("open", [near])
+    assert "no number of examples up to 100,000" in says("open", [left(forecast=NEVER)])
+
+
+def test_how_many_examples_would_tell_is_said_only_where_it_is_known() -> None:
+    """Without a forecast (dev alone was scored) or without error left, nobody looked."""
+    assert "100,000" in says("open", [left(forecast=NEVER)])
+    for ahead in (None, Forecast(points=(), ceiling=0.5, alpha=0.0)):
+        unknown = left(monthly_usd=20.0, forecast=ahead)
+        assert "that it is good enough." in says("open", [unknown])
+        said = says("may-suffice", [passed(), unknown])
+        assert "would tell is not known, though it would save $80 a month" in said
+        assert "100,000" not in said + says("open", [unknown])
 
 
 @pytest.mark.parametrize("state", ["drop", "hopeless", "undecided"])
@@ -144,6 +160,10 @@ def test_a_standing_follows_from_the_scores_whatever_the_state(state) -> None:
             [left(test=score(value=0.6, high=0.7)), left("b", chance=0.02)],
             "Nothing tried is likely to reach 0.8",
         ),
+        (  # scored on dev, then it could not be tested
+            [left(test=score(value=0.6, high=0.7)), row("b", "skipped", dev=score("dev", 0.75))],
+            "Nothing tried is likely to reach 0.8",
+        ),
     ],
 )
 def test_nothing_tried_reaches_it_is_said_only_where_all_is_shown(rows, known) -> None:
@@ -159,7 +179,7 @@ def test_a_cheaper_one_that_may_suffice_is_said_with_its_money() -> None:
         "rag may be enough too (chance 73%): 80 more examples would tell, and save $310 a month."
     )
     assert kinds(decide(rows, TARGET)).count("open") == 0  # once is enough
-    never = [rows[0], cheap.model_copy(update={"forecast": None})]
+    never = [rows[0], cheap.model_copy(update={"forecast": NEVER})]
     assert "no number of examples up to 100,000 is likely to tell" in says("may-suffice", never)
     for state in ({"monthly_usd": None}, {"chance": 0.01, "forecast": None}):
         shut = [rows[0], cheap.model_copy(update=state)]
@@ -175,8 +195,13 @@ def test_unused_rows_come_before_more_labelling() -> None:
     assert "with 100 test examples 88 right certify 0.8" in said and "unused" not in said
     assert "Add labelled test examples" in said
     spent = [left(forecast=Forecast(points=(), ceiling=0.5, alpha=0.0))]
-    assert "used up the error of these examples. Chance" not in says("more-examples", spent)
-    assert "Add fresh test examples" in says("more-examples", spent)
+    assert "with more: none, since the error" in (said := says("more-examples", spent))
+    assert said.endswith("Give these up (`rung reveal`), and add fresh test examples.")
+    lying = says("more-examples", spent, unused=140)
+    assert "with more: none, since" in lying and lying.endswith(
+        "140 test examples lie unused: give these up (`rung reveal`), and raise or leave out "
+        "[climb] test_size."
+    )
 
 
 @pytest.mark.parametrize(
@@ -201,7 +226,14 @@ def test_a_limit_on_latency_is_kept_broken_or_cannot_be_told(low, high, status) 
         assert "whether it keeps 1 s cannot be told" in reason_text(verdict.reasons[0])
         assert "climb again when the machine is idle" in reason_text(verdict.next_step)
     if status == "insufficient":
-        assert "passes too, but takes 1.50 s (p95)" in reason_text(verdict.reasons[0])
+        assert "passes, but takes 1.50 s (p95)" in reason_text(verdict.reasons[0])
+        assert reason_text(verdict.next_step) == (
+            "Certified at 0.8, but over a limit of [target]: pick. Allow more, or name a cheaper "
+            "or faster model in [models]."
+        )
+        worse = decide([one, left(chance=0.01)], TIMED)
+        assert (worse.status, worse.next_step.kind) == ("insufficient", "limits")
+        assert "limits" not in kinds(decide([left(chance=0.01)], TIMED))
 
 
 @pytest.mark.parametrize(("dearer", "said"), [

@@ -12,7 +12,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
-from test_verdict import AHEAD, CASES, FELL, TARGET, TIMED, left, lora, passed, row, score
+from test_verdict import AHEAD, CASES, FELL, NEVER, TARGET, TIMED, left, lora, passed, row, score
 
 from rung.candidate import Candidate, Prompt
 from rung.decide import claims, hindered, verdict
@@ -69,7 +69,6 @@ def timed(low: float | None, high: float | None, p95: float = 0.8) -> CandidateR
 
 
 SPENT = Forecast(points=(), ceiling=0.5, alpha=0.0)
-NEVER = Forecast(points=((200, 0.4),), ceiling=0.7, must_see=None, alpha=0.01, more=None)
 BELOW = left(test=score(value=0.6, high=0.7), chance=0.0)
 MUTE = row("mute", "drop")
 
@@ -91,6 +90,7 @@ PAIRS: dict[str, tuple[str, str]] = {
     "no upper bound": (said([timed(0.3, None)], TIMED), said([timed(0.3, 0.9)], TIMED)),
     "unsure speed": (said([timed(0.3, 1.2)], TIMED), said([timed(0.3, 0.9)], TIMED)),
     "too slow": (said([timed(1.1, 2.0, 1.5)], TIMED), said([timed(0.3, 0.9)], TIMED)),
+    "over a limit": (said([passed()], PRICED), said([left(chance=0.01)], PRICED)),
     "too dear": (said([passed()], PRICED), said([passed(cost_per_request_usd=0.0005)], PRICED)),
     "alike": (
         said([passed(), passed("b", monthly_usd=100.5)]),
@@ -110,12 +110,23 @@ PAIRS: dict[str, tuple[str, str]] = {
         said([passed(), left(monthly_usd=20.0, forecast=NEVER)]),
         said([passed(), left(monthly_usd=20.0, forecast=AHEAD)]),
     ),
+    "cheaper, nobody looked": (
+        said([passed(), left(monthly_usd=20.0)]),
+        said([passed(), left(monthly_usd=20.0, forecast=NEVER)]),
+    ),
+    "cheaper, unused": (
+        said([passed(), left(monthly_usd=20.0, forecast=AHEAD)], unused=90),
+        said([passed(), left(monthly_usd=20.0, forecast=AHEAD)]),
+    ),
     "used up": (said([row("a", "undecided", reason="used up")]), said([left()])),
     "not reached": (said([row("a", "planned")], stopped="budget"), said([left()])),
     "can never": (said([left(forecast=NEVER)]), said([left(forecast=AHEAD)])),
     "must see": (said([left(forecast=AHEAD)]), said([left(forecast=NEVER)])),
     "unused": (said([left(forecast=AHEAD)], unused=9), said([left(forecast=AHEAD)])),
     "add": (said([left(forecast=AHEAD)]), said([left(forecast=AHEAD)], unused=9)),
+    "fresh, unused": (
+        said([left(forecast=SPENT)], unused=9), said([left(forecast=AHEAD)], unused=9),
+    ),
     "fresh": (said([left(forecast=SPENT)]), said([left(forecast=AHEAD)])),
     "all below": (said([BELOW]), said([BELOW, left("b", chance=0.01)])),
     "none likely": (said([BELOW, left("b", chance=0.01)]), said([BELOW])),

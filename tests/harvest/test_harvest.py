@@ -16,7 +16,9 @@ from rung.cli.app import app
 from rung.errors import StoreError, UserError
 from rung.loop.harvest import build, queue, read_version, versions
 from rung.loop.harvest.queue import Measures, keep_reasons, queued
+from rung.privacy.redaction import Redactor
 from rung.records import Answer
+from rung.task.corrections import rejected
 from rung.traffic import Feedback, Judged, TrafficRecord, open_store
 from scripted import ScriptedEmbedder
 
@@ -187,6 +189,9 @@ def test_a_version_holds_judged_answers_only(folder: Path) -> None:
     origin = new[text(301)].meta["harvest"]
     assert origin["origin"] == "corrected" and origin["request"] == "r301"
     assert origin["who"] == "ann" and origin["solver"] == "f" * 64
+    assert {k: e.meta.get("rejected") for k, e in new.items()} == {
+        text(300): None, text(301): "shipping", text(303): None,
+    }  # fmt: skip
     assert version.diff.summary() == "train +3" and version.parent != version.hash
 
 
@@ -309,3 +314,39 @@ def test_the_command_needs_traffic(folder: Path) -> None:
     open_store(folder).close()
     caught = CliRunner().invoke(app, ["harvest", str(folder)]).exception
     assert isinstance(caught, UserError) and "holds no answer" in str(caught)
+
+
+def test_what_a_correction_replaced_is_kept_as_it_was_written(folder: Path) -> None:
+    unread = {"valid": False, "value": None, "text": "It is shipping?", "problem": "no label."}
+    right = record(301).model_copy(update={"answer": Answer(text="billing", value="billing")})
+    log(
+        folder,
+        [record(300, **unread), right, record(302)],
+        said("r300", "corrected", "billing"),
+        said("r301", "corrected", "billing"),  # as it was
+        said("r302", "corrected", "billing"),
+    )
+    CliRunner().invoke(app, ["harvest", str(folder), "--build", "--use"])
+    task = rung.load_task(folder, whole=True)
+    kept = {e.input: rejected(task.output, e) for e in task.train if "harvest" in e.meta}
+    assert kept == {text(300): "It is shipping?", text(301): None, text(302): "shipping"}
+
+
+def test_inputs_are_taken_without_answers(folder: Path) -> None:
+    failed = record(303).model_copy(update={"answer": None, "error": "too long"})
+    secret = record(304).model_copy(update={"input": f"{text(304)} ann@example.org"})
+    store = open_store(folder, Redactor())
+    store.add([record(4), *(record(i, "refunds") for i in (300, 301, 302)), failed, secret])
+    store.close()
+    again = CliRunner().invoke(app, ["harvest", str(folder), "--inputs"])
+    assert "5 inputs of the traffic, and none of its answers" in again.output, again.output
+    done = CliRunner().invoke(app, ["harvest", str(folder), "--inputs", "--use"])
+    assert done.exit_code == 0 and "rung.toml names it now" in done.output, done.output
+    (file,) = (folder / "data").iterdir()
+    assert "refunds" not in file.read_text() and "ann@" not in file.read_text()
+    found = rung.load_task(folder).unlabelled
+    assert {i for i in found if "email" not in i} <= {text(i) for i in (300, 301, 302)}
+    assert len(found) == 4, "what stands in train is left out"
+    assert len(list(folder.glob("rung.*.toml"))) == 1
+    CliRunner().invoke(app, ["harvest", str(folder), "--inputs", "--use"])
+    assert len(list(folder.glob("rung.*.toml"))) == 1

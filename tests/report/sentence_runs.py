@@ -108,7 +108,12 @@ def scored(**changes: Any) -> dict[str, Any]:
 AHEAD = Forecast(points=((200, 0.6),), ceiling=0.7, alpha=0.01, more=100)
 OPEN = rowed(LINEAR, standing="open", monthly_usd=0.01)
 EMPTY = without(base=run(keep=(7,)))
-NONE = without()
+NONE = without(base=run(candidates=tuple(
+    r.model_copy(update={"state": "drop" if r.state == "pass" else r.state})
+    for r in BASE.candidates
+)))  # fmt: skip
+OVER = without()
+"""Some passed, and break a limit."""
 SINGLE = run(keep=(3,))
 STOPPED = run(keep=(3, 7))
 DEAR = rowed(LORA, base=rowed(CHOICE, monthly_usd=100.0), monthly_usd=100.5)

@@ -311,5 +311,5 @@ def test_test_examples_are_in_the_table_once_they_were_revealed(tmp_path: Path) 
     assert told.exit_code == 0, told.output
     assert {line.split for line in whole(tmp_path)} == {"dev", "test"}
     ledger = TestLedger(tmp_path / ".rung", load_task(tmp_path), ())
-    with pytest.raises(UserError, match="is used up"):
+    with pytest.raises(UserError, match="were shown"):
         ledger.offer("a new candidate", 1.0)

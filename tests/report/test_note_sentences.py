@@ -109,6 +109,17 @@ def refused(tmp: Path) -> str:
     return ""
 
 
+def unheld(tmp: Path, tested: int, how: str = "") -> str:
+    """What an offer says with so many test examples, all of which were shown where that is said."""
+    task = TASK.model_copy(update={"root": tmp, "test": TASK.test[:tested]})
+    if how:
+        TestLedger(tmp, task, ()).show()
+    try:
+        return str(TestLedger(tmp, task, ()).offer("k", 0.5))
+    except Exception as error:
+        return str(error)
+
+
 def broken(tmp: Path) -> str:
     (tmp / ledger.LEDGER_FILE).write_text("{")
     try:
@@ -193,6 +204,12 @@ FILED: dict[str, tuple[Filed, Filed]] = {
     "These test examples have been used by {} candidates, and the error of {} that a confidence "
     "of {} leaves is used up; add fresh test examples for {}, and give these up with `rung "
     "reveal`.": (refused, kept),
+    "There are no test examples: nothing can be certified; add some.": (
+        lambda t: unheld(t, 0), lambda t: unheld(t, 9),
+    ),
+    "These test examples {}: nothing is certified on them; add fresh test examples for {}.": (
+        lambda t: unheld(t, 9, SHOWN), lambda t: unheld(t, 9),
+    ),
     "{} cannot be read ({}): {}": (broken, kept),
     "restore it from a copy, or delete it and give fresh test examples; it keeps count of how "
     "often the test examples were used": (broken, kept),

@@ -29,6 +29,7 @@ from .sentence_runs import (
     LORA,
     NONE,
     OPEN,
+    OVER,
     SINGLE,
     STOPPED,
     TEST,
@@ -59,7 +60,19 @@ SAID: dict[str, tuple[Case, Case]] = {
     "The cheapest of {} tried that is": (base, lambda: say(SINGLE)),
     "The {} one tried is": (lambda: say(SINGLE), base),
     "{} good enough: {} {}, {}, for {}.": (base, lambda: say(NONE)),
-    "{} candidate{} measured, none certified at {}.": (lambda: say(NONE), base),
+    "{} candidate{} measured, none certified at {}.": (lambda: say(NONE), lambda: say(OVER)),
+    "Of {} measured, {} certified at {}{}.": (lambda: say(OVER), lambda: say(NONE)),
+    ", none shown to keep the limits of [target]": (
+        lambda: say(OVER), lambda: say(without("undecided", stopped="interrupted")),
+    ),
+    "; the climb is not over": (
+        lambda: say(without("undecided", stopped="interrupted")), lambda: say(OVER),
+    ),
+    " within the limits of [target]": (lambda: say(OVER), lambda: say(NONE)),
+    "Stopped before the cheapest that reaches {} was known": (
+        lambda: say(without("undecided", stopped="interrupted")),
+        lambda: say(without("undecided", NONE, stopped="interrupted")),
+    ),
     "Not good enough": (lambda: say(NONE), base),
     "The next technique was not tried: {} is expected to cost {} a month{}.": (
         lambda: say(STOPPED), base,
@@ -115,7 +128,7 @@ SAID: dict[str, tuple[Case, Case]] = {
         lambda: say(STOPPED), lambda: say(SINGLE),
     ),
     "Limits: {} is good enough, but {}.": (
-        lambda: say(rowed(CHOICE, NONE, reason="takes 2 s")), lambda: say(NONE),
+        lambda: say(rowed(CHOICE, OVER, reason="takes 2 s")), lambda: say(NONE),
     ),
     # words
     "* with set-up that nobody stated: {}. Yours: [costs] setup_hours": (
@@ -136,8 +149,8 @@ SAID: dict[str, tuple[Case, Case]] = {
         lambda: say(without("undecided", stopped="budget")), lambda: say(without("undecided")),
     ),
     "Stopped before anything was shown to reach {}": (
+        lambda: say(without("undecided", NONE, stopped="interrupted")),
         lambda: say(without("undecided", stopped="interrupted")),
-        lambda: say(without("undecided")),
     ),
     "Calls went unanswered: what reaches {} is not known": (
         lambda: say(without("undecided", rowed(LINEAR, state="incomplete"))),

@@ -36,7 +36,7 @@ NEEDS_TRL = pytest.mark.skipif(find_spec("trl") is None, reason="the extra trl i
 ON_SHELF = [
     *(
         pytest.param(
-            (kind, HERE), id=kind, marks=[*NEEDS_WEIGHTS, *([NEEDS_TRL] if kind == "trl" else [])]
+            (kind, HERE), id=kind, marks=[*NEEDS_WEIGHTS, *([NEEDS_TRL] if kind != "lora" else [])]
         )
         for kind in TRAINERS
         if WEIGHTS[kind].here
@@ -60,6 +60,9 @@ class Place:
         made = plain() if self.model.startswith("vertex/") else order()
         recipe = Weights(kind=self.kind, epochs=1, learning_rate=1e-4)
         wanted = made.model_copy(update={"weights": recipe})
+        if WEIGHTS[self.kind].prefers:
+            pairs = tuple(e.model_copy(update={"rejected": "no code"}) for e in made.train)
+            wanted = wanted.model_copy(update={"train": pairs})
         till = self.till if paid else None
         desk = Desk(self.base, self.folder, till, hooks or Hooks(pause=no_pause))
         return asyncio.run(open_trainer(self.kind, self.model).train(wanted, desk))

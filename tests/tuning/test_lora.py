@@ -110,7 +110,7 @@ def test_a_kill_while_saving_leaves_no_folder_that_counts(model, tmp_path, monke
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rung.behaviour.trainers.lora.os.rename", killed)
+    monkeypatch.setattr("rung.behaviour.trainers.lora.put_folder", killed)
     with pytest.raises(KeyboardInterrupt):
         train_lora(model, examples(TEMPLATES[:1]), [], Weights(epochs=1), tmp_path / "out")
     assert finished_result(tmp_path / "out") is None

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from rung.behaviour.trainers import TrainingStopped, TuningExample
+from rung.behaviour.trainers import TrainingStopped, TuningExample, train_lora
+from rung.behaviour.trainers.base import Hooks, Order
+from rung.behaviour.trainers.dpo import train_dpo
 from rung.behaviour.trainers.trl import train_trl
 from rung.candidate import Weights
 from rung.errors import UserError
@@ -64,15 +66,6 @@ def test_memory_that_will_not_do_is_said_before_anything_is_loaded(model, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_kill_while_it_trains_leaves_no_folder_that_counts(model, tmp_path):
-    def killed():
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(model, tmp_path / "codes", stop=killed)
-    assert not (tmp_path / "codes").exists()
-
-
 def test_the_device_is_what_is_set(monkeypatch):
     device.cache_clear()
     monkeypatch.setenv("RUNG_DEVICE", "tpu")
@@ -81,3 +74,29 @@ def test_the_device_is_what_is_set(monkeypatch):
     monkeypatch.setenv("RUNG_DEVICE", "cpu")
     assert device() == "cpu"
     device.cache_clear()
+
+
+def test_corrections_make_the_right_answer_likelier_than_what_they_replaced(model, tmp_path):
+    codes = list(CODES.values())
+    pairs = [
+        e.model_copy(update={"rejected": codes[(codes.index(e.answer) + 1) % 3]})
+        for e in examples(TEMPLATES[:2])
+    ]
+    long = pairs[0].model_copy(update={"rejected": "x " * 9000})
+    first = train_lora(model, pairs, [], RECIPE.model_copy(update={"epochs": 2}), tmp_path / "a")
+    order = Order(
+        model=NAME,
+        weights=RECIPE.model_copy(update={"kind": "dpo", "epochs": 4, "learning_rate": 5e-4}),
+        train=(*pairs, long, *examples(TEMPLATES[2:3])),
+        start=first.adapter,
+    )
+    done = train_dpo(model, order, tmp_path / "b", Hooks())
+    assert (done.left_out, done.epochs_run, done.steps) == (1, 4, 8) and done.dev_losses == ()
+    assert done.train_losses[0] > 0.6 > 0.5 > done.train_losses[-1]
+    assert done.adapter.digest != first.adapter.digest
+    assert not (tmp_path / "b" / "ref").exists(), "what it was measured against is not kept"
+    kept = {p.name for p in (tmp_path / "b").iterdir()}
+    assert kept == {p.name for p in (tmp_path / "a").iterdir()}
+    assert answer(model, [TEMPLATES[4].format("parcel")], [done.adapter])
+    with pytest.raises(UserError, match="has both an answer and a rejected one"):
+        train_dpo(model, order.model_copy(update={"train": (long,)}), tmp_path / "c", Hooks())

@@ -9,9 +9,15 @@ from rung.behaviour.base import Ask, Fitted, Fitting, Slot
 from rung.candidate import Candidate, short_name
 from rung.models.base import Adapter
 from rung.project import MANIFEST_FILE
+from rung.task.corrections import REJECTED, rejected
 from rung.task.types import Task
 
 FOLDER = "adapter"
+
+
+def preferences(task: Task) -> int:
+    """How many train rows have an answer that was corrected."""
+    return sum(rejected(task.output, e) is not None for e in task.train)
 
 
 class TunedWeights(Slot):
@@ -26,13 +32,20 @@ class TunedWeights(Slot):
 
     @staticmethod
     def words(candidate: Candidate) -> str:
-        """Whose answers they learnt; that they are tuned, the technique says."""
+        """What they learnt beside the rows; that they are tuned, the technique says."""
+        if candidate.weights.prefers:
+            return "then corrections against what they replaced (DPO)"
         teacher = candidate.teacher
         return "" if teacher is None else f"distilled from {short_name(teacher.model)}"
 
     @staticmethod
     def needs(candidate: Candidate, task: Task) -> str:
-        """Inputs to answer."""
+        """Inputs to answer, or corrections of answers."""
+        if candidate.weights.prefers and not preferences(task):
+            return (
+                f"{candidate.key} learns corrections against what they replaced, but no train row "
+                f"has {REJECTED!r}: correct answers of the traffic and `rung harvest` them"
+            )
         if candidate.teacher is None or task.unlabelled:
             return ""
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,11 +23,14 @@ def harvest(  # noqa: PLR0913 (one parameter an option)
         bool, typer.Option("--build", help="Make a version of the data from judged answers.")
     ] = False,
     use: Annotated[
-        bool, typer.Option("--use", help="With --build: point rung.toml at the new version.")
+        bool, typer.Option("--use", help="With --build or --inputs: point rung.toml at it.")
     ] = False,
     fresh_test: Annotated[
         bool,
         typer.Option("--fresh-test", help="Test on the judged answers that were drawn at random."),
+    ] = False,
+    inputs: Annotated[
+        bool, typer.Option("--inputs", help="Make a file of inputs for a teacher to answer.")
     ] = False,
     unreviewed: Annotated[bool, typer.Option("--unreviewed", help="Refused: says why.")] = False,
     size: Annotated[int, typer.Option(help="Most answers to queue.", min=1)] = 100,
@@ -40,13 +44,17 @@ def harvest(  # noqa: PLR0913 (one parameter an option)
     """Say which answers to label first and why; with --build, make the next data version.
 
     A version lies in DIR/data/HASH and never changes. Only answers that a person approved or
-    corrected become examples. Review the queue with `rung review`.
+    corrected become examples; with --inputs, no answer at all is taken. Review the queue with
+    `rung review`.
     """
+    if inputs:
+        _inputs(folder, log, use=use, as_json=as_json)
+        return
     if build or unreviewed:
         _build(folder, log, unreviewed=unreviewed, fresh=fresh_test, use=use, as_json=as_json)
         return
     if use or fresh_test:
-        raise UserError("--use and --fresh-test go with --build")
+        raise UserError("--use and --fresh-test go with --build, --use with --inputs too")
     from rung.climbing.tools import ClimbOptions
     from rung.loop.harvest.run import harvest as find
 
@@ -79,6 +87,23 @@ def _build(
         typer.echo(f"rung.toml names it now; as it was: {backup.name}. Next: rung climb {folder}")
     elif not use and done.new:
         typer.echo(f"use it: rung harvest {folder} --build --use")
+
+
+def _inputs(folder: Path, log: str | None, *, use: bool, as_json: bool) -> None:
+    from rung.loop.harvest.inputs import take_inputs
+    from rung.loop.harvest.versions import use_inputs
+    from rung.task.load import CONFIG_NAME
+
+    file, count = take_inputs(folder, log)
+    backup = use_inputs(folder.resolve() / CONFIG_NAME, file) if use else None
+    if as_json:
+        typer.echo(json.dumps({"file": str(file), "inputs": count}))
+        return
+    typer.echo(f"{file}: {count} inputs of the traffic, and none of its answers")
+    if backup is not None:
+        typer.echo(f"rung.toml names it now; as it was: {backup.name}. Next: rung climb {folder}")
+    elif not use:
+        typer.echo(f"use it as [task] unlabelled: rung harvest {folder} --inputs --use")
 
 
 def _queue(queue: Queue, folder: Path) -> str:

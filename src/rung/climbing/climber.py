@@ -41,7 +41,6 @@ from rung.records import Attempt
 from rung.records.results import CandidateResult, RunResult
 from rung.scorers import Scorer, grade_gold, scorer_for
 from rung.solver import Solver, Workshop, fit
-from rung.solver.teaching import said_of_teaching
 from rung.task.types import Example, Task, digest
 
 SLOTS = 64
@@ -300,8 +299,6 @@ class _Rung:
         self.climber.remember(solver)
         if (tuned := workshop.tuned.get(self.key)) is not None:
             self.ladder.update(self.key, training=tuned.took)
-            if "taught" in tuned.took:
-                self.ladder.notes.append(said_of_teaching(self.key, tuned.took["taught"]))
         return solver
 
     async def _learn(self, solver: Solver) -> CandidateResult:
@@ -366,9 +363,9 @@ class _Rung:
         self.ledger.marks[named] = draw_of(self.candidate, self.climber.tools, self.climber.scorer)
         try:
             alpha = self.ledger.offer(named, self._weight())
+            lacking = people.lacking(target, alpha, upper_bound(self._scores))
         except UserError as error:  # the split is used up: nothing more can be told on it
-            return ladder.update(self.key, state="undecided", reason=str(error))
-        lacking = people.lacking(target, alpha, upper_bound(self._scores))
+            lacking = str(error)
         if lacking is not None:
             ladder.update(self.key, state="undecided", reason=lacking)
             return ladder.leave(self.key, self._scores)

@@ -64,6 +64,7 @@ def usage_of(
         n=score.n if score else None,
         latency_p95_s=row.latency_p95_s,
         setup_usd=float(SETUP_USD[row.technique]),
+        stored=row.candidate.context.traits.reads,
         tools_usd=fmean(sum(step.usd for step in answer.steps) for answer in answers),
         train_tokens=int(training.get("train_tokens", 0)),
         train_seconds=float(training.get("seconds", 0.0)),

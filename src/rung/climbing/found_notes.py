@@ -5,13 +5,34 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rung.records import Attempt
 from rung.records.results import CandidateResult
+from rung.solver.teaching import said_of_teaching
 
 
 def found_notes(
     rows: Sequence[CandidateResult], attempts: Callable[[str], Sequence[Attempt]]
 ) -> list[str]:
     """What readers should know of the answers behind a run; `attempts` by a candidate's key."""
-    return [*_left_out(rows), *_forgotten(rows), *_refusals(rows), *_estimates(rows, attempts)]
+    trained = [*_taught(rows), *_preferred(rows), *_left_out(rows), *_forgotten(rows)]
+    return [*trained, *_refusals(rows), *_estimates(rows, attempts)]
+
+
+def _taught(rows: Sequence[CandidateResult]) -> Iterator[str]:
+    """What was learnt of a teacher."""
+    for row in rows:
+        if (told := row.training.get("taught")) is not None:
+            yield said_of_teaching(row.key, told)
+
+
+def _preferred(rows: Sequence[CandidateResult]) -> Iterator[str]:
+    """What was learnt of corrections."""
+    for row in rows:
+        if (told := row.training.get("preferred")) is not None:
+            losses = ", ".join(f"{loss:.2f}" for loss in told["losses"])
+            yield (
+                f"{row.key} was tuned on the rows, and then learnt {told['pairs']} corrections "
+                f"against the answers they replaced (DPO; loss in each epoch {losses or 'not told'}"
+                ", 0.69 where nothing is preferred)."
+            )
 
 
 def _left_out(rows: Sequence[CandidateResult]) -> Iterator[str]:

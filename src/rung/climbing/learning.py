@@ -33,7 +33,7 @@ async def learning_of(
     weights = candidate.weights
     alone = (
         weights.tuned
-        and not weights.bought
+        and not (weights.bought or weights.prefers)
         and candidate.then is None
         and candidate.teacher is None
     )

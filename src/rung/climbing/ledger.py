@@ -122,13 +122,22 @@ class TestLedger:
         """The error that a candidate has, or would be granted; writes nothing.
 
         `weight` is a share of what is left; an equal share of the planned ones when left out.
-        Raises `UserError` where the examples are used up.
+        Raises `UserError` where the examples are used up, or there are none.
         """
+        if not self.rows:
+            raise UserError("There are no test examples: nothing can be certified; add some.")
         weight = self._equal_weight() if weight is None else weight
         alpha = self.ledger.offer(self._name(key), self.rows, self.confidence, weight)
         if alpha is None:
+            keys = {use.key for use in self.uses}
+            seen = next((why for how, why in WHY.items() if how in keys), None)
+            if seen is not None:  # all of them, else the others would certify
+                raise UserError(
+                    f"These test examples {seen}: nothing is certified on them; add fresh test "
+                    f"examples for {key!r}."
+                )
             raise UserError(
-                f"These test examples have been used by {len(self.uses)} candidates, and the error "
+                f"These test examples have been used by {len(keys)} candidates, and the error "
                 f"of {self.total:.2g} that a confidence of {self.confidence:g} leaves is used up; "
                 f"add fresh test examples for {key!r}, and give these up with `rung reveal`."
             )

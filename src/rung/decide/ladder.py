@@ -9,21 +9,31 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from rung.behaviour.messages import ROOM_TO_THINK
-from rung.behaviour.trainers.shelf import trained_here
+from rung.behaviour.trainers.shelf import prefers_here, trained_here
+from rung.behaviour.weights import preferences
 from rung.candidate import Candidate, Context, Prompt, Shots, Weights, later_models
 from rung.decide.room import plain_prompt
-from rung.decide.usage import ExpectedCall, expected_calls, expected_cost, expected_usage
+from rung.decide.usage import (
+    ExpectedCall,
+    expected_calls,
+    expected_cost,
+    expected_usage,
+    expected_usd,
+    training_tokens,
+)
 from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
 from rung.economics.pricing import ENDPOINT, PriceBook
 from rung.models.base import ChatModel, calls_tools, parameters
-from rung.money import dec
 from rung.records import Usage
 from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, SqlOutput, Task
 
 FEWEST_TO_TUNE = 50
 """Below 50 examples tuning is almost never enough for classification ("When to Fine-Tune vs RAG
 vs Prompting")."""
+
+FEWEST_PREFERENCES = 20
+"""Corrected rows below which nothing is learnt by preference: of 20, five steps an epoch."""
 
 FITS_WINDOW = 0.6
 """Share of the window that all documents may fill; the rest is for shots, input and answer."""
@@ -47,7 +57,7 @@ class Planned(Frozen):
     usage: Usage
     """Expected per request, all models together."""
     usd_per_request: Decimal
-    """Of the calls alone."""
+    """Of the calls alone, of models and tools."""
     setup_usd: Decimal
     """Once, all in."""
     usd_per_month: Decimal
@@ -68,7 +78,7 @@ def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -
         rungs += _of_model(task, name, chat(name), context)
     for name in task.models.tune:
         rungs += _tuned(task, name, chat(name), context, "hosted")
-    rungs += _distilled(task, rungs, chat)
+    rungs += [*_distilled(task, rungs, chat), *_preferring(task, rungs)]
     return [*rungs, *_chained(task, rungs)] if task.climb.chained else rungs
 
 
@@ -101,6 +111,30 @@ def _distilled(
         weights = student.weights.model_copy(update={"recipe": "sized"})
         made.append(student.model_copy(update={"teacher": fullest[best], "weights": weights}))
     return made
+
+
+def _preferring(task: Task, rungs: Sequence[Candidate]) -> list[Candidate]:
+    """Each that is tuned here, going on with the answers that people corrected, against what these
+    replaced; none where TRL is not installed."""
+    if preferences(task) < FEWEST_PREFERENCES or not prefers_here():
+        return []
+    return [
+        c.model_copy(update={"weights": c.weights.model_copy(update={"kind": "dpo"})})
+        for c in rungs
+        if c.weights.tuned and not c.weights.bought
+    ]
+
+
+def unlearnt(task: Task) -> list[str]:
+    """What would be offered if TRL were installed, as a sentence."""
+    count = preferences(task)
+    tuned = len(task.train) >= FEWEST_TO_TUNE and count >= FEWEST_PREFERENCES
+    if not tuned or prefers_here():
+        return []
+    return [
+        f"{count} train rows hold the answer that was corrected: with TRL, a rung here learns them "
+        "against it (DPO). pip install 'rung[trl]' offers it."
+    ]
 
 
 def _chained(task: Task, rungs: Sequence[Candidate]) -> list[Candidate]:
@@ -239,24 +273,27 @@ def plan(
         used = expected_cost(task, candidate, calls, book)
         if candidate.teacher is not None:
             taught = expected_calls(task, candidate.teacher, chat)
-            each = (book.of_model(c.model).price(c.usage) * dec(c.share) for c in taught)
-            usd = sum(each, Decimal(0)) * len(task.unlabelled)
+            each = expected_usd(task, candidate.teacher, taught, book)
+            # Of a teacher that tells no confidence, another answer says whether the first stands.
+            told = (
+                isinstance(task.output, LabelsOutput) and chat(candidate.teacher.model).constrains
+            )
+            usd = each * len(task.unlabelled) * (1 if told else 2)
             used = used.model_copy(update={"prepared_usd": float(usd)})
         cost = model_of_usage(used, workload, book)
-        asked = (book.of_model(c.model).price(c.usage) * dec(c.share) for c in calls)
         planned.append(
             Planned(
                 candidate=candidate,
                 calls=calls,
                 usage=expected_usage(calls),
-                usd_per_request=sum(asked, Decimal(0)),
+                usd_per_request=expected_usd(task, candidate, calls, book),
                 setup_usd=total(cost.once, {}),
                 usd_per_month=total(cost.monthly, {}),
                 assumed_usd_per_month=total(cost.assumed, {}),
             )
         )
     # Where machines stand there anyway, the seconds they compute decide; where calls are free,
-    # fewer tokens stand for the lower cost.
+    # fewer tokens stand for the lower cost, those of training last.
     return sorted(
         planned,
         key=lambda p: (
@@ -264,6 +301,7 @@ def plan(
             p.usd_per_month,
             p.usd_per_request,
             p.usage.input_tokens + p.usage.output_tokens,
+            training_tokens(task, p.candidate, p.usage),
             p.candidate.key,
         ),
     )

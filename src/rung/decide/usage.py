@@ -5,22 +5,26 @@ through the documents, and counted with the model's own tokenizer.
 """
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from statistics import fmean
 
 from rung.behaviour.base import Tokens
 from rung.behaviour.contract import form_of
 from rung.behaviour.messages import Shot, build_messages, user_turn
 from rung.behaviour.shelf import filled
-from rung.behaviour.trainers.base import race_share
+from rung.behaviour.trainers.base import preferring, race_share
+from rung.behaviour.weights import preferences
 from rung.candidate import NO_LLM, Candidate
 from rung.economics.pricing import PriceBook, runs_here
 from rung.economics.setup import SETUP_USD
 from rung.economics.spec import AlsoAsked, CandidateUsage
 from rung.economics.speed import MEASURED, answer_seconds, parameters_named, training_seconds
 from rung.economics.training import training_price
+from rung.errors import UserError
 from rung.knowledge.contexts import knowledge_of
 from rung.knowledge.stages import requests_of
 from rung.models.base import ChatModel, Message, parameters
+from rung.money import dec
 from rung.records import Passage, Usage
 from rung.task.contract import render
 from rung.task.types import Example, Frozen, Task
@@ -31,6 +35,9 @@ MATCH_S = 0.02
 PASSED_ON = 0.5
 """Share of requests that each model of a cascade is expected to pass on: nothing is known of it
 before a pilot, whose measured share takes its place."""
+PAIR_READS = 3
+"""What a pair takes, in trainings of one row: two answers are learnt and both looked up once in
+what is gone on from, half the work without gradients."""
 SAMPLE = 16
 """Prompts counted for each candidate."""
 
@@ -72,6 +79,21 @@ def expected_usage(calls: Sequence[ExpectedCall]) -> Usage:
     )
 
 
+def expected_usd(
+    task: Task, candidate: Candidate, calls: Sequence[ExpectedCall], book: PriceBook
+) -> Decimal:
+    """USD of a request: every model's tokens and seconds, and the tool that is asked."""
+    asked = (book.of_model(c.model).price(c.usage) * dec(c.share) for c in calls)
+    return sum(asked, Decimal(0)) + dec(_tools_usd(task, candidate))
+
+
+def _tools_usd(task: Task, candidate: Candidate) -> float:
+    """USD of one call of the tool that it asks, or of the dearest that it may call by itself."""
+    own, calls = candidate.context.tool, candidate.way == "tools"
+    may = [t.usd_per_call for t in task.tools if t.name == own or (calls and t.informs)]
+    return max(may, default=0.0)
+
+
 REQUESTS = 1_000
 """Of which a cascade's shares are counted: 1/2, 1/4, 1/8 are whole numbers of them."""
 
@@ -97,6 +119,8 @@ def expected_cost(
             if c is not own and (n := round(REQUESTS * c.share))
         ),
         setup_usd=float(SETUP_USD[candidate.technique]),
+        stored=candidate.context.traits.reads,
+        tools_usd=_tools_usd(task, candidate),
         train_tokens=learnt,
         train_seconds=0.0 if hosted else training_seconds(learnt, own.parameters or MEASURED),
         train_usd=None if price is None else float(price.of(learnt)),
@@ -105,14 +129,18 @@ def expected_cost(
 
 
 def training_tokens(task: Task, candidate: Candidate, usage: Usage) -> int:
-    """Tokens that training reads in all epochs, the race for its recipe with it; 0 untuned."""
+    """Tokens that training reads in all epochs, the race for its recipe with it; 0 untuned. What
+    only looks is counted at its share of the work."""
     if not candidate.weights.tuned:
         return 0
     rows = len(task.train)
     if candidate.teacher is not None:  # once on the gold rows alone, once on all
         rows += rows + len(task.unlabelled)
-    read = (usage.input_tokens + usage.output_tokens) * rows * candidate.weights.epochs
-    return round(read * (1 + race_share(candidate.weights)))
+    each = usage.input_tokens + usage.output_tokens
+    read = each * rows * candidate.weights.epochs * (1 + race_share(candidate.weights))
+    if candidate.weights.prefers:
+        read += each * preferences(task) * preferring(candidate.weights).epochs * PAIR_READS
+    return round(read)
 
 
 def _times(usage: Usage, n: int) -> Usage:
@@ -131,7 +159,9 @@ def _parameters(name: str, model: ChatModel) -> int | None:
 
 
 def _of_model(task: Task, candidate: Candidate, model: ChatModel, size: int | None) -> Usage:
-    pool = task.train or task.dev
+    pool = task.train or task.dev or task.test  # lengths alone, of whatever there is
+    if not pool:
+        raise UserError("The task has no examples: no request can be reckoned; add some.")
     prompts = [_prompt(task, candidate, pool, place) for place in range(min(SAMPLE, len(pool)))]
     read = fmean(model.count_tokens(p) for p in prompts)
     # An answer is what it adds to a prompt, without the turn around it.

@@ -54,7 +54,9 @@ def decide(
         return Verdict(
             status="sufficient",
             choice=choice.key,
-            reasons=_why_chosen(choice, rows, target, claim or f"confidence {target.confidence:g}"),
+            reasons=_why_chosen(
+                choice, rows, target, claim or f"confidence {target.confidence:g}", unused
+            ),
             next_step=Reason(kind="serve"),
             comparisons=tuple(comparisons),
             stopped=stopped,
@@ -131,7 +133,11 @@ def _figures(measured: Measured | None) -> dict[str, Any]:
 
 
 def _why_chosen(
-    choice: CandidateResult, rows: Sequence[CandidateResult], target: Target, claim: str
+    choice: CandidateResult,
+    rows: Sequence[CandidateResult],
+    target: Target,
+    claim: str,
+    unused: int,
 ) -> tuple[Reason, ...]:
     reasons = [
         Reason(
@@ -148,7 +154,7 @@ def _why_chosen(
         reasons.append(Reason(kind="fell-back", candidate=choice.key, figures=share))
     tried = [r for r in rows if r is not choice and r.state != "planned"]
     may = [r for r in tried if _may_suffice(r, choice, target)]
-    reasons += [_may_be_enough(r, choice) for r in may]
+    reasons += [_may_be_enough(r, choice, unused) for r in may]
     reasons += [_why_not(r, target, choice) for r in tried if r not in may]
     dearest = max(
         (r for r in rows if r.cost_per_request_usd is not None),
@@ -170,15 +176,22 @@ def _may_suffice(row: CandidateResult, choice: CandidateResult, target: Target) 
     return cheaper and standing_of(row, target.score) == "open"
 
 
-def _may_be_enough(row: CandidateResult, choice: CandidateResult) -> Reason:
+def _may_be_enough(row: CandidateResult, choice: CandidateResult, unused: int) -> Reason:
     ahead = row.forecast
     return Reason(
         kind="may-suffice",
         candidate=row.key,
         figures=_figures(row.score)
-        | {"chance": ahead.ceiling if ahead else row.chance, "more": ahead.more if ahead else None}
+        | {"chance": ahead.ceiling if ahead else row.chance, **_would_tell(row), "unused": unused}
         | {"saves_usd": (choice.monthly_usd or 0.0) - (row.monthly_usd or 0.0)},
     )
+
+
+def _would_tell(row: CandidateResult) -> dict[str, Any]:
+    """How many more examples would tell, None for more than are looked at; empty where that is not
+    known: nothing was scored on test, or these examples have no error left."""
+    ahead = row.forecast
+    return {"more": ahead.more} if ahead is not None and ahead.points else {}
 
 
 def _why_not(row: CandidateResult, target: Target, choice: CandidateResult | None = None) -> Reason:
@@ -200,7 +213,7 @@ def _why_not(row: CandidateResult, target: Target, choice: CandidateResult | Non
     ahead = row.forecast
     figures |= {"chance": ahead.ceiling if ahead else row.chance}
     if standing == "open":
-        figures["more"] = ahead.more if ahead else None
+        figures |= _would_tell(row)
     return Reason(kind=standing, candidate=row.key, figures=figures)
 
 
@@ -245,10 +258,13 @@ def _more(rows: Sequence[CandidateResult], target: Target, unused: int) -> Reaso
 
 
 def _beyond(rows: Sequence[CandidateResult], target: Target) -> Reason:
+    if passed := [r.key for r in rows if r.state == "pass"]:
+        return Reason(kind="limits", figures={"keys": passed, "target": target.score})
     best = max((r for r in rows if r.score and r.score.value is not None), key=_value, default=None)
     if best is None:
         return Reason(kind="no-scores")
-    left = [standing_of(r, target.score) for r in rows if r.state not in ("skipped", "pass")]
+    scored = [r for r in rows if r.state != "skipped" or r.score]
+    left = [standing_of(r, target.score) for r in scored]
     stuck = next((r for r in (best, *filter(room_was_measured, rows)) if why_hindered(r)), None)
     return Reason(
         kind="beyond",

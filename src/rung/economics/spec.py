@@ -66,6 +66,8 @@ class CandidateUsage(Frozen):
     latency_p95_s: float | None = None
     retrieval_ms: float | None = None
     rerank_ms: float | None = None
+    stored: bool = True
+    """What it reads lies in a store of one's own; False where a tool is asked instead."""
     tools_usd: float = 0
     """Mean USD of a request for the tools that it asks."""
     train_tokens: int = 0

@@ -193,9 +193,11 @@ def _retrieval(usage: CandidateUsage, settings: CostSettings) -> Retrieval:
     return Retrieval(
         embedding_usd_per_mtok=settings.embedding_usd_per_mtok,
         query_tokens=usage.query_tokens or None,
-        store_usd_per_month=settings.store_usd_per_month,
+        store_usd_per_month=settings.store_usd_per_month if usage.stored else None,
         # What it is reranked by and pays for each call is counted as a tool already.
-        rerank_usd_per_1k=None if usage.tools_usd else settings.rerank_usd_per_1k,
+        rerank_usd_per_1k=settings.rerank_usd_per_1k
+        if usage.stored and not usage.tools_usd
+        else None,
         corpus_tokens=usage.corpus_tokens or None,
         retrieval_ms=usage.retrieval_ms,
         rerank_ms=usage.rerank_ms,

@@ -27,6 +27,7 @@ Kind = Literal[
     "nothing-tested",
     "more-examples",
     "beyond",
+    "limits",
     "no-scores",
     "said",
 ]
@@ -37,7 +38,8 @@ Of who was left: below: its interval ends below the target. open: cannot be show
 examples, though it may be good enough. unlikely: not worth more calls, and not shown to be below.
 may-suffice: open, and cheaper than the choice. unsettled: not settled, with its cause.
 
-Next steps: serve, unanswered, time-again, mend, nothing-tested, more-examples, beyond, no-scores.
+Next steps: serve, unanswered, time-again, mend, nothing-tested, more-examples, beyond, limits (what
+is certified breaks one), no-scores.
 said: a sentence that was worded elsewhere."""
 
 

@@ -67,15 +67,15 @@ def _passes_too(key: str, f: Figures) -> str:
     if f["how"] == "unsure-speed":
         high = "no upper bound" if f["high"] is None else f"at most {f['high']:.2f} s"
         return (
-            f"{key}: passes too, but whether it keeps {f['slowest']:g} s cannot be told: p95 "
+            f"{key}: passes, but whether it keeps {f['slowest']:g} s cannot be told: p95 "
             f"{f['p95']:.2f} s, at least {f['low']:.2f} s, {high}."
         )
     hows = {
-        "limit": f"but {f['limit']}",
-        "alike": "at the same cost within 1%, on a higher rung",
-        "dearer": "at a higher cost",
+        "limit": f", but {f['limit']}",
+        "alike": " too, at the same cost within 1%, on a higher rung",
+        "dearer": " too, at a higher cost",
     }
-    return f"{key}: passes too, {hows[f['how']]}."
+    return f"{key}: passes{hows[f['how']]}."
 
 
 def _below(key: str, f: Figures) -> str:
@@ -83,7 +83,7 @@ def _below(key: str, f: Figures) -> str:
 
 
 def _open(key: str, f: Figures) -> str:
-    needs = _needs(f.get("more"))
+    needs = _needs(f["more"]) if "more" in f else ""
     what = f"cannot be shown on these examples to reach {f['target']:g} or not, {_score(f)}"
     return _left(key, f"{what}{_range(f)}; {_chance(f)} that it is good enough{needs}", f)
 
@@ -100,12 +100,13 @@ def _unlikely(key: str, f: Figures) -> str:
 
 
 def _may_suffice(key: str, f: Figures) -> str:
-    more = f["more"]
-    tell = (
-        "no number of examples up to 100,000 is likely to tell, though it would"
-        if more is None
-        else f"{more:,} more example{'' if more == 1 else 's'} would tell, and"
-    )
+    if "more" not in f:
+        tell = "how many examples would tell is not known, though it would"
+    elif f["more"] is None:
+        tell = "no number of examples up to 100,000 is likely to tell, though it would"
+    else:
+        lie = f" ({f['unused']:,} lie unused: [climb] test_size)" if f.get("unused") else ""
+        tell = f"{f['more']:,} more example{'' if f['more'] == 1 else 's'}{lie} would tell, and"
     return f"{key} may be enough too ({_chance(f)}): {tell} save {usd(f['saves_usd'])} a month."
 
 
@@ -123,12 +124,17 @@ def _more_examples(key: str, f: Figures) -> str:
         else f"{n} test examples can never certify {target:g}"
     )
     chances = ", ".join(f"{chance:.0%} with {size}" for size, chance in f["points"])
+    raised = "raise or leave out [climb] test_size"
     add = "Add labelled test examples, or lower the target."
     if unused:
-        add = f"{unused:,} test examples lie unused: raise or leave out [climb] test_size first."
-    elif not f["points"]:
-        chances = "none, since earlier climbs used up the error of these examples"
-        add = "Add fresh test examples, or lower the target."
+        add = f"{unused:,} test examples lie unused: {raised} first."
+    if not f["points"]:  # another target would be another test of the same rows
+        chances = "none, since the error of these examples is used up"
+        add = "Give these up (`rung reveal`), and add fresh test examples."
+        if unused:
+            add = (
+                f"{unused:,} test examples lie unused: give these up (`rung reveal`), and {raised}."
+            )
     return (
         f"Cannot tell on {n} test examples ({must}). Chance that {key} is certified with more: "
         f"{chances}; chance that it is good enough at all: {f['ceiling']:.0%}. {add}"
@@ -174,10 +180,14 @@ WORDS: dict[Kind, Callable[[str, Figures], str]] = {
     ),
     "mend": lambda *_: "Nothing could be run: mend what is said above, then climb again.",
     "nothing-tested": lambda *_: (
-        "Nothing was measured on test: add examples, or give the climb a larger budget."
+        "Nothing was measured on test: do what is said above, then climb again."
     ),
     "more-examples": _more_examples,
     "beyond": _beyond,
+    "limits": lambda _, f: (
+        f"Certified at {f['target']:g}, but over a limit of [target]: {'; '.join(f['keys'])}. "
+        "Allow more, or name a cheaper or faster model in [models]."
+    ),
     "no-scores": lambda *_: "No candidate was scored: look at the errors first.",
     "said": lambda _, f: str(f["text"]),
 }

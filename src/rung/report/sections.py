@@ -135,6 +135,9 @@ def training_facts(row: CandidateResult) -> list[str]:
         f"LoRA rank {recipe['rank']}, learning rate {recipe['learning_rate']:g}, "
         f"{recipe['rows']} rows a step"
     )
+    if facts.get("preferred"):
+        pairs = facts["preferred"]["pairs"]
+        lines.append(f"then {pairs} corrections against what they replaced (DPO, arXiv 2305.18290)")
     if facts.get("left_out"):
         lines.append(f"{facts['left_out']} rows longer than the model's window were left out")
     if facts.get("guard"):

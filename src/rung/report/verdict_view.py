@@ -73,7 +73,12 @@ def _lead(result: RunResult, chosen: Row | None, rows: Sequence[Row]) -> str:
     goal = f"{result.metric} {result.target:g} {holds_for(result, None)}"
     if chosen is None:
         plural = "" if tried == 1 else "s"
-        return f"{tried} candidate{plural} measured, none certified at {goal}."
+        passed = sum(r.row.state == "pass" for r in rows)
+        if not passed:
+            return f"{tried} candidate{plural} measured, none certified at {goal}."
+        over = result.finished and result.verdict.stopped != "interrupted"
+        then = ", none shown to keep the limits of [target]" if over else "; the climb is not over"
+        return f"Of {tried} measured, {passed} certified at {goal}{then}."
     only = "first" if any(r.row.state == "planned" for r in rows) else "only"
     which = f"The cheapest of {tried} tried that is" if tried > 1 else f"The {only} one tried is"
     test = chosen.row.test

@@ -149,6 +149,10 @@ def headline(result: RunResult) -> str:
 def without_choice(result: RunResult) -> str:
     """What is known where nothing is named: only a ladder that was climbed blames the data."""
     goal = f"{result.metric} {result.target:g}"
+    if any(row.state == "pass" for row in result.candidates):
+        if result.verdict.stopped == "interrupted":
+            return f"Stopped before the cheapest that reaches {goal} was known"
+        goal += " within the limits of [target]"
     if result.verdict.status == "insufficient":
         left = [r for r in result.candidates if r.standing is not None]
         if all(r.standing == "below" for r in left):

@@ -8,10 +8,18 @@ from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from rung.behaviour.trainers.base import Desk, Hooks, Order, Trainer, Tuned, TuningExample
+from rung.behaviour.trainers.base import (
+    Desk,
+    Hooks,
+    Order,
+    Trainer,
+    Tuned,
+    TuningExample,
+    preferring,
+)
 from rung.behaviour.trainers.guard import GUARDS, Guarded, guarded
 from rung.behaviour.trainers.race import FEWEST_SCORED, Race, found_recipe
-from rung.behaviour.trainers.shelf import open_trainer
+from rung.behaviour.trainers.shelf import open_trainer, trained_here
 from rung.knowledge.contexts import Question
 from rung.knowledge.gold import gold_passages
 from rung.models.base import ChatModel, parameters
@@ -22,6 +30,7 @@ from rung.solver.answering import answers
 from rung.solver.solver import Solver
 from rung.solver.teaching import taught
 from rung.task.contract import render
+from rung.task.corrections import rejected
 from rung.task.types import Example, JsonValue, Task
 
 if TYPE_CHECKING:
@@ -91,12 +100,12 @@ async def tune(untuned: Solver, task: Task, workshop: Workshop) -> Tuned:
     hooks = Hooks(progress, workshop.stop.is_set)
     raw = workshop.raw(candidate.model)
     desk = Desk(raw, workshop.folder, workshop.till, hooks)
-    if candidate.teacher is not None:
+    if candidate.weights.prefers:
+        tuned = await _preferred(trainer, order, desk, untuned, task)
+    elif candidate.teacher is not None:
         tuned = await _distilled(trainer, order, desk, untuned, task, workshop)
-    elif candidate.weights.recipe == "found":
-        tuned = await _raced(trainer, order, desk, untuned, task)
     else:
-        tuned = await trainer.train(order, desk)
+        tuned = await _on_rows(trainer, order, desk, untuned, task)
     guard = await guarded(raw, tuned.adapter, workshop.folder.parent / GUARDS)
     if guard is not None:
         facts = {**guard.model_dump(mode="json"), "lost": guard.lost, "said": guard.said}
@@ -119,6 +128,15 @@ async def _order(untuned: Solver, task: Task, chat: ChatModel) -> Order:
     )
 
 
+async def _on_rows(
+    trainer: Trainer, order: Order, desk: Desk, untuned: Solver, task: Task
+) -> Tuned:
+    raced = order.weights.recipe == "found"
+    return await (
+        _raced(trainer, order, desk, untuned, task) if raced else trainer.train(order, desk)
+    )
+
+
 async def _raced(trainer: Trainer, order: Order, desk: Desk, untuned: Solver, task: Task) -> Tuned:
     """Find the recipe, then train by it. What is found counts to what the training took."""
 
@@ -130,6 +148,35 @@ async def _raced(trainer: Trainer, order: Order, desk: Desk, untuned: Solver, ta
     weights, race = await found_recipe(trainer, order, desk, size, judge)
     tuned = await trainer.train(order.model_copy(update={"weights": weights}), desk)
     return tuned.model_copy(update={"took": _with(tuned.took, race)})
+
+
+async def _preferred(
+    trainer: Trainer, order: Order, desk: Desk, untuned: Solver, task: Task
+) -> Tuned:
+    """Train on the rows, the very training of the rung without preferences, and go on from there
+    with the rows that were corrected. Both count to what the training took."""
+    weights = order.weights.model_copy(update={"kind": (kind := trained_here())})
+    plain = order.model_copy(update={"weights": weights})
+    by_rows = open_trainer(kind, untuned.candidate.model)
+    first = await _on_rows(by_rows, plain, desk, untuned, task)
+    rows = task.train[: weights.train_size]
+    pairs = [
+        lesson.model_copy(update={"rejected": other})
+        for lesson, example in zip(order.train, rows, strict=True)
+        if (other := rejected(task.output, example)) is not None
+    ]
+    changes = {"weights": preferring(order.weights), "train": tuple(pairs), "dev": ()}
+    tuned = await trainer.train(order.model_copy(update={**changes, "start": first.adapter}), desk)
+    losses = tuned.took.get("train_losses", ())
+    told = {"pairs": len(pairs) - tuned.took.get("left_out", 0), "losses": losses}
+    took = _more(first.took, tuned.took)
+    return tuned.model_copy(update={"took": {**took, "preferred": told}})
+
+
+def _more(took: dict[str, JsonValue], other: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """What a training took, with what another one took beside it."""
+    parts = ("seconds", "train_tokens")
+    return {**took, **{part: took.get(part, 0) + other.get(part, 0) for part in parts}}
 
 
 async def _distilled(
@@ -154,10 +201,8 @@ async def _distilled(
     share = 1 + len(more) / len(order.train)
     both = {"train": (*order.train, *more), "tokens": round(order.tokens * share)}
     tuned = await trainer.train(order.model_copy(update=both), desk)
-    took = {**tuned.took, "taught": given.told}
-    for part in ("seconds", "train_tokens"):
-        took[part] = took.get(part, 0) + first[0].took.get(part, 0)
-    return tuned.model_copy(update={"took": took})
+    took = _more(tuned.took, first[0].took)
+    return tuned.model_copy(update={"took": {**took, "taught": given.told}})
 
 
 def _tuned_solver(untuned: Solver, model: ChatModel, tuned: Tuned) -> Solver:

@@ -57,8 +57,8 @@ class TaskTable(Frozen):
     documents: str | None = None
     """A folder, or a JSONL file of {id, title, text}."""
     unlabelled: str | None = None
-    """A file of inputs without answers: the fullest prompt labels them for a smaller model that is
-    tuned here, where it beats that model on dev."""
+    """A file of inputs without answers, such as `rung harvest --inputs` makes: the fullest prompt
+    labels them for a smaller model that is tuned here, where it beats that model on dev."""
     cluster: str | None = None
     """Name of the `meta` field (or `context_ids`) whose equal values make one unit."""
     columns: Columns | None = None

@@ -3,6 +3,7 @@
     corrections.jsonl   one answer a line; `[task] corrections` names it, a line taken out undoes it
 
 A line speaks of an input with a given answer, wherever the row stands now and whatever its id.
+A row that came from traffic keeps what was answered before the correction as its `rejected`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rung.state import read_lines
+from rung.task.contract import render
 from rung.task.examples import input_of
 from rung.task.expected import GoldError, read_expected, row_expected
 from rung.task.faults import Row, RowError
-from rung.task.types import Example, Frozen, JsonValue, Output, digest
+from rung.task.types import (
+    Example,
+    Frozen,
+    JsonValue,
+    MultiLabelOutput,
+    Output,
+    SchemaOutput,
+    digest,
+)
 
 FILE = "corrections.jsonl"
+REJECTED = "rejected"
+"""In `meta` of an example: what was answered before a person said what is right."""
 
 
 class Correction(Frozen):
@@ -63,6 +75,22 @@ def _corrected(row: Row, output: Output, answers: dict[str, JsonValue]) -> Row:
     return row if answer == given else row._replace(data={**row.data, "expected": answer})
 
 
+def rejected(output: Output, example: Example) -> str | None:
+    """What was answered instead, as a model writes it; None where nothing was, or it is right too.
+
+    Rows of preference sets may hold it as a conversation, whose last turn is the answer.
+    """
+    given = example.meta.get(REJECTED)
+    if isinstance(given, list) and given and isinstance(given[-1], dict):
+        given = given[-1].get("content", given)
+    if not isinstance(given, str):
+        if not isinstance(output, SchemaOutput | MultiLabelOutput) or given is None:
+            return None
+        given = render(output, given)
+    right = {render(output, one) for one in example.references}
+    return given if given.strip() and given.strip() not in right else None
+
+
 def looked_at(examples: Sequence[Example], said: Sequence[Correction]) -> tuple[str, ...]:
     """Ids of the examples whose answer a person confirmed or gave."""
     known = {one.after for one in said}
@@ -92,9 +120,11 @@ def corrections_note(
 
 __all__ = [
     "FILE",
+    "REJECTED",
     "Correction",
     "corrected",
     "corrections_note",
     "looked_at",
     "read_corrections",
+    "rejected",
 ]

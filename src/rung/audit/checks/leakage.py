@@ -1,5 +1,6 @@
 """Test examples that a candidate may have seen: in train, dev, a document, or its own prompt."""
 
+import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -7,7 +8,7 @@ from rung.audit.base import Found, percent, these, verb
 from rung.audit.material import Material
 from rung.audit.pairs import bare, numbers
 from rung.records import Flag
-from rung.task.types import JsonValue
+from rung.task.types import Example, JsonValue
 
 SOURCE = "our own: an example that was seen in training says nothing about new ones"
 WARNS = 0.01
@@ -15,6 +16,9 @@ BLOCKS = 0.5
 """Share of the test examples from which the score would mostly say what was remembered."""
 _PASTED = 12
 """Characters of an input from which it stands in an instruction by no chance."""
+_SHORTEST, _BETWEEN, _SEVERAL = 3, 4, 3
+"""A shorter one stands there by chance, unless its answer follows, this many words between, and so
+do those of several."""
 _RUN, _FEWEST_RUNS, _MOST = 4, 4, 0.6
 """Words in a run, runs of a text worth comparing, and the share of them that tells a paste: a text
 that was cut or changed in a word keeps most of its runs, one of the same kind few."""
@@ -158,6 +162,8 @@ def _in_prompts(material: Material) -> Flag | None:
         for i in tests
         if any(_pasted(bare(t), padded, runs) for t in _texts(material.rows[i].example.input))
     ]
+    solved = [i for i in tests if i not in shown and _solved(material.rows[i].example, padded)]
+    shown += solved if len(solved) >= _SEVERAL else []
     if not shown:
         return None
     share = len(shown) / len(tests)
@@ -179,8 +185,8 @@ def _in_prompts(material: Material) -> Flag | None:
 
 def _texts(value: JsonValue) -> Iterator[str]:
     """Every text in a value."""
-    if isinstance(value, str):
-        yield value
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield str(value)
     elif isinstance(value, dict | list | tuple):
         for part in value.values() if isinstance(value, dict) else value:
             yield from _texts(part)
@@ -197,6 +203,19 @@ def _pasted(text: str, padded: str, runs: set[str]) -> bool:
         return True
     own = _runs(text)
     return len(own) >= _FEWEST_RUNS and len(own & runs) >= _MOST * len(own)
+
+
+def _solved(example: Example, padded: str) -> bool:
+    """Whether a short input stands there with its answer after it."""
+    asked = [bare(text) for text in _texts(example.input)]
+    told = [re.escape(bare(answer)) for answer in _texts(list(example.references))]
+    between = rf"(?:\S+ ){{0,{_BETWEEN}}}"
+    return any(
+        _SHORTEST <= len(text) < _PASTED
+        and f" {text} " in padded
+        and re.search(rf" {re.escape(text)} {between}(?:{'|'.join(told)}) ", padded) is not None
+        for text in (asked if told else ())
+    )
 
 
 def _tested(material: Material, ident: str) -> bool:

@@ -17,6 +17,8 @@ class TuningExample(Frozen):
 
     messages: tuple[Message, ...]
     answer: str
+    rejected: str | None = None
+    """An answer that was given and is wrong: what a trainer of preferences learns to avoid."""
 
     @property
     def turns(self) -> tuple[Message, ...]:
@@ -39,6 +41,8 @@ class Order(Frozen):
     """Estimate over all epochs, prompts and answers."""
     longest: int = 0
     """Estimated tokens of the longest conversation."""
+    start: Adapter | None = None
+    """What a training of preferences goes on from; None: new weights."""
 
     @property
     def tag(self) -> str:
@@ -139,6 +143,17 @@ def sized(weights: Weights, parameters: int | None, train: int) -> Weights:
     return stated(weights, learning_rate=rate, rows=rows)
 
 
+PREFERENCE_RATE, PREFERENCE_EPOCHS, PREFERENCE_ROWS = 5e-5, 3, 4
+"""Of learning corrections against what they replaced (docs/tuning.md)."""
+
+
+def preferring(weights: Weights) -> Weights:
+    """The recipe of that part of a training."""
+    return stated(
+        weights, learning_rate=PREFERENCE_RATE, epochs=PREFERENCE_EPOCHS, rows=PREFERENCE_ROWS
+    )
+
+
 def heats(start: Weights) -> Iterator[Weights]:
     """What a race tries, the start first: half and 2.5 times its rate, and other steps."""
     rate = start.learning_rate
@@ -152,7 +167,7 @@ def race_share(weights: Weights) -> float:
     return RACE_SHARE * len(list(heats(weights))) if weights.recipe == "found" else 0.0
 
 
-def stated(weights: Weights, **changes: float) -> Weights:
+def stated(weights: Weights, **changes: float | str) -> Weights:
     """The same weights with a recipe that nothing is left to find in."""
     return weights.model_copy(update={"recipe": "stated", **changes})
 

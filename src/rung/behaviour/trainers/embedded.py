@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from rung.behaviour.trainers.base import Desk, Hooks, Order, Tuned, TuningExample
-from rung.candidate import Weights
+from rung.behaviour.trainers.base import Desk, Hooks, Order, Tuned
 from rung.errors import UserError
 from rung.task.types import FORMAT, JsonValue, digest
 
 if TYPE_CHECKING:
     from rung.behaviour.trainers.lora import TuningResult
     from rung.models.local import LocalModel
-
-Rows = tuple[Sequence[TuningExample], Sequence[TuningExample]]
-"""Those of train and of dev."""
 
 
 class Embedded:
@@ -33,22 +28,21 @@ class Embedded:
         """See `run`."""
         from rung.models.local import LocalModel
 
-        base, rows = desk.model, (order.train, order.dev)
+        base = desk.model
         if not isinstance(base, LocalModel):
             raise UserError(f"{self.model} cannot be tuned here; name a local model in [models]")
-        content = [*self.named, FORMAT, base.identity, order.weights, *map(list, rows)]
-        folder = desk.folder / digest(content)[:20]
-        result = await asyncio.to_thread(self.run, base, rows, order.weights, folder, desk.hooks)
+        start = [order.start.digest] if order.start is not None else []
+        content = [*self.named, FORMAT, base.identity, order.weights, order.train, order.dev]
+        folder = desk.folder / digest([*content, *start])[:20]
+        result = await asyncio.to_thread(self.run, base, order, folder, desk.hooks)
         took = result.model_dump(mode="json", exclude={"adapter"}, exclude_none=True)
         return Tuned(adapter=result.adapter, took={**took, **self.told()})
 
-    def run(
-        self, base: LocalModel, rows: Rows, weights: Weights, folder: Path, hooks: Hooks
-    ) -> TuningResult:
+    def run(self, base: LocalModel, order: Order, folder: Path, hooks: Hooks) -> TuningResult:
         """See `train_lora`."""
         from rung.behaviour.trainers.lora import train_lora
 
-        train, dev = map(list, rows)
+        train, dev, weights = order.train, order.dev, order.weights
         return train_lora(base, train, dev, weights, folder, hooks.progress, hooks.stop)
 
     def told(self) -> dict[str, JsonValue]:

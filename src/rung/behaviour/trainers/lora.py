@@ -7,9 +7,6 @@ that learn are few, so an fp32 copy of them is updated while all computing is in
 from __future__ import annotations
 
 import math
-import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +23,7 @@ from rung.models.local.codec import Codec
 from rung.models.local.engine import LocalModel
 from rung.models.local.machine import at_work, machine_seconds, refuse_what_does_not_fit
 from rung.models.local.network import load_base, plain_layers
+from rung.project import put_folder, workspace
 from rung.state import read_kept
 from rung.task.types import Frozen
 
@@ -71,12 +69,14 @@ class Trained(NamedTuple):
 
     model: Any
     """PEFT's model."""
-    weights: Weights
-    tokens: int
     seconds: float
     steps: int
     dev_losses: tuple[float, ...]
     train_losses: tuple[float, ...]
+    epochs: float = 0.0
+    """Passes over the rows, the last one perhaps cut."""
+    weights: Weights = Weights()
+    tokens: int = 0
 
 
 class TrainingStopped(RungError):
@@ -350,9 +350,8 @@ def _with_lora(base: Path, weights: Weights) -> Any:
 def keep(trained: Trained, model_name: str, folder: Path, left_out: int) -> TuningResult:
     """Write beside the target, then rename: a folder is either whole or not there."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as work:
-            built = Path(work) / "adapter"
+        with workspace(folder) as work:
+            built = work / "adapter"
             # The folder may travel: it names the model, not where it lay.
             trained.model.peft_config["default"].base_model_name_or_path = model_name
             trained.model.save_pretrained(str(built), save_embedding_layers=False)
@@ -370,9 +369,7 @@ def keep(trained: Trained, model_name: str, folder: Path, left_out: int) -> Tuni
                 left_out=left_out,
             )
             (built / RESULT).write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
-            if folder.exists():
-                shutil.rmtree(folder)
-            os.rename(built, folder)
+            put_folder(built, folder)
     except OSError as error:
         raise StoreError(
             f"the adapter cannot be stored in {str(folder)!r}: {error}; free space there and "

@@ -2,20 +2,19 @@
 
 TRL's `SFTTrainer` is given the very tokens that the solver sends, so that only the loop is its
 own: gradient checkpointing and bf16 where a GPU is there, 4-bit base weights (QLoRA, arXiv
-2305.14314) where bitsandbytes is and 16 bits would not fit, several GPUs by `accelerate launch`.
+2305.14314) where bitsandbytes is and 16 bits would not fit.
 """
 
 import logging
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from rung.behaviour.trainers.base import Hooks
+from rung.behaviour.trainers.base import Hooks, Order, TuningExample
 from rung.behaviour.trainers.batches import Encoded
-from rung.behaviour.trainers.embedded import Embedded, Rows
+from rung.behaviour.trainers.embedded import Embedded
 from rung.behaviour.trainers.lora import (
     CLIP,
     DEV_EXAMPLES,
@@ -40,7 +39,11 @@ from rung.models.local.machine import (
     refuse_what_does_not_fit,
     takes_four_bits,
 )
+from rung.project import workspace
 from rung.task.types import JsonValue
+
+Rows = tuple[Sequence[TuningExample], Sequence[TuningExample]]
+"""Those of train and of dev."""
 
 
 class Trl(Embedded):
@@ -48,11 +51,10 @@ class Trl(Embedded):
 
     named = ("trl",)
 
-    def run(
-        self, base: LocalModel, rows: Rows, weights: Weights, folder: Path, hooks: Hooks
-    ) -> TuningResult:
+    def run(self, base: LocalModel, order: Order, folder: Path, hooks: Hooks) -> TuningResult:
         """See `train_trl`."""
-        return train_trl(base, rows, weights, folder, hooks.progress, hooks.stop)
+        rows = order.train, order.dev
+        return train_trl(base, rows, order.weights, folder, hooks.progress, hooks.stop)
 
     def told(self) -> dict[str, JsonValue]:
         """Where, and by what."""
@@ -77,84 +79,101 @@ def train_trl(
         return done
     learn, weights = as_learnt(model, rows[0], weights)
     check = fitting(model, rows[1][:DEV_EXAMPLES])
+    read = sum(example.length for example in learn)
+    trained = looped(
+        model,
+        lambda work: _trainer(model.folder, weights, learn, check, work),
+        Hooks(say, stop),
+        folder,
+    )
+    trained = trained._replace(weights=weights, tokens=round(read * trained.epochs))
+    return keep(trained, model.name, folder, len(rows[0]) - len(learn))
+
+
+def looped(model: LocalModel, made: Callable[[Path], Any], hooks: Hooks, folder: Path) -> Trained:
+    """Run a trainer of TRL; recipe and tokens are the caller's to say. `made` is given a folder
+    for checkpoints, beside `folder`."""
     four_bits = takes_four_bits(model.parameters)
     refuse_what_does_not_fit(model.name, model.parameters, four_bits=four_bits)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    heard = _heard(say, stop)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as work:
-        with at_work() if device() == "cpu" else nullcontext():
-            before, started = machine_seconds(), time.perf_counter()
-            trainer = _trainer(model.folder, weights, learn, check, Path(work))
-            trainer.add_callback(heard)
-            untrained = (float(trainer.evaluate()["eval_loss"]),) if check else ()
-            trainer.train()
-            on_cpu, lasted = machine_seconds() - before, time.perf_counter() - started
-        if heard.stopped:
-            raise TrainingStopped("training was stopped before it was finished")
-        steps = int(trainer.state.global_step)
-        read = sum(example.length for example in learn)
-        trained = Trained(
-            model=trainer.model,
-            weights=weights,
-            tokens=round(read * float(trainer.state.epoch or 0)),
-            seconds=on_cpu if device() == "cpu" else lasted,
-            steps=steps,
-            dev_losses=(*untrained, *_logged(trainer, "eval_loss")),
-            train_losses=_logged(trainer, "loss"),
-        )
-        return keep(trained, model.name, folder, len(rows[0]) - len(learn))
+    heard = _heard(hooks.progress, hooks.stop)
+    with workspace(folder) as work, at_work() if device() == "cpu" else nullcontext():
+        before, started = machine_seconds(), time.perf_counter()
+        trainer = made(work)
+        trainer.add_callback(heard)
+        checked = trainer.eval_dataset is not None
+        untrained = (float(trainer.evaluate()["eval_loss"]),) if checked else ()
+        trainer.train()
+        on_cpu, lasted = machine_seconds() - before, time.perf_counter() - started
+    if heard.stopped:
+        raise TrainingStopped("training was stopped before it was finished")
+    return Trained(
+        model=trainer.model,
+        epochs=float(trainer.state.epoch or 0),
+        seconds=on_cpu if device() == "cpu" else lasted,
+        steps=int(trainer.state.global_step),
+        dev_losses=(*untrained, *_logged(trainer, "eval_loss")),
+        train_losses=_logged(trainer, "loss"),
+    )
 
 
 def _trainer(
     base: Path, weights: Weights, learn: list[Encoded], check: list[Encoded], work: Path
 ) -> Any:
     try:
-        from datasets import Dataset, disable_progress_bars
+        from datasets import Dataset
         from transformers import EarlyStoppingCallback
         from trl import SFTConfig, SFTTrainer
     except ImportError as error:
         raise MissingExtraError("training by TRL", "trl") from error
-    logging.getLogger("trl").setLevel(logging.ERROR)
-    disable_progress_bars()
-    on_gpu = device() == "cuda"
-    each = -(-len(learn) // weights.rows)
-    steps = max(1, round(weights.share * each * weights.epochs))
     config = SFTConfig(
-        output_dir=str(work / "checkpoints"),
-        use_cpu=not on_gpu,
-        bf16=on_gpu,
-        gradient_checkpointing=on_gpu,
+        **options(weights, len(learn), work),
         completion_only_loss=True,
-        max_length=None,
         packing=False,
-        per_device_train_batch_size=weights.rows,
-        per_device_eval_batch_size=weights.rows,
-        max_steps=steps,
-        learning_rate=weights.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=max(1, round(WARM_UP * steps)),
-        max_grad_norm=CLIP,
-        weight_decay=0.0,
-        seed=weights.seed,
-        logging_strategy="epoch",
         eval_strategy="epoch" if check else "no",
         save_strategy="epoch" if check else "no",
         save_total_limit=1,
         load_best_model_at_end=bool(check),
         metric_for_best_model="eval_loss" if check else None,
         greater_is_better=False if check else None,
-        report_to="none",
-        disable_tqdm=True,
-        log_level="error",
     )
     return SFTTrainer(
-        model=_base(base, weights),
+        model=load_base(base, weights),
         args=config,
         train_dataset=Dataset.from_list([_row(e) for e in learn]),
         eval_dataset=Dataset.from_list([_row(e) for e in check]) if check else None,
         peft_config=lora_config(weights),
         callbacks=[EarlyStoppingCallback(PATIENCE)] if check else None,
     )
+
+
+def options(weights: Weights, rows: int, work: Path) -> dict[str, Any]:
+    """What every trainer of TRL is told; it is kept quiet."""
+    from datasets import disable_progress_bars
+
+    logging.getLogger("trl").setLevel(logging.ERROR)
+    disable_progress_bars()
+    on_gpu = device() == "cuda"
+    steps = max(1, round(weights.share * -(-rows // weights.rows) * weights.epochs))
+    return {
+        "output_dir": str(work / "checkpoints"),
+        "use_cpu": not on_gpu,
+        "bf16": on_gpu,
+        "gradient_checkpointing": on_gpu,
+        "max_length": None,
+        "per_device_train_batch_size": weights.rows,
+        "per_device_eval_batch_size": weights.rows,
+        "max_steps": steps,
+        "learning_rate": weights.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": max(1, round(WARM_UP * steps)),
+        "max_grad_norm": CLIP,
+        "weight_decay": 0.0,
+        "seed": weights.seed,
+        "logging_strategy": "epoch",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "log_level": "error",
+    }
 
 
 def _row(example: Encoded) -> dict[str, list[int]]:
@@ -165,7 +184,7 @@ def _row(example: Encoded) -> dict[str, list[int]]:
     }
 
 
-def _base(folder: Path, weights: Weights) -> Any:
+def load_base(folder: Path, weights: Weights) -> Any:
     """The base weights on the device, in bf16 or 4 bits. The seed is set before any draw."""
     import torch
     from transformers import AutoModelForCausalLM, set_seed

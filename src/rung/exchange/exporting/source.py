@@ -122,7 +122,7 @@ class Source:
         if weights.recipe == "stated":
             return weights
         done = finished_result(Path(adapter.path)) if adapter is not None else None
-        if done is not None:
+        if done is not None and not done.weights.prefers:
             return done.weights
         size = parameters(self.chat(solver.candidate.model))
         return sized(weights, size, len(self.task.train))

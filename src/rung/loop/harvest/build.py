@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from rung.errors import UserError
 from rung.loop.harvest.versions import Splits, Version, hash_of, write_version
 from rung.task.contract import parse, render
+from rung.task.corrections import REJECTED
 from rung.task.duplicates import normalised
 from rung.task.load import load_task
 from rung.task.types import Example, Frozen, JsonValue, SplitName, Task, digest
@@ -114,7 +115,7 @@ def _examples(task: Task, judged: Iterable[Judged], reasons: Mapping[str, Sequen
         if why is not None:
             left_out[why] += 1
             continue
-        example = _example(one, expected, reasons)
+        example = _example(task, one, expected, reasons)
         place = normalised(example.input_text())
         if place in by_input:
             left_out["judged again later"] += 1
@@ -146,8 +147,10 @@ def _expected(task: Task, one: Judged) -> tuple[JsonValue, str | None]:
     return parsed.value, None
 
 
-def _example(one: Judged, expected: JsonValue, reasons: Mapping[str, Sequence[str]]) -> Example:
-    """With its provenance in `meta`, which no model ever sees."""
+def _example(
+    task: Task, one: Judged, expected: JsonValue, reasons: Mapping[str, Sequence[str]]
+) -> Example:
+    """With its provenance in `meta`, which no model is asked with, and what was corrected."""
     record, feedback = one
     assert feedback is not None
     origin = "corrected" if feedback.verdict == "corrected" else "approved"
@@ -164,11 +167,14 @@ def _example(one: Judged, expected: JsonValue, reasons: Mapping[str, Sequence[st
         "reasons": list(reasons.get(record.id, ())),
         "redacted": record.redacted,
     }
+    meta: dict[str, JsonValue] = {"harvest": provenance}
+    if origin == "corrected" and (answer := record.answer) is not None:
+        meta[REJECTED] = render(task.output, answer.value) if answer.valid else answer.text
     return Example(
         id=f"h-{digest([record.input, expected])[:ID_CHARS]}",
         input=record.input,
         expected=expected,
-        meta={"harvest": provenance},
+        meta=meta,
     )
 
 

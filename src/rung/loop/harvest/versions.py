@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -169,24 +169,47 @@ def use_version(config: Path, folder: Path) -> Path | None:
     Only the lines `examples`, `train`, `dev`, `test`, `columns` of `[task]` change. `UserError`
     where they are written in a way that cannot be changed safely.
     """
+    place = folder.relative_to(config.parent).as_posix()
+    wanted = {split: f"{place}/{split}.jsonl" for split in SPLITS}
+
+    def changed(task: Table) -> bool:
+        named = [key for key in ("examples", *SPLITS) if key in task]
+        if not named:
+            return False
+        if {key: task[key] for key in named} == wanted:
+            return True
+        for key in (*named, "columns"):  # a version's rows have Rung's own names
+            if key not in wanted:
+                task.pop(key, None)
+        task.update(wanted)
+        return True
+
+    todo = f"set train, dev and test of [task] to the files in {folder}"
+    return rewritten(config, changed, todo)
+
+
+def use_inputs(config: Path, file: Path) -> Path | None:
+    """Name a file of inputs as `unlabelled` in `[task]`; as `use_version`."""
+    name = file.relative_to(config.parent).as_posix()
+
+    def changed(task: Table) -> bool:
+        if task.get("unlabelled") != name:
+            task["unlabelled"] = name
+        return True
+
+    return rewritten(config, changed, f"set unlabelled of [task] to {name!r}")
+
+
+def rewritten(config: Path, change: Callable[[Table], bool], todo: str) -> Path | None:
+    """Change `[task]` of a `rung.toml`; returns the copy of it as it was, None where it is so
+    already. `UserError` that says what is to do where `change` cannot, or there is no table."""
     text = config.read_text("utf-8-sig")
     document = tomlkit.parse(text)
     task = document.get("task")
-    named = [key for key in ("examples", *SPLITS) if key in (task or {})]
-    if not isinstance(task, Table) or not named:
-        raise UserError(
-            f"{config} names its examples in a way that is not changed for you: set train, dev and "
-            f"test of [task] to the files in {folder}"
-        )
-    place = folder.relative_to(config.parent).as_posix()
-    wanted = {split: f"{place}/{split}.jsonl" for split in SPLITS}
-    if {key: task[key] for key in named} == wanted:
+    if not isinstance(task, Table) or not change(task):
+        raise UserError(f"{config} is written in a way that is not changed for you: {todo}")
+    if tomlkit.dumps(document) == text:
         return None
-    for key in named:
-        if key not in wanted:
-            task.remove(key)
-    task.pop("columns", None)  # a version's rows have Rung's own names
-    task.update(wanted)
     backup = config.with_name(f"rung.{digest(text)[:8]}.toml")
     shutil.copyfile(config, backup)
     write_whole(config, tomlkit.dumps(document))
