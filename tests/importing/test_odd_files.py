@@ -92,6 +92,9 @@ ONE = {
                    "chosen": [{"role": "user", "content": asked(n)},
                               {"role": "assistant", "content": label(n)}]}
     ),
+    "langfuse.csv": "input,expected_output\n" + "".join(
+        f'"{{""q"": ""{asked(n)}""}}","""{label(n)}"""\n' for n in range(N)
+    ),
     "traces.json": json.dumps({"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": [
         {"attributes": {"gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": asked(n),
                         "gen_ai.completion.0.role": "assistant",
@@ -137,6 +140,12 @@ def test_lists_of_right_answers_are_no_labels_together(tmp_path: Path) -> None:
     assert output == {"labels": sorted(LABELS), "any_of": True}
     example = next(e for e in (*task.train, *task.dev, *task.test) if e.input == asked(1))
     assert example.references == ("shipping", "technical support")
+
+
+def test_cells_of_promptfoo_that_name_several_answers(tmp_path: Path) -> None:
+    rows = table("q,__expected", lambda n: (asked(n), f"contains-any: {label(n)}, {label(n + 1)}"))
+    task, output = taken(tmp_path, "a.csv", rows)
+    assert output["any_of"] is True and pairs(task)[asked(0)] == "billing"
 
 
 def test_targets_of_choices_are_all_meant(tmp_path: Path) -> None:

@@ -136,7 +136,8 @@ def _share_asking(values: Sequence[JsonValue]) -> float:
 def _kinds(values: Sequence[JsonValue]) -> int:
     """Different values, or labels where cells hold several."""
     pieces = several(values)
-    return len(pieces or {json.dumps(v).strip().casefold() for v in values})
+    whole = {(v if isinstance(v, str) else json.dumps(v)).strip().casefold() for v in values}
+    return len(pieces or whole)
 
 
 def several(values: Sequence[JsonValue]) -> dict[str, int]:
