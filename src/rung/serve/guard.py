@@ -86,7 +86,7 @@ class Guard:
         if scope["path"] not in ALWAYS:
             self.service.pressure.refuse(connections)
         self._refuse_foreign_host(headers)
-        self._know(scope, headers)
+        await self._know(scope, headers)
         if scope["method"] != "POST" or scope["path"] not in BODIES:
             return b""
         body = await self._body(headers, receive)
@@ -139,7 +139,7 @@ class Guard:
                 421, "Without API keys this server answers to localhost only.", code="bad_host"
             )
 
-    def _know(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
+    async def _know(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         """Who asks, and whether it is within its rate."""
         name: str | None = None
         if self.service.keys_needed() and scope["path"] not in OPEN:
@@ -149,7 +149,7 @@ class Guard:
                 raise unauthorized()
         scope["state"] = {**scope.get("state", {}), "key_name": name}
         if self.service.rate is not None and scope["method"] == "POST":
-            wait = self.service.rate.take(name or "")
+            wait = await self.service.rate.take(name or "")
             if wait > 0:
                 raise ApiError(
                     429,

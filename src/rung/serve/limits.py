@@ -1,7 +1,10 @@
 """How much at once: a rate for each key over all workers, a short queue before the solver, and
 whether a worker can take one more request at all."""
 
+from __future__ import annotations
+
 import asyncio
+import logging
 import math
 import mmap
 import os
@@ -10,18 +13,27 @@ import threading
 import time
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from rung.errors import StoreError
 from rung.serve.errors import ApiError
 from rung.serve.metrics import Metrics
 from rung.task.config import ServeTable
 
+if TYPE_CHECKING:
+    from rung.traffic.store import TrafficStore
+
+log = logging.getLogger("rung.serve")
 SLOTS = 4096
 """Keys whose rates are told apart; names that share a slot share a rate."""
 _STAMP = struct.Struct("d")
 _LONGEST_S = 1e6
 """An event loop cannot wait for ever."""
+SHARED_WAIT_S, SHARED_REST_S, SHARED_THREADS = 0.5, 5.0, 2
+"""How long the database that servers share is waited for, and left alone where it was silent."""
 _LEARNING = 0.1
 """Weight of the newest request in the running mean of their time."""
 
@@ -34,8 +46,8 @@ class Rate:
     """
 
     def __init__(self, per_minute: int, burst: int, path: Path | None = None) -> None:
-        self._gap = 60.0 / per_minute
-        self._slack = self._gap * (burst - 1)
+        self.gap_s = 60.0 / per_minute
+        self.slack_s = self.gap_s * (burst - 1)
         self._thread = threading.Lock()
         self._file: int | None = None
         self._memory: mmap.mmap | bytearray = bytearray(SLOTS * _STAMP.size)
@@ -50,10 +62,10 @@ class Rate:
         with self._alone():
             now = time.monotonic()  # one clock for every process of this machine
             due: float = max(now, _STAMP.unpack_from(self._memory, slot)[0])
-            early = due - now - self._slack
+            early = due - now - self.slack_s
             if early > 0:
                 return early
-            _STAMP.pack_into(self._memory, slot, due + self._gap)
+            _STAMP.pack_into(self._memory, slot, due + self.gap_s)
         return 0.0
 
     @contextmanager
@@ -69,6 +81,40 @@ class Rate:
                 yield
             finally:
                 fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+
+class SharedRate:
+    """A rate over all servers that keep their log in one PostgreSQL; its own for any other store.
+
+    While the database is away, or slower than `SHARED_WAIT_S`, each server keeps the rate for
+    itself. What the database has refused is refused here until the time that it said.
+    """
+
+    def __init__(self, own: Rate, store: TrafficStore | None) -> None:
+        self._own = own
+        self._store = store if store is not None and store.is_shared else None
+        self._threads = ThreadPoolExecutor(SHARED_THREADS, "rung-rates")
+        self._refused: dict[str, float] = {}
+        self._rests_until = 0.0
+
+    async def take(self, key: str) -> float:
+        """As `Rate.take`."""
+        now = time.monotonic()
+        if (early := self._refused.get(key, now) - now) > 0:
+            return early
+        if self._store is None or now < self._rests_until:
+            return self._own.take(key)
+        asked = asyncio.get_running_loop().run_in_executor(
+            self._threads, self._store.take, key, self._own.gap_s, self._own.slack_s
+        )
+        try:
+            early = max(0.0, await asyncio.wait_for(asked, SHARED_WAIT_S))
+        except (StoreError, TimeoutError) as error:
+            self._rests_until = time.monotonic() + SHARED_REST_S
+            log.error("rates are kept by each server for itself: %s", error or "no answer in time")
+            return self._own.take(key)
+        self._refused[key] = time.monotonic() + early
+        return early
 
 
 class Full(Exception):

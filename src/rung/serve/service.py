@@ -10,7 +10,7 @@ from rung.errors import StoreError
 from rung.privacy.redaction import Redactor
 from rung.serve.errors import ApiError
 from rung.serve.keys import KeyRing
-from rung.serve.limits import Gate, Pressure, Rate
+from rung.serve.limits import Gate, Pressure, Rate, SharedRate
 from rung.serve.metrics import Metrics
 from rung.serve.settings import Settings
 from rung.serve.telemetry import Spans, open_spans
@@ -44,7 +44,7 @@ class Service:
     spans: Spans
     breaker: CircuitBreaker | None = None
     """With a winner's first model; None where outages fail the request."""
-    rate: Rate | None = None
+    rate: SharedRate | None = None
     writer: TrafficWriter | None = None
     log_works: bool = True
     """Whether the newest request could be logged."""
@@ -142,7 +142,8 @@ def open_service(settings: Settings, served: Served) -> Service:
     rate = None
     if limits.requests_per_minute is not None:
         path = settings.shared / "rates" if settings.shared else None
-        rate = Rate(limits.requests_per_minute, limits.burst, path)
+        own = Rate(limits.requests_per_minute, limits.burst, path)
+        rate = SharedRate(own, writer.store if writer else None)
     gate = Gate(limits.most_at_once, limits.most_waiting, limits.most_wait_s)
     metrics = Metrics(served.key, served.digest)
     return Service(

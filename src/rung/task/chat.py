@@ -86,7 +86,7 @@ def opened(value: JsonValue) -> JsonValue:
     if isinstance(value, str) and value.strip()[:1] in ("{", "["):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value
 
@@ -96,8 +96,16 @@ def is_messages(value: JsonValue) -> bool:
     return (
         isinstance(value, list)
         and bool(value)
-        and all(isinstance(one, dict) and ({"role", "from"} & one.keys()) for one in value)
+        and all(isinstance(one, dict) and _role(one) for one in value)
     )
+
+
+def _role(message: dict[str, JsonValue]) -> str:
+    """Whose a message is; empty where it is none. LangChain's have a `type` of that name."""
+    role = message.get("role", message.get("from"))
+    if role is None and {"content", "data"} & message.keys():
+        role = message["type"] if message.get("type") in (*_ROLES, *_TOOL_ROLES) else None
+    return str(role or "").casefold()
 
 
 def refuse_beside(row: Row) -> None:
@@ -143,7 +151,9 @@ def _turns(row: Row, messages: JsonValue) -> list[_Turn]:
 def _turn(row: Row, message: JsonValue) -> _Turn:
     if not isinstance(message, dict):
         raise _unread(row, message)
-    role = str(message.get("role", message.get("from", ""))).casefold()
+    role = _role(message)
+    if isinstance(message.get("data"), dict):  # as LangChain packs it
+        message = message["data"]
     calls = [key for key in _CALLS if message.get(key)]
     if role in _TOOL_ROLES or calls:
         raise row.error(
@@ -156,6 +166,15 @@ def _turn(row: Row, message: JsonValue) -> _Turn:
     if role not in _ROLES or not isinstance(content, str):
         raise _unread(row, message)
     return _Turn(_ROLES[role], content)
+
+
+def system_text(row: Row, value: JsonValue) -> str:
+    """A system text that stands beside the messages: text, parts, or an object of parts."""
+    if isinstance(value, dict):
+        value = value.get("parts", value.get("content", value))
+    if isinstance(value, list):
+        return "\n".join(_part(row, part) for part in value)
+    return str(value or "")
 
 
 def _part(row: Row, part: JsonValue) -> str:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from rung.task.encoding import markup_text
 from rung.task.markdown_table import markdown_table
 from rung.task.pdf_pages import LAYOUT, read_pages
+from rung.task.tabular import UNSAVED
 
 MOST_CELLS = 2_000_000
 """Of one table, merged cells counted as often as they are repeated."""
@@ -31,7 +32,6 @@ _PLACE = re.compile("\ue000([0-9]+)\ue000")
 _UNDECODED = re.compile(r"\(cid:\d+\)")
 LETTER = "letter that could not be decoded"
 _MERGED = re.compile(rb'<mergeCell [^>]*?ref="([A-Z]+[0-9]+:[A-Z]+[0-9]+)"')
-_UNSAVED = re.compile(rb"(?:</f>|<f[^>]*/>)\s*(?:<v\s*/>|<v></v>)?\s*</c>")
 _PICTURE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
 _SLIDE = re.compile(r"<!-- Slide number: \d+ -->\n?")
 PLAIN_TEXT = {"escape_asterisks": False, "escape_underscores": False}
@@ -235,7 +235,7 @@ def _look_ahead(data: bytes) -> int:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for name in archive.namelist():
             sheet = archive.read(name) if name.startswith("xl/worksheets/sheet") else b""
-            unsaved += len(_UNSAVED.findall(sheet))
+            unsaved += len(UNSAVED.findall(sheet))
             for span in _MERGED.findall(sheet):
                 left, top, right, bottom = range_boundaries(span.decode())
                 if (right - left + 1) * (bottom - top + 1) > MOST_CELLS:

@@ -19,6 +19,8 @@ from rung.task.types import JsonValue
 from rung.task.wording import listed, shown
 
 __all__ = ["Row", "Table", "read_rows", "read_table", "read_text", "strict_json"]
+SPANS = ("resourceSpans", "scopeSpans", "batches")
+"""Keys of traces, which hold rows further down."""
 _DEEP = 3
 """How far down in an object of a JSON file its one list of rows is looked for."""
 
@@ -62,7 +64,7 @@ def read_table(path: Path, name: str) -> Table:
     kind = kind_of(path)
     reader = _READERS.get(kind)
     if reader is None:
-        hint = "; save it as .xlsx or .csv" if kind in (".xls", ".ods", ".numbers") else ""
+        hint = _HINTS.get(kind, "")
         raise UserError(
             f"{name}: files ending in {kind!r} are not read{hint}; use one of {listed(_READERS)}"
         )
@@ -74,15 +76,22 @@ def read_table(path: Path, name: str) -> Table:
 
 
 def _said_text(path: Path, name: str, notes: list[str]) -> str:
-    text, encoding = decoded(read_bytes(path, name), name)
+    data = read_bytes(path, name)
+    if data.startswith(b"PK\x03\x04"):
+        raise UserError(f"{name}: is a workbook or an archive; call a workbook .xlsx, or unpack it")
+    text, encoding = decoded(data, name)
     if encoding:
         notes.append(f"read as {encoding}")
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise UserError(f"{name} line {line}: holds a zero byte, which is no text; take it out")
     return text
 
 
 def _jsonl(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
     text = _said_text(path, name, notes)
-    if text.lstrip().startswith("[") and not _is_list(text.lstrip().split("\n", 1)[0]):
+    first = text.lstrip(MARK + " \t\r\n").split("\n", 1)[0].strip()
+    if first == "{" or (first.startswith("[") and not _is_list(first)):
         yield from _whole(text, name, notes)
         return
     faults, total = Faults(name), 0
@@ -94,7 +103,7 @@ def _jsonl(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
         row = Row(name, number, {})
         try:
             data = json.loads(line)
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             faults.add(
                 row.error(
                     f"not one JSON object ({problem}): {shown(line)}; JSONL has one object a line"
@@ -114,7 +123,7 @@ def _is_list(line: str) -> bool:
     """Whether a line is a whole JSON list of plain values: a wrong row, no array of rows."""
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(value, list) and not all(isinstance(one, dict) for one in value)
 
@@ -158,6 +167,8 @@ def _values(text: str, name: str) -> Iterator[tuple[int, JsonValue]]:
                 f"{name} line {problem.lineno}: not JSON ({problem.msg}, column {problem.colno}); "
                 "correct that line"
             ) from None
+        except RecursionError:
+            raise UserError(f"{name} line {line}: nested too deeply to be rows") from None
         yield line, value
 
 
@@ -176,7 +187,7 @@ def _list_of(value: JsonValue, name: str, notes: list[str], deep: int = _DEEP) -
             f"{name}: the object holds {len(lists)} lists of rows ({listed(lists)}); put each "
             "into a file of its own, and name the one that is meant"
         )
-    if len(lists) == 1 and not {"messages", "conversations", "input"} & value.keys():
+    if len(lists) == 1 and not {"messages", "conversations", "input", *SPANS} & value.keys():
         key, rows = next(iter(lists.items()))
         rest = [other for other in value if other != key]
         notes.append(f"rows are those of {key!r}" + (f"; left: {listed(rest)}" if rest else ""))
@@ -199,8 +210,10 @@ def _by_columns(value: dict[str, JsonValue]) -> list[JsonValue] | None:
     if len(parts) < 2:
         return None
     if all(isinstance(part, dict) and part.keys() == parts[0].keys() for part in parts):
-        if {"input", "expected"} & set(parts[0]):  # orient="index"
-            return parts
+        numbered = all(key.isdigit() for key in parts[0])
+        by_row = len(parts) > len(parts[0]) and not numbered
+        if by_row or {"input", "expected"} & set(parts[0]):  # orient="index"
+            return [{"id": key, **part} for key, part in value.items()]
         return [{key: part[at] for key, part in value.items()} for at in parts[0]]
     plain = all(isinstance(part, list) and len(part) == len(parts[0]) for part in parts)
     if plain and len(parts[0]) > 1 and not any(_holds_objects(part) for part in parts):
@@ -223,6 +236,13 @@ _READERS: dict[str, Callable[[Path, str, list[str]], Iterator[Row]]] = {
     ".xlsx": xlsx_rows,
     ".parquet": parquet_rows,
     ".arrow": parquet_rows,
+}
+
+
+_HINTS = {
+    **dict.fromkeys((".xls", ".ods", ".numbers"), "; save it as .xlsx or .csv"),
+    ".txt": "; call a table .csv or .tsv",
+    ".zip": "; unpack it",
 }
 
 

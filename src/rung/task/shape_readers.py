@@ -4,12 +4,19 @@ Recognising a shape is `shapes`'; spans are `spans`'.
 """
 
 import json
-import string
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rung.task.assertions import ANSWERS, expectations
-from rung.task.chat import answered, is_messages, opened, question, refuse_beside, spoken
+from rung.task.chat import (
+    answered,
+    is_messages,
+    opened,
+    question,
+    refuse_beside,
+    spoken,
+    system_text,
+)
 from rung.task.columns import folded
 from rung.task.faults import Row
 from rung.task.spans import otel
@@ -20,6 +27,9 @@ __all__ = ["otel"]
 Data = dict[str, JsonValue]
 ASKED = ("input", "question", "query", "prompt", "user_input", "problem", "text", "message")
 """Names of a field that holds what is asked, the plainest first."""
+CHATS = ("messages", "conversations", "conversation", "contents", "chosen")
+"""Names of a field that holds messages up to the answer."""
+_SYSTEMS = ("system", "systemInstruction", "system_instruction")
 ANSWERED = (
     "expected", "ideal", "answer", "ground_truth", "reference", "target", "label",
     "expected_output", "correct_answer", "correct_label", "reference_answer", "completion",
@@ -29,22 +39,21 @@ ANSWERED = (
 
 
 def chat(row: Row) -> list[Data]:
-    """`messages`: the last one is expected."""
-    return [_chat(row, "messages", row.data.get("messages"))]
-
-
-def sharegpt(row: Row) -> list[Data]:
-    """`conversations` of {from, value}, with `system` beside it."""
-    key = "conversations" if "conversations" in row.data else "conversation"
-    return [_chat(row, key, row.data.get(key))]
-
-
-def _chat(row: Row, key: str, messages: JsonValue) -> Data:
-    data = answered(row, messages)
-    rest = _rest(row, key)
-    system = data.system or rest.pop("system", None)
-    extra = {"system": system} if system else {}
-    return {**rest, **extra, "input": data.asked, "expected": data.answer}
+    """Messages of which the last one is expected, or with a right answer in a field beside them."""
+    key = next((key for key in CHATS if key in row.data), CHATS[0])
+    messages, rest = opened(row.data.get(key)), rest_of(row, key, *_SYSTEMS)
+    if key == "chosen" and not is_messages(messages):
+        raise row.error("'chosen' holds question and answer as one text; give 'prompt' its own")
+    answer = named(rest, ANSWERED)
+    asks = is_messages(messages) and str(messages[-1].get("role", "")).casefold() == "user"
+    if answer is not None and asks:
+        system, asked = question(row, messages)
+        expected = _answer(row, rest.pop(answer))
+    else:
+        system, asked, expected = answered(row, messages)
+    given = next((row.data[name] for name in _SYSTEMS if row.data.get(name)), None)
+    extra = _system(system or system_text(row, given))
+    return [{**rest, **extra, "input": asked, "expected": expected}]
 
 
 def chatty(row: Row) -> Data:
@@ -66,9 +75,9 @@ def chatty(row: Row) -> Data:
     if is_messages(expected):
         data["expected"] = spoken(row, expected)
     elif isinstance(expected, dict) and isinstance(expected.get("text"), list):
-        data["expected"] = _one_of(expected["text"])
+        data["expected"] = one_of(expected["text"])
     elif isinstance(expected, list):
-        data["expected"] = _one_of(expected)
+        data["expected"] = one_of(expected)
     return data
 
 
@@ -76,10 +85,10 @@ def pair(asked: str, answer: str) -> Callable[[Row], list[Data]]:
     """Two fields that may hold text, messages, or an object of fields."""
 
     def reader(row: Row) -> list[Data]:
-        rest = _rest(row, asked, answer)
+        rest = rest_of(row, asked, answer)
         system, text = _asked(row, row.data.get(asked))
         expected = _answer(row, row.data.get(answer))
-        return [{**_meta(rest), **_system(system), "input": text, "expected": expected}]
+        return [{**meta_of(rest), **_system(system), "input": text, "expected": expected}]
 
     return reader
 
@@ -94,36 +103,21 @@ def prefixed(asked: str, answer: str) -> Callable[[Row], list[Data]]:
         rest = {k: v for k, v in row.data.items() if not k.startswith((asked, answer))}
         system, text = _asked(row, under(asked))
         expected = _answer(row, under(answer))
-        return [{**_meta(rest), **_system(system), "input": text, "expected": expected}]
+        return [{**meta_of(rest), **_system(system), "input": text, "expected": expected}]
 
     return reader
 
 
 def ideal(row: Row) -> list[Data]:
     """`input` as text or messages, `ideal` as text or a list of right answers."""
-    return _reference(row, "ideal")
+    return reference(row, "ideal")
 
 
-def inspect(row: Row) -> list[Data]:
-    """An Inspect sample: choices under letters stand in the question."""
-    (data,) = _reference(row, "target")
-    choices = data.pop("choices", None)
-    if choices not in (None, [], ""):
-        data["input"] = f"{data['input']}\n\n{_lettered(row, choices)[0]}"
-    for key in ("sandbox", "setup", "files"):
-        if data.get(key) not in (None, "", [], {}):
-            raise row.error(
-                f"the sample has {key!r} ({shown(data[key])}), which Rung does not run; "
-                "leave such rows out"
-            )
-    return [data]
-
-
-def _reference(row: Row, key: str) -> list[Data]:
+def reference(row: Row, key: str) -> list[Data]:
     system, text = _asked(row, row.data.get("input"))
-    rest = _rest(row, "input", key)
+    rest = rest_of(row, "input", key)
     return [
-        {**_meta(rest), **_system(system), "input": text, "expected": _one_of(row.data.get(key))}
+        {**meta_of(rest), **_system(system), "input": text, "expected": one_of(row.data.get(key))}
     ]
 
 
@@ -133,18 +127,18 @@ def mlflow(row: Row) -> list[Data]:
     if isinstance(expected, dict):
         expected = expected.get("expected_response", expected)
     system, text = _asked(row, row.data.get("inputs"))
-    rest = _meta(_rest(row, "inputs", "expectations"))
+    rest = meta_of(rest_of(row, "inputs", "expectations"))
     return [{**rest, **_system(system), "input": text, "expected": _answer(row, expected)}]
 
 
 def item(row: Row) -> list[Data]:
     """`item` of an OpenAI eval's data source, with the `sample` beside it."""
-    return [_item(row, opened(row.data.get("item")), _rest(row, "item"))]
+    return [_item(row, opened(row.data.get("item")), rest_of(row, "item"))]
 
 
 def graded(row: Row) -> list[Data]:
     """An output item of an OpenAI eval's run: what graders said is kept in meta."""
-    rest = _rest(row, "datasource_item", "results", "sample")
+    rest = rest_of(row, "datasource_item", "results", "sample")
     rest.pop("id", None)
     results, sample = row.data.get("results"), row.data.get("sample")
     grades = {
@@ -174,7 +168,7 @@ def _item(row: Row, inner: JsonValue, rest: Data) -> Data:
     if is_messages(opened(inner.get("messages"))):
         data = answered(row, inner["messages"])
         return {
-            **_meta(rest), **_system(data.system), "input": data.asked, "expected": data.answer
+            **meta_of(rest), **_system(data.system), "input": data.asked, "expected": data.answer
         }  # fmt: skip
     asked, answer = named(inner, ASKED), named(inner, ANSWERED)
     if answer is None:
@@ -186,8 +180,8 @@ def _item(row: Row, inner: JsonValue, rest: Data) -> Data:
     fields = inner[asked] if asked else {k: v for k, v in inner.items() if k != answer}
     system, text = _asked(row, fields)
     return {
-        **_meta({**rest, **(others if asked else {})}), **_system(system),
-        "input": text, "expected": _one_of(inner[answer]),
+        **meta_of({**rest, **(others if asked else {})}), **_system(system),
+        "input": text, "expected": one_of(inner[answer]),
     }  # fmt: skip
 
 
@@ -208,12 +202,37 @@ def alpaca(row: Row) -> list[Data]:
     answer = "output" if "output" in row.data else "response"
     given = "input" if "input" in row.data else "context"
     asked, instruction = row.data.get(given) or "", row.data.get("instruction")
-    rest = _rest(row, "instruction", given, answer, "history")
+    rest = rest_of(row, "instruction", given, answer, "history")
     own = str(rest.pop("system", "") or "")
     if not asked:
         return [{**rest, **_system(own), "input": instruction, "expected": row.data.get(answer)}]
     system = "\n\n".join(part for part in (own, str(instruction or "")) if part)
     return [{**rest, **_system(system), "input": asked, "expected": row.data.get(answer)}]
+
+
+def judged(row: Row) -> list[Data]:
+    """A completion that somebody called good or bad, as TRL takes them: a bad one is no answer."""
+    if str(row.data.get("label")).strip().lower() in ("false", "0"):
+        return []
+    data = {"input": row.data.get("prompt"), "expected": row.data.get("completion")}
+    return [chatty(row._replace(data={**rest_of(row, "prompt", "completion", "label"), **data}))]
+
+
+def steps(row: Row) -> list[Data]:
+    """Steps of an answer, each judged: no one answer."""
+    raise row.error(
+        "'completions' holds the steps of an answer, each judged, and Rung takes one answer; give "
+        "the row 'completion'"
+    )
+
+
+def prodigy(row: Row) -> list[Data]:
+    """An annotation of Prodigy: the choice or the label that was accepted."""
+    if row.data.get("answer") != "accept":
+        return []
+    accepted = row.data.get("accept", row.data.get("label"))
+    rest = rest_of(row, "text", "answer", "accept", "label", "options", "_task_hash", "_input_hash")
+    return [{**rest, "input": row.data.get("text"), "expected": one_of(accepted)}]
 
 
 def promptfoo(row: Row) -> list[Data]:
@@ -233,88 +252,29 @@ def promptfoo(row: Row) -> list[Data]:
     return [{"input": text, "expected": expected, **meta}]
 
 
-def squad(row: Row) -> list[Data]:
-    """A row of SQuAD as Hugging Face has it; no answer means that none can be given."""
-    answers = opened(row.data.get("answers"))
-    texts = answers.get("text") if isinstance(answers, dict) else answers
-    rest = _meta(_rest(row, "context", "question", "answers"))
-    asked = {"context": row.data.get("context"), "question": row.data.get("question")}
-    return [{**rest, "input": asked, "expected": _one_of(texts, none="")}]
-
-
-def squad_article(row: Row) -> list[Data]:
-    """An article of SQuAD's own file: its paragraphs with their questions."""
-    made = []
-    for paragraph in row.data.get("paragraphs") or []:
-        for qa in paragraph.get("qas") or []:
-            texts = [one.get("text") for one in qa.get("answers") or [] if isinstance(one, dict)]
-            made.append(
-                {
-                    "id": qa.get("id"),
-                    "input": {"context": paragraph.get("context"), "question": qa.get("question")},
-                    "expected": _one_of(texts, none=""),
-                    "meta": {"title": row.data.get("title")},
-                }
-            )
-    return made
-
-
-def multiple_choice(row: Row) -> list[Data]:
-    """Question and choices as one text; the answer as the letter of its choice."""
-    answer = row.data.get("answer", row.data.get("answerKey"))
-    listing, names, texts = _lettered(row, opened(row.data.get("choices")))
-    place: JsonValue = answer
-    if isinstance(answer, str) and answer.strip().isdigit() and answer.strip() not in names:
-        place = int(answer)
-    if isinstance(place, int) and not isinstance(place, bool) and str(place) not in names:
-        if not 0 <= place < len(names):
-            raise row.error(f"answer {place} is no place among the {len(names)} choices")
-        answer = names[place]
-    elif answer not in names:
-        if answer not in texts:
-            raise row.error(f"answer {shown(answer)} is none of the choices {listed(names)}")
-        answer = names[texts.index(answer)]
-    rest = _rest(row, "question", "choices", "answer", "answerKey")
-    return [{**rest, "input": f"{row.data.get('question')}\n\n{listing}", "expected": answer}]
-
-
-def _lettered(row: Row, choices: JsonValue) -> tuple[str, list[str], list[str]]:
-    """Choices one a line under their letters, the letters, the texts."""
-    names: list[str] = list(string.ascii_uppercase)
-    if isinstance(choices, dict) and isinstance(choices.get("text"), list):
-        names = [str(one) for one in choices.get("label") or names]
-        choices = choices["text"]
-    if not isinstance(choices, list) or not choices or len(choices) > len(names):
-        raise row.error(f"'choices' is {shown(choices)}; it must be a list of at most 26 texts")
-    texts = [str(one) for one in choices]
-    names = names[: len(texts)]
-    lines = [f"{name}) {text}" for name, text in zip(names, texts, strict=True)]
-    return "\n".join(lines), names, texts
-
-
 def autorag(row: Row) -> list[Data]:
     """A question of AutoRAG: every document that its retrieval needs, any right answer."""
     ids = row.data.get("retrieval_gt")
     flat = [str(one) for group in ids for one in (group if isinstance(group, list) else [group])] \
         if isinstance(ids, list) else ids  # fmt: skip
-    rest = _rest(row, "query", "generation_gt", "retrieval_gt", "qid")
+    rest = rest_of(row, "query", "generation_gt", "retrieval_gt", "qid")
     known = {"id": row.data["qid"]} if row.data.get("qid") not in (None, "") else {}
     return [
         {
-            **_meta(rest),
+            **meta_of(rest),
             **known,
             "input": row.data.get("query"),
-            "expected": _one_of(opened(row.data.get("generation_gt"))),
+            "expected": one_of(opened(row.data.get("generation_gt"))),
             "context_ids": flat,
         }
     ]
 
 
-def _rest(row: Row, *used: str) -> Data:
+def rest_of(row: Row, *used: str) -> Data:
     return {key: value for key, value in row.data.items() if key not in used}
 
 
-def _meta(rest: Data) -> Data:
+def meta_of(rest: Data) -> Data:
     """`metadata` of other tools under Rung's name."""
     known = {key: value for key, value in rest.items() if key != "metadata"}
     given = opened(rest.get("metadata"))
@@ -360,7 +320,7 @@ def _answer(row: Row, value: JsonValue) -> JsonValue:
     return value
 
 
-def _one_of(value: JsonValue, none: JsonValue = None) -> JsonValue:
+def one_of(value: JsonValue, none: JsonValue = None) -> JsonValue:
     """A list of right answers: each once; the only one by itself; `none` where there is none."""
     if value is None:
         return none

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from rung.errors import UserError
+from rung.task import question_sets as sets
 from rung.task import shape_readers as read
 from rung.task.columns import Columns, folded, mapped, refuse_unknown, renamed
 from rung.task.faults import Faults, Row, RowError
@@ -33,19 +34,23 @@ class Shape(NamedTuple):
     where one holds several, none where it holds nothing that was asked."""
     said_by_model: bool = False
     """The expected answers are what a model said, judged by nobody."""
+    lists: str = "labels"
+    """What a list of answers is: all the `labels`, or `answers` of which any is right; `text` where
+    answers are never labels."""
 
 
 def _pair(
-    name: str, asked: str, answer: str, *, also: tuple[str, ...] = (), ids: str | None = None
+    name: str, asked: str, answer: str, *, also: tuple[str, ...] = (), lists: str = "labels"
 ) -> Shape:
     """A shape of plain columns: what is asked and what is answered."""
-    columns = Columns(input=(asked, *also) if also else asked, expected=answer, context_ids=ids)
+    columns = Columns(input=(asked, *also) if also else asked, expected=answer)
     fields = " and ".join((asked, *also))
     return Shape(
         name,
         (asked, *also, answer),
         f"{fields} as input, {answer} as expected",
         lambda row: [read.chatty(mapped(row, columns))],
+        lists=lists,
     )
 
 
@@ -57,8 +62,9 @@ def _fields(name: str, asked: str, answer: str, *also: str, said_by_model: bool 
 
 SHAPES: tuple[Shape, ...] = (
     Shape("chat rows", ("messages",), "the last message as expected", read.chat),
-    Shape("ShareGPT rows", ("conversations",), "the last turn as expected", read.sharegpt),
-    Shape("ShareGPT rows", ("conversation",), "the last turn as expected", read.sharegpt),
+    Shape("ShareGPT rows", ("conversations",), "the last turn as expected", read.chat),
+    Shape("ShareGPT rows", ("conversation",), "the last turn as expected", read.chat),
+    Shape("Gemini rows", ("contents",), "the last turn as expected", read.chat),
     Shape(
         "results of OpenAI evals",
         ("datasource_item",),
@@ -77,8 +83,12 @@ SHAPES: tuple[Shape, ...] = (
         "the item's question and reference as input and expected, grades kept in meta",
         read.flat_item,
     ),
-    Shape("OpenAI evals rows", ("input", "ideal"), "ideal as expected", read.ideal),
-    Shape("Inspect samples", ("input", "target"), "target as expected", read.inspect),
+    Shape(
+        "OpenAI evals rows", ("input", "ideal"), "ideal as expected", read.ideal, lists="answers"
+    ),
+    Shape(
+        "Inspect samples", ("input", "target"), "target as expected", sets.inspect, lists="answers"
+    ),
     Shape("MLflow rows", ("inputs", "expectations"), "expectations as expected", read.mlflow),
     _fields("LangSmith examples", "inputs", "reference_outputs"),
     _fields("LangSmith runs", "inputs", "outputs", "run_type", said_by_model=True),
@@ -104,6 +114,16 @@ SHAPES: tuple[Shape, ...] = (
         read.otel,
         said_by_model=True,
     ),
+    *(
+        Shape(
+            "OTel spans",
+            (key,),
+            "the messages of GenAI spans as input and expected",
+            read.otel,
+            said_by_model=True,
+        )
+        for key in ("scopeSpans", "batches")
+    ),
     Shape(
         "OTel spans",
         ("attributes",),
@@ -119,35 +139,45 @@ SHAPES: tuple[Shape, ...] = (
         said_by_model=True,
     ),
     Shape("promptfoo tests", ("__expected",), "variables as input", read.promptfoo),
+    Shape("promptfoo tests", ("__expected1",), "variables as input", read.promptfoo),
+    Shape(
+        "annotations of Prodigy",
+        ("text", "answer", "_task_hash"),
+        "text as input, what was accepted as expected",
+        read.prodigy,
+    ),
     Shape(
         "SQuAD articles",
         ("paragraphs",),
         "context and question as input, the answers as expected",
-        read.squad_article,
+        sets.squad_article,
+        lists="text",
     ),
     Shape(
         "SQuAD rows",
         ("context", "question", "answers"),
         "context and question as input, the answers as expected",
-        read.squad,
+        sets.squad,
+        lists="text",
     ),
     Shape(
         "multiple-choice rows",
         ("question", "choices", "answer"),
         "question and choices as input, the letter as expected",
-        read.multiple_choice,
+        sets.multiple_choice,
     ),
     Shape(
         "multiple-choice rows",
         ("question", "choices", "answerKey"),
         "question and choices as input, the letter as expected",
-        read.multiple_choice,
+        sets.multiple_choice,
     ),
     Shape(
         "AutoRAG questions",
         ("query", "generation_gt"),
         "generation_gt as expected, retrieval_gt as context_ids",
         read.autorag,
+        lists="text",
     ),
     Shape(
         "Alpaca rows",
@@ -164,17 +194,26 @@ SHAPES: tuple[Shape, ...] = (
     _fields("Langfuse traces", "input", "output", "traceId", said_by_model=True),
     _fields("Langfuse traces", "input", "output", "latency", said_by_model=True),
     _fields("input and output rows", "input", "output"),
+    Shape("stepwise rows", ("prompt", "completions", "labels"), "", read.steps),
     _pair("preference rows", "prompt", "chosen"),
+    Shape("preference rows", ("chosen", "rejected"), "the last turn as expected", read.chat),
+    Shape(
+        "judged completions",
+        ("prompt", "completion", "label"),
+        "completions with a true label as expected",
+        read.judged,
+    ),
     _pair("prompt and completion rows", "prompt", "completion"),
     _pair("prompt and response rows", "prompt", "response"),
     _pair("Ragas rows", "user_input", "reference"),
     _pair("question and answer rows", "question", "ground_truth"),
-    _pair("question and answer rows", "question", "answers"),
+    _pair("question and answer rows", "question", "answers", lists="answers"),
     _pair("question and answer rows", "question", "answer", also=("context",)),
     _pair("question and answer rows", "question", "answer"),
     _pair("question and answer rows", "query", "answer"),
     _pair("sentence pairs", "premise", "label", also=("hypothesis",)),
     _pair("sentence pairs", "sentence1", "label", also=("sentence2",)),
+    _pair("text and label rows", "text", "label_text"),
     _pair("text and label rows", "text", "label"),
     _pair("text and label rows", "text", "labels"),
     _pair("text and label rows", "sentence", "label"),
@@ -227,7 +266,7 @@ def take(rows: list[Row], columns: Columns | None = None) -> Taken:
     if not taken:
         raise UserError(
             f"{rows[0].file}: taken as {shape.name}, and none of its {len(rows)} rows holds a "
-            "question with its answer; name the fields in [task] columns"
+            "question with a right answer; name the fields in [task] columns"
         )
     same, taken = _with_system(taken)
     return Taken(taken, shape, tuple(_notes(rows[0].file, shape, same, without)), same)
@@ -261,7 +300,7 @@ def _notes(name: str, shape: Shape, system: str, without: int) -> Iterable[str]:
     if system:
         yield f"{name}: every row has the same system text, kept in meta: give it as instruction"
     if without:
-        yield f"{name}: {without} rows hold no question with its answer and are left out"
+        yield f"{name}: {without} rows hold no question with a right answer and are left out"
 
 
 def _own(keys: set[str]) -> bool:

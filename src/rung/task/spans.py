@@ -9,6 +9,7 @@ from typing import Any
 
 from rung.task.chat import opened, question, spoken
 from rung.task.faults import Row
+from rung.task.rows import SPANS
 from rung.task.types import JsonValue
 
 Data = dict[str, JsonValue]
@@ -25,7 +26,7 @@ def otel(row: Row) -> list[Data]:
 
 def _spans(data: JsonValue) -> Iterator[Data]:
     """Spans one by one, out of OTLP's nested lists or a flat record."""
-    nested = [data.get(key) for key in ("resourceSpans", "scopeSpans", "spans")]
+    nested = [data.get(key) for key in (*SPANS, "spans")]
     if any(isinstance(part, list) for part in nested):
         for part in nested:
             for inner in part if isinstance(part, list) else []:

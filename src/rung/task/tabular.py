@@ -6,12 +6,14 @@ import itertools
 import json
 import re
 import sys
+import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
 from rung.errors import MissingExtraError, UserError
+from rung.task.columns import folded
 from rung.task.encoding import MARK
 from rung.task.faults import Faults, Row
 from rung.task.types import JsonValue
@@ -20,8 +22,10 @@ from rung.task.wording import listed
 _DELIMITERS = ",;\t|"
 _LOOKED_AT = 50
 """Records that the separator is found by."""
-_SEPARATOR = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+_SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 """The line by which Excel is told the separator."""
+UNSAVED = re.compile(rb"(?:</f>|<f[^>]*/>)\s*(?:<v\s*/>|<v></v>)?\s*</c>")
+"""A formula of a workbook whose result nobody saved."""
 
 
 def csv_rows(text: str, name: str, notes: list[str], delimiter: str | None = None) -> Iterator[Row]:
@@ -36,7 +40,7 @@ def csv_rows(text: str, name: str, notes: list[str], delimiter: str | None = Non
     header: list[str] = []
     repeated = 0
     for number, cells in _records(reader, name, line):
-        if not any(cell.strip(MARK + " \t\r\n") for cell in cells):
+        if not any(map(_text, cells)):
             continue
         if not header:
             header = _header(cells, name)
@@ -47,6 +51,7 @@ def csv_rows(text: str, name: str, notes: list[str], delimiter: str | None = Non
             continue
         total += 1
         row = Row(name, number, {})
+        _refuse_title(header, cells, row)
         if len(cells) < len(header) or any(cell.strip() for cell in cells[len(header) :]):
             faults.add(
                 row.error(
@@ -94,10 +99,28 @@ def delimiter_of(text: str) -> str:
 
 def _header(cells: Sequence[str], name: str) -> list[str]:
     header = [cell.strip(MARK + " \t") for cell in cells]
-    for index, one in enumerate(header):
-        if one and one in header[:index]:
-            raise UserError(f"{name}: two columns are called {one!r}; give each its own name")
+    known: dict[str, str] = {}
+    for one in filter(None, header):
+        if folded(one) in known:
+            other = known[folded(one)]
+            both = repr(one) if other == one else f"{other!r} and {one!r}, which are one name here"
+            raise UserError(f"{name}: two columns are called {both}; give each its own name")
+        known[folded(one)] = one
     return header
+
+
+def _refuse_title(header: Sequence[str], cells: Sequence[Any], row: Row) -> None:
+    """Raise `UserError` where a sheet's title stands above its header."""
+    names = [one for one in header if one]
+    if header[0] and len(names) == 1 and sum(map(bool, map(_text, cells))) > 1:
+        raise UserError(
+            f"{row.file}: the first {row.place} holds {names[0]!r} alone, and {row.place} "
+            f"{row.line} fills more columns; take out what stands above the names of the columns"
+        )
+
+
+def _text(cell: Any) -> str:
+    return "" if cell is None else str(cell).strip(MARK + " \t\r\n")
 
 
 def _named(header: Sequence[str], cells: Sequence[JsonValue]) -> dict[str, JsonValue]:
@@ -120,8 +143,11 @@ def xlsx_rows(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
             f"{name}: no such file; check the path, which is relative to the folder of rung.toml"
         )
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        sheets = {s.title: list(s.iter_rows(values_only=True)) for s in book.worksheets}
+        merged, unsaved = _looked_ahead(path)
+        book = openpyxl.load_workbook(path, read_only=not merged, data_only=True)
+        shown = [s for s in book.worksheets if s.sheet_state == "visible"] or book.worksheets
+        sheets = {s.title: _merged(s) for s in shown}
+        hidden = [s.title for s in book.worksheets if s not in shown]
         book.close()
     except Exception as problem:  # its readers raise whatever zip and XML raise
         why = (str(problem) or type(problem).__name__).split("\n")[0]
@@ -131,9 +157,16 @@ def xlsx_rows(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
     }
     if not filled:
         return
-    title, rows = next(iter(filled.items()))
-    if len(filled) > 1:
-        notes.append(f"sheet {title!r} is read; left: {listed(list(filled)[1:])}")
+    tables = [title for title, rows in filled.items() if sum(map(_filled, rows)) > 1]
+    title = tables[0] if tables else next(iter(filled))
+    rows, left = filled.pop(title), [*filled, *hidden]
+    if left:
+        notes.append(f"sheet {title!r} is read; left: {listed(left)}")
+    if unsaved:
+        raise UserError(
+            f"{name}: {unsaved} formulas were never computed; open the workbook in a spreadsheet "
+            "program and save it"
+        )
     header: list[str] = []
     for number, cells in enumerate(rows, start=1):
         if not _filled(cells):
@@ -141,11 +174,32 @@ def xlsx_rows(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
         if not header:
             header = _header(["" if cell is None else str(cell) for cell in cells], name)
             continue
+        _refuse_title(header, cells, Row(name, number, {}, "row"))
         yield Row(name, number, _named(header, [_cell(cell) for cell in cells]), "row")
 
 
+def _looked_ahead(path: Path) -> tuple[bool, int]:
+    """Whether cells are merged, which only a slower reading tells; formulas without a result."""
+    merged, unsaved = False, 0
+    with zipfile.ZipFile(path) as archive:
+        for part in archive.namelist():
+            sheet = archive.read(part) if part.startswith("xl/worksheets/sheet") else b""
+            merged |= b"<mergeCell " in sheet
+            unsaved += len(UNSAVED.findall(sheet))
+    return merged, unsaved
+
+
+def _merged(sheet: Any) -> list[list[Any]]:
+    """The cells of a sheet; one merged over several rows stands in each of them."""
+    rows = [list(cells) for cells in sheet.iter_rows(values_only=True)]
+    for span in sheet.merged_cells.ranges if hasattr(sheet, "merged_cells") else ():
+        for row in range(span.min_row, span.max_row):
+            rows[row][span.min_col - 1] = rows[span.min_row - 1][span.min_col - 1]
+    return rows
+
+
 def _filled(cells: Sequence[Any]) -> bool:
-    return any(cell is not None and str(cell).strip() for cell in cells)
+    return any(map(_text, cells))
 
 
 def _cell(value: Any) -> JsonValue:

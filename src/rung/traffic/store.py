@@ -29,6 +29,7 @@ from rung.traffic.tables import (
     feedback_row,
     metadata,
     micros,
+    rates,
     request_of,
     request_row,
     requests,
@@ -40,6 +41,17 @@ WAIT_S = 5.0
 """How long SQLite waits for another writer before it gives up."""
 LOCK = 0x52756E67
 """Number of the advisory lock under which PostgreSQL makes the tables."""
+
+
+_NOW = "extract(epoch FROM clock_timestamp())"
+_TAKE = f"""
+WITH taken AS (
+    INSERT INTO rung_rates AS r VALUES (:key, {_NOW} + :gap)
+    ON CONFLICT (key) DO UPDATE SET due = greatest(r.due, {_NOW}) + :gap
+    WHERE r.due - {_NOW} <= :slack RETURNING due
+)
+SELECT due - {_NOW} - :slack FROM rung_rates WHERE key = :key AND NOT EXISTS (SELECT FROM taken)
+"""
 
 
 class LockedError(StoreError):
@@ -80,6 +92,19 @@ class TrafficStore:
                 f"request {given.request_id!r} is not in the log: it was never answered here, not "
                 "kept, or has been deleted"
             ) from None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether servers on several machines can keep it together."""
+        return self._engine.dialect.name == "postgresql"
+
+    def take(self, key: str, gap_s: float, slack_s: float) -> float:
+        """0 where one more request of `key` is within its rate over all servers, else the seconds
+        to wait: `serve.limits.Rate`, by the database's clock, in one statement."""
+        values = {"key": key, "gap": gap_s, "slack": slack_s}
+        with self._translated("asked"), self._engine.connect() as connection:
+            once = connection.execution_options(isolation_level="AUTOCOMMIT")
+            return float(once.scalar(sql(_TAKE), values) or 0.0)
 
     def get(self, request_id: str) -> TrafficRecord | None:
         """The request of that id."""
@@ -238,6 +263,8 @@ class TrafficStore:
             else:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             metadata.create_all(connection)
+            if self.is_shared:
+                rates.create(connection, checkfirst=True)
             version = connection.scalar(select(about.c.format))
             if version is None:
                 connection.execute(insert(about), [{"format": FORMAT}])

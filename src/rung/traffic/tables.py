@@ -31,6 +31,15 @@ from rung.records import Answer
 from rung.state import refused
 from rung.traffic.records import Feedback, TrafficRecord
 
+rates = Table(
+    "rung_rates",
+    MetaData(),
+    Column("key", Text, primary_key=True),
+    Column("due", Float, nullable=False),
+    prefixes=["UNLOGGED"],
+)
+"""In PostgreSQL alone: when a key's next request is on schedule (s). Not written ahead: where the
+database crashes, everybody has a burst once more."""
 FORMAT = 1
 """Raised whenever a table changes; a log of another format is refused, never guessed at."""
 CURE = "delete that row, which is lost, or name another log with --log"

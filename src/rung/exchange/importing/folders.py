@@ -6,7 +6,7 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +27,8 @@ class Found(NamedTuple):
     notes: Sequence[str] = ()
     remarks: Mapping[str, str] = {}
     documents: Sequence[dict[str, JsonValue]] = ()
+    lists: str = "labels"
+    """What a list of answers is (`Shape.lists`)."""
 
 
 _SPLIT = re.compile(
@@ -43,10 +45,8 @@ def beir(folder: Path) -> Found | None:
     relevant: dict[str, list[str]] = defaultdict(list)
     judged = sorted((folder / "qrels").glob("*.tsv"))
     for file in judged:
-        for row in read_rows(file, f"qrels/{file.name}"):
-            query, document, *rest = list(row.data.values())
-            if not rest or float(rest[-1] or 0) > 0:
-                relevant[str(query)].append(str(document))
+        for query, document in _relevant(file, f"qrels/{file.name}"):
+            relevant[query].append(document)
     rows, without = [], 0
     for row in read_rows(queries, queries.name):
         ident = str(row.data.get("_id", row.data.get("id")))
@@ -77,7 +77,25 @@ def beir(folder: Path) -> Found | None:
     notes = [f"{said}{listed(p.name for p in judged)} as context_ids"]
     if without:
         notes.append(f"{without} queries without a relevant document are left out")
-    return Found({"examples": rows}, "", notes, {"documents": "corpus.jsonl"}, documents)
+    return Found({"examples": rows}, "", notes, {"documents": "corpus.jsonl"}, documents, "text")
+
+
+def _relevant(file: Path, name: str) -> Iterator[tuple[str, str]]:
+    """Query and document of each judgement above 0."""
+    table = read_rows(file, name)
+    if "query" not in str(next(iter(table[0].data))).casefold():
+        raise UserError(
+            f"{name}: its first line is {listed(table[0].data)}; a BEIR folder's has the columns "
+            "query-id, corpus-id and score, with tabs between them"
+        )
+    for row in table:
+        query, document, *rest = [str(value) for value in row.data.values()] + [""]
+        try:
+            good = not any(rest) or float(rest[0] or 0) > 0
+        except ValueError:
+            raise row.error(f"the score is {rest[0]!r}; it must be a number") from None
+        if good:
+            yield query, document
 
 
 def _one(folder: Path, stem: str) -> Path | None:
@@ -99,7 +117,9 @@ def autorag(folder: Path) -> Found | None:
         }
         for row in read_rows(corpus, corpus.name)
     ]
-    return Found({"examples": taken.rows}, "", taken.notes, {"documents": corpus.name}, documents)
+    return Found(
+        {"examples": taken.rows}, "", taken.notes, {"documents": corpus.name}, documents, "text"
+    )
 
 
 def kiln(folder: Path) -> Found | None:
@@ -155,7 +175,7 @@ def _is_bad(rating: Mapping[str, JsonValue]) -> bool:
 def _object(path: Path) -> dict[str, JsonValue]:
     try:
         found = json.loads(read_text(path, path.name))
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise UserError(f"{path}: not JSON ({problem}); restore it") from None
     return found if isinstance(found, dict) else {}
 
@@ -177,7 +197,7 @@ def llama_factory(folder: Path) -> Found | None:
     name, about = next(iter(sets.items()))
     file = folder / str(about["file_name"])
     table = read_table(file, file.name)
-    taken = take(_renamed(table.rows, about.get("columns") or {}))
+    taken = take(_renamed(table.rows, about.get("columns") or {}, about.get("tags") or {}))
     notes = [f"taken as the LLaMA-Factory set {name!r}", *table.notes, *taken.notes]
     return Found({"examples": taken.rows}, taken.system, notes)
 
@@ -185,13 +205,32 @@ def llama_factory(folder: Path) -> Found | None:
 _ROLES = {
     "prompt": "instruction", "query": "input", "response": "output", "history": "history",
     "system": "system", "messages": "conversations", "tools": "tools", "images": "images",
+    "chosen": "output",
 }  # fmt: skip
 
 
-def _renamed(rows: Sequence[Row], columns: Mapping[str, str]) -> list[Row]:
+def _renamed(rows: Sequence[Row], columns: Mapping[str, str], tags: Mapping[str, str]) -> list[Row]:
+    """Rows with the names that `dataset_info.json` gives their fields and their messages'."""
     names = {theirs: _ROLES[role] for role, theirs in columns.items() if role in _ROLES}
+    parts = {tags.get("role_tag", "from"): "from", tags.get("content_tag", "value"): "value"}
+    roles = {
+        theirs: tag.removesuffix("_tag")
+        for tag, theirs in tags.items()
+        if tag not in ("role_tag", "content_tag")
+    }
+
+    def message(one: JsonValue) -> JsonValue:
+        if not isinstance(one, dict):
+            return one
+        made = {parts.get(key, key): value for key, value in one.items()}
+        return {**made, "from": roles.get(str(made.get("from")), made.get("from"))}
+
+    def field(key: str, value: JsonValue) -> JsonValue:
+        chat = tags and key == "conversations" and isinstance(value, list)
+        return [message(one) for one in value] if chat else value
+
     return [
-        row._replace(data={names.get(key, key): value for key, value in row.data.items()})
+        row._replace(data={names.get(k, k): field(names.get(k, k), v) for k, v in row.data.items()})
         for row in rows
     ]
 
@@ -257,8 +296,9 @@ def _named(row: Row, classes: Mapping[str, Sequence[str]]) -> Row:
     data = dict(row.data)
     for key, names in classes.items():
         value = data.get(key)
-        if isinstance(value, int) and not isinstance(value, bool):
-            data[key] = names[value] if 0 <= value < len(names) else None
+        if re.fullmatch(r"-?\d+", str(value)):  # a CSV has them as text
+            place = int(str(value))
+            data[key] = names[place] if 0 <= place < len(names) else None
     return row._replace(data=data)
 
 

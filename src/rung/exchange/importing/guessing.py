@@ -3,10 +3,12 @@
 Every guess comes with a sentence for the comment that stands beside it.
 """
 
+import ast
 import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from statistics import fmean
 from typing import NamedTuple
 
@@ -23,12 +25,17 @@ MOST_LABELS = 30
 _ROWS_A_LABEL = 3
 _MANY, _ROWS_OF_MANY, _LONGEST = 300, 8, 5
 """At most so many of those, with so many rows each, of so many words."""
+_FLAGS = {"0", "1", "true", "false", "yes", "no"}
+_BESIDE = ("meta", "metadata", "extra", "info", "details", "attributes", "properties", "tags")
+"""Objects that are about a row, and not its answer."""
 _LABELS = ("queue", "category", "class", "intent", "topic", "sentiment", "type", "team", "tag")
 _TEXTS = ("body", "content", "description", "review", "sentence", "ticket", "email", "comment")
 _IDS = ("id", "_id", "uuid", "key", "nr", "number", "ticket_id", "row_id")
 _LAST = ("id", "no", "nr", "number", "key", "uuid")
 _SOURCES = ("context_ids", "doc_ids", "document_ids", "source_ids", "doc_id", "document_id")
 _DATED = 0.8
+_SHOWN = 40
+"""Characters of a field's name."""
 
 
 class Guess(NamedTuple):
@@ -50,13 +57,17 @@ def guess_columns(rows: Sequence[Row]) -> Guess:
     answer, why = _answer(left, usable)
     texts = {f: fmean(len(str(v)) for v in usable[f]) for f in left if f != answer}
     if answer is None or not texts:
-        raise UserError(
-            f"{rows[0].file}: of the fields {listed(fields)} none is plainly asked and none "
-            'answered; say it: [task] columns = { input = "…", expected = "…" }'
-        )
+        raise _unclear(rows, fields)
     asked = named(dict.fromkeys(texts), (*ASKED, *_TEXTS))
     longest = max(texts, key=lambda f: texts[f])
     chosen = asked if asked and texts[asked] >= texts[longest] / 3 else longest
+    if any(isinstance(value, dict | list) for value in usable[chosen]):
+        raise _unclear(rows, fields)
+    if any(str(value).strip() == answer for value in usable[answer]):
+        raise UserError(
+            f"{rows[0].file}: {answer!r} is the name of a column and stands below it too, so that "
+            "the first line looks like a row; put a line of names above it"
+        )
     reasons = {
         "input": f"{chosen!r}, by its name" if chosen == asked else f"{chosen!r}, the longest text",
         "expected": f"{answer!r}, {why}",
@@ -67,6 +78,14 @@ def guess_columns(rows: Sequence[Row]) -> Guess:
     sources = named(dict.fromkeys(fields), _SOURCES)
     columns = Columns(input=chosen, expected=answer, id=ident, date=dated, context_ids=sources)
     return Guess(columns, reasons)
+
+
+def _unclear(rows: Sequence[Row], fields: Sequence[str]) -> UserError:
+    names = [field if len(field) <= _SHOWN else f"{field[:_SHOWN]}…" for field in fields]
+    return UserError(
+        f"{rows[0].file}: of the fields {listed(names)} none is plainly asked and none "
+        'answered; say it: [task] columns = { input = "…", expected = "…" }'
+    )
 
 
 def _ident(values: dict[str, list[JsonValue]], total: int) -> str | None:
@@ -88,20 +107,56 @@ def _answer(fields: Sequence[str], values: dict[str, list[JsonValue]]) -> tuple[
     if by_name is not None:
         return by_name, "by its name"
     known = named(dict.fromkeys(fields), _LABELS)
-    kinds = {f: len({json.dumps(v).strip().casefold() for v in values[f]}) for f in fields}
+    kinds = {f: _kinds(values[f]) for f in fields}
     few = [f for f in fields if 2 <= kinds[f] <= _most(len(values[f]))]
     if known in few:
         return known, f"{kinds[known]} different values"
-    objects = [f for f in fields if all(is_object(v) for v in values[f])]
+    flags = [f for f in few if {str(v).strip().casefold() for v in values[f]} <= _FLAGS]
+    if len(flags) > 1 and len(flags) == len(few):
+        return None, ""  # one column a label: none of them is the answer
+    objects = [f for f in fields if f not in _BESIDE and all(is_object(v) for v in values[f])]
     if objects:
         return objects[0], "the one that holds JSON"
     if few:
         best = min(few, key=lambda f: (folded(f) in ("status", "channel"), fields.index(f)))
         return best, f"{kinds[best]} different values"
     if len(fields) == 2:
+        asking = [f for f in fields if _share_asking(values[f]) > 1 / 2]
+        if len(asking) == 1:
+            return next(f for f in fields if f not in asking), "the other one asks"
         lengths = {f: fmean(len(str(v)) for v in values[f]) for f in fields}
         return min(fields, key=lambda f: lengths[f]), "the shorter text of two"
     return None, ""
+
+
+def _share_asking(values: Sequence[JsonValue]) -> float:
+    return sum(str(v).rstrip().endswith(("?", "？", "؟")) for v in values) / len(values)
+
+
+def _kinds(values: Sequence[JsonValue]) -> int:
+    """Different values, or labels where cells hold several."""
+    pieces = several(values)
+    return len(pieces or {json.dumps(v).strip().casefold() for v in values})
+
+
+def several(values: Sequence[JsonValue]) -> dict[str, int]:
+    """How often each label stands in cells that hold several of them; empty where they hold one.
+
+    Cells such as `a; b` beside cells such as `a`, of fewer labels than there are different cells;
+    or lists, also as text.
+    """
+    lists = [_parsed(value) for value in values]
+    if all(isinstance(one, list) for one in lists):
+        return Counter(str(each).strip() for one in lists for each in one)
+    for sign in (";", "|", "\n", ","):
+        cells = [[p.strip() for p in str(v).split(sign) if p.strip()] for v in values]
+        pieces = Counter(piece for cell in cells for piece in cell)
+        alone = {cell[0] for cell in cells if len(cell) == 1}
+        short = all(len(re.split(r"[\W_]+", piece)) <= _LONGEST for piece in pieces)
+        mixed = any(len(cell) > 1 for cell in cells) and len(alone) >= len(pieces) / 2
+        if mixed and short and len(pieces) < len(set(map(str, values))):
+            return pieces
+    return {}
 
 
 def _most(rows: int) -> float:
@@ -115,22 +170,28 @@ def is_object(value: JsonValue) -> bool:
 
 def _parsed(value: JsonValue) -> JsonValue:
     if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
+        for reader in (json.loads, ast.literal_eval):  # or as Python prints it
+            with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+                return reader(value)
     return value
 
 
-def guess_output(expected: Sequence[JsonValue]) -> tuple[dict[str, JsonValue], str]:
-    """`[output]` by the right answers, and why."""
+def guess_output(
+    expected: Sequence[JsonValue], lists: str = "labels"
+) -> tuple[dict[str, JsonValue], str]:
+    """`[output]` by the right answers, and why; `lists` says what a list of them is."""
+    if lists == "text":
+        return {"text": {}}, "answers of such files are text"
     objects = [_parsed(value) for value in expected]
     if all(isinstance(value, dict) for value in objects):
         return {"schema": schema_of(objects)}, "every answer is a JSON object"
     if _are_records(objects):
         return {"schema": _type_of(objects)}, "every answer is a list of JSON objects"
-    flat = [one for v in expected for one in (v if isinstance(v, list) else [v])]
+    listed_ = [value for value in objects if isinstance(value, list)]
+    flat = [one for v in objects for one in (v if isinstance(v, list) else [v])]
     texts = Counter(str(one).strip() for one in flat if one not in (None, ""))
+    packed = {} if listed_ else several([v for v in expected if v not in (None, "")])
+    texts = Counter(packed) or texts
     spelt: dict[str, str] = {}
     for text, _ in texts.most_common():
         spelt.setdefault(text.casefold(), text)
@@ -138,9 +199,9 @@ def guess_output(expected: Sequence[JsonValue]) -> tuple[dict[str, JsonValue], s
     many = len(spelt) <= min(_MANY, len(expected) / _ROWS_OF_MANY)
     short = all(len(re.split(r"[\W_]+", one)) <= _LONGEST for one in spelt)
     if len(spelt) >= 2 and (few or (many and short)) and max(map(len, spelt)) <= 60:
-        more: dict[str, JsonValue] = (
-            {"multiple": True} if any(isinstance(v, list) for v in expected) else {}
-        )
+        more: dict[str, JsonValue] = {}
+        if packed or any(len(one) != 1 for one in listed_):
+            more = {"any_of" if lists == "answers" and not packed else "multiple": True}
         odd = [f"{t!r} ({n})" for t, n in texts.items() if spelt[t.casefold()] != t]
         said = f"{len(spelt)} different answers in {len(expected)} rows"
         return {"labels": sorted(spelt.values()), **more}, (

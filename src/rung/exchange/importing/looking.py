@@ -66,7 +66,7 @@ def _is_configuration(path: Path) -> bool:
         return False
     try:
         found = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(found, dict) and {"prompts", "tests"} <= found.keys()
 
@@ -151,7 +151,10 @@ def _file(
         origin += f": {guessed}"
     place = "columns" if "columns" in keys else "examples"
     remarks = {place: f"{origin} (a guess)" if reasons else origin}
-    found = Found({"examples": taken.rows}, taken.system, notes, remarks)
+    lists = taken.shape.lists if taken.shape else "labels"
+    if any(row.data.get("choices") for row in table.rows):
+        lists = "labels"  # Inspect's targets are all the letters
+    found = Found({"examples": taken.rows}, taken.system, notes, remarks, lists=lists)
     return task_of(found, name, keys, documents)
 
 
@@ -182,7 +185,9 @@ def task_of(
     if all(row.data.get("expected") in (None, "", []) for row in every):
         unanswered = every  # some empty answers are right ones, all of them are none
     answers = [row.data.get("expected") for row in every if row not in unanswered]
-    output, why = guess_output(answers) if answers else ({"text": {}}, "no answer is known")
+    output, why = (
+        guess_output(answers, found.lists) if answers else ({"text": {}}, "no answer is known")
+    )
     kind = next(iter(output))
     if kind == "text" and answers and all(_is_query(answer) for answer in answers):
         notes.append(

@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from rung.errors import UserError
+from rung.exchange.importing.guessing import schema_of
 from rung.exchange.importing.imported import Imported
 from rung.exchange.importing.promptfoo_tests import (
     Test,
     paths_of,
     tests_of,
+    text_at,
+    text_of,
     with_environment,
     yaml_of,
 )
 from rung.exchange.importing.rungtoml import Draft, rung_toml
 from rung.models.vendors import VENDORS
+from rung.task.chat import opened
 from rung.task.rows import read_text
 from rung.task.types import JsonValue
 from rung.task.wording import listed
@@ -39,6 +43,10 @@ METRICS = {
 }
 """Assertions that name an expected answer, and the metric that judges alike."""
 MOST_LABELS = 30
+_PATH = re.compile(r"\w+(?:\.\w+|\[\d+\])*(?:\s*\|\s*trim)?")
+"""What stands in a placeholder that can be filled in without running a template."""
+_FILES = (".txt", ".md", ".json", ".yaml", ".yml", ".j2")
+_CODE = (".py", ".js", ".ts", ".mjs", ".cjs", ".sh", ".rb", ".go", ".csv", ".jsonl")
 _PLACEHOLDER = re.compile(r"\{\{\s*([\w.\[\]'\"|() -]+?)\s*\}\}")
 _WHY = {
     "javascript": "code, which is not run",
@@ -49,6 +57,7 @@ _WHY = {
     "model-graded-closedqa": "a judge's rubric",
 }
 """Why an assertion cannot be taken, where its name does not say it."""
+_TEMPLATE = "an expression of a template"
 _OWN = {"messages", "id", "expected"}
 """Variables of Rung's own export."""
 _MODES = "chat|responses|completion|messages"
@@ -82,7 +91,7 @@ def from_promptfoo(path: Path, name: str) -> Imported:
         system, user = _prompt(config, path.parent, notes)
         rows, metric = _examples(tests, user, notes)
     models = _models(config.get("providers", config.get("targets", [])), notes)
-    for key in ("redteam", "scenarios", "derivedMetrics", "transform"):
+    for key in ("redteam", "derivedMetrics", "transform"):
         if key in config:
             notes.append(f"{key!r} is left out")
     output = _output(rows, tests, metric)
@@ -115,7 +124,8 @@ def _mapping(path: Path) -> dict[str, Any]:
 def _prompt(config: dict[str, Any], root: Path, notes: list[str]) -> tuple[str, str]:
     """System text and user template of the first prompt."""
     prompts = config["prompts"]
-    prompts = prompts if isinstance(prompts, list) else [prompts]
+    prompts = prompts if isinstance(prompts, list) else [*prompts] if isinstance(prompts, dict) \
+        else [prompts]  # fmt: skip
     if not prompts:
         raise UserError("promptfoo: 'prompts' is empty; at least one prompt is needed")
     if len(prompts) > 1:
@@ -123,14 +133,7 @@ def _prompt(config: dict[str, Any], root: Path, notes: list[str]) -> tuple[str, 
     first = prompts[0]
     if isinstance(first, dict):
         first = first.get("raw") or first.get("id") or first.get("label") or ""
-    text = str(first)
-    if text.startswith("file://"):
-        named = text.removeprefix("file://")
-        if not named.endswith((".txt", ".md", ".json", ".yaml", ".yml")):
-            raise UserError(
-                f"promptfoo: the prompt {text!r} is code, which is not run: write it out"
-            )
-        text = read_text(paths_of(text, root)[0], named)
+    text = _prompt_text(str(first), root, notes)
     apart = [part for part in re.split(r"(?m)^---\s*$", text) if part.strip()]
     if len(apart) > 1:
         notes.append(
@@ -147,6 +150,20 @@ def _prompt(config: dict[str, Any], root: Path, notes: list[str]) -> tuple[str, 
     if "assistant" in said:
         notes.append("the prompt's own solved examples are left out: Rung chooses its shots")
     return "\n".join(said.get("system", [])), said.get("user", [""])[-1]
+
+
+def _prompt_text(text: str, root: Path, notes: list[str]) -> str:
+    """The text itself, or that of the file which it names with or without `file://`."""
+    named = text.removeprefix("file://").strip()
+    bare = "\n" not in named and " " not in named and named.endswith((*_FILES, *_CODE))
+    if named == text and not bare and not named.startswith("exec:"):
+        return text
+    if not named.endswith(_FILES):
+        raise UserError(f"promptfoo: the prompt {text!r} is code, which is not run: write it out")
+    files = paths_of(named, root)
+    if len(files) > 1:
+        notes.append(f"{len(files) - 1} further prompts of {named!r} are left out")
+    return text_at(files[0])
 
 
 def _is_chat(turns: object) -> bool:
@@ -169,20 +186,25 @@ def _examples(
     unread: Counter[str] = Counter()
     for test in tests:
         found = next((a for a in test.asserts if a.get("type") in METRICS), None)
-        if found is None or not isinstance(found.get("value"), str | int | float | list):
-            left_out[str(test.asserts[0].get("type")) if test.asserts else "no assertion"] += 1
+        if found is None or found.get("value") is None:
+            first = test.asserts[0] if test.asserts else {"type": "no assertion"}
+            left_out[str(first.get("type") or first.get("$ref"))] += 1
             continue
-        if isinstance(found["value"], list) and len(found["value"]) == 1:
-            found = {**found, "value": found["value"][0]}
+        value = found["value"]
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        variables = {
+            k: _filled(v, test.variables) if isinstance(v, str) else v
+            for k, v in test.variables.items()
+        }
+        expected = _filled(value, variables)
+        if _is_template(expected):
+            left_out[_TEMPLATE] += 1
+            continue
         metrics[METRICS[found["type"]]] += 1
         unread.update(str(a.get("type")) for a in test.asserts if a is not found and not _json(a))
-        expected: JsonValue = (
-            [_filled(str(one), test.variables) for one in found["value"]]
-            if isinstance(found["value"], list)
-            else _filled(str(found["value"]), test.variables)
-        )
-        used = {n for a in _PLACEHOLDER.findall(str(found["value"])) for n in [_variable(a)]}
-        asked = {k: v for k, v in test.variables.items() if k not in used or _uses(user, k)}
+        used = {n for a in _PLACEHOLDER.findall(text_of(value)) for n in [_variable(a)]}
+        asked = {k: v for k, v in variables.items() if k not in used or _uses(user, k)}
         row: dict[str, JsonValue] = {"input": _input(asked), "expected": expected}
         if test.description:
             row["meta"] = {"description": test.description}
@@ -199,8 +221,9 @@ def _examples(
         )
     if not rows:
         raise UserError(
-            "promptfoo: no test names an expected answer that Rung can hold (assertions "
-            f"{listed(METRICS)}); add them, or write examples.jsonl by hand"
+            f"promptfoo: no test names an expected answer that Rung can hold "
+            f"({listed(METRICS)}): {_counted(left_out)}; add answers, or write examples.jsonl "
+            "by hand"
         )
     return rows, metrics.most_common(1)[0][0]
 
@@ -259,12 +282,33 @@ def _variable(placeholder: str) -> str:
     return re.split(r"[|.\[ ]", placeholder.strip(), maxsplit=1)[0]
 
 
-def _filled(text: str, variables: dict[str, JsonValue]) -> str:
-    def value(found: re.Match[str]) -> str:
-        name = _variable(found[1])
-        return str(variables[name]) if name in variables else found[0]
+def _filled(value: JsonValue, variables: dict[str, JsonValue]) -> JsonValue:
+    """A value with variables put in where that needs no template to be run; objects as they are."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list):
+        return [_filled(text_of(one), variables) if not isinstance(one, dict) else one
+                for one in value]  # fmt: skip
 
-    return _PLACEHOLDER.sub(value, text)
+    def put(found: re.Match[str]) -> str:
+        if not _PATH.fullmatch(found[1]):
+            return found[0]
+        here: JsonValue = variables
+        for step in re.findall(r"\w+", found[1].partition("|")[0]):
+            try:
+                here = here[int(step) if isinstance(here, list) else step]
+            except (KeyError, IndexError, TypeError, ValueError):
+                return found[0]
+        return text_of(here).strip() if "|" in found[1] else text_of(here)
+
+    return _PLACEHOLDER.sub(put, text_of(value))
+
+
+def _is_template(value: JsonValue) -> bool:
+    parts = value if isinstance(value, list) else [value]
+    return any(
+        isinstance(one, str) and re.search(r"\{\{.*\}\}|\{%.*%\}", one, re.S) for one in parts
+    )
 
 
 def _input(variables: dict[str, JsonValue]) -> JsonValue:
@@ -277,10 +321,12 @@ def _input(variables: dict[str, JsonValue]) -> JsonValue:
 
 def _instruction(system: str, user: str, notes: list[str]) -> str:
     """System text, and the words of the user's template around its placeholders."""
-    words = _PLACEHOLDER.sub(lambda m: f"<{_variable(m[1])}>", user).strip()
+    system, words = (
+        _PLACEHOLDER.sub(lambda m: f"<{_variable(m[1])}>", text).strip() for text in (system, user)
+    )
     bare = re.sub(r"<\w+>\s*$", "", words).rstrip().removesuffix(":").strip()
-    kept = "\n".join(part for part in (system.strip(), bare) if part)
-    if "{%" in kept or re.search(r"<\w+>", bare):
+    kept = "\n".join(part for part in (system, bare) if part)
+    if "{%" in kept or re.search(r"<\w+>", kept):
         notes.append(
             "the prompt puts variables into its middle: look at the instruction, in which they "
             "stand as <name>; Rung sends them after it"
@@ -294,8 +340,10 @@ def _output(
     """Labels where few answers repeat, the schema that `is-json` gives, else text."""
     for test in tests:
         for one in test.asserts:
-            if _json(one):
-                return {"schema": one["value"]}
+            if schema := _json(one):
+                return {"schema": schema}
+    if all(isinstance(row["expected"], dict) for row in rows):
+        return {"schema": schema_of([row["expected"] for row in rows])}
     answers = Counter(str(row["expected"]) for row in rows)
     if any(isinstance(row["expected"], list) for row in rows):
         return {"text": {}}
@@ -305,9 +353,12 @@ def _output(
     return {"text": {}}
 
 
-def _json(one: dict[str, Any]) -> bool:
-    """An assertion that gives the schema of the answer."""
-    return one.get("type") in ("is-json", "contains-json") and isinstance(one.get("value"), dict)
+def _json(one: dict[str, Any]) -> dict[str, JsonValue] | None:
+    """The schema of the answer, where an assertion gives it."""
+    if one.get("type") not in ("is-json", "contains-json"):
+        return None
+    schema = opened(one.get("value"))
+    return schema if isinstance(schema, dict) else None
 
 
 def _models(providers: Any, notes: list[str]) -> list[str]:

@@ -1,7 +1,5 @@
 """The tests of a promptfoo configuration, as promptfoo reads them: files, globs, lists."""
 
-import csv
-import io
 import itertools
 import json
 import os
@@ -13,14 +11,20 @@ from typing import Any, NamedTuple
 from rung.errors import UserError
 from rung.task.assertions import expectations
 from rung.task.rows import read_text
+from rung.task.tabular import csv_rows
 from rung.task.types import JsonValue
 from rung.task.wording import listed, shown
 
 _CODE = (".py", ".js", ".ts", ".mjs", ".cjs")
-_ENV = re.compile(r"\{\{\s*env\.(\w+)\s*\}\}|\{\{\s*env\[['\"](\w+)['\"]\]\s*\}\}")
+_ENV = re.compile(
+    r"\{\{-?\s*env(?:\.(\w+)|\[['\"](\w+)['\"]\])\s*"
+    r"(?:\|\s*default\(\s*(?:'([^']*)'|\"([^\"]*)\")\s*(?:,\s*true\s*)?\)\s*)?-?\}\}"
+)
 _SECRET = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
 _MOST = 10_000
 """Tests above which the product of a test's lists is a mistake."""
+_NODES = 1_000_000
+"""Values of a YAML file, those behind an alias counted wherever it stands."""
 
 
 class Test(NamedTuple):
@@ -37,20 +41,47 @@ def yaml_of(text: str, name: str) -> Any:
     from ruamel.yaml.error import YAMLError
 
     loader = YAML(typ="safe", pure=True)
-    loader.allow_duplicate_keys = True
+    loader.constructor.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
     try:
-        return loader.load(text)
-    except (YAMLError, ValueError) as problem:
+        value = loader.load(text)
+    except (YAMLError, ValueError, RecursionError) as problem:
+        lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+        said = next((line for line in lines if line.startswith("found duplicate")), lines[0])
+        raise UserError(f"{name}: not readable as YAML ({said}); correct it") from None
+    if not _is_small(value):
         raise UserError(
-            f"{name}: not readable as YAML ({str(problem).splitlines()[0]}); correct it"
-        ) from None
+            f"{name}: its aliases stand for more than {_NODES:,} values, or for themselves; "
+            "write out what is meant"
+        )
+    return value
+
+
+def _is_small(value: Any) -> bool:
+    """Whether a value can be walked: aliases in aliases are small in a file, endless in memory."""
+    waiting, seen = [value], 0
+    while waiting and seen <= _NODES:
+        one = waiting.pop()
+        seen += 1
+        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+    return seen <= _NODES
+
+
+def text_of(value: JsonValue) -> str:
+    """A value as promptfoo writes it into a text: `true`, 1 for 1.0, objects as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def with_environment(value: Any, missing: set[str]) -> Any:
     """`{{env.X}}` filled in; what is not set, or names a secret, stays and is told in `missing`."""
 
     def put(found: re.Match[str]) -> str:
-        name = found[1] or found[2]
+        name, otherwise = found[1] or found[2], found[3] if found[3] is not None else found[4]
+        if name not in os.environ and otherwise is not None:
+            return str(otherwise)
         if name not in os.environ or _SECRET.search(name):
             missing.add(name)
             return found[0]
@@ -68,7 +99,9 @@ def tests_of(config: Mapping[str, Any], root: Path, notes: list[str]) -> list[Te
     default = config.get("defaultTest")
     if isinstance(default, str):
         default = next(iter(_from_file(default, root)), {})
-    found = _listed_tests(config.get("tests"), root)
+    found = [*_listed_tests(config.get("tests"), root), *_of_scenarios(config, root)]
+    if not found:
+        raise UserError("promptfoo: there are no 'tests' to take examples from")
     tests: list[Test] = []
     read: set[str] = set()
     for one in found:
@@ -91,8 +124,23 @@ def _listed_tests(given: Any, root: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for one in given if isinstance(given, list) else [given] if given else []:
         found += _from_file(one, root) if isinstance(one, str) else [one]
-    if not found:
-        raise UserError("promptfoo: there are no 'tests' to take examples from")
+    return found
+
+
+def _of_scenarios(config: Mapping[str, Any], root: Path) -> list[dict[str, Any]]:
+    """Each test of a scenario with each of its configurations."""
+    scenarios = config.get("scenarios") or []
+    if isinstance(scenarios, str) or not all(isinstance(one, dict) for one in scenarios):
+        raise UserError("promptfoo: 'scenarios' in files of their own are not read: write them out")
+    found = []
+    for scenario in scenarios:
+        tests = _listed_tests(scenario.get("tests"), root)
+        for given, test in itertools.product(scenario.get("config") or [{}], tests):
+            if not (_is_test(given) and _is_test(test)):
+                raise UserError(f"promptfoo: {shown(test)} is no mapping of vars and asserts")
+            both = {**(given.get("vars") or {}), **(test.get("vars") or {})}
+            asserts = [*(given.get("assert") or []), *(test.get("assert") or [])]
+            found.append({**test, "vars": both, "assert": asserts})
     return found
 
 
@@ -108,9 +156,10 @@ def _with_default(
     if options.get("disableDefaultAsserts"):
         asserts = list(one.get("assert") or [])
     whole = bool(options.get("disableVarExpansion"))
+    asserts = [_with_value(each, root) for each in flat(asserts)]
     description = str(one.get("description") or "")
     return [
-        Test(combined, flat(asserts), description)
+        Test(combined, asserts, description)
         for combined in _combinations(variables, root, read, whole)
     ]
 
@@ -136,10 +185,23 @@ def flat(asserts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return opened
 
 
+def _with_value(one: dict[str, Any], root: Path) -> dict[str, Any]:
+    """An assertion with what stands in the file that its value names; code stays a name."""
+    value = one.get("value")
+    if not (isinstance(value, str) and value.startswith("file://")):
+        return one
+    if re.search(r"\.(py|rb|[mc]?js|ts)(:|$)", value):
+        return one
+    path = paths_of(value, root)[0]
+    text = text_at(path)
+    data = path.suffix.lower() in (".yaml", ".yml", ".json")
+    return {**one, "value": yaml_of(text, path.name) if data else text.strip()}
+
+
 def _variables_file(name: str, root: Path) -> dict[str, JsonValue]:
     merged: dict[str, JsonValue] = {}
     for path in paths_of(name, root):
-        loaded = yaml_of(read_text(path, path.name), path.name)
+        loaded = yaml_of(text_at(path), path.name)
         merged |= loaded if isinstance(loaded, dict) else {}
     return merged
 
@@ -178,7 +240,7 @@ def _value_of(path: Path, read: set[str]) -> JsonValue:
             "what it says"
         )
     read.add(path.name)
-    text = read_text(path, path.name)
+    text = text_at(path)
     return yaml_of(text, path.name) if kind in (".yaml", ".yml", ".json") else text
 
 
@@ -193,30 +255,40 @@ def paths_of(named: str, root: Path) -> list[Path]:
     return [root / name]
 
 
+def text_at(path: Path) -> str:
+    """The text of a file that the configuration names."""
+    if not path.is_file():
+        raise UserError(
+            f"promptfoo: {path}: no such file; check the path, which begins at the configuration"
+        )
+    return read_text(path, path.name)
+
+
 def _from_file(name: str, root: Path) -> list[dict[str, Any]]:
     named = name.removeprefix("file://")
     if "://" in named or re.search(r"\.(py|[mc]?js|ts)(:|$)", named):
         raise UserError(f"promptfoo: tests from {name!r} are not fetched or run: save them as CSV")
+    if re.search(r"\.(xlsx?|ods)(#|$)", named):
+        raise UserError(f"promptfoo: tests from {name!r} are not read: save the sheet as CSV")
     rows: list[dict[str, Any]] = []
     for path in paths_of(name, root):
-        text = read_text(path, path.name)
+        text = text_at(path)
         try:
             if path.suffix == ".csv":
-                reader = csv.DictReader(io.StringIO(text, newline=""))
-                rows += [_from_cells(row) for row in reader]
+                rows += [_from_cells(row.data) for row in csv_rows(text, path.name, [])]
             elif path.suffix == ".jsonl":
                 rows += [json.loads(line) for line in text.split("\n") if line.strip()]
             else:
                 loaded = yaml_of(text, path.name)
                 rows += loaded if isinstance(loaded, list) else [loaded]
-        except (csv.Error, ValueError) as problem:
+        except (ValueError, RecursionError) as problem:
             raise UserError(
                 f"{path.name}: cannot be read ({str(problem).splitlines()[0]})"
             ) from None
     return rows
 
 
-def _from_cells(row: dict[str, str]) -> dict[str, Any]:
+def _from_cells(row: dict[str, Any]) -> dict[str, Any]:
     """A CSV row: `__expected` columns are assertions, others starting with `__` are settings."""
     asserts = [{"type": kind, "value": _listed(kind, value)} for kind, value in expectations(row)]
     variables = {k: v for k, v in row.items() if not k.startswith("__")}
