@@ -5,7 +5,8 @@
 Each set of `benchmarks/sets` is tuned with each recipe on the same rows, the embedded 135M model,
 and asked the same test rows. Every cell is kept in `.rung/tuning.json` of the set when it is done:
 running again goes on with those that are left. `--recipes` takes names of `RECIPES`, or
-`rate:rows:share` such as `2e-3:8:0.25`.
+`rate:rows:share`, perhaps with `:trl`, such as `2e-3:8:0.25`, or `trl-found` after `found`: by TRL
+what the embedded race has found.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 from ladder import cut, home
 from rung.behaviour.trainers import lora
+from rung.behaviour.trainers.base import stated
 from rung.candidate import Candidate, Context, Weights
 from rung.climbing.summary import unit_scores
 from rung.climbing.tools import ClimbOptions, Tools
@@ -30,12 +32,14 @@ from rung.solver import Workshop, fit
 from rung.task.load import load_task
 from rung.task.types import Task
 
-SETS = ("snips-slots", "banking12", "usaddress-json", "wiki-docs-qa")
+SETS = ("snips-slots", "usaddress-json", "wiki-docs-qa", "banking12", "tldr-style", "wikisql-mini")
 EPOCHS = 4
 RECIPES: dict[str, Callable[[Weights], Weights]] = {
     "first-rise": lambda w: w.model_copy(update={"recipe": "stated", "learning_rate": 5e-4}),
     "sized": lambda w: w.model_copy(update={"recipe": "sized"}),
     "found": lambda w: w.model_copy(update={"recipe": "found"}),
+    "trl": lambda w: w.model_copy(update={"kind": "trl", "recipe": "sized"}),
+    "trl-default": lambda w: stated(w, kind="trl", learning_rate=2e-5),  # SFTConfig's own rate
 }
 KEPT = "tuning.json"
 
@@ -44,9 +48,9 @@ def recipe(name: str, weights: Weights) -> Weights:
     """The weights that a recipe's name asks for."""
     if name in RECIPES:
         return RECIPES[name](weights)
-    rate, rows, share = name.split(":")
-    changes = {"recipe": "stated", "learning_rate": float(rate), "rows": int(rows)}
-    return weights.model_copy(update={**changes, "share": float(share)})
+    rate, rows, share, *kind = name.split(":")
+    changes = {"learning_rate": float(rate), "rows": int(rows), "share": float(share)}
+    return stated(weights, **changes, kind=kind[0] if kind else weights.kind)
 
 
 def task_of(name: str, rows: int, test: int) -> Task:
@@ -93,7 +97,7 @@ async def cell(task: Task, name: str) -> dict[str, Any]:
             **found,
             "processor_s": trained,
             "asking_s": time.process_time() - started - trained,
-            **took.model_dump(mode="json", exclude={"adapter", "train_losses"}),
+            **{k: v for k, v in took.took.items() if k != "train_losses"},
         }
     finally:
         store.close()
@@ -104,7 +108,7 @@ def main() -> None:
     """Fill in what is left and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", default=",".join(SETS))
-    parser.add_argument("--recipes", default=",".join(RECIPES))
+    parser.add_argument("--recipes", default=",".join([*RECIPES, "trl-found"]))
     parser.add_argument("--rows", type=int, default=150)
     parser.add_argument("--test", type=int, default=120)
     args = parser.parse_args()
@@ -116,6 +120,9 @@ def main() -> None:
         for label in args.recipes.split(","):
             key = f"{label} {len(task.train)}/{len(task.test)}"
             if key not in kept:
+                if label == "trl-found":  # what the embedded race has found
+                    found = kept[f"found {len(task.train)}/{len(task.test)}"]["weights"]
+                    label = "{learning_rate}:{rows}:1:trl".format(**found)
                 kept[key] = asyncio.run(cell(task, label))
                 path.write_text(json.dumps(kept, indent=1) + "\n")
             one = kept[key]

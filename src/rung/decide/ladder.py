@@ -274,7 +274,11 @@ def plan(
         if candidate.teacher is not None:
             taught = expected_calls(task, candidate.teacher, chat)
             each = expected_usd(task, candidate.teacher, taught, book)
-            usd = each * len(task.unlabelled)
+            # Of a teacher that tells no confidence, another answer says whether the first stands.
+            told = (
+                isinstance(task.output, LabelsOutput) and chat(candidate.teacher.model).constrains
+            )
+            usd = each * len(task.unlabelled) * (1 if told else 2)
             used = used.model_copy(update={"prepared_usd": float(usd)})
         cost = model_of_usage(used, workload, book)
         planned.append(

@@ -167,7 +167,7 @@ def race_share(weights: Weights) -> float:
     return RACE_SHARE * len(list(heats(weights))) if weights.recipe == "found" else 0.0
 
 
-def stated(weights: Weights, **changes: float) -> Weights:
+def stated(weights: Weights, **changes: float | str) -> Weights:
     """The same weights with a recipe that nothing is left to find in."""
     return weights.model_copy(update={"recipe": "stated", **changes})
 

@@ -2,7 +2,7 @@
 
 TRL's `SFTTrainer` is given the very tokens that the solver sends, so that only the loop is its
 own: gradient checkpointing and bf16 where a GPU is there, 4-bit base weights (QLoRA, arXiv
-2305.14314) where bitsandbytes is and 16 bits would not fit, several GPUs by `accelerate launch`.
+2305.14314) where bitsandbytes is and 16 bits would not fit.
 """
 
 import logging
