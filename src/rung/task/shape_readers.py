@@ -178,10 +178,7 @@ def _item(row: Row, inner: JsonValue, rest: Data) -> Data:
     if not isinstance(inner, dict):
         raise row.error(f"'item' is {shown(inner)}; it must be an object")
     if is_messages(opened(inner.get("messages"))):
-        data = answered(row, inner["messages"])
-        return {
-            **meta_of(rest), **_system(data.system), "input": data.asked, "expected": data.answer
-        }  # fmt: skip
+        return {**meta_of(rest), **chat(row._replace(data=inner))[0]}
     asked, answer = named(inner, ASKED), named(inner, ANSWERED)
     if answer is None:
         raise row.error(
