@@ -248,6 +248,7 @@ def _more(rows: Sequence[CandidateResult], target: Target, unused: int) -> Reaso
         figures={
             "n": closest.test.n if closest.test else 0,
             "must_see": ahead.must_see,
+            "counts": ahead.counts,
             "target": target.score,
             "points": [list(point) for point in ahead.points],
             "ceiling": ahead.ceiling,

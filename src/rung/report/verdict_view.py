@@ -19,6 +19,7 @@ from rung.report.words import (
     number,
     signed,
     times,
+    units,
     usd,
     without_choice,
 )
@@ -178,7 +179,7 @@ def _tiles(
         (
             "How good",
             Fact(number(score.value, 2), row.score.why),
-            f"{who}{result.metric} on {score.n} {score.split} examples, "
+            f"{who}{result.metric} on {score.n} {score.split} {units(result.unit)}, "
             f"{result.confidence:.0%} interval {row.interval.text}",
         ),
         ("How sure", certified, sure if certified is not nothing else "nothing is certified"),
@@ -308,9 +309,10 @@ def _open_ends(run: FinishedRun, choice: CandidateResult) -> list[str]:
     for row in run.result.candidates:
         cheaper = (row.monthly_usd or 0.0) < (choice.monthly_usd or 0.0)
         if row.standing == "open" and cheaper:
-            chance = _chance(row)
+            unit = units(run.result.unit)
+            chance = _chance(row, unit)
             sentences.append(
-                f"More test examples: {run.label(row)} costs less and could not be decided{chance}."
+                f"More test {unit}: {run.label(row)} costs less and could not be decided{chance}."
             )
         if row.state in ("incomplete", "skipped"):
             sentences.append(f"{run.label(row)} was not settled: {row.reason or row.state}.")
@@ -324,11 +326,11 @@ def _open_ends(run: FinishedRun, choice: CandidateResult) -> list[str]:
     return sentences
 
 
-def _chance(row: CandidateResult) -> str:
+def _chance(row: CandidateResult, unit: str) -> str:
     if row.forecast is None or not row.forecast.points:
         return ""
     size, chance = row.forecast.points[0]
-    return f" (with {size:,} examples the chance to certify it is {chance:.0%})"
+    return f" (with {size:,} {unit} the chance to certify it is {chance:.0%})"
 
 
 def _without_choice(run: FinishedRun) -> list[str]:
@@ -343,8 +345,9 @@ def _without_choice(run: FinishedRun) -> list[str]:
         )
     for row in result.candidates:
         if row.standing == "open":
+            unit = units(result.unit)
             sentences.append(
-                f"More test examples: {run.label(row)} could not be decided{_chance(row)}."
+                f"More test {unit}: {run.label(row)} could not be decided{_chance(row, unit)}."
             )
         if row.state in ("incomplete", "skipped"):
             sentences.append(f"{run.label(row)} was not settled: {row.reason or row.state}.")
