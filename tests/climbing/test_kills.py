@@ -17,6 +17,8 @@ import pytest
 
 from rung.models.fetch import model_folder
 
+from .rooms import write_task
+
 KILLS = 20
 PRELOADED = [
     "rung.cli.app",
@@ -30,32 +32,6 @@ LOCAL = "local/smollm2-135m-instruct"
 needs_model = pytest.mark.skipif(
     model_folder(LOCAL) is None, reason=f"{LOCAL} is not on this machine: run `rung models fetch`"
 )
-
-HOUSES = {
-    "stable": ("horse", "hay", "saddle", "hoof", "mane"),
-    "harbour": ("boat", "anchor", "mast", "rope", "tide"),
-    "kitchen": ("pan", "flour", "oven", "spoon", "salt"),
-}
-
-
-def write_task(folder: Path) -> None:
-    """Sixty short messages, three rooms, four short documents."""
-    dice = random.Random(7)
-    rows = []
-    for n in range(60):
-        room = list(HOUSES)[n % 3]
-        words = dice.sample(HOUSES[room], 2)
-        rows.append({"id": f"m{n}", "input": f"{words[0]} {words[1]} no {n}", "expected": room})
-    (folder / "examples.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
-    (folder / "docs").mkdir()
-    for room, words in HOUSES.items():
-        text = f"# {room}\n\nIn the {room} you find {', '.join(words)}.\n"
-        (folder / "docs" / f"{room}.md").write_text(text)
-    (folder / "rung.toml").write_text(
-        '[task]\nname = "rooms"\ninstruction = "Which room?"\nexamples = "examples.jsonl"\n'
-        f'documents = "docs"\n[output]\nlabels = {json.dumps(list(HOUSES))}\n'
-        "[target]\nscore = 0.5\n[climb]\ndev_size = 4\ntest_size = 8\n"
-    )
 
 
 def climb(folder: Path) -> None:

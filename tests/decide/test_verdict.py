@@ -142,6 +142,21 @@ def test_how_many_examples_would_tell_is_said_only_where_it_is_known() -> None:
         assert "100,000" not in said + says("open", [unknown])
 
 
+def test_groups_are_not_called_examples_and_no_number_of_right_ones_is_said_of_graded_scores() -> (
+    None
+):
+    dear = [passed(), left(monthly_usd=20.0, forecast=AHEAD)]
+    graded = left(forecast=AHEAD.model_copy(update={"counts": False}))
+    for rows in ([graded], [left(forecast=NEVER)], [left()], dear):
+        verdict = decide(rows, TARGET)
+        reasons = (*verdict.reasons, verdict.next_step)
+        said = " ".join(reason_text(r, "meta.talk") for r in reasons if r.kind != "times-dearer")
+        assert "groups" in said and "more examples" not in said and "100 test examples" not in said
+    said = says("more-examples", [graded])
+    assert said.startswith("Cannot tell on 100 test examples. Chance that left is certified")
+    assert "must" not in said and " right certify" not in said
+
+
 @pytest.mark.parametrize("state", ["drop", "hopeless", "undecided"])
 def test_a_standing_follows_from_the_scores_whatever_the_state(state) -> None:
     assert standing_of(left(state=state, test=score(value=0.5, high=0.6)), 0.8) == "below"
@@ -224,7 +239,8 @@ def test_a_limit_on_latency_is_kept_broken_or_cannot_be_told(low, high, status) 
     assert ("time-again" in kinds(verdict)) == (status == "undecided")
     if status == "undecided":
         assert "whether it keeps 1 s cannot be told" in reason_text(verdict.reasons[0])
-        assert "climb again when the machine is idle" in reason_text(verdict.next_step)
+        what = "climb again when the machine" if high else "59 different examples to time"
+        assert what in reason_text(verdict.next_step)
     if status == "insufficient":
         assert "passes, but takes 1.50 s (p95)" in reason_text(verdict.reasons[0])
         assert reason_text(verdict.next_step) == (

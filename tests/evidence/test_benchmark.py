@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_every_part_runs_and_agrees_with_the_public_face():
     paths = [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
-        [sys.executable, "benchmarks/decision.py", "--json", "--replicates", "12", "--no-agentopt"],
+        [sys.executable, "benchmarks/decision.py", "--json", "--replicates", "4", "--no-agentopt"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
         capture_output=True,

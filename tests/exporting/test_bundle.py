@@ -45,6 +45,17 @@ def everything(folder: Path) -> str:
     )  # fmt: skip
 
 
+def test_files_that_are_named_and_not_there_yet(home: Path) -> None:
+    config = home / "rung.toml"
+    config.write_text(
+        config.read_text().replace(
+            "[output]", 'drafted = "d.jsonl"\ncorrections = "c.jsonl"\n[output]'
+        )
+    )
+    files = {path.name for path in Path(export(home, "bundle").folder).rglob("*")}
+    assert "rung.toml" in files and not files & {"d.jsonl", "c.jsonl"}
+
+
 def test_with_the_data_it_opens_on_another_machine(home: Path, tmp_path: Path) -> None:
     done = export(home, "bundle")
     there = tmp_path / "elsewhere/machine"

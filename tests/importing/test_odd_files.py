@@ -92,6 +92,18 @@ ONE = {
                    "chosen": [{"role": "user", "content": asked(n)},
                               {"role": "assistant", "content": label(n)}]}
     ),
+    "langfuse.csv": "input,expected_output\n" + "".join(
+        f'"{{""q"": ""{asked(n)}""}}","""{label(n)}"""\n' for n in range(N)
+    ),
+    "spans.csv": table(
+        "name,attributes.llm.input_messages,attributes.llm.output_messages",
+        lambda n: ("chat", [{"message.role": "user", "message.content": asked(n)}],
+                   [{"message.role": "assistant", "message.content": label(n)}]),
+    ),
+    "items.jsonl": jsonl(
+        lambda n: {"item": {"messages": [{"role": "user", "content": asked(n)}],
+                            "expected": label(n)}}
+    ),
     "traces.json": json.dumps({"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": [
         {"attributes": {"gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": asked(n),
                         "gen_ai.completion.0.role": "assistant",
@@ -139,6 +151,12 @@ def test_lists_of_right_answers_are_no_labels_together(tmp_path: Path) -> None:
     assert example.references == ("shipping", "technical support")
 
 
+def test_cells_of_promptfoo_that_name_several_answers(tmp_path: Path) -> None:
+    rows = table("q,__expected", lambda n: (asked(n), f"contains-any: {label(n)}, {label(n + 1)}"))
+    task, output = taken(tmp_path, "a.csv", rows)
+    assert output["any_of"] is True and pairs(task)[asked(0)] == "billing"
+
+
 def test_targets_of_choices_are_all_meant(tmp_path: Path) -> None:
     rows = jsonl(
         lambda n: {"input": asked(n), "target": ["A", "C"] if n % 2 else ["B"], "choices": LABELS}
@@ -184,6 +202,9 @@ REFUSED: dict[str, tuple[str, str]] = {
     "annotations.json": (json.dumps([{"id": n, "data": {"text": asked(n)},
                                       "annotations": [{"result": []}]} for n in range(N)]),
                          "none is plainly asked and none answered"),
+    "requests.jsonl": (jsonl(lambda n: {"custom_id": f"r{n}", "url": "/v1/chat/completions",
+                                        "body": {"messages": [asked(n)]}}),
+                       "none is plainly asked and none answered"),
     "steps.jsonl": (jsonl(lambda n: {"prompt": asked(n), "completions": ["a"], "labels": [True]}),
                     "holds the steps of an answer"),
     "deep.json": ("[" * 100_000, "nested too deeply"),
@@ -209,9 +230,15 @@ def test_workbooks(tmp_path: Path) -> None:
     old, rows = book.create_sheet("Old"), book.create_sheet("Rows")
     old.sheet_state = "hidden"
     for sheet in (old, rows):
-        sheet.append(["Queue", "Text"])
+        sheet.append(["Queue", "Text", "Note"])
         for n in range(N):
-            sheet.append([f"{sheet.title} {n // 10}" if n % 10 == 0 else None, asked(n)])
+            sheet.append(
+                [
+                    f"{sheet.title} {n // 10}" if n % 10 == 0 else None,
+                    asked(n),
+                    "x" if n else "#N/A",
+                ]
+            )
         for n in range(0, N, 10):
             sheet.merge_cells(start_row=n + 2, end_row=n + 11, start_column=1, end_column=1)
     book.save(tmp_path / "a.xlsx")
@@ -219,6 +246,7 @@ def test_workbooks(tmp_path: Path) -> None:
     assert "a.xlsx: sheet 'Rows' is read; left: 'Sheet', 'Old'" in made.notes
     lines = [json.loads(line) for line in made.files["examples.jsonl"].splitlines()]
     assert [line["expected"] for line in lines] == [f"Rows {n // 10}" for n in range(N)]
+    assert "meta" not in lines[0] and lines[1]["meta"] == {"Note": "x"}
 
     rows["A2"] = '=IF(1,"x","")'
     book.save(tmp_path / "a.xlsx")

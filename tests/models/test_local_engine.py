@@ -112,7 +112,7 @@ def test_json_always_satisfies_its_schema_and_reads_like_json_dumps(model):
 def test_a_mixed_batch_answers_as_single_requests_do(model):
     long = "Shop rules: " + "be kind to everybody who writes to us. " * 30
     requests = []
-    for number, text in enumerate(TEXTS):
+    for number, text in enumerate(TEXTS[::2]):
         requests += [
             ask(text),
             ask(text, choices=("billing", "delivery", "returns")),

@@ -134,6 +134,14 @@ SAID: dict[str, tuple[Case, Case]] = {
     "{}: {} training example{} longer than what {} reads, and left out of its training.": (
         lambda: notes(training={"left_out": 2}), lambda: notes(training={}),
     ),
+    "{} was tuned on the rows, and then learnt {} corrections against the answers they replaced "
+    "(DPO; loss in each epoch {}, 0.69 where nothing is preferred).": (
+        lambda: notes(training={"preferred": {"pairs": 9, "losses": [0.5]}}),
+        lambda: notes(training={}),
+    ),
+    "then {} corrections against what they replaced (DPO, arXiv 2305.18290)": (
+        lambda: trained(preferred={"pairs": 9, "losses": []}), lambda: trained(seconds=1),
+    ),
     "{}: {}. Ask it nothing but this task.": (
         lambda: notes(training={"guard": {"lost": True, "said": "it forgot"}}),
         lambda: notes(training={"guard": {"lost": False, "said": "it kept"}}),

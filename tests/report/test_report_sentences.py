@@ -93,8 +93,8 @@ SAID: dict[str, tuple[Case, Case]] = {
     "all in, at {} requests{}; the calls alone {}{}": (base, lambda: say(EMPTY)),
     "are not priced": (lambda: say(rowed(CHOICE, cost_per_request_usd=None)), base),
     "What is served of this run is {}.": (lambda: say(doubt="unproven"), base),
-    "{}{} on {} {} examples, {} interval {}": (base, lambda: say(EMPTY)),
-    "95 of 100 requests, asked alone, are answered within this": (
+    "{}{} on {} {} {}, {} interval {}": (base, lambda: say(EMPTY)),
+    "95 of 100 timed requests, asked alone, took no longer. {}": (
         base, lambda: say(rowed(CHOICE, latency_p95_s=None)),
     ),
     "timed only for candidates that are good enough": (
@@ -114,13 +114,13 @@ SAID: dict[str, tuple[Case, Case]] = {
     "Quality: of the cheaper candidates that were left, {} comes closest, with {} on {} for {}.": (
         lambda: say(rowed(LINEAR, standing="below", monthly_usd=0.01)), lambda: say(OPEN),
     ),
-    "More test examples: {} costs less and could not be decided{}.": (
+    "More test {}: {} costs less and could not be decided{}.": (
         lambda: say(OPEN), lambda: say(rowed(LINEAR, standing="below", monthly_usd=0.01)),
     ),
-    "More test examples: {} could not be decided{}.": (
+    "More test {}: {} could not be decided{}.": (
         lambda: say(without(base=OPEN)), lambda: say(NONE),
     ),
-    " (with {} examples the chance to certify it is {})": (
+    " (with {} {} the chance to certify it is {})": (
         lambda: say(rowed(LINEAR, OPEN, forecast=AHEAD)), lambda: say(OPEN),
     ),
     "{} was not settled: {}.": (lambda: say(rowed(LINEAR, state="incomplete")), base),

@@ -134,6 +134,8 @@ class Forecast(Frozen):
     """Chance that the true mean reaches the target at all."""
     must_see: int | None = None
     """Right answers that the present examples would have had to show; None where none suffice."""
+    counts: bool = True
+    """Each score is right or wrong; else no number of right ones says what certifies."""
     alpha: float | None = None
     """Error that the next climb on these examples would grant; None in runs of earlier versions."""
     more: int | None = None

@@ -5,24 +5,26 @@ from collections.abc import Callable
 from typing import Any
 
 from rung.records.results import Kind, Reason, RunResult
-from rung.report.words import in_words, usd
+from rung.report.words import in_words, units, usd
 
 Figures = dict[str, Any]
 
 
-def reason_text(reason: Reason) -> str:
-    """One sentence, with candidates by their keys."""
-    return WORDS[reason.kind](reason.candidate, reason.figures)
+def reason_text(reason: Reason, unit: str | None = None) -> str:
+    """One sentence, with candidates by their keys; `unit` is what examples are grouped by."""
+    return WORDS[reason.kind](reason.candidate, {**reason.figures, "unit": unit})
 
 
 def reason_texts(result: RunResult) -> tuple[str, ...]:
     """Why the verdict is what it is, with candidates in words."""
-    return tuple(in_words(reason_text(r), result.candidates) for r in result.verdict.reasons)
+    return tuple(
+        in_words(reason_text(r, result.unit), result.candidates) for r in result.verdict.reasons
+    )
 
 
 def next_text(result: RunResult) -> str:
     """What to do next, with candidates in words."""
-    return in_words(reason_text(result.verdict.next_step), result.candidates)
+    return in_words(reason_text(result.verdict.next_step, result.unit), result.candidates)
 
 
 def _score(figures: Figures) -> str:
@@ -30,7 +32,11 @@ def _score(figures: Figures) -> str:
         return "nothing scored"
     down = math.floor((figures.get("certified") or 0.0) * 1000) / 1000  # never rounded up
     sure = f", at least {down:.3f} certified" if down else ""
-    return f"{figures['value']:.3f} on {figures['n']} {figures['split']} examples{sure}"
+    return f"{figures['value']:.3f} on {figures['n']} {figures['split']} {_units(figures)}{sure}"
+
+
+def _units(figures: Figures, n: int = 2) -> str:
+    return units(figures.get("unit"), n)
 
 
 def _range(figures: Figures) -> str:
@@ -83,15 +89,16 @@ def _below(key: str, f: Figures) -> str:
 
 
 def _open(key: str, f: Figures) -> str:
-    needs = _needs(f["more"]) if "more" in f else ""
+    needs = _needs(f) if "more" in f else ""
     what = f"cannot be shown on these examples to reach {f['target']:g} or not, {_score(f)}"
     return _left(key, f"{what}{_range(f)}; {_chance(f)} that it is good enough{needs}", f)
 
 
-def _needs(more: int | None) -> str:
+def _needs(f: Figures) -> str:
+    more = f["more"]
     if more is None:
-        return ", and no number of examples up to 100,000 is likely to tell"
-    return f", and {more:,} more example{'' if more == 1 else 's'} would probably tell"
+        return f", and no number of {_units(f)} up to 100,000 is likely to tell"
+    return f", and {more:,} more {_units(f, more)} would probably tell"
 
 
 def _unlikely(key: str, f: Figures) -> str:
@@ -101,12 +108,12 @@ def _unlikely(key: str, f: Figures) -> str:
 
 def _may_suffice(key: str, f: Figures) -> str:
     if "more" not in f:
-        tell = "how many examples would tell is not known, though it would"
+        tell = f"how many {_units(f)} would tell is not known, though it would"
     elif f["more"] is None:
-        tell = "no number of examples up to 100,000 is likely to tell, though it would"
+        tell = f"no number of {_units(f)} up to 100,000 is likely to tell, though it would"
     else:
-        lie = f" ({f['unused']:,} lie unused: [climb] test_size)" if f.get("unused") else ""
-        tell = f"{f['more']:,} more example{'' if f['more'] == 1 else 's'}{lie} would tell, and"
+        lie = f" ({f['unused']:,} rows lie unused: [climb] test_size)" if f.get("unused") else ""
+        tell = f"{f['more']:,} more {_units(f, f['more'])}{lie} would tell, and"
     return f"{key} may be enough too ({_chance(f)}): {tell} save {usd(f['saves_usd'])} a month."
 
 
@@ -119,24 +126,26 @@ def _unsettled(key: str, f: Figures) -> str:
 def _more_examples(key: str, f: Figures) -> str:
     n, target, unused = f["n"], f["target"], f["unused"]
     must = (
-        f"with {n} test examples {f['must_see']} right certify {target:g}"
+        f" (with {n} test examples {f['must_see']} right certify {target:g})"
         if f["must_see"]
-        else f"{n} test examples can never certify {target:g}"
+        else f" ({n} test {_units(f)} can never certify {target:g})"
     )
+    if not f.get("counts", True):  # of answers that are partly right no number says it
+        must = ""
     chances = ", ".join(f"{chance:.0%} with {size}" for size, chance in f["points"])
     raised = "raise or leave out [climb] test_size"
-    add = "Add labelled test examples, or lower the target."
+    add = f"Add labelled test {_units(f)}, or lower the target."
     if unused:
         add = f"{unused:,} test examples lie unused: {raised} first."
     if not f["points"]:  # another target would be another test of the same rows
         chances = "none, since the error of these examples is used up"
-        add = "Give these up (`rung reveal`), and add fresh test examples."
+        add = f"Give these up (`rung reveal`), and add fresh test {_units(f)}."
         if unused:
             add = (
                 f"{unused:,} test examples lie unused: give these up (`rung reveal`), and {raised}."
             )
     return (
-        f"Cannot tell on {n} test examples ({must}). Chance that {key} is certified with more: "
+        f"Cannot tell on {n} test {_units(f)}{must}. Chance that {key} is certified with more: "
         f"{chances}; chance that it is good enough at all: {f['ceiling']:.0%}. {add}"
     )
 
@@ -175,8 +184,12 @@ WORDS: dict[Kind, Callable[[str, Figures], str]] = {
         "paid twice."
     ),
     "time-again": lambda _, f: (
-        f"What is certified cannot be told from {f['slowest']:g} s at the 95th percentile: climb "
-        "again when the machine is idle, or allow more."
+        f"What is certified cannot be told from {f['slowest']:g} s at the 95th percentile: "
+        + (
+            "that takes 59 different examples to time, so add some, or take the limit out."
+            if f.get("few")
+            else "climb again when the machine is idle, or allow more."
+        )
     ),
     "mend": lambda *_: "Nothing could be run: mend what is said above, then climb again.",
     "nothing-tested": lambda *_: (

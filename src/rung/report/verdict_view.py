@@ -9,7 +9,7 @@ from rung.decide.verdict import alike
 from rung.records.results import CandidateResult, Comparison, RunResult
 from rung.report.reading import FinishedRun
 from rung.report.reasons import next_text, reason_texts
-from rung.report.rows import Fact, Row
+from rung.report.rows import Fact, Row, latency_ends
 from rung.report.spending import Cost, crossing
 from rung.report.words import (
     assumed_text,
@@ -19,6 +19,7 @@ from rung.report.words import (
     number,
     signed,
     times,
+    units,
     usd,
     without_choice,
 )
@@ -167,9 +168,9 @@ def _tiles(
         certified = Fact(f"{math.floor(100 * bounded) / 100:.2f} or more", row.certified.why)
     sure = f"certified {holds_for(result, row.row.test)}; target {result.target:g}"
     cost = costs.get(row.key)
-    fast = "95 of 100 requests, asked alone, are answered within this"
-    if row.row.latency_p95_s is None:
-        fast = "timed only for candidates that are good enough"
+    fast = "timed only for candidates that are good enough"
+    if row.row.latency_p95_s is not None:
+        fast = f"95 of 100 timed requests, asked alone, took no longer. {latency_ends(row.row)}"
     spread = ""
     if cost is not None:
         _, low, high = cost.month(requests)
@@ -178,7 +179,7 @@ def _tiles(
         (
             "How good",
             Fact(number(score.value, 2), row.score.why),
-            f"{who}{result.metric} on {score.n} {score.split} examples, "
+            f"{who}{result.metric} on {score.n} {score.split} {units(result.unit)}, "
             f"{result.confidence:.0%} interval {row.interval.text}",
         ),
         ("How sure", certified, sure if certified is not nothing else "nothing is certified"),
@@ -308,9 +309,10 @@ def _open_ends(run: FinishedRun, choice: CandidateResult) -> list[str]:
     for row in run.result.candidates:
         cheaper = (row.monthly_usd or 0.0) < (choice.monthly_usd or 0.0)
         if row.standing == "open" and cheaper:
-            chance = _chance(row)
+            unit = units(run.result.unit)
+            chance = _chance(row, unit)
             sentences.append(
-                f"More test examples: {run.label(row)} costs less and could not be decided{chance}."
+                f"More test {unit}: {run.label(row)} costs less and could not be decided{chance}."
             )
         if row.state in ("incomplete", "skipped"):
             sentences.append(f"{run.label(row)} was not settled: {row.reason or row.state}.")
@@ -324,11 +326,11 @@ def _open_ends(run: FinishedRun, choice: CandidateResult) -> list[str]:
     return sentences
 
 
-def _chance(row: CandidateResult) -> str:
+def _chance(row: CandidateResult, unit: str) -> str:
     if row.forecast is None or not row.forecast.points:
         return ""
     size, chance = row.forecast.points[0]
-    return f" (with {size:,} examples the chance to certify it is {chance:.0%})"
+    return f" (with {size:,} {unit} the chance to certify it is {chance:.0%})"
 
 
 def _without_choice(run: FinishedRun) -> list[str]:
@@ -343,8 +345,9 @@ def _without_choice(run: FinishedRun) -> list[str]:
         )
     for row in result.candidates:
         if row.standing == "open":
+            unit = units(result.unit)
             sentences.append(
-                f"More test examples: {run.label(row)} could not be decided{_chance(row)}."
+                f"More test {unit}: {run.label(row)} could not be decided{_chance(row, unit)}."
             )
         if row.state in ("incomplete", "skipped"):
             sentences.append(f"{run.label(row)} was not settled: {row.reason or row.state}.")

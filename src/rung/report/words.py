@@ -146,6 +146,11 @@ def headline(result: RunResult) -> str:
     )
 
 
+def units(unit: str | None, n: int = 2) -> str:
+    """What scores are counted in: examples, or groups of them by `unit`."""
+    return f"{'example' if unit is None else 'group'}{'' if n == 1 else 's'}"
+
+
 def without_choice(result: RunResult) -> str:
     """What is known where nothing is named: only a ladder that was climbed blames the data."""
     goal = f"{result.metric} {result.target:g}"

@@ -5,8 +5,19 @@ from collections.abc import Mapping
 
 from rung.task.types import JsonValue
 
-ANSWERS = ("equals", "iequals", "contains", "icontains")
-"""promptfoo's assertions that name the right answer."""
+METRICS = {
+    "equals": "exact_match",
+    "iequals": "exact_match",
+    "contains": "contains",
+    "icontains": "contains",
+    "contains-any": "contains",
+    "icontains-any": "contains",
+    "similar": "token_f1",
+    "factuality": "token_f1",
+    "model-graded-factuality": "token_f1",
+}
+"""promptfoo's assertions that name an expected answer, and the metric that judges alike."""
+_LISTS = ("contains-any", "contains-all")
 _CELL = re.compile(r"(not-)?(?P<kind>[a-z][a-z-]*)(?:\([\d.]+\))?:(?P<value>.*)", re.DOTALL)
 _KINDS = re.compile(
     r"(not-)?(equals|iequals|i?contains(-any|-all|-json|-sql|-xml)?|i?starts-with|regex|is-[a-z-]+|"
@@ -16,9 +27,9 @@ _KINDS = re.compile(
 )
 
 
-def expectations(data: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
+def expectations(data: Mapping[str, JsonValue]) -> list[tuple[str, JsonValue]]:
     """Kind and value of each `__expected` cell of a promptfoo row; plain text means `equals`."""
-    pairs = []
+    pairs: list[tuple[str, JsonValue]] = []
     for key, cell in data.items():
         if not re.fullmatch(r"__expected\d*", key) or cell in (None, ""):
             continue
@@ -26,7 +37,9 @@ def expectations(data: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
         match = _CELL.fullmatch(text.strip())
         kind = (match[1] or "") + match["kind"] if match else ""
         if match and _KINDS.fullmatch(kind):
-            pairs.append((kind, match["value"].strip()))
+            value = match["value"].strip()
+            many = kind.removeprefix("not-").removeprefix("i") in _LISTS
+            pairs.append((kind, [one.strip() for one in value.split(",")] if many else value))
         else:
             pairs.append((text, "") if _KINDS.fullmatch(text.strip()) and "-" in text else
                          ("equals", text))  # fmt: skip

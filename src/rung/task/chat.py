@@ -3,8 +3,10 @@
 Pictures, tools and conversations of several turns are refused in a sentence each, never dropped.
 """
 
+import ast
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from rung.task.faults import Row
@@ -82,12 +84,15 @@ def spoken(row: Row, message: JsonValue) -> str:
 
 
 def opened(value: JsonValue) -> JsonValue:
-    """The JSON object or list that stands as text in a cell; any other value as it is."""
+    """The JSON object or list that stands as text in a cell; any other value as it is.
+
+    Also as Python prints it, which is how data frames write it into a CSV.
+    """
     if isinstance(value, str) and value.strip()[:1] in ("{", "["):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
+        for reader in (json.loads, ast.literal_eval):
+            with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+                found = reader(value.strip())
+                return found if isinstance(found, dict | list) else value
     return value
 
 

@@ -5,9 +5,10 @@ Recognising a shape is `shapes`'; spans are `spans`'.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from rung.task.assertions import ANSWERS, expectations
+from rung.task.assertions import METRICS, expectations
 from rung.task.chat import (
     answered,
     is_messages,
@@ -86,11 +87,22 @@ def pair(asked: str, answer: str) -> Callable[[Row], list[Data]]:
 
     def reader(row: Row) -> list[Data]:
         rest = rest_of(row, asked, answer)
-        system, text = _asked(row, row.data.get(asked))
-        expected = _answer(row, row.data.get(answer))
+        given = [row.data.get(asked), row.data.get(answer)]
+        if all(isinstance(one, str) and one[:1] in ("{", "[", '"') for one in given):
+            given = [_unquoted(opened(one)) for one in given]  # cells that hold JSON
+        system, text = _asked(row, given[0])
+        expected = _answer(row, given[1])
         return [{**meta_of(rest), **_system(system), "input": text, "expected": expected}]
 
     return reader
+
+
+def _unquoted(value: JsonValue) -> JsonValue:
+    """The text in a JSON string."""
+    if isinstance(value, str) and value.startswith('"'):
+        with suppress(ValueError):
+            return json.loads(value)
+    return value
 
 
 def prefixed(asked: str, answer: str) -> Callable[[Row], list[Data]]:
@@ -166,10 +178,7 @@ def _item(row: Row, inner: JsonValue, rest: Data) -> Data:
     if not isinstance(inner, dict):
         raise row.error(f"'item' is {shown(inner)}; it must be an object")
     if is_messages(opened(inner.get("messages"))):
-        data = answered(row, inner["messages"])
-        return {
-            **meta_of(rest), **_system(data.system), "input": data.asked, "expected": data.answer
-        }  # fmt: skip
+        return {**meta_of(rest), **chat(row._replace(data=inner))[0]}
     asked, answer = named(inner, ASKED), named(inner, ANSWERED)
     if answer is None:
         raise row.error(
@@ -238,8 +247,8 @@ def prodigy(row: Row) -> list[Data]:
 def promptfoo(row: Row) -> list[Data]:
     """A row of promptfoo's test CSV: `__expected` and one column a variable."""
     wanted = expectations(row.data)
-    kinds = [kind for kind, _ in wanted if kind not in ANSWERS]
-    expected = next((value for kind, value in wanted if kind in ANSWERS), None)
+    kinds = [kind for kind, _ in wanted if kind not in METRICS]
+    expected = next((value for kind, value in wanted if kind in METRICS), None)
     if expected is None:
         raise row.error(
             f"'__expected' names no answer: {listed(kinds) if kinds else 'it is empty'}; "

@@ -138,8 +138,10 @@ SHAPES: tuple[Shape, ...] = (
         read.otel,
         said_by_model=True,
     ),
-    Shape("promptfoo tests", ("__expected",), "variables as input", read.promptfoo),
-    Shape("promptfoo tests", ("__expected1",), "variables as input", read.promptfoo),
+    *(
+        Shape("promptfoo tests", (key,), "variables as input", read.promptfoo, lists="answers")
+        for key in ("__expected", "__expected1")
+    ),
     Shape(
         "annotations of Prodigy",
         ("text", "answer", "_task_hash"),

@@ -24,6 +24,8 @@ _LOOKED_AT = 50
 """Records that the separator is found by."""
 _SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 """The line by which Excel is told the separator."""
+_ERRORS = ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!")
+"""What a spreadsheet shows where a formula failed: no value."""
 UNSAVED = re.compile(rb"(?:</f>|<f[^>]*/>)\s*(?:<v\s*/>|<v></v>)?\s*</c>")
 """A formula of a workbook whose result nobody saved."""
 
@@ -203,7 +205,7 @@ def _filled(cells: Sequence[Any]) -> bool:
 
 
 def _cell(value: Any) -> JsonValue:
-    if value is None:
+    if value is None or value in _ERRORS:
         return ""
     if isinstance(value, datetime):
         midnight = value.time() == time(0)

@@ -118,7 +118,8 @@ def _put_data(source: Source, files: Files, plain: Callable[[str], str]) -> None
         if not path.is_relative_to(root.resolve()):
             moved[path] = task[key] = f"{DATA}/{path.name}"
     try:
-        for path in data_files(root, read_config(config)):
+        # What is named and not there yet (drafts, corrections) the task loads without.
+        for path in filter(Path.is_file, data_files(root, read_config(config))):
             files.put(_place(path.resolve(), root.resolve(), moved), path.read_bytes())
         ledger = root / LEDGER_FILE
         if ledger.exists():

@@ -3,16 +3,15 @@
 Every guess comes with a sentence for the comment that stands beside it.
 """
 
-import ast
 import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from statistics import fmean
 from typing import NamedTuple
 
 from rung.errors import UserError
+from rung.task.chat import opened
 from rung.task.columns import Columns, folded
 from rung.task.faults import Row
 from rung.task.rows import day_of
@@ -61,7 +60,8 @@ def guess_columns(rows: Sequence[Row]) -> Guess:
     asked = named(dict.fromkeys(texts), (*ASKED, *_TEXTS))
     longest = max(texts, key=lambda f: texts[f])
     chosen = asked if asked and texts[asked] >= texts[longest] / 3 else longest
-    if any(isinstance(value, dict | list) for value in usable[chosen]):
+    same = len({str(value) for value in usable[chosen]}) == 1
+    if same or any(isinstance(value, dict | list) for value in usable[chosen]):
         raise _unclear(rows, fields)
     if any(str(value).strip() == answer for value in usable[answer]):
         raise UserError(
@@ -136,7 +136,8 @@ def _share_asking(values: Sequence[JsonValue]) -> float:
 def _kinds(values: Sequence[JsonValue]) -> int:
     """Different values, or labels where cells hold several."""
     pieces = several(values)
-    return len(pieces or {json.dumps(v).strip().casefold() for v in values})
+    whole = {(v if isinstance(v, str) else json.dumps(v)).strip().casefold() for v in values}
+    return len(pieces or whole)
 
 
 def several(values: Sequence[JsonValue]) -> dict[str, int]:
@@ -145,7 +146,7 @@ def several(values: Sequence[JsonValue]) -> dict[str, int]:
     Cells such as `a; b` beside cells such as `a`, of fewer labels than there are different cells;
     or lists, also as text.
     """
-    lists = [_parsed(value) for value in values]
+    lists = [opened(value) for value in values]
     if all(isinstance(one, list) for one in lists):
         return Counter(str(each).strip() for one in lists for each in one)
     for sign in (";", "|", "\n", ","):
@@ -165,15 +166,7 @@ def _most(rows: int) -> float:
 
 def is_object(value: JsonValue) -> bool:
     """Whether a value is a JSON object, or the text of one."""
-    return isinstance(_parsed(value), dict)
-
-
-def _parsed(value: JsonValue) -> JsonValue:
-    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
-        for reader in (json.loads, ast.literal_eval):  # or as Python prints it
-            with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-                return reader(value)
-    return value
+    return isinstance(opened(value), dict)
 
 
 def guess_output(
@@ -182,7 +175,7 @@ def guess_output(
     """`[output]` by the right answers, and why; `lists` says what a list of them is."""
     if lists == "text":
         return {"text": {}}, "answers of such files are text"
-    objects = [_parsed(value) for value in expected]
+    objects = [opened(value) for value in expected]
     if all(isinstance(value, dict) for value in objects):
         return {"schema": schema_of(objects)}, "every answer is a JSON object"
     if _are_records(objects):

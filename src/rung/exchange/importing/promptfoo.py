@@ -25,23 +25,12 @@ from rung.exchange.importing.promptfoo_tests import (
 )
 from rung.exchange.importing.rungtoml import Draft, rung_toml
 from rung.models.vendors import VENDORS
+from rung.task.assertions import METRICS
 from rung.task.chat import opened
 from rung.task.rows import read_text
 from rung.task.types import JsonValue
 from rung.task.wording import listed
 
-METRICS = {
-    "equals": "exact_match",
-    "iequals": "exact_match",
-    "contains": "contains",
-    "icontains": "contains",
-    "contains-any": "contains",
-    "icontains-any": "contains",
-    "similar": "token_f1",
-    "factuality": "token_f1",
-    "model-graded-factuality": "token_f1",
-}
-"""Assertions that name an expected answer, and the metric that judges alike."""
 MOST_LABELS = 30
 _PATH = re.compile(r"\w+(?:\.\w+|\[\d+\])*(?:\s*\|\s*trim)?")
 """What stands in a placeholder that can be filled in without running a template."""

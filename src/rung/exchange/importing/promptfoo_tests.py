@@ -290,11 +290,6 @@ def _from_file(name: str, root: Path) -> list[dict[str, Any]]:
 
 def _from_cells(row: dict[str, Any]) -> dict[str, Any]:
     """A CSV row: `__expected` columns are assertions, others starting with `__` are settings."""
-    asserts = [{"type": kind, "value": _listed(kind, value)} for kind, value in expectations(row)]
+    asserts = [{"type": kind, "value": value} for kind, value in expectations(row)]
     variables = {k: v for k, v in row.items() if not k.startswith("__")}
     return {"vars": variables, "assert": asserts, "description": row.get("__description", "")}
-
-
-def _listed(kind: str, value: str) -> JsonValue:
-    many = kind.removeprefix("not-").removeprefix("i") in ("contains-any", "contains-all")
-    return [one.strip() for one in value.split(",")] if many else value
