@@ -43,12 +43,12 @@ def test_servers_share_a_rate(
             save_winner(folder, upstream)
             (folder / "rung.toml").write_text(
                 '[task]\ninstruction = "x"\nexamples = "e.jsonl"\n[output]\ntext = {}\n[target]\n'
-                "score = 0.5\n[serve]\nrequests_per_minute = 6\nburst = 5\n"
+                "score = 0.5\n[serve]\nrequests_per_minute = 1\nburst = 5\n"
             )
         with served(folders[0]) as one, served(folders[1]) as other:
             made = [chat(server, f"tree {n}") for n in range(6) for server in (one, other)]
         assert [m.status_code for m in made] == [200] * 5 + [429] * 7
-        assert 8 <= int(made[-1].headers["retry-after"]) <= 10
+        assert 20 <= int(made[-1].headers["retry-after"]) <= 60
 
 
 @pytest.mark.slow

@@ -43,15 +43,15 @@ LOCK = 0x52756E67
 """Number of the advisory lock under which PostgreSQL makes the tables."""
 
 
-_NOW = "extract(epoch FROM clock_timestamp())"
-_TAKE = f"""
-WITH taken AS (
-    INSERT INTO rung_rates AS r VALUES (:key, {_NOW} + :gap)
-    ON CONFLICT (key) DO UPDATE SET due = greatest(r.due, {_NOW}) + :gap
-    WHERE r.due - {_NOW} <= :slack RETURNING due
-)
-SELECT due - {_NOW} - :slack FROM rung_rates WHERE key = :key AND NOT EXISTS (SELECT FROM taken)
+_TAKE = """
+INSERT INTO rung_rates AS r VALUES (:key, extract(epoch FROM clock_timestamp()) + :gap, 0)
+ON CONFLICT (key) DO UPDATE SET
+    early = greatest(0, r.due + :gap - excluded.due - :slack),
+    due = CASE WHEN r.due + :gap - excluded.due > :slack THEN r.due
+        ELSE greatest(r.due + :gap, excluded.due) END
+RETURNING early
 """
+"""One clock for both columns: that of the row which could not be inserted."""
 
 
 class LockedError(StoreError):
@@ -111,7 +111,7 @@ class TrafficStore:
                 self._has_rates = True
             with self._engine.connect() as connection:
                 once = connection.execution_options(isolation_level="AUTOCOMMIT")
-                return float(once.scalar(sql(_TAKE), values) or 0.0)
+                return float(once.execute(sql(_TAKE), values).scalar_one())
 
     def get(self, request_id: str) -> TrafficRecord | None:
         """The request of that id."""
