@@ -5,6 +5,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+from rich.console import Console
+
+from ports.rungs import searching
+from rung.cli.explain import show_diagnosis
 from rung.climbing.explaining import Explained, Explainer
 from rung.models.base import Message
 from rung.records.results import RunResult
@@ -46,3 +51,24 @@ def test_one_example_shows_what_every_candidate_was_sent(tmp_path: Path) -> None
     for messages in sent.values():
         assert [m.content for m in messages] in was_asked
         assert example.input_text() in messages[-1].content
+
+
+def test_what_the_answers_rest_on_is_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = fact_task()
+    result = climb(task, tmp_path, Model(reading, MODEL), candidates=(searching(),), diagnose=False)
+
+    async def run() -> Explained:
+        place = tmp_path / "runs" / result.run
+        explainer = Explainer(task, result, place, options(tmp_path, Model(reading, MODEL)))
+        try:
+            return await explainer.explain()
+        finally:
+            await explainer.aclose()
+
+    found = asyncio.run(run())
+    assert found.grounding is not None
+    assert found.grounding.held == found.grounding.claims == len(task.dev)
+    show_diagnosis(found, Console(width=200))
+    assert "20 claims in 20 answers: 20 in the passages given" in capsys.readouterr().out

@@ -239,7 +239,8 @@ def test_a_limit_on_latency_is_kept_broken_or_cannot_be_told(low, high, status) 
     assert ("time-again" in kinds(verdict)) == (status == "undecided")
     if status == "undecided":
         assert "whether it keeps 1 s cannot be told" in reason_text(verdict.reasons[0])
-        assert "climb again when the machine is idle" in reason_text(verdict.next_step)
+        what = "climb again when the machine" if high else "59 different examples to time"
+        assert what in reason_text(verdict.next_step)
     if status == "insufficient":
         assert "passes, but takes 1.50 s (p95)" in reason_text(verdict.reasons[0])
         assert reason_text(verdict.next_step) == (

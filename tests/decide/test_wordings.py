@@ -88,6 +88,8 @@ PAIRS: dict[str, tuple[str, str]] = {
         said([lora("t", test=BELOW.test, training={"dev_losses": [3.5, 0.4, 0.2, 0.199]})]),
     ),
     "no upper bound": (said([timed(0.3, None)], TIMED), said([timed(0.3, 0.9)], TIMED)),
+    "time again": (said([timed(0.3, 1.2)], TIMED), said([timed(0.3, None)], TIMED)),
+    "too few to time": (said([timed(0.3, None)], TIMED), said([timed(0.3, 1.2)], TIMED)),
     "unsure speed": (said([timed(0.3, 1.2)], TIMED), said([timed(0.3, 0.9)], TIMED)),
     "too slow": (said([timed(1.1, 2.0, 1.5)], TIMED), said([timed(0.3, 0.9)], TIMED)),
     "over a limit": (said([passed()], PRICED), said([left(chance=0.01)], PRICED)),

@@ -31,6 +31,10 @@ WORDS = Context(kind="retrieved", search="lexical")
         (["ΧΙ εγγύηση της λάμπας", "εγγύηση της καρέκλας"], "Η ΛΆΜΠΑ"),
         (["die große Lampe", "die kleine Lampe"], "GROSSE"),
         (["ＸＲ１の保証", "ＺＴ３の保証"], "XR1"),
+        (["कुर्सी की वारंटी", "काला जूता"][::-1], "काले जूते"),
+        (["القلم والورق", "الكوب والماء"], "قلم"),
+        (["белая кружка", "синяя кружка"], "белой кружки"),
+        (["μία λάμπα", "μία γάτα"], "λάμπες"),
         (["café noir", "thé noir"], "cafe\u0301"),
     ],
 )
@@ -66,3 +70,17 @@ async def test_an_index_that_was_searched_otherwise_is_not_served(tmp_path: Path
         (tmp_path / "retriever.json").write_text(json.dumps({**manifest, "format": older}))
         with pytest.raises(UserError, match="climb again"):
             Retriever.load(tmp_path, None)
+
+
+@pytest.mark.parametrize(("text", "served"), [("red lamp", True), ("красная лампа", False)])
+async def test_one_of_before_stems_is_served_where_its_writing_has_none(
+    text: str, served: bool, tmp_path: Path
+) -> None:
+    (await Retriever.build([Document(id="a", text=text)], WORDS, None)).save(tmp_path)
+    path = tmp_path / "retriever.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 3}))
+    if served:
+        assert await Retriever.load(tmp_path, None).search("lamp", 1)
+        return
+    with pytest.raises(UserError, match="climb again"):
+        Retriever.load(tmp_path, None)

@@ -94,7 +94,7 @@ SAID: dict[str, tuple[Case, Case]] = {
     "are not priced": (lambda: say(rowed(CHOICE, cost_per_request_usd=None)), base),
     "What is served of this run is {}.": (lambda: say(doubt="unproven"), base),
     "{}{} on {} {} {}, {} interval {}": (base, lambda: say(EMPTY)),
-    "95 of 100 requests, asked alone, are answered within this": (
+    "95 of 100 timed requests, asked alone, took no longer. {}": (
         base, lambda: say(rowed(CHOICE, latency_p95_s=None)),
     ),
     "timed only for candidates that are good enough": (

@@ -80,7 +80,11 @@ async def _explain(
     if as_json:
         import json
 
-        typer.echo(json.dumps(side or explained.diagnosis.model_dump(mode="json"), indent=1))
+        said = explained.diagnosis.model_dump(mode="json")
+        if explained.grounding is not None:
+            said["grounding"] = explained.grounding.model_dump(mode="json")
+        said["kinds"] = [kind.model_dump(mode="json") for kind in explained.kinds]
+        typer.echo(json.dumps(side or said, indent=1))
     elif side is not None:
         _show_one(side, console)
     else:
@@ -112,6 +116,9 @@ def show_diagnosis(explained: Explained, console: Any) -> None:
             table.add_row(name, f"{row.share:.0%}", span, str(row.count), MEANING[row.cause])
         console.print(table)
         console.print("A share is of the failures probed, less what the placebo alone flips.")
+    counted = explained.grounding.sentences() if explained.grounding else []
+    for sentence in (*(kind.sentence() for kind in explained.kinds), *counted):
+        console.print(escape(sentence), soft_wrap=True)
     by_id = {e.id: (e, a) for e, a in explained.attempts}
     for row in diagnosis.causes:
         for place in row.examples[:SHOWN]:

@@ -9,6 +9,8 @@ import numpy as np
 
 from rung.audit import noise
 from rung.candidate import NO_LLM, Weights, full_key
+from rung.climbing.grounding import Grounding, grounding
+from rung.climbing.several import KindOfQuestion, kinds_of_questions
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.diagnose import Bench, Diagnosis, Finding, diagnose
 from rung.errors import ProviderError, UserError
@@ -40,6 +42,10 @@ class Explained:
     diagnosis: Diagnosis
     bench: Bench
     attempts: list[tuple[Example, Attempt]]
+    grounding: Grounding | None = None
+    """What the answers rest on; None where they had no passages, or one example is looked at."""
+    kinds: tuple[KindOfQuestion, ...] = ()
+    """Questions that no single document answers, apart from the others; as `grounding`."""
 
 
 class Explainer:
@@ -100,10 +106,16 @@ class Explainer:
             attempts = await self._attempts(bench, measured, only)
             tried = [r.candidate for r in self.run.candidates if r.state != "probe"]
             diagnosis = await diagnose(bench, attempts, tried, width=width, on_step=on_step)
+            grounds: Grounding | None = None
+            told: tuple[KindOfQuestion, ...] = ()
             if only is None:
+                name = self.task.models.judge
+                judge = self.tools.chat(name) if name else None
+                grounds = await grounding(self.task, attempts, judge)
+                told = kinds_of_questions(self.task, attempts, bench.cut)
                 text = diagnosis.model_dump_json(indent=1) + "\n"
                 measured.write(DIAGNOSIS_FILE, text)
-            return Explained(diagnosis, bench, attempts)
+            return Explained(diagnosis, bench, attempts, grounds, told)
         finally:
             measured.close()
             store.close()

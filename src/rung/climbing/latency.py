@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from itertools import cycle, islice
 
 from rung.candidate import NO_LLM
 from rung.climbing.observer import Observer
@@ -26,8 +25,8 @@ async def p95_alone(
 ) -> Quantile | None:
     """Seconds at the 95th percentile, `asked` requests one at a time; None where none answers.
 
-    Examples are asked again where they are fewer. Raises `ProviderError` on an outage and
-    `BudgetExceeded`; other failed calls are left out.
+    Fewer where there are fewer examples: one asked again tells nothing new of other requests.
+    Raises `ProviderError` on an outage and `BudgetExceeded`; other failed calls are left out.
     """
     name = solver.candidate.embedder
     used: list[CachedEmbedder | MeteredModel] = [tools.embedder(name)] if name else []
@@ -36,7 +35,7 @@ async def p95_alone(
     for tool in used:
         tool.fresh = True
     try:
-        for i, example in enumerate(islice(cycle(examples), asked + 1)):
+        for i, example in enumerate(examples[: asked + 1]):
             started = time.perf_counter()
             try:
                 await solver.answer(example.input)
@@ -62,7 +61,8 @@ async def timed(
         return row
     asked = ASKED if limit is None else ASKED_FOR_LIMIT
     observer.phase(key, "latency", asked)
-    took = await p95_alone(solver, ladder.task.dev, tools, asked)
+    task = ladder.task
+    took = await p95_alone(solver, (*task.dev, *task.test, *task.train), tools, asked)
     if took is not None:
         ladder.update(
             key, latency_p95_s=took.value, latency_low_s=took.low, latency_high_s=took.high

@@ -235,7 +235,8 @@ def _more(rows: Sequence[CandidateResult], target: Target, unused: int) -> Reaso
     if not rows:
         return Reason(kind="mend")
     if all(r.state == "pass" for r in rows):
-        return Reason(kind="time-again", figures={"slowest": target.max_latency_p95_s})
+        few = any(r.latency_high_s is None for r in rows)
+        return Reason(kind="time-again", figures={"slowest": target.max_latency_p95_s, "few": few})
     tested = [r for r in rows if r.test is not None and r.forecast is not None]
     if not tested:
         return Reason(kind="nothing-tested")

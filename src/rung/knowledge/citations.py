@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rung.knowledge.words import Word, occurrences, words
 from rung.records import Passage
 
-_MARKER = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
+MARKER = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 
 LONG_ANSWER_WORDS = 5
 """From this many distinct words on, an answer may be supported without standing there verbatim."""
@@ -37,16 +37,16 @@ def cite(answer_text: str, passages: Sequence[Passage]) -> tuple[int, ...]:
     `LONG_ANSWER_WORDS` or more that stands nowhere verbatim: those that share most of its words,
     if they share at least `MIN_OVERLAP` of them.
     """
-    marked = _marked(answer_text, len(passages))
-    answer = words(_MARKER.sub(" ", answer_text))
+    by_marker = marked(answer_text, len(passages))
+    answer = words(MARKER.sub(" ", answer_text))
     own = telling(answer)
     if not own:
-        return marked  # "yes [2]": no word that could be looked up
+        return by_marker  # "yes [2]": no word that could be looked up
     read = [words(f"{passage.title}\n{passage.text}") for passage in passages]
     holds = [bool(own & {word.text for word in found}) for found in read]
-    if marked and not any(holds):
-        return marked  # in other words or another language: the text cannot tell
-    holding = tuple(i for i in marked if holds[i])
+    if by_marker and not any(holds):
+        return by_marker  # in other words or another language: the text cannot tell
+    holding = tuple(i for i in by_marker if holds[i])
     if holding:
         return holding
     read = [words(passage.text) for passage in passages]
@@ -58,8 +58,9 @@ def cite(answer_text: str, passages: Sequence[Passage]) -> tuple[int, ...]:
     return tuple(i for i, share in enumerate(shares) if share == best >= MIN_OVERLAP)
 
 
-def _marked(answer_text: str, count: int) -> tuple[int, ...]:
-    numbers = (int(n) for m in _MARKER.finditer(answer_text) for n in m.group(1).split(","))
+def marked(answer_text: str, count: int) -> tuple[int, ...]:
+    """Indices of the passages, of so many, that markers name."""
+    numbers = (int(n) for m in MARKER.finditer(answer_text) for n in m.group(1).split(","))
     return tuple(dict.fromkeys(n - 1 for n in numbers if 1 <= n <= count))
 
 

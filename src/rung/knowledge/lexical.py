@@ -4,7 +4,8 @@ A term is a word without its accents and its English ending (Porter 1980); one o
 is searched by these apart as well. Writing without blanks is searched by characters and pairs of
 them (Luk and Kwok 2002 for Chinese; Lucene's CJKAnalyzer takes the pairs), other writing outside
 Latin by words and their parts of four letters, which find a word under other endings and prefixes
-as often as a stemmer of its language does (McNamee and Mayfield 2004). BM25 as Lucene has it, with
+as often as a stemmer of its language does (McNamee and Mayfield 2004), and by the stems of
+Snowball, which find those that are too short for parts. BM25 as Lucene has it, with
 weights kept in columns of a sparse matrix (Kamphuis et al. 2020, ECIR; Lù 2024, https://arxiv.org/abs/2407.03618).
 """
 
@@ -25,11 +26,23 @@ from rung.task.scripts import UNSPACED
 
 _TERM = regex.compile(rf"(?:{UNSPACED})+|(?:(?!{UNSPACED})(?:[^\W_]|\p{{M}}))+")
 _ONE = regex.compile(UNSPACED)
-_OUTSIDE_LATIN = regex.compile(r"(?!\p{Latin})\p{L}")
+OUTSIDE_LATIN = regex.compile(r"(?!\p{Latin})\p{L}")
 _OPTIONAL_MARKS = regex.compile(
     r"(?<=[\p{Latin}\p{Greek}\p{Cyrillic}\p{Arabic}\p{Hebrew}]\p{M}*)\p{M}|ـ"
 )
 """Marks that one writer sets and another leaves out, and the stroke that only widens a word."""
+STEMMERS = {
+    "Arabic": "arabic",
+    "Armenian": "armenian",
+    "Cyrillic": "russian",
+    "Devanagari": "hindi",
+    "Greek": "greek",
+    "Tamil": "tamil",
+}
+"""Of Snowball, by script: that of the language which most of its texts are in."""
+_SCRIPT = regex.compile("|".join(rf"(?P<{name}>\p{{{name}}})" for name in STEMMERS))
+_SHORT_I = re.compile(r"(?<=[аеиоуыэюя])и$")
+"""The mark on it is one that may be left out; at an end after a vowel it stood there."""
 _WORD = re.compile(r"[^\W_]+")
 _MORE_THAN_WORDS = regex.compile(rf"{UNSPACED}|\p{{M}}")
 _LETTERS_OR_DIGITS = regex.compile(r"[^\W\d_]+|\d+")
@@ -162,5 +175,19 @@ def _terms(words: Iterable[str]) -> Iterator[str]:
         yield stem(word)
         if not word.isalpha() and len(parts := _LETTERS_OR_DIGITS.findall(word)) > 1:
             yield from map(stem, parts)
-        if len(word) > PARTS and _OUTSIDE_LATIN.search(word):
+        if not OUTSIDE_LATIN.search(word):
+            continue
+        if (own := _stem_outside_latin(word)) != word:
+            yield own
+        if len(word) > PARTS:
             yield from (word[i : i + PARTS] for i in range(len(word) - PARTS + 1))
+
+
+def _stem_outside_latin(word: str) -> str:
+    """As the stemmer of its script gives it; the word itself where there is none."""
+    from Stemmer import Stemmer
+
+    script = _SCRIPT.search(word)
+    if script is None:
+        return word
+    return str(Stemmer(STEMMERS[str(script.lastgroup)]).stemWord(_SHORT_I.sub("й", word)))

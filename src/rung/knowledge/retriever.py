@@ -14,7 +14,7 @@ import numpy as np
 from rung.candidate import Context
 from rung.errors import StoreError, UserError
 from rung.knowledge.chunking import chunk
-from rung.knowledge.lexical import searched_text
+from rung.knowledge.lexical import OUTSIDE_LATIN, searched_text
 from rung.knowledge.stages import Hunt, stages_of
 from rung.knowledge.stores import EVERYTHING, STORES, Store, Where
 from rung.knowledge.tools import Tool
@@ -22,8 +22,10 @@ from rung.models.base import ChatModel, Embedder, Vectors
 from rung.records import Passage
 from rung.task.types import Document
 
-FORMAT = 3
+FORMAT = 4
 """Raised where the same files would be searched by words otherwise."""
+ALIKE_IN_LATIN = 3
+"""An earlier one, by which passages in Latin letters alone are searched as they are today."""
 MANIFEST = "retriever.json"
 DEEP = 100
 """How far down a search looks whose ranking goes on to another stage (never less than `k`)."""
@@ -139,7 +141,7 @@ class Retriever:
             store = _kind(context).opened(files, words=context.search != "dense")
         except (ValueError, KeyError) as error:
             raise StoreError(f"the index in {folder} cannot be read: {error}") from error
-        if manifest.get("format") != FORMAT and context.search != "dense":
+        if context.search != "dense" and not _as_measured(manifest.get("format"), store):
             raise UserError(
                 f"the index in {folder} is of format {manifest.get('format')!r}, and word search "
                 f"of its documents finds other passages since format {FORMAT}: climb again (what "
@@ -163,6 +165,14 @@ def _kind(context: Context) -> type[Store]:
             f"the context's store {context.store!r} is unknown; known are {', '.join(STORES)}"
         )
     return STORES[context.store]
+
+
+def _as_measured(form: object, store: Store) -> bool:
+    """Whether word search finds what it found when a store of this format was saved."""
+    held = vars(store).get("passages")  # None: on a server, and not read for this
+    if form != ALIKE_IN_LATIN or held is None:
+        return form == FORMAT
+    return not any(OUTSIDE_LATIN.search(searched_text(passage)) for passage in held)
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:

@@ -184,8 +184,12 @@ WORDS: dict[Kind, Callable[[str, Figures], str]] = {
         "paid twice."
     ),
     "time-again": lambda _, f: (
-        f"What is certified cannot be told from {f['slowest']:g} s at the 95th percentile: climb "
-        "again when the machine is idle, or allow more."
+        f"What is certified cannot be told from {f['slowest']:g} s at the 95th percentile: "
+        + (
+            "that takes 59 different examples to time, so add some, or take the limit out."
+            if f.get("few")
+            else "climb again when the machine is idle, or allow more."
+        )
     ),
     "mend": lambda *_: "Nothing could be run: mend what is said above, then climb again.",
     "nothing-tested": lambda *_: (

@@ -263,17 +263,21 @@ def _money(
 def _latency(row: CandidateResult) -> Fact:
     if row.latency_p95_s is None:
         return Fact(NONE, "Timed only for candidates that are good enough.")
-    if row.latency_low_s is None:
-        ends = "No interval: too few requests."
-    elif row.latency_high_s is None:
-        ends = f"At least {seconds(row.latency_low_s)} (95% confidence), no upper end from so few."
-    else:
-        low, high = seconds(row.latency_low_s), seconds(row.latency_high_s)
-        ends = f"Between {low} and {high}, each end with 95% confidence."
     return Fact(
         seconds(row.latency_p95_s),
-        f"95th percentile, requests asked one at a time, nothing from the cache. {ends}",
+        "95th percentile, requests asked one at a time, nothing from the cache. "
+        f"{latency_ends(row)}",
     )
+
+
+def latency_ends(row: CandidateResult) -> str:
+    """Between which the 95th percentile of a timed candidate lies, in a sentence."""
+    if row.latency_low_s is None:
+        return "No interval: too few requests."
+    if row.latency_high_s is None:
+        return f"At least {seconds(row.latency_low_s)} (95% confidence), no upper end from so few."
+    low, high = seconds(row.latency_low_s), seconds(row.latency_high_s)
+    return f"Between {low} and {high}, each end with 95% confidence."
 
 
 def seconds(value: float) -> str:

@@ -4,6 +4,7 @@ What one search for passages does not mend (framework, section 3): several hops,
 many documents.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 from rung.audit.base import Found, percent, skip, these, verb
@@ -11,8 +12,15 @@ from rung.audit.material import Material
 from rung.audit.pairs import bare
 from rung.records import Flag
 from rung.task.expected import answer_texts
-from rung.task.types import Example
+from rung.task.types import Example, Task
 
+KINDS = ("several-hops", "many-documents")
+_PATTERN = re.compile(
+    r"\b(?:most|mainly|often|overall|across|average|total|common\w*|trends?|patterns?|"
+    r"how many|in general|usual\w*|typical\w*)\b",
+    re.IGNORECASE,
+)
+"""What asks for a pattern, even where one of many documents happens to name it."""
 MANY = 5
 """Documents from which a question asks for a pattern, and not for a chain of facts."""
 ENOUGH = 0.8
@@ -26,21 +34,14 @@ FEWEST = 3
 
 def check(material: Material) -> Found:
     """`several-hops` and `many-documents`, by the documents that `context_ids` names."""
-    docs = {doc.id: f" {bare(doc.text)} " for doc in material.task.documents}
     marked = [row.example for row in material.rows if row.example.context_ids]
-    if not docs or not marked:
+    if not material.task.documents or not marked:
         return skip("no example names the documents that hold its answer")
-    chained: list[str] = []
-    spread: list[str] = []
-    common = _common(docs)
-    for example in marked:
-        texts = [docs[ident] for ident in dict.fromkeys(example.context_ids) if ident in docs]
-        answers = answer_texts(material.task.output, example)
-        if len(texts) > 1 and not _one_is_enough(example, texts, answers, common):
-            (spread if len(texts) >= MANY else chained).append(example.id)
+    told = kinds(material.task, marked)
+    chained, spread = ([i for i, kind in told.items() if kind == one] for one in KINDS)
     flags = (
         _flag(
-            "several-hops",
+            KINDS[0],
             chained,
             len(marked),
             "B: retrieval does not mend questions that take several hops",
@@ -48,7 +49,7 @@ def check(material: Material) -> Found:
             "prompt and a solver that searches in steps, and judge these questions apart.",
         ),
         _flag(
-            "many-documents",
+            KINDS[1],
             spread,
             len(marked),
             "C and D: retrieval does not mend patterns across many documents",
@@ -57,6 +58,19 @@ def check(material: Material) -> Found:
         ),
     )
     return Found(tuple(flag for flag in flags if flag is not None))
+
+
+def kinds(task: Task, examples: Sequence[Example]) -> dict[str, str]:
+    """By id of an example, which of `KINDS` it is, where it is one."""
+    docs = {doc.id: f" {bare(doc.text)} " for doc in task.documents}
+    common, found = _common(docs), {}
+    for example in examples:
+        texts = [docs[ident] for ident in dict.fromkeys(example.context_ids) if ident in docs]
+        answers = answer_texts(task.output, example)
+        pattern = len(texts) >= MANY and _PATTERN.search(example.input_text())
+        if pattern or (len(texts) > 1 and not _one_is_enough(example, texts, answers, common)):
+            found[example.id] = KINDS[len(texts) >= MANY]
+    return found
 
 
 def _common(docs: Mapping[str, str]) -> set[str]:
@@ -86,7 +100,10 @@ def _one_is_enough(
 def _flag(ident: str, ids: Sequence[str], marked: int, source: str, advice: str) -> Flag | None:
     if len(ids) < FEWEST:
         return None
-    kind = f"{MANY} documents or more" if ident == "many-documents" else "several documents"
+    kind = f"{MANY} documents or more" if ident == KINDS[1] else "several documents"
+    why = "none of those that they name has the answer and what the question is about"
+    if ident == KINDS[1]:
+        why = f"they ask for a pattern, or {why}"
     return Flag(
         id=ident,
         severity="info",
@@ -95,8 +112,7 @@ def _flag(ident: str, ids: Sequence[str], marked: int, source: str, advice: str)
         source=f"the framework, section 3, {source}",
         text=(
             f"{these(len(ids), 'example')} of {marked:,} ({percent(len(ids) / marked)}) "
-            f"{verb(len(ids), 'need')} {kind} at once: none of those that they name has the answer "
-            "and what the question is about."
+            f"{verb(len(ids), 'need')} {kind} at once: {why}."
         ),
         advice=advice,
         examples=tuple(ids),
