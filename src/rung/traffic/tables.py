@@ -39,8 +39,8 @@ rates = Table(
     Column("early", Float, nullable=False),
     prefixes=["UNLOGGED"],
 )
-"""In PostgreSQL alone: when a key's next request is on schedule, how early the last one came (s). Not
-written ahead: where the database crashes, everybody has a burst once more."""
+"""In PostgreSQL alone: when a key's next request is on schedule, how early its last one came (s).
+Not written ahead: where the database crashes, everybody has a burst once more."""
 FORMAT = 1
 """Raised whenever a table changes; a log of another format is refused, never guessed at."""
 CURE = "delete that row, which is lost, or name another log with --log"
