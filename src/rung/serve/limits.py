@@ -32,7 +32,7 @@ SLOTS = 4096
 _STAMP = struct.Struct("d")
 _LONGEST_S = 1e6
 """An event loop cannot wait for ever."""
-SHARED_WAIT_S, SHARED_REST_S, SHARED_THREADS = 0.5, 5.0, 2
+SHARED_WAIT_S, SHARED_REST_S, SHARED_THREADS = 2.0, 5.0, 2
 """How long the database that servers share is waited for, and left alone where it was silent."""
 _LEARNING = 0.1
 """Weight of the newest request in the running mean of their time."""

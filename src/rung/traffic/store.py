@@ -43,15 +43,15 @@ LOCK = 0x52756E67
 """Number of the advisory lock under which PostgreSQL makes the tables."""
 
 
-_NOW = "extract(epoch FROM clock_timestamp())"
-_TAKE = f"""
-WITH taken AS (
-    INSERT INTO rung_rates AS r VALUES (:key, {_NOW} + :gap)
-    ON CONFLICT (key) DO UPDATE SET due = greatest(r.due, {_NOW}) + :gap
-    WHERE r.due - {_NOW} <= :slack RETURNING due
-)
-SELECT due - {_NOW} - :slack FROM rung_rates WHERE key = :key AND NOT EXISTS (SELECT FROM taken)
+_TAKE = """
+INSERT INTO rung_rates AS r VALUES (:key, extract(epoch FROM clock_timestamp()) + :gap, 0)
+ON CONFLICT (key) DO UPDATE SET
+    early = greatest(0, r.due + :gap - excluded.due - :slack),
+    due = CASE WHEN r.due + :gap - excluded.due > :slack THEN r.due
+        ELSE greatest(r.due + :gap, excluded.due) END
+RETURNING early
 """
+"""One clock for both columns: that of the row which could not be inserted."""
 
 
 class LockedError(StoreError):
@@ -63,6 +63,7 @@ class TrafficStore:
 
     def __init__(self, url: str, redactor: Redactor | None = None) -> None:
         self.redactor = redactor
+        self._has_rates = False
         parsed = make_url(url)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
@@ -102,9 +103,15 @@ class TrafficStore:
         """0 where one more request of `key` is within its rate over all servers, else the seconds
         to wait: `serve.limits.Rate`, by the database's clock, in one statement."""
         values = {"key": key, "gap": gap_s, "slack": slack_s}
-        with self._translated("asked"), self._engine.connect() as connection:
-            once = connection.execution_options(isolation_level="AUTOCOMMIT")
-            return float(once.scalar(sql(_TAKE), values) or 0.0)
+        with self._translated("asked"):
+            if not self._has_rates:  # made here: who sets no rate needs no right to make a table
+                with self._engine.begin() as connection:
+                    connection.execute(sql("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+                    rates.create(connection, checkfirst=True)
+                self._has_rates = True
+            with self._engine.connect() as connection:
+                once = connection.execution_options(isolation_level="AUTOCOMMIT")
+                return float(once.execute(sql(_TAKE), values).scalar_one())
 
     def get(self, request_id: str) -> TrafficRecord | None:
         """The request of that id."""
@@ -263,8 +270,6 @@ class TrafficStore:
             else:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             metadata.create_all(connection)
-            if self.is_shared:
-                rates.create(connection, checkfirst=True)
             version = connection.scalar(select(about.c.format))
             if version is None:
                 connection.execute(insert(about), [{"format": FORMAT}])

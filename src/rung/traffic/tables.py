@@ -36,10 +36,11 @@ rates = Table(
     MetaData(),
     Column("key", Text, primary_key=True),
     Column("due", Float, nullable=False),
+    Column("early", Float, nullable=False),
     prefixes=["UNLOGGED"],
 )
-"""In PostgreSQL alone: when a key's next request is on schedule (s). Not written ahead: where the
-database crashes, everybody has a burst once more."""
+"""In PostgreSQL alone: when a key's next request is on schedule, how early its last one came (s).
+Not written ahead: where the database crashes, everybody has a burst once more."""
 FORMAT = 1
 """Raised whenever a table changes; a log of another format is refused, never guessed at."""
 CURE = "delete that row, which is lost, or name another log with --log"
