@@ -19,7 +19,16 @@ from rung.models.base import Adapter, ChatModel, ChatRequest
 from rung.records.results import CandidateResult, RunResult
 from rung.report.sections import training_facts
 from rung.report.words import describe_candidate
-from rung.task.types import Models, Task
+from rung.task.corrections import rejected
+from rung.task.types import (
+    Example,
+    LabelsOutput,
+    Models,
+    MultiLabelOutput,
+    SchemaOutput,
+    Task,
+    TextOutput,
+)
 from scripted import ScriptedModel
 
 from .tasks import LABELS, MODEL, asked, label_of, label_task
@@ -181,3 +190,28 @@ def test_named_without_corrections_it_is_skipped_with_the_reason(tmp_path: Path)
     options = ClimbOptions(models=models(), folder=tmp_path, candidates=(candidate,))
     (row,) = climb_task(task(0), options).candidates
     assert row.state == "skipped" and "no train row has 'rejected'" in row.reason
+
+
+@pytest.mark.parametrize(
+    ("output", "expected", "given", "read"),
+    [
+        (LabelsOutput(labels=("a", "b")), "a", "b", "b"),
+        (LabelsOutput(labels=("a", "b")), "a", " a ", None),
+        (LabelsOutput(labels=("a", "b")), "a", True, None),  # some other column of that name
+        (LabelsOutput(labels=("a", "b")), "a", "  ", None),
+        (TextOutput(), "yes", [{"role": "assistant", "content": "no"}], "no"),
+        (TextOutput(), "yes", ["no"], None),
+        (MultiLabelOutput(labels=("a", "b")), ["a"], ["b"], '["b"]'),
+        (MultiLabelOutput(labels=("a", "b")), ["a"], ["a"], None),
+        (SchemaOutput(json_schema={"type": "object"}), {"x": 1}, {"x": 2}, '{"x": 2}'),
+        (SchemaOutput(json_schema={"type": "object"}), {"x": 1}, '{"x":1}', None),
+        (SchemaOutput(json_schema={"type": "object"}), {"x": 1}, "no JSON", "no JSON"),
+    ],
+)
+def test_what_a_row_s_rejected_says(output: Any, expected: Any, given: Any, read: Any) -> None:
+    row = Example(id="r", input="?", expected=expected, meta={"rejected": given})
+    assert rejected(output, row) == read
+    right_too = read if isinstance(output, TextOutput) else given
+    if right_too != "no JSON":
+        assert rejected(output, row.model_copy(update={"alternatives": (right_too,)})) is None
+    assert rejected(output, row.model_copy(update={"meta": {}})) is None

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rung.state import read_lines
-from rung.task.contract import render
+from rung.task.contract import parse, render
 from rung.task.examples import input_of
 from rung.task.expected import GoldError, read_expected, row_expected
 from rung.task.faults import Row, RowError
@@ -87,8 +87,10 @@ def rejected(output: Output, example: Example) -> str | None:
         if not isinstance(output, SchemaOutput | MultiLabelOutput) or given is None:
             return None
         given = render(output, given)
+    parsed = parse(output, given)  # two spellings of one answer are no pair
+    text = render(output, parsed.value) if parsed.valid else given
     right = {render(output, one) for one in example.references}
-    return given if given.strip() and given.strip() not in right else None
+    return text if text.strip() and text not in right else None
 
 
 def looked_at(examples: Sequence[Example], said: Sequence[Correction]) -> tuple[str, ...]:

@@ -143,7 +143,7 @@ def sized(weights: Weights, parameters: int | None, train: int) -> Weights:
     return stated(weights, learning_rate=rate, rows=rows)
 
 
-PREFERENCE_RATE, PREFERENCE_EPOCHS, PREFERENCE_ROWS = 5e-5, 3, 4
+PREFERENCE_RATE, PREFERENCE_EPOCHS, PREFERENCE_ROWS = 2e-4, 3, 4
 """Of learning corrections against what they replaced (docs/tuning.md)."""
 
 

@@ -7,6 +7,7 @@ own: gradient checkpointing and bf16 where a GPU is there, 4-bit base weights (Q
 
 import logging
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -95,10 +96,20 @@ def looped(model: LocalModel, made: Callable[[Path], Any], hooks: Hooks, folder:
     for checkpoints, beside `folder`."""
     four_bits = takes_four_bits(model.parameters)
     refuse_what_does_not_fit(model.name, model.parameters, four_bits=four_bits)
+    try:
+        from transformers import PrinterCallback
+    except ImportError as error:
+        raise MissingExtraError("training by TRL", "trl") from error
     heard = _heard(hooks.progress, hooks.stop)
-    with workspace(folder) as work, at_work() if device() == "cpu" else nullcontext():
+    with (
+        workspace(folder) as work,
+        at_work() if device() == "cpu" else nullcontext(),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore", FutureWarning)  # of names that the libraries will change
         before, started = machine_seconds(), time.perf_counter()
         trainer = made(work)
+        trainer.remove_callback(PrinterCallback)  # it writes to the output that is ours
         trainer.add_callback(heard)
         checked = trainer.eval_dataset is not None
         untrained = (float(trainer.evaluate()["eval_loss"]),) if checked else ()
