@@ -9,6 +9,7 @@ import pytest
 
 from report.synthetic import make_run, make_task, write_run
 from rung.cli.audit import _witnesses, audit
+from rung.climbing.ledger import TestLedger
 from rung.errors import UserError
 from rung.records import Flag
 from rung.report.html import render
@@ -132,13 +133,15 @@ def test_witnesses_are_the_candidates_of_the_newest_run_of_this_very_task(tmp_pa
     assert _witnesses(task) == []
     write_run(tmp_path / ".rung" / "runs" / "r", result, attempts)
     heard = {witness.key: witness for witness in _witnesses(task)}
+    tested = {e.id for e in task.test}
     asked = {row.key for row in result.candidates if any(a.candidate == row.key for a in attempts)}
     probes = {row.key for row in result.candidates if row.candidate.is_probe}
     assert set(heard) == asked - probes and probes & asked
     one = next(row for row in result.candidates if row.key in heard)
     assert heard[one.key].technique == one.technique
-    assert set(heard[one.key].attempts) == {
-        a.example_id for a in attempts if a.candidate == one.key
-    }
+    everything = {a.example_id for a in attempts if a.candidate == one.key}
+    assert everything & tested and set(heard[one.key].attempts) == everything - tested
+    TestLedger(tmp_path / ".rung", task, ()).show()
+    assert {k for w in _witnesses(task) if w.key == one.key for k in w.attempts} == everything
     other = task.model_copy(update={"instruction": "Another job."})
     assert _witnesses(other) == []

@@ -8,9 +8,8 @@ import pytest
 
 from rung.task.types import Target
 
-from .tasks import asked, climb, knowing, label_task, then, why
+from .tasks import MODEL, asked, climb, knowing, label_task, then, why
 from .tasks import ScriptedModel as Model
-from .tasks import MODEL
 
 LIMIT = Target(metric="accuracy", score=0.5, max_latency_p95_s=60.0)
 

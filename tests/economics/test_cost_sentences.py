@@ -76,8 +76,8 @@ SAID: dict[str, tuple[str, Case, Case]] = {
         "* cheapest a month, all in: b", lambda: cost(each("0.01"), month(5)),
         lambda: cost(each("0.001"), month(5)),
     ),
-    " among those whose score reaches {}": (
-        "all in among those whose score reaches 0.800: b",
+    " among those shown to reach {}": (
+        "all in among those shown to reach 0.800: b",
         lambda: cost(each(0.001, **scored(0.7)), month(5, **scored(0.9)), target=Decimal("0.8")),
         lambda: cost(each(0.001, **scored(0.7)), month(5, **scored(0.9))),
     ),

@@ -138,12 +138,12 @@ SAID: dict[str, tuple[Case, Case]] = {
         lambda: say(rowed(LORA, assumed_monthly_usd=5.0)), base,
     ),
     "Nothing tried reaches {}": (
-        lambda: say(rowed(LINEAR, NONE, standing="below")),
+        lambda: say(rowed(None, NONE, standing="below")),
         lambda: say(rowed(LINEAR, NONE, standing="unlikely")),
     ),
     "Nothing tried is likely to reach {}": (
         lambda: say(rowed(LINEAR, NONE, standing="unlikely")),
-        lambda: say(rowed(LINEAR, NONE, standing="below")),
+        lambda: say(rowed(None, NONE, standing="below")),
     ),
     "The budget ran out before anything was shown to reach {}": (
         lambda: say(without("undecided", stopped="budget")), lambda: say(without("undecided")),

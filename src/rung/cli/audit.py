@@ -92,7 +92,11 @@ async def material_of_task(task: Task) -> Material:
 
 
 def _witnesses(task: Task) -> list[Witness]:
-    """The candidates of the newest run of this very task, with their answers."""
+    """The candidates of the newest run of this very task, with their answers.
+
+    None to test examples that nobody was shown: whom they fail on would be told by their names.
+    """
+    from rung.climbing.ledger import row_name, shown_names
     from rung.diagnose.witnesses import Witness
     from rung.report.reading import read_run
 
@@ -102,9 +106,12 @@ def _witnesses(task: Task) -> list[Witness]:
         return []
     if run.result.fingerprint != task.fingerprint():
         return []
+    shown = shown_names(task.root)
+    unseen = {e.id for e in task.test if row_name(e) not in shown}
     attempts: dict[str, dict[str, Attempt]] = {}
     for attempt in run.attempts:
-        attempts.setdefault(attempt.candidate, {})[attempt.example_id] = attempt
+        if attempt.split != "test" or attempt.example_id not in unseen:
+            attempts.setdefault(attempt.candidate, {})[attempt.example_id] = attempt
     return [
         Witness(row.key, row.technique, attempts[row.key])
         for row in run.result.candidates

@@ -37,7 +37,7 @@ class Flip:
 
 
 def choose(models: Sequence[CostModel], target: Decimal | None) -> CostModel | None:
-    """The cheapest per month, all in, among those whose score reaches the target.
+    """The cheapest per month, all in, among those shown to reach the target.
 
     A candidate reaches it when what is certified of it does, else the low end of its score (its
     value where no interval is known). Without a target, or without any score, the cheapest of

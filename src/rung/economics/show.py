@@ -157,7 +157,7 @@ def _choice(analysis: Analysis) -> list[str]:
         return [f"No candidate is shown to reach the target score of {target}.", legend]
     enough = ""
     if analysis.target is not None:
-        enough = f" among those whose score reaches {analysis.target:.3f}"
+        enough = f" among those shown to reach {analysis.target:.3f}"
     added = [
         f"{cost.key}: retrieval and reranking add {_ms(cost.added_ms)}"
         + (f" to an answer of {_ms(cost.answer_ms)}" if cost.answer_ms else "")

@@ -159,8 +159,8 @@ def without_choice(result: RunResult) -> str:
             return f"Stopped before the cheapest that reaches {goal} was known"
         goal += " within the limits of [target]"
     if result.verdict.status == "insufficient":
-        left = [r for r in result.candidates if r.standing is not None]
-        if all(r.standing == "below" for r in left):
+        left = [r for r in result.candidates if r.state not in ("pass", "probe")]
+        if all(r.standing == "below" for r in left if r.state != "skipped" or r.score):
             return f"Nothing tried reaches {goal}"
         return f"Nothing tried is likely to reach {goal}"
     if result.verdict.stopped == "budget":

@@ -39,8 +39,12 @@ class ByEndpoint:
         asked = {"query": hunt.query, "documents": texts, "top_n": len(texts)}
         said = await tool.call(asked | ({"model": m} if (m := tool.settings.model) else {}))
         ordered = [(places[index], score) for index, score in json.loads(said.text)]
-        step = said.step(self._name, hunt.query)
-        return hunt._replace(rankings=(ordered,), steps=(*hunt.steps, step))
+        step, here = said.step(self._name, hunt.query), 0.0
+        if tool.settings.protocol == "cross-encoder":  # this machine's work, and no waiting
+            step, here = step.model_copy(update={"seconds": 0.0}), step.seconds
+        return hunt._replace(
+            rankings=(ordered,), steps=(*hunt.steps, step), seconds=hunt.seconds + here
+        )
 
 
 def judging(query: str, passage: Passage) -> ChatRequest:
