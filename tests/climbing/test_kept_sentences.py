@@ -91,10 +91,21 @@ def chained(folder: Path, *names: str) -> str:
     return told(lambda: candidates(task, own.chat, Candidate(model=MODEL).context))
 
 
+def corrected(installed: bool) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ladder, "preferences", lambda _: 99)
+        patch.setattr(ladder, "prefers_here", lambda: installed)
+        return "\n".join(ladder.unlearnt(label_task(train=60)))
+
+
 PLAIN = Search(start="a", best="a", calls=9, variants=3, searched=("instruction",))
 WON = PLAIN.model_copy(update={"best": "b", "before": 0.5, "after": 0.7, "n": 20})
 LONG = fact_task(documents=(Document(id="d", title="t", text="word " * 4000),))
 SAID: dict[str, tuple[Case, Case]] = {
+    "{} train rows hold the answer that was corrected: with TRL, a rung here learns them against "
+    "it (DPO). pip install 'rung[trl]' offers it.": (
+        lambda _: corrected(False), lambda _: corrected(True),
+    ),
     "the budget is {} USD: give 0 or more, or none at all": (
         lambda _: told(lambda: ClimbOptions(budget_usd=-1)),
         lambda _: told(lambda: ClimbOptions(budget_usd=0)),
