@@ -65,7 +65,7 @@ def _in_a_child(files: Sequence[File], found: dict[str, Read], problems: list[st
     """Reads files until the child is done, or dies over one; those that it did not come to."""
     paths = [str(Path(p).resolve()) for p in sys.path if p]
     child = subprocess.Popen(
-        [sys.executable, "-m", "rung.task.converting"],
+        [sys.executable, "-m", "rung.task.converting", str(CPU_S), str(MEMORY)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -132,16 +132,17 @@ def _read(child: subprocess.Popen[bytes], lines: queue.SimpleQueue[bytes], ident
 
 
 def _main() -> None:
-    """The child: a list of paths on standard input, a line of JSON a file on standard output."""
+    """The child, told its limits: paths on standard input, a line of JSON a file on its output."""
+    cpu_s, memory = map(int, sys.argv[1:])
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints is no answer
     paths = json.load(sys.stdin)
     _load()
     sys.addaudithook(_refuse)
-    room = _limits()
+    room = _limits(cpu_s, memory)
     for path in map(Path, paths):
         room()
-        out.write(json.dumps(_one(path)) + "\n")
+        out.write(json.dumps(_one(path, memory)) + "\n")
         out.flush()
 
 
@@ -157,7 +158,7 @@ def _refuse(event: str, _: object) -> None:
         raise PermissionError("a document may not reach out")
 
 
-def _limits() -> Any:
+def _limits(cpu_s: int, memory: int) -> Any:
     """Sets the limit of memory once; what it returns grants each file its computing time."""
     try:
         import resource
@@ -165,19 +166,19 @@ def _limits() -> Any:
         return lambda: None
     try:
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (size + memory, size + memory))
     except (OSError, ValueError):
         pass  # no /proc: the time is limited still
 
     def grant() -> None:
         used = resource.getrusage(resource.RUSAGE_SELF)
-        until = int(used.ru_utime + used.ru_stime) + CPU_S
+        until = int(used.ru_utime + used.ru_stime) + cpu_s
         resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
 
     return grant
 
 
-def _one(path: Path) -> dict[str, Any]:
+def _one(path: Path, memory: int) -> dict[str, Any]:
     try:
         data = path.read_bytes()
         _check_size(data)
@@ -192,7 +193,7 @@ def _one(path: Path) -> dict[str, Any]:
     except TooMuch as much:
         return {"exceeds": str(much)}
     except MemoryError:
-        return {"exceeds": f"its reader needs more than {MEMORY >> 20} MiB of memory"}
+        return {"exceeds": f"its reader needs more than {memory >> 20} MiB of memory"}
     except RecursionError:
         return {"exceeds": "it is nested too deeply"}
     except Exception as problem:  # its readers raise whatever their libraries raise
