@@ -8,6 +8,8 @@ CORE := tests/test_project.py $(addprefix tests/,task scorers evidence economics
 	tuning measure diagnose decide)
 EDGES := tests/serve tests/traffic tests/ui tests/exporting tests/shipping
 DEMO := examples/aarlund/handbook-desk
+# Compiled once: four processes collect the tests.
+export PYTHONDONTWRITEBYTECODE :=
 
 help: ## What the verbs do
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,8 +31,8 @@ demo: install ## Install, then climb the ladder on a shipped example
 	$(BIN)/rung climb $(DEMO)
 
 test: $(VENV)/developing install ## Tests, the real embedded models included
-	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -m 'not slow' -n 2
-	$(BIN)/pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(EDGES))
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -m 'not slow' -n 2 --durations 20
+	$(BIN)/pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder --durations 20 $(addprefix --ignore=,$(EDGES))
 
 test-edges: $(VENV)/developing install ## The slow tests of server, pages and exports: clients, browsers, kill -9
 	$(BIN)/pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder $(EDGES)
