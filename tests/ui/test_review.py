@@ -395,12 +395,15 @@ class TestInABrowser:
             ):  # fmt: skip
                 page.keyboard.press(key)
                 expect(shown).to_have_text(name)
+                page.wait_for_load_state()  # its script listens
             page.locator(".crumbs a").first.focus()
             page.keyboard.press("a")  # beside the request, letters do nothing
             page.keyboard.press("ArrowRight")
             expect(shown).to_have_text("r1")
+            page.wait_for_load_state()
             page.keyboard.press("ArrowLeft")
             expect(shown).to_have_text("r4")
+            page.wait_for_load_state()
             page.keyboard.press("Tab")  # from the heading to the first button
             assert page.evaluate("document.activeElement.innerText") == "The answer is right A"
             page.keyboard.press("Enter")
