@@ -67,38 +67,36 @@ def test_rates_in_the_database(database: str) -> None:
         store.close()
 
 
+class Log:
+    """A shared log that says one thing after the other, the last one again and again."""
+
+    is_shared = True
+
+    def __init__(self, *said: float | StoreError) -> None:
+        self.said, self.asked = said, 0
+
+    def take(self, *_: object) -> float:
+        self.asked += 1
+        said = self.said[min(self.asked, len(self.said)) - 1]
+        if isinstance(said, StoreError):
+            raise said
+        return said
+
+
 async def test_a_server_keeps_rates_for_itself_while_the_database_is_away() -> None:
-    asked = []
-
-    class Away:
-        is_shared = True
-
-        def take(self, key: str, gap_s: float, slack_s: float) -> float:
-            asked.append(key)
-            if len(asked) == 1:
-                return 0.0
-            raise StoreError("the log is away")
-
-    rate = SharedRate(Rate(per_minute=1, burst=2), cast(Any, Away()))
+    log = Log(0.0, StoreError("the log is away"))
+    rate = SharedRate(Rate(per_minute=1, burst=2), cast(Any, log))
     assert await rate.take("a") == 0
     assert [await rate.take("a") > 0 for _ in range(4)] == [False, False, True, True]
-    assert len(asked) == 2  # then it is left alone for a while
+    assert log.asked == 2  # then it is left alone for a while
 
 
 async def test_what_the_database_refused_is_not_asked_again() -> None:
-    asked = []
-
-    class Full:
-        is_shared = True
-
-        def take(self, key: str, gap_s: float, slack_s: float) -> float:
-            asked.append(key)
-            return 0.05
-
-    rate = SharedRate(Rate(per_minute=1, burst=2), cast(Any, Full()))
-    assert [await rate.take("a") > 0 for _ in range(9)] == [True] * 9 and len(asked) == 1
+    log = Log(0.05)
+    rate = SharedRate(Rate(per_minute=1, burst=2), cast(Any, log))
+    assert [await rate.take("a") > 0 for _ in range(9)] == [True] * 9 and log.asked == 1
     await asyncio.sleep(0.06)
-    assert await rate.take("a") > 0 and len(asked) == 2
+    assert await rate.take("a") > 0 and log.asked == 2
 
 
 @pytest.mark.slow
