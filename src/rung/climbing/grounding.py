@@ -8,12 +8,13 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import get_args
 
 from rung.audit.base import these
 from rung.audit.checks.documents import versions
 from rung.errors import BudgetExceeded, ProviderError
 from rung.knowledge.citations import cite
-from rung.knowledge.claims import Claim, claims
+from rung.knowledge.claims import Claim, Support, claims
 from rung.knowledge.lexical import searched_text
 from rung.models.base import ChatModel, ChatRequest, Message
 from rung.records import Answer, Attempt, Passage
@@ -91,19 +92,15 @@ async def grounding(
         if stale or any(claim.support in ("elsewhere", "unheld") for claim in found):
             doubtful.append(example.id)
     verdicts = await asyncio.gather(*(_judged(judge, *one) for one in asking))
-    own = {name: counts[name] for name in Grounding.model_fields if name in counts}
-    return Grounding(
-        **{name: 0 for name in Grounding.model_fields if name != "doubtful"}
-        | own
-        | {
-            "answers": len(made),
-            "claims": sum(counts[name] for name in ("held", "elsewhere", "unheld", "untold")),
-            "judged_held": verdicts.count(True),
-            "judged_unheld": verdicts.count(False),
-            "untold": verdicts.count(None),
-        },
-        doubtful=tuple(doubtful),
-    )
+    counted = {name: counts[name] for name in Grounding.model_fields if name != "doubtful"}
+    told = {
+        "answers": len(made),
+        "claims": sum(counts[name] for name in get_args(Support)),
+        "judged_held": verdicts.count(True),
+        "judged_unheld": verdicts.count(False),
+        "untold": verdicts.count(None),
+    }
+    return Grounding(**counted | told, doubtful=tuple(doubtful))
 
 
 async def _judged(
