@@ -22,7 +22,7 @@ from rung.knowledge.retriever import Retriever
 from rung.knowledge.tools import Tool, open_tool
 from rung.models.base import ChatModel, Vectors
 from rung.models.chain import sure_from, unchainable
-from rung.models.metered import MeteredEmbedder
+from rung.models.metered import MeteredEmbedder, Read, note_read, prompted, reads
 from rung.models.no_llm import LabelModel, fit_label_model
 from rung.models.no_llm_sets import fit_set_model
 from rung.records import Usage
@@ -57,7 +57,10 @@ class Workshop:
     """Prices and the budget; without it nothing is bought."""
     price: Callable[[Usage, str], Decimal] = lambda usage, model: Decimal(0)
     """USD of one call of a model."""
+    embedded: dict[str, int] = field(default_factory=dict)
+    """Tokens that a hosted embedder read to make each candidate, by key."""
     _retrievers: dict[str, Retriever] = field(default_factory=dict)
+    _indexed: dict[str, list[Read]] = field(default_factory=dict)
 
     async def knowledge(self, candidate: Candidate, task: Task) -> Knowledge:
         """The candidate's context, fitted; the same documents and cut are indexed once."""
@@ -68,7 +71,11 @@ class Workshop:
             parts = (context.cut, context.chunk_chars, context.search, context.store)
             name = digest([*parts, candidate.embedder])
             if name not in self._retrievers:
-                self._retrievers[name] = await Retriever.build(documents, context, embedder)
+                with reads() as read:
+                    self._retrievers[name] = await Retriever.build(documents, context, embedder)
+                self._indexed[name] = read
+            for one in self._indexed[name]:  # each candidate is set up with all of it
+                note_read(one)
             return self._retrievers[name].as_of(context)
 
         return await knowledge_of(context).fit(context, task.documents, index)
@@ -76,6 +83,13 @@ class Workshop:
 
 async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     """Fit one candidate on the train split. Raises `UserError` for what the task cannot give."""
+    with reads() as read:
+        solver = await _fit(candidate, task, workshop)
+    workshop.embedded[candidate.key] = sum(one.usage.usage.input_tokens for one in read)
+    return solver
+
+
+async def _fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     _refuse_what_is_missing(candidate, task)
     embedder = workshop.embedder(candidate.embedder) if candidate.embedder else None
     knowledge = await workshop.knowledge(candidate, task)
@@ -91,7 +105,7 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     )
     if not candidate.uses_llm:
         assert embedder is not None
-        vectors, _ = await embedder.embed_metered([e.input_text() for e in task.train])
+        vectors = await _likened(embedder, task.train)
         model = await asyncio.to_thread(_label_model, candidate.model, task, vectors)
         return Solver(spec, Parts(embedder=embedder, label_model=model))
     parts = Parts(
@@ -117,6 +131,11 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     return Solver(spec, parts)
 
 
+async def _likened(embedder: MeteredEmbedder, examples: Sequence[Example]) -> Vectors:
+    texts = prompted(embedder, "text", [e.input_text() for e in examples])
+    return (await embedder.embed_metered(texts))[0]
+
+
 def _label_model(name: str, task: Task, vectors: Vectors) -> LabelModel:
     texts = [e.input_text() for e in task.train]
     if isinstance(task.output, MultiLabelOutput):
@@ -131,12 +150,9 @@ async def _cascade(
 ) -> tuple[SolverSpec, Parts]:
     """Put a fitted no-llm model before a solver, and choose on dev from when it stands."""
 
-    async def vectors(examples: Sequence[Example]) -> Vectors:
-        return (await embedder.embed_metered([e.input_text() for e in examples]))[0]
-
-    model = _label_model(first, task, await vectors(task.train))
+    model = _label_model(first, task, await _likened(embedder, task.train))
     texts = [e.input_text() for e in task.dev]
-    guesses = model.predict(await vectors(task.dev), texts) if texts else []
+    guesses = model.predict(await _likened(embedder, task.dev), texts) if texts else []
     judged = [
         (confidence, label == render(task.output, example.expected))
         for (label, confidence), example in zip(guesses, task.dev, strict=True)
