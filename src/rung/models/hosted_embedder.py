@@ -20,7 +20,7 @@ from rung.models.endpoint_errors import Refusal, failed, of_example, set_up
 from rung.models.metered import shared_out
 from rung.models.usage import estimated_tokens
 from rung.task.endpoints import EndpointSettings
-from rung.task.types import JsonValue
+from rung.task.types import JsonValue, digest
 
 if TYPE_CHECKING:
     from rung.models.asking import Session
@@ -50,6 +50,7 @@ class HostedEmbedder:
         size = self.settings.dimensions
         self.identity = f"openai-compatible:{self.endpoint.place}#{self.endpoint.model}"
         self.identity += "" if size is None else f"/{size}"
+        self.identity += f"+{digest(self.prompts)[:8]}" if self.prompts else ""
         self._size, self._answered = size, False
         self._max_attempts = max_attempts
         self._session: Session | None = None
