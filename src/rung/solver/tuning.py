@@ -27,6 +27,7 @@ from rung.records import Passage
 from rung.scorers import scorer_for
 from rung.scorers.judge import Judge
 from rung.solver.answering import answers
+from rung.solver.guarding import further_guards
 from rung.solver.solver import Solver
 from rung.solver.teaching import taught
 from rung.task.contract import render
@@ -107,9 +108,10 @@ async def tune(untuned: Solver, task: Task, workshop: Workshop) -> Tuned:
     else:
         tuned = await _on_rows(trainer, order, desk, untuned, task)
     guard = await guarded(raw, tuned.adapter, workshop.folder.parent / GUARDS)
-    if guard is not None:
-        facts = {**guard.model_dump(mode="json"), "lost": guard.lost, "said": guard.said}
-        tuned = tuned.model_copy(update={"took": {**tuned.took, "guard": facts}})
+    told = {"guard": guard.told} if guard is not None else {}
+    answering = _tuned_solver(untuned, raw, tuned)
+    told |= await further_guards(untuned, answering, order, task, workshop.folder.parent / GUARDS)
+    tuned = tuned.model_copy(update={"took": {**tuned.took, **told}})
     workshop.tuned[candidate.key] = tuned
     return tuned
 
