@@ -35,6 +35,8 @@ def audit(
     """Red flags in the data: can it carry a decision at all? Asks no model, changes no data."""
     import asyncio
 
+    from rich.console import Console
+
     from rung.audit import audit as audit_material
     from rung.report.red_flags import audit_text, copy_text
     from rung.report.witnessed import material_of_task
@@ -44,8 +46,6 @@ def audit(
     if out is not None and not (fix or redact):
         raise UserError(f"--out {str(out)!r} is where a copy goes: add --fix or --redact")
     if labels:
-        from rich.console import Console
-
         from rung.cli.labels import look_through
 
         if not sys.stdin.isatty():
@@ -60,8 +60,6 @@ def audit(
         if written is not None:
             typer.echo(copy_text(written), err=True)
     else:
-        from rich.console import Console
-
         console = Console()
         for note in task.notes:
             console.print(note, markup=False, soft_wrap=True)
