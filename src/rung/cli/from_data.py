@@ -121,7 +121,7 @@ def _screen(project: Path, made: Imported, console: Console) -> int:
     """What was read and guessed, and what it can show; how many labels look wrong."""
     from rung.audit import audit
     from rung.audit.labels import places_of, suspected
-    from rung.cli.audit import material_of_task
+    from rung.report.witnessed import material_of_task
     from rung.task.load import load_task
 
     task = load_task(project)
