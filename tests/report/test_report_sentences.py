@@ -166,6 +166,9 @@ SAID: dict[str, tuple[Case, Case]] = {
     "No language model: linear head on embeddings": (
         lambda: named(SHAPES[1][0]), lambda: named(SHAPES[0][0]),
     ),
+    "No language model: spans of the input": (
+        lambda: named(Candidate(model="no-llm/spans")), lambda: named(SHAPES[0][0]),
+    ),
     "Prompt with all documents": (
         lambda: named(Candidate(model=SMALL, context=Context(kind="all"))),
         lambda: named(Candidate(model=SMALL)),

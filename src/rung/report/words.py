@@ -191,6 +191,7 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
         kinds = {
             "nearest": "No language model: nearest labelled examples",
             "linear": "No language model: linear head on embeddings",
+            "spans": "No language model: spans of the input",
         }.get(kind, candidate.model)
         return kinds, ""
     names = {
