@@ -65,6 +65,10 @@ Diagnose = Annotated[
     bool, typer.Option(help="Skip rungs that the failures so far prove to be out of reach.")
 ]
 Mode = Annotated[str, typer.Option(help="What a PASS speaks of: traffic, fast, replay, suite.")]
+Expected = Annotated[
+    str | None,
+    typer.Option(help="Of data that nobody prepared: the column with the right answers."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -82,6 +86,7 @@ def version(
 
 def climb(  # noqa: PLR0913 - one parameter an option
     folder: FolderOrData,
+    expected: Expected = None,
     budget: Annotated[float | None, typer.Option(help="Most USD to spend.")] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Techniques to try, such as --only rag.")
@@ -117,7 +122,7 @@ def climb(  # noqa: PLR0913 - one parameter an option
         mode=_known("--mode", mode, ("traffic", "fast", "replay", "suite")),
     )
     console = Console(stderr=as_json)
-    task = load_task(project_of(folder, console))
+    task = load_task(project_of(folder, console, expected))
     result = _watched(task, options, console)
     run = ProjectFolder(task.root or Path()).runs / result.run
     report = write_report(run, task)
