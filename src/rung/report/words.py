@@ -160,9 +160,10 @@ def without_choice(result: RunResult) -> str:
         goal += " within the limits of [target]"
     if result.verdict.status == "insufficient":
         left = [r for r in result.candidates if r.state not in ("pass", "probe")]
+        how = " at plain settings" if result.verdict.next_step.figures.get("plain") else ""
         if all(r.standing == "below" for r in left if r.state != "skipped" or r.score):
-            return f"Nothing tried reaches {goal}"
-        return f"Nothing tried is likely to reach {goal}"
+            return f"Nothing tried{how} reaches {goal}"
+        return f"Nothing tried{how} is likely to reach {goal}"
     if result.verdict.stopped == "budget":
         return f"The budget ran out before anything was shown to reach {goal}"
     if result.verdict.stopped == "interrupted":
