@@ -19,8 +19,8 @@ from rung.models.registry import open_model
 
 MODEL = "local/smollm2-135m-instruct"
 CLIMBED, ASKED, KILLS, BETWEEN, AT_ONCE = 100, 64, 20, 3, 4
-"""Examples of the climb; calls of a measurement; replicas killed, each after so many answers, and so
-many calls in flight."""
+"""Examples of the climb; calls of a measurement; replicas killed, each after so many answers; calls
+in flight while they are."""
 
 
 @contextmanager

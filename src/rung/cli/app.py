@@ -34,6 +34,7 @@ from rung.project import ProjectFolder
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from rung.cli.sweep import Climbed
     from rung.climbing.tools import ClimbOptions
     from rung.records.results import RunResult
     from rung.task.types import Task
@@ -49,7 +50,8 @@ models_app = typer.Typer(help="The embedded models.", no_args_is_help=True)
 EXIT = {"sufficient": 0, "insufficient": 3, "undecided": 4}
 USER_ERROR = 2
 INTERRUPTED = 130
-WORST = (*EXIT.values(), USER_ERROR)
+STATUS = {**EXIT, "error": USER_ERROR}
+WORST = tuple(STATUS.values())
 """Of several tasks the last of these that one ended with."""
 EVERY_SIGN = "≥┿●▶✓é🙂"
 
@@ -80,6 +82,10 @@ Diagnose = Annotated[
     bool, typer.Option(help="Skip rungs that the failures so far prove to be out of reach.")
 ]
 Mode = Annotated[str, typer.Option(help="What a PASS speaks of: traffic, fast, replay, suite.")]
+Expected = Annotated[
+    str | None,
+    typer.Option(help="Of data that nobody prepared: the column with the right answers."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -97,6 +103,7 @@ def version(
 
 def climb(  # noqa: PLR0913 - one parameter an option
     folders: FoldersOrData,
+    expected: Expected = None,
     budget: Annotated[
         float | None, typer.Option(help="Most USD to spend, of several on each.")
     ] = None,
@@ -115,10 +122,9 @@ def climb(  # noqa: PLR0913 - one parameter an option
     as_json: Json = False,
 ) -> None:
     """Climb the ladder and name the cheapest technique that is good enough."""
-    import json
-
     from rich.console import Console
 
+    from rung.cli.from_data import project_of
     from rung.cli.sweep import sweep, tasks_of
     from rung.climbing.tools import ClimbOptions
 
@@ -134,27 +140,34 @@ def climb(  # noqa: PLR0913 - one parameter an option
         executor=on or "here",
     )
     console, tasks = Console(stderr=as_json), tasks_of(folders)
-    if len(tasks) == 1:
-        result = _one(tasks[0], options, console, as_json)
-        if as_json:
-            typer.echo(result.model_dump_json(indent=1))
-        raise typer.Exit(EXIT[result.verdict.status])
-    codes = {**EXIT, "error": USER_ERROR}
-    ended = sweep(tasks, lambda task: _one(task, options, console, as_json), codes, console)
+
+    def one(folder: Path) -> RunResult:
+        return _one(project_of(folder, console, expected), options, console, as_json)
+
+    if len(tasks) > 1:
+        raise typer.Exit(_several(sweep(tasks, one, STATUS, console), as_json))
+    result = one(tasks[0])
+    if as_json:
+        typer.echo(result.model_dump_json(indent=1))
+    raise typer.Exit(EXIT[result.verdict.status])
+
+
+def _several(ended: list[Climbed], as_json: bool) -> int:
+    import json
+
     if as_json:
         typer.echo(json.dumps([task.facts for task in ended], indent=1))
-    raise typer.Exit(max((task.code for task in ended), key=WORST.index))
+    return max((task.code for task in ended), key=WORST.index)
 
 
 def _one(folder: Path, options: ClimbOptions, console: Console, as_json: bool) -> RunResult:
     """Climb one task, and write its report."""
-    from rung.cli.from_data import project_of
     from rung.report.html import write_report
     from rung.report.index_writing import keep_index
     from rung.report.terminal import show
     from rung.task.load import load_task
 
-    task = load_task(project_of(folder, console))
+    task = load_task(folder)
     result = _watched(task, options, console)
     run = ProjectFolder(task.root or Path()).runs / result.run
     report = write_report(run, task)
