@@ -158,11 +158,13 @@ class Pool:
             replica = await self._free()
             self._load[replica] += 1
             asked = replica.reply.remote(*call)
+            said = asyncio.ensure_future(_awaited(asked))
             try:
-                said: str = await asked
-                return said
+                # Shielded: Ray's client stumbles over a future of its own that was cancelled.
+                return str(await asyncio.shield(said))
             except asyncio.CancelledError:
                 self._ray.cancel(asked)
+                said.add_done_callback(lambda done: done.cancelled() or done.exception())
                 raise
             except self._ray.exceptions.RayTaskError as error:
                 raise _cause(error) from None
@@ -189,7 +191,7 @@ class Pool:
                     raise _absent(_sentence(why))
             while self._failed < TRIES and len(self._load) + len(self._coming) < self._wanted:
                 replica = self._begun()
-                self._coming[asyncio.create_task(_there(replica))] = replica
+                self._coming[asyncio.create_task(_awaited(replica.ready.remote()))] = replica
             if self._load:
                 return min(self._load, key=self._load.__getitem__)
             if not self._coming:
@@ -214,9 +216,8 @@ class Pool:
             self._ray.kill(replica)
 
 
-async def _there(replica: Any) -> int:
-    pid: int = await replica.ready.remote()
-    return pid
+async def _awaited(reference: Any) -> Any:
+    return await reference
 
 
 def _absent(why: str) -> ProviderError:
@@ -244,8 +245,8 @@ def _connect(ray: Any, address: str) -> None:
         from rung.models.local.machine import cores
 
         how |= {"num_cpus": cores(), "include_dashboard": False, "object_store_memory": OBJECTS}
-    elif address.startswith("ray://"):
-        _reach(address)
+    else:
+        _reach(os.environ.get("RAY_ADDRESS", "") if address == "auto" else address)
     ended = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address, **how)
@@ -268,9 +269,11 @@ def _connect(ray: Any, address: str) -> None:
 
 def _reach(address: str) -> None:
     """Raises `UserError` where nobody listens: Ray itself would try for minutes."""
-    parts = urlsplit(address)
+    parts = urlsplit(address if "://" in address else f"//{address}")
     try:
-        socket.create_connection((parts.hostname or "", parts.port or 10001), REACH_S).close()
+        port = parts.port or 10001
+        if parts.hostname:
+            socket.create_connection((parts.hostname, port), REACH_S).close()
     except (OSError, ValueError) as error:
         raise UserError(
             f"no Ray cluster can be reached at {address!r} ({error}): give ray://HOST:PORT of its "
