@@ -113,7 +113,7 @@ def test_who_does_not_agree_finds_the_folder_as_before(
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr(from_data.typer, "prompt", lambda *_, **__: next(answers))
     console, out = screen()
-    with pytest.raises(typer.Abort):
+    with pytest.raises(typer.Exit):
         project_of(path, console)
     assert list(tmp_path.iterdir()) == [path]
     assert ("'abc' is neither a score between 0 and 1 nor a column" in out.getvalue()) == (

@@ -55,7 +55,7 @@ def project_of(path: Path, console: Console, answer: str | None = None) -> Path:
     """The project's folder: `path` where it is one, else the one made of the data there.
 
     `answer` is the column that holds the right answers, where that is said. Raises `UserError`
-    where the data cannot be taken, and `typer.Abort` where the person says no.
+    where the data cannot be taken, and `typer.Exit` where the person says no.
     """
     from rung.task.load import CONFIG_NAME
     from rung.task.rows import is_rows
@@ -273,7 +273,8 @@ def _agreed(config: Path, console: Console, suspects: int, columns: Sequence[str
         if folded(given) in named:
             return named[folded(given)]
         if given.lower() in ("n", "no", "q"):
-            raise typer.Abort
+            console.print("Nothing was kept: the data is as it was.")
+            raise typer.Exit
         if not given:
             break
         if given.lower() == "l" and suspects:

@@ -24,7 +24,7 @@ from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
 from rung.climbing.people import people_of
 from rung.climbing.reconsider import reconsider
-from rung.climbing.refining import best_of, what_serious_takes
+from rung.climbing.refining import best_of, plain_of, what_serious_takes
 from rung.climbing.retrieval import choose_context
 from rung.climbing.rows import RunRecord
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
@@ -147,7 +147,7 @@ class Climber:
         try:
             ladder = RunRecord(self.task, self.tools, name, rungs, store)
             ladder.flags, ladder.scorer_version = audited.flags, self.scorer.version
-            ladder.people = people
+            ladder.people, ladder.plain = people, plain_of(self.task, rungs)
             ladder.notes += [*self.heard(rungs), *map(RECORDED.format, recorded)]
             return await self._run(rungs, ladder)
         finally:

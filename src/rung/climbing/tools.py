@@ -21,12 +21,13 @@ from rung.models.base import ChatModel, Embedder, parameters
 from rung.models.handshake import KnownEndpoints
 from rung.models.metered import Metered
 from rung.models.registry import is_path, open_embedder, open_model
+from rung.models.span_fields import SPANS
 from rung.project import ProjectFolder
 from rung.records import Usage
 from rung.task.tools import ToolSettings
 from rung.task.types import Task, digest
 
-NO_LLM_MODELS = ("no-llm/nearest", "no-llm/linear")
+NO_LLM_MODELS = ("no-llm/nearest", "no-llm/linear", SPANS)
 
 
 @dataclass(frozen=True)

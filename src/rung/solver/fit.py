@@ -18,6 +18,8 @@ from rung.models.chain import sure_from, unchainable
 from rung.models.metered import MeteredEmbedder
 from rung.models.no_llm import LabelModel, fit_label_model
 from rung.models.no_llm_sets import fit_set_model
+from rung.models.no_llm_spans import Spans
+from rung.models.span_fields import SPANS
 from rung.solver.answering import answers
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
 from rung.solver.tuning import tune as tune_weights
@@ -71,6 +73,8 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
 
 
 def _label_model(name: str, task: Task, vectors: Vectors) -> LabelModel:
+    if name == SPANS:
+        return Spans.fit(task.output, task.train, vectors)
     texts = [e.input_text() for e in task.train]
     if isinstance(task.output, MultiLabelOutput):
         sets = [e.expected for e in task.train]

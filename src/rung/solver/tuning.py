@@ -33,7 +33,7 @@ from rung.solver.teaching import taught
 from rung.solver.workshop import Workshop
 from rung.task.contract import render
 from rung.task.corrections import rejected
-from rung.task.types import Example, JsonValue, Task
+from rung.task.types import Example, JsonValue, Output, Task
 
 Fit = Callable[[Candidate, Task, Workshop], Awaitable[Solver]]
 DEV_FOR_LOSS = 40
@@ -164,17 +164,22 @@ async def _preferred(
     by_rows = open_trainer(kind, untuned.candidate.model)
     first = await _on_rows(by_rows, plain, desk, untuned, task)
     rows = task.train[: weights.train_size]
-    pairs = [
-        lesson.model_copy(update={"rejected": other})
-        for lesson, example in zip(order.train, rows, strict=True)
-        if (other := rejected(task.output, example)) is not None
-    ]
+    told = with_rejected(task.output, order.train, rows)
+    pairs = [lesson for lesson in told if lesson.rejected is not None]
     changes = {"weights": preferring(order.weights), "train": tuple(pairs), "dev": ()}
     tuned = await trainer.train(order.model_copy(update={**changes, "start": first.adapter}), desk)
     losses = tuned.took.get("train_losses", ())
-    told = {"pairs": len(pairs) - tuned.took.get("left_out", 0), "losses": losses}
+    learnt = {"pairs": len(pairs) - tuned.took.get("left_out", 0), "losses": losses}
     took = _more(first.took, tuned.took)
-    return tuned.model_copy(update={"took": {**took, "preferred": told}})
+    return tuned.model_copy(update={"took": {**took, "preferred": learnt}})
+
+
+def with_rejected(
+    output: Output, lessons: Sequence[TuningExample], rows: Sequence[Example]
+) -> list[TuningExample]:
+    """The lessons of `rows`, with what was answered instead where that was corrected."""
+    pairs = zip(lessons, rows, strict=True)
+    return [one.model_copy(update={"rejected": rejected(output, row)}) for one, row in pairs]
 
 
 def _more(took: dict[str, JsonValue], other: dict[str, JsonValue]) -> dict[str, JsonValue]:
