@@ -139,7 +139,7 @@ class Climber:
         people = people_of(self.tools, self.scorer.version)
         judged = [self.scorer.name, self.scorer.version, *people.names]
         # Attempts of other weights or another engine are another run.
-        asked = sorted({self.tools.raw(m).identity for m in self.task.models.to_try})
+        asked = sorted({self.tools.placed(m).identity for m in self.task.models.to_try})
         # What tools say was recorded anew: another run.
         recorded = [live] if self.task.tools and (live := self.tools.recorded()) else []
         name = digest([self.task.fingerprint(), judged, asked, sorted(keys), *recorded])[:12]
@@ -172,7 +172,7 @@ class Climber:
     async def _climb(self, rungs: Sequence[Planned], ladder: RunRecord) -> None:
         slots = max([SLOTS, *(s.in_flight for s in self.task.models.settings.values())])
         runner = Runner(
-            self.task, self.scorer, ladder.store, self.tools.price, slots, self.options.executor
+            self.task, self.scorer, ladder.store, self.tools.price, slots, self.tools.executor
         )
         named = ladder.people.name
         tested = [named(r.candidate.key) for r in rungs if not r.candidate.is_probe]

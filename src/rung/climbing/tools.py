@@ -13,7 +13,7 @@ from rung.economics.speed import MEASURED, answer_seconds
 from rung.errors import UserError
 from rung.knowledge.tools import Tool, open_tool
 from rung.measure.cache import CachedEmbedder
-from rung.measure.executors import EXECUTORS
+from rung.measure.executors import Placing, executor_of
 from rung.measure.metered_model import Counter, MeteredModel
 from rung.measure.recorded import RecordedTool
 from rung.measure.shared import open_cache
@@ -58,7 +58,7 @@ class ClimbOptions:
     folder: Path | None = None
     """Where to keep the cache and the runs; `.rung` beside `rung.toml` when left out."""
     executor: str = "here"
-    """Where solvers answer (`rung.measure.executors`)."""
+    """Where solvers answer: `here`, `ray`, `auto`, `ray://HOST:PORT` (`rung.measure.executors`)."""
     today: date | None = None
     """Date of the prices; the present day when left out."""
 
@@ -67,10 +67,7 @@ class ClimbOptions:
             raise UserError(
                 f"the budget is {self.budget_usd:g} USD: give 0 or more, or none at all"
             )
-        if self.executor not in EXECUTORS:
-            raise UserError(
-                f"the executor {self.executor!r} is unknown; known are {', '.join(EXECUTORS)}"
-            )
+        executor_of(self.executor)
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -91,6 +88,7 @@ class Tools:
         """Without `priced` no price is looked up: for what asks no chat model."""
         self.task, self.options = task, options
         self.project = ProjectFolder(task.root or Path(), options.folder)
+        self.executor = executor_of(options.executor)()
         self.cache = open_cache(self.project.cache, task.fingerprint())
         beside = (task.root,) if task.root is not None else ()
         self.known_endpoints = KnownEndpoints(
@@ -100,6 +98,7 @@ class Tools:
         limit = options.budget_usd if options.budget_usd is not None else task.climb.budget_usd
         self.budget = self.cache.budget(None if limit is None else Decimal(str(limit)))
         self._raw: dict[str, ChatModel] = {}
+        self._placed: dict[str, ChatModel] = {}
         self._chat: dict[str, MeteredModel] = {}
         self._embedders: dict[str, CachedEmbedder] = {}
         self._tools: dict[str, Tool] = {}
@@ -136,11 +135,18 @@ class Tools:
             self.known_endpoints.adopt(self._raw[name])
         return self._raw[name]
 
+    def placed(self, name: str) -> ChatModel:
+        """The model where it computes."""
+        if name not in self._placed:
+            model, there = self.raw(name), self.executor
+            self._placed[name] = there.placed(model) if isinstance(there, Placing) else model
+        return self._placed[name]
+
     def chat(self, name: str) -> MeteredModel:
         """The model behind cache, budget and counter."""
         if name not in self._chat:
             self._chat[name] = MeteredModel(
-                self.raw(name),
+                self.placed(name),
                 self.cache,
                 self.budget,
                 lambda usage: self.price(usage, name),
@@ -184,4 +190,6 @@ class Tools:
         for model in self._raw.values():
             self.known_endpoints.keep_dialect(model)
             await model.aclose()
+        if isinstance(self.executor, Placing):
+            await self.executor.aclose()
         self.cache.close()
