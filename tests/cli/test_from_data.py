@@ -113,10 +113,12 @@ def test_who_does_not_agree_finds_the_folder_as_before(
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr(from_data.typer, "prompt", lambda *_, **__: next(answers))
     console, out = screen()
-    with pytest.raises(typer.Abort):
+    with pytest.raises(typer.Exit):
         project_of(path, console)
     assert list(tmp_path.iterdir()) == [path]
-    assert ("'abc' is no score between 0 and 1" in out.getvalue()) == (typed == "abc")
+    assert ("'abc' is neither a score between 0 and 1 nor a column" in out.getvalue()) == (
+        typed == "abc"
+    )
 
 
 def test_a_number_is_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,3 +165,49 @@ def test_what_the_rows_can_show_grows_with_them(tmp_path: Path) -> None:
         write(tmp_path / str(n), **{"rung.toml": toml(), "examples.jsonl": jsonl(rows(n))})
         told[n] = showable(load_task(tmp_path / str(n)))
     assert "rows more" in told[60] and "rows more" not in told[4000]
+
+
+def reviews(folder: Path, *names: str) -> Path:
+    """Comments by three people who say nothing of them, and marks that they do say."""
+    draw, path = random.Random(11), folder / "reviews.csv"
+    words = {
+        "good": "joy fast love great",
+        "bad": "broken slow refund lost",
+        "so": "where how what",
+    }
+    with path.open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(names or ("Handled by", "Comment", "Mark"))
+        for row in range(90):
+            mark = draw.choice(list(words))
+            text = " ".join(draw.choices(words[mark].split() + list(WORDS), k=9))
+            out.writerow([draw.choice(["ann", "bo", "cy"]), f"{text} {row}", mark])
+    return path
+
+
+def test_of_two_columns_with_few_values_the_text_says_which_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = reviews(tmp_path)
+    answers = iter(["handled-by", ""])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr(from_data.typer, "prompt", lambda *_, **__: next(answers))
+    console, out = screen()
+    task = load_task(project_of(path, console))
+    said = out.getvalue()
+    assert "expected is 'Mark', 3 different values (it may as well be 'Handled by')" in said
+    assert "expected is 'Handled by', as you say" in said
+    assert {e.expected for e in task.train} == {"ann", "bo", "cy"}
+
+
+def test_the_column_of_the_answers_can_be_said_at_once(tmp_path: Path) -> None:
+    path = reviews(tmp_path, "Handled by", "question", "answer")
+    console, _ = screen()
+    with pytest.raises(UserError, match="no column 'Handled'; did you mean 'Handled by'"):
+        project_of(path, console, "Handled")
+    assert list(tmp_path.iterdir()) == [path]
+    task = load_task(project := project_of(path, console, "Handled by"))
+    assert {e.expected for e in task.train} == {"ann", "bo", "cy"}
+    for again in (path, project):
+        with pytest.raises(UserError, match="--expected 'answer'"):
+            project_of(again, console, "answer")

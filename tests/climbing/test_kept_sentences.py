@@ -110,10 +110,6 @@ SAID: dict[str, tuple[Case, Case]] = {
         lambda _: told(lambda: ClimbOptions(budget_usd=-1)),
         lambda _: told(lambda: ClimbOptions(budget_usd=0)),
     ),
-    "the executor {} is unknown; known are {}": (
-        lambda _: told(lambda: ClimbOptions(executor="there")),
-        lambda _: told(lambda: ClimbOptions(executor="here")),
-    ),
     "unproven: {} does not certify {}{}": (lambda t: lacking(t, 75), lambda t: lacking(t, 100)),
     "{} on {} {} examples": (lambda t: lacking(t, 75), lambda t: lacking(t, 100)),
     "{} of at least {}": (lambda t: lacking(t, 75), lambda t: lacking(t, 100)),

@@ -187,6 +187,14 @@ def test_nothing_tried_reaches_it_is_said_only_where_all_is_shown(rows, known) -
     assert reason_text(verdict.next_step).startswith(known)
 
 
+def test_what_was_tried_at_plain_settings_only_is_said_to_be_so() -> None:
+    rows = [left("a", chance=0.01), left("b", chance=0.01), row("c", "skipped")]
+    for plain, said in (((), ""), (("a", "c"), "One of these was"), (("a", "b"), "2 of these")):
+        text = says("beyond", rows, plain=plain)
+        assert ("tried at plain settings only" in text) == bool(plain)
+        assert said in text and ('effort = "serious"' in text) == bool(plain)
+
+
 def test_a_cheaper_one_that_may_suffice_is_said_with_its_money() -> None:
     cheap = left("rag", monthly_usd=20.0, forecast=AHEAD)
     rows = [passed(monthly_usd=330.0), cheap]

@@ -137,6 +137,10 @@ PAIRS: dict[str, tuple[str, str]] = {
     "refused": (said([failed(refused=8)]), said([failed(refused=4)])),
     "unreadable": (said([failed(invalid=8)]), said([failed(invalid=4)])),
     "nobody in the way": (said([BELOW]), said([failed(cut=8)])),
+    "plain, one": (said([BELOW], plain=[BELOW.key]), said([BELOW])),
+    "plain, two": (
+        said([BELOW, BELOW], plain=[BELOW.key]), said([BELOW], plain=[BELOW.key]),
+    ),
     "suite": (said_of("suite", None, 0.95, 20), said_of("traffic", None, 0.95, 20)),
     "suite of some": (said_of("suite", None, 0.95, 0), said_of("traffic", None, 0.95, 0)),
     "traffic": (said_of("traffic", None, 0.95, 20), said_of("suite", None, 0.95, 20)),

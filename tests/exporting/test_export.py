@@ -137,6 +137,35 @@ def test_shots_are_not_learnt(climbed: Climbed) -> None:
         export(folder, "vertex", candidate=key)
 
 
+def test_trl_gets_a_second_step_of_the_corrections_and_others_are_told_of_it(
+    climbed: Climbed,
+) -> None:
+    folder = climbed()
+    assert not any("corrections" in note for note in export(folder, "trl", base="b").notes)
+    shutil.rmtree(folder / "export")
+    rows = read(folder / "examples.jsonl")
+    wrong = [{**r, "meta": {"rejected": "code-0x"}} for r in rows[:50]]
+    put(folder / "examples.jsonl", [*wrong, *rows[50:]])
+    made = export(folder, "trl", base="b")
+    task = rung.load_task(folder)
+    corrected = [e for e in task.train if "rejected" in e.meta]
+    pairs = read(folder / "export/trl/corrections.jsonl")
+    assert [p["chosen"][0]["content"] for p in pairs] == [e.expected for e in corrected]
+    assert {p["rejected"][0]["content"] for p in pairs} == {"code-0x"}
+    assert [p["prompt"] for p in pairs[:1]] == [
+        row["prompt"]
+        for row in read(folder / "export/trl/train.jsonl")
+        if row["completion"] == pairs[0]["chosen"]
+    ]
+    script = (folder / "export/trl/train_dpo.py").read_text()
+    compile(script, "train_dpo.py", "exec")
+    assert "learning_rate=0.0002" in script and "num_train_epochs=3" in script
+    assert any(f"with {len(corrected)} corrections" in note for note in made.notes)
+    other = export(folder, "axolotl", base="b")
+    assert any("--to trl writes both steps" in note for note in other.notes)
+    assert not (folder / "export/axolotl/corrections.jsonl").exists()
+
+
 def test_only_judged_traffic_is_taught_where_asked(climbed: Climbed) -> None:
     folder = climbed()
     with pytest.raises(UserError, match="no training examples to export came from judged traffic"):

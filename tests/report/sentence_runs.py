@@ -13,7 +13,7 @@ from rung.audit.base import Ceiling
 from rung.candidate import Candidate
 from rung.economics.breakeven import BreakEven
 from rung.records import Answer, Flag
-from rung.records.results import CandidateResult, Forecast, RunResult
+from rung.records.results import CandidateResult, Forecast, Reason, RunResult
 from rung.report import (
     about,
     charts,
@@ -90,6 +90,12 @@ def without(status: str = "insufficient", base: RunResult = BASE, **changes: Any
         update={"status": status, "choice": None, "comparisons": (), **changes}
     )
     return base.model_copy(update={"verdict": verdict})
+
+
+def beyond(plain: int) -> Reason:
+    """What comes next where nothing suffices, and so many were tried at plain settings."""
+    how = {"target": 0.8, "value": 0.5, "all_below": True, "epochs": False, "stuck": ""}
+    return Reason(kind="beyond", candidate="x", figures={**how, "plain": plain})
 
 
 def compared(low: float, high: float) -> RunResult:

@@ -142,8 +142,8 @@ SAID: dict[str, tuple[Case, Case]] = {
     "then {} corrections against what they replaced (DPO, arXiv 2305.18290)": (
         lambda: trained(preferred={"pairs": 9, "losses": []}), lambda: trained(seconds=1),
     ),
-    "{}: {}. Ask it nothing but this task.": (
-        lambda: notes(training={"guard": {"lost": True, "said": "it forgot"}}),
+    "{} can less than before it was tuned: {}. {}": (
+        lambda: notes(training={"guards": [{"lost": True, "said": "it forgot", "then": "Wait."}]}),
         lambda: notes(training={"guard": {"lost": False, "said": "it kept"}}),
     ),
     "{}: {} of {} examples were refused for what stands in them, and count as not answered: {}": (

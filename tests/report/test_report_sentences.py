@@ -35,6 +35,7 @@ from .sentence_runs import (
     TEST,
     TOKENS,
     base,
+    beyond,
     compared,
     expected,
     fell,
@@ -137,13 +138,17 @@ SAID: dict[str, tuple[Case, Case]] = {
     ", of which {} is set-up that nobody stated": (
         lambda: say(rowed(LORA, assumed_monthly_usd=5.0)), base,
     ),
-    "Nothing tried reaches {}": (
+    "Nothing tried{} reaches {}": (
         lambda: say(rowed(None, NONE, standing="below")),
         lambda: say(rowed(LINEAR, NONE, standing="unlikely")),
     ),
-    "Nothing tried is likely to reach {}": (
+    "Nothing tried{} is likely to reach {}": (
         lambda: say(rowed(LINEAR, NONE, standing="unlikely")),
         lambda: say(rowed(None, NONE, standing="below")),
+    ),
+    " at plain settings": (
+        lambda: say(without(base=NONE, next_step=beyond(2))),
+        lambda: say(without(base=NONE, next_step=beyond(0))),
     ),
     "The budget ran out before anything was shown to reach {}": (
         lambda: say(without("undecided", stopped="budget")), lambda: say(without("undecided")),
@@ -165,6 +170,9 @@ SAID: dict[str, tuple[Case, Case]] = {
     ),
     "No language model: linear head on embeddings": (
         lambda: named(SHAPES[1][0]), lambda: named(SHAPES[0][0]),
+    ),
+    "No language model: spans of the input": (
+        lambda: named(Candidate(model="no-llm/spans")), lambda: named(SHAPES[0][0]),
     ),
     "Prompt with all documents": (
         lambda: named(Candidate(model=SMALL, context=Context(kind="all"))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +15,10 @@ import pytest
 
 from postgres import started
 from rung.errors import StoreError
+from rung.models.chain import FAILURES
+from rung.serve import circuit
 from rung.serve.limits import Rate, SharedRate
+from rung.solver import CircuitBreaker
 from rung.traffic import open_store
 
 from .upstream import chat, endpoint, served
@@ -97,6 +100,67 @@ async def test_what_the_database_refused_is_not_asked_again() -> None:
     assert [await rate.take("a") > 0 for _ in range(9)] == [True] * 9 and log.asked == 1
     await asyncio.sleep(0.06)
     assert await rate.take("a") > 0 and log.asked == 2
+
+
+@pytest.mark.slow
+async def test_servers_share_what_they_know_of_a_model_that_is_away(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(circuit, "LOOK_S", 0.02)
+    stores = [open_store(database) for _ in range(3)]
+    one, other, elsewhere = breakers = [CircuitBreaker(5) for _ in stores]
+    named = zip(breakers, stores, ("m", "m", "another"), strict=True)
+    sharing = [asyncio.create_task(circuit.share(*each)) for each in named]
+
+    async def until(true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not true():
+                await asyncio.sleep(0.02)
+
+    for _ in range(FAILURES):
+        one.failed()
+    await until(other.is_open)
+    assert not elsewhere.is_open() and other.found == 0
+    one.answered()
+    await until(lambda: not other.is_open())
+    for task in sharing:
+        task.cancel()
+    await asyncio.gather(*sharing, return_exceptions=True)
+    assert stores[0].rest("n", 20.0, False) == pytest.approx(20)
+    assert 19 < stores[1].rest("n", 1.0, False) < 20, "the longest counts"
+    assert stores[1].rest("n", 0.0, True) == 0 and stores[0].rest("n", 0.0, False) == 0
+    for store in stores:
+        store.close()
+
+
+async def test_a_server_goes_by_what_it_finds_itself_while_the_database_is_away(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(circuit, "SHARED_REST_S", 0.01)
+    monkeypatch.setattr(circuit, "LOOK_S", 0.01)
+    asked = []
+
+    class Away:
+        def rest(self, _: str, found: float, over: bool) -> float:
+            asked.append((found > 0, over))
+            if len(asked) < 4:
+                raise StoreError("the log is away")
+            return 0.0
+
+    breaker = CircuitBreaker(5)
+    for _ in range(FAILURES):
+        breaker.failed()
+    sharing = asyncio.create_task(circuit.share(breaker, cast(Any, Away()), "m"))
+    async with asyncio.timeout(20):
+        while len(asked) < 6:
+            await asyncio.sleep(0.01)
+        assert breaker.is_open() and set(asked) == {(True, False)}
+        assert caplog.text.count("who is away: the log is away") == 1
+        breaker.answered()
+        while breaker.recovered:
+            await asyncio.sleep(0.01)
+    assert (False, True) in asked
+    sharing.cancel()
 
 
 @pytest.mark.slow

@@ -277,6 +277,39 @@ def test_failures_between_answers_bring_no_rest() -> None:
     assert not breaker.is_open()
 
 
+def test_what_other_servers_found_counts_where_nothing_newer_is_known_here() -> None:
+    now = [100.0]
+    breaker = CircuitBreaker(5, clock=lambda: now[0])
+    breaker.told(20.0)
+    assert breaker.is_open() and breaker.found == 0, "what was heard is not told on"
+    breaker.told(0.0)  # it is there again: the next request tries it
+    assert not breaker.is_open()
+    breaker.answered()
+    breaker.told(20.0)
+    assert not breaker.is_open(), "it has just answered here"
+    now[0] += 6
+    breaker.told(20.0)
+    assert breaker.is_open()
+    now[0] += 21
+    assert not breaker.is_open() and breaker.is_open()  # one tries, the others wait
+
+
+def test_what_was_found_here_is_told_and_not_undone_by_others() -> None:
+    now = [100.0]
+    breaker = CircuitBreaker(5, clock=lambda: now[0])
+    for _ in range(3):
+        assert breaker.found == 0 and not breaker.recovered
+        breaker.failed()
+    assert breaker.found == 30
+    breaker.told(0.0)
+    breaker.told(90.0)
+    assert breaker.found == 30 and breaker.is_open()
+    breaker.answered()
+    assert breaker.found == 0 and breaker.recovered and not breaker.is_open()
+    breaker.failed()
+    assert not breaker.recovered
+
+
 # Money.
 
 tokens = st.builds(

@@ -28,7 +28,7 @@ REVIEW, CONFIG = "review.jsonl", "rung.toml"
 WRITTEN = "copy.json"
 """Hashes of the files of a copy, as they were written."""
 _FILE_KEYS = (
-    *("examples", "train", "dev", "test", "documents", "unlabelled"),
+    *("examples", "train", "dev", "test", "documents", "unlabelled", "guard"),
     *("schema", "labels", "database"),
 )
 

@@ -34,6 +34,7 @@ from rung.project import ProjectFolder
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from rung.cli.sweep import Climbed
     from rung.climbing.tools import ClimbOptions
     from rung.records.results import RunResult
     from rung.task.types import Task
@@ -49,12 +50,28 @@ models_app = typer.Typer(help="The embedded models.", no_args_is_help=True)
 EXIT = {"sufficient": 0, "insufficient": 3, "undecided": 4}
 USER_ERROR = 2
 INTERRUPTED = 130
+STATUS = {**EXIT, "error": USER_ERROR}
+WORST = tuple(STATUS.values())
+"""Of several tasks the last of these that one ended with."""
 EVERY_SIGN = "≥┿●▶✓é🙂"
 
 Folder = Annotated[Path, typer.Argument(help="Folder with rung.toml.", metavar="DIR")]
-FolderOrData = Annotated[
-    Path,
-    typer.Argument(help="Folder with rung.toml, or data that nobody prepared.", metavar="DIR|FILE"),
+FoldersOrData = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Folder with rung.toml, or data that nobody prepared. Of several, or of a folder of "
+        "such folders, one after the other is climbed.",
+        metavar="DIR|FILE",
+    ),
+]
+On = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        envvar="RUNG_RAY",
+        help="Where local models compute: here, ray (one that is begun for this climb), auto (the "
+        "cluster of this machine) or ray://HOST:PORT.",
+    ),
 ]
 Exhaustive = Annotated[bool, typer.Option("--exhaustive", help="Ask every candidate everything.")]
 Anyway = Annotated[bool, typer.Option("--anyway", help="Climb although the audit says stop.")]
@@ -65,6 +82,10 @@ Diagnose = Annotated[
     bool, typer.Option(help="Skip rungs that the failures so far prove to be out of reach.")
 ]
 Mode = Annotated[str, typer.Option(help="What a PASS speaks of: traffic, fast, replay, suite.")]
+Expected = Annotated[
+    str | None,
+    typer.Option(help="Of data that nobody prepared: the column with the right answers."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -81,8 +102,11 @@ def version(
 
 
 def climb(  # noqa: PLR0913 - one parameter an option
-    folder: FolderOrData,
-    budget: Annotated[float | None, typer.Option(help="Most USD to spend.")] = None,
+    folders: FoldersOrData,
+    expected: Expected = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Most USD to spend, of several on each.")
+    ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Techniques to try, such as --only rag.")
     ] = None,
@@ -94,17 +118,15 @@ def climb(  # noqa: PLR0913 - one parameter an option
         bool, typer.Option("--record", help="Ask the tools anew, whatever they said before.")
     ] = False,
     anyway: Anyway = False,
+    on: On = "here",
     as_json: Json = False,
 ) -> None:
     """Climb the ladder and name the cheapest technique that is good enough."""
     from rich.console import Console
 
     from rung.cli.from_data import project_of
+    from rung.cli.sweep import sweep, tasks_of
     from rung.climbing.tools import ClimbOptions
-    from rung.report.html import write_report
-    from rung.report.index_writing import keep_index
-    from rung.report.terminal import show
-    from rung.task.load import load_task
 
     options = ClimbOptions(
         budget_usd=budget,
@@ -115,19 +137,45 @@ def climb(  # noqa: PLR0913 - one parameter an option
         record=record,
         anyway=anyway,
         mode=_known("--mode", mode, ("traffic", "fast", "replay", "suite")),
+        executor=on or "here",
     )
-    console = Console(stderr=as_json)
-    task = load_task(project_of(folder, console))
+    console, tasks = Console(stderr=as_json), tasks_of(folders)
+
+    def one(folder: Path) -> RunResult:
+        return _one(project_of(folder, console, expected), options, console, as_json)
+
+    if len(tasks) > 1:
+        raise typer.Exit(_several(sweep(tasks, one, STATUS, console), as_json))
+    result = one(tasks[0])
+    if as_json:
+        typer.echo(result.model_dump_json(indent=1))
+    raise typer.Exit(EXIT[result.verdict.status])
+
+
+def _several(ended: list[Climbed], as_json: bool) -> int:
+    import json
+
+    if as_json:
+        typer.echo(json.dumps([task.facts for task in ended], indent=1))
+    return max((task.code for task in ended), key=WORST.index)
+
+
+def _one(folder: Path, options: ClimbOptions, console: Console, as_json: bool) -> RunResult:
+    """Climb one task, and write its report."""
+    from rung.report.html import write_report
+    from rung.report.index_writing import keep_index
+    from rung.report.terminal import show
+    from rung.task.load import load_task
+
+    task = load_task(folder)
     result = _watched(task, options, console)
     run = ProjectFolder(task.root or Path()).runs / result.run
     report = write_report(run, task)
     keep_index(run, task.root or Path())
-    if as_json:
-        typer.echo(result.model_dump_json(indent=1))
-    else:
+    if not as_json:
         show(result, console)
         console.print(f"report: {report}", markup=False, soft_wrap=True)
-    raise typer.Exit(EXIT[result.verdict.status])
+    return result
 
 
 def _watched(task: Task, options: ClimbOptions, console: Console) -> RunResult:

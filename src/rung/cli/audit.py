@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rung.errors import RungError, UserError
-from rung.project import KEPT, ProjectFolder
+from rung.errors import UserError
+from rung.project import KEPT
 
 if TYPE_CHECKING:
     from rung.audit import Material
     from rung.audit.fix import Written
-    from rung.diagnose.witnesses import Witness
-    from rung.records import Attempt
-    from rung.task.types import Task
 
 COPY = Path(KEPT) / "cleaned"
 
@@ -38,16 +35,17 @@ def audit(
     """Red flags in the data: can it carry a decision at all? Asks no model, changes no data."""
     import asyncio
 
+    from rich.console import Console
+
     from rung.audit import audit as audit_material
     from rung.report.red_flags import audit_text, copy_text
+    from rung.report.witnessed import material_of_task
     from rung.scorers import grade_gold
     from rung.task.load import load_task
 
     if out is not None and not (fix or redact):
         raise UserError(f"--out {str(out)!r} is where a copy goes: add --fix or --redact")
     if labels:
-        from rich.console import Console
-
         from rung.cli.labels import look_through
 
         if not sys.stdin.isatty():
@@ -62,8 +60,6 @@ def audit(
         if written is not None:
             typer.echo(copy_text(written), err=True)
     else:
-        from rich.console import Console
-
         console = Console()
         for note in task.notes:
             console.print(note, markup=False, soft_wrap=True)
@@ -82,41 +78,3 @@ def _copied(material: Material, out: Path | None, fix: bool, redact: bool) -> Wr
     written = write_copy(material, out or root / COPY, clean=fix, redact=redact, toml=toml)
     load_task(written.folder)  # a copy that cannot be read is told of at once
     return written
-
-
-async def material_of_task(task: Task) -> Material:
-    """The task with everything that the checks look at, and its newest run where there is one."""
-    from rung.climbing.auditing import material_outside_a_climb
-
-    return await material_outside_a_climb(task, _witnesses(task))
-
-
-def _witnesses(task: Task) -> list[Witness]:
-    """The candidates of the newest run of this very task, with their answers.
-
-    None to test examples that nobody was shown: whom they fail on would be told by their names.
-    """
-    from rung.climbing.ledger import row_name, shown_names
-    from rung.diagnose.witnesses import Witness
-    from rung.report.reading import read_run
-
-    try:
-        run = read_run(ProjectFolder(task.root or Path()).newest_run())
-    except RungError:
-        return []
-    if run.result.fingerprint != task.fingerprint():
-        return []
-    shown = shown_names(task.root)
-    unseen = {e.id for e in task.test if row_name(e) not in shown}
-    attempts: dict[str, dict[str, Attempt]] = {}
-    for attempt in run.attempts:
-        if attempt.split != "test" or attempt.example_id not in unseen:
-            attempts.setdefault(attempt.candidate, {})[attempt.example_id] = attempt
-    return [
-        Witness(row.key, row.technique, attempts[row.key])
-        for row in run.result.candidates
-        if row.key in attempts and not row.candidate.is_probe
-    ]
-
-
-__all__ = ["audit", "material_of_task"]

@@ -51,17 +51,18 @@ SHOWABLE = (0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5)
 """Targets of which the highest that the rows can show is named."""
 
 
-def project_of(path: Path, console: Console) -> Path:
+def project_of(path: Path, console: Console, answer: str | None = None) -> Path:
     """The project's folder: `path` where it is one, else the one made of the data there.
 
-    Raises `UserError` where the data cannot be taken, and `typer.Abort` where the person says no.
+    `answer` is the column that holds the right answers, where that is said. Raises `UserError`
+    where the data cannot be taken, and `typer.Exit` where the person says no.
     """
-    from rung.task.corrections import FILE
     from rung.task.load import CONFIG_NAME
-    from rung.task.naming import name_in_task
     from rung.task.rows import is_rows
 
     if path.name == CONFIG_NAME or (path / CONFIG_NAME).is_file() or not path.exists():
+        if answer is not None:
+            raise UserError(f"--expected {answer!r} is for data: {path} says it in [task] columns")
         return path
     if path.is_dir() and not any(is_rows(one) for one in path.rglob("*")):
         return path  # whoever loads it says what is missing
@@ -73,30 +74,45 @@ def project_of(path: Path, console: Console) -> Path:
     if project == path:
         raise UserError(f"{path}: a file without an ending is not read; name it .csv or .jsonl")
     config = project / CONFIG_NAME
+    if config.is_file() and answer is not None:
+        raise UserError(f"--expected {answer!r}: {config} is of before; say it there, or move it")
     if config.is_file():
         console.print(f"{config} is of before: climbed as it stands.", markup=False)
         return project
-    made = _made(path, project)
+    while True:  # until nobody names another column
+        answer = _settled(path, project, console, answer)
+        if answer is None:
+            return project
+
+
+def _settled(path: Path, project: Path, console: Console, answer: str | None) -> str | None:
+    """Write the project and have it agreed to; the column that shall be the answer instead."""
+    from rung.task.corrections import FILE
+    from rung.task.load import CONFIG_NAME
+    from rung.task.naming import name_in_task
+
+    config = project / CONFIG_NAME
+    made = _made(path, project, answer)
     written = _write(project, made)
     if (project / FILE).is_file():  # labels that were looked at before somebody went back
         name_in_task(project, "corrections", FILE)
     try:
         suspects = _screen(project, made, console)
         console.print(f"Wrote {config}: each guess has a comment beside it.", markup=False)
-        _agreed(config, console, suspects)
+        other = _agreed(config, console, suspects, made.columns)
     except BaseException:  # not taken: as if nothing had been asked for
-        for one in written:
-            one.unlink(missing_ok=True)
-        _remove_empty(project)
+        _undo(project, written)
         raise
-    return project
+    if other is not None:
+        _undo(project, written)
+    return other
 
 
-def _made(path: Path, project: Path) -> Imported:
+def _made(path: Path, project: Path, answer: str | None) -> Imported:
     from rung.exchange.importing import from_path
 
     name = path.resolve().name if path.is_dir() else project.name
-    made = from_path(path, name, project)
+    made = from_path(path, name, project, answer)
     if made.unready:
         raise UserError(made.unready)
     return made
@@ -111,7 +127,9 @@ def _write(project: Path, made: Imported) -> list[Path]:
     return [write_whole(path, text) for path, text in wanted.items() if not path.exists()]
 
 
-def _remove_empty(project: Path) -> None:
+def _undo(project: Path, written: Sequence[Path]) -> None:
+    for one in written:
+        one.unlink(missing_ok=True)
     shutil.rmtree(ProjectFolder(project).folder, ignore_errors=True)
     if project.is_dir() and not any(project.iterdir()):
         project.rmdir()
@@ -121,7 +139,7 @@ def _screen(project: Path, made: Imported, console: Console) -> int:
     """What was read and guessed, and what it can show; how many labels look wrong."""
     from rung.audit import audit
     from rung.audit.labels import places_of, suspected
-    from rung.cli.audit import material_of_task
+    from rung.report.witnessed import material_of_task
     from rung.task.load import load_task
 
     task = load_task(project)
@@ -233,31 +251,44 @@ def _keys() -> Iterator[str]:
         )
 
 
-def _agreed(config: Path, console: Console, suspects: int) -> None:
-    """One Enter, or a target or the labels first; without a terminal the guesses are taken."""
+def _agreed(config: Path, console: Console, suspects: int, columns: Sequence[str]) -> str | None:
+    """One Enter, or a target or the labels first; without a terminal the guesses are taken.
+
+    The column that is the answer instead, where one is named.
+    """
     from rung.cli.labels import look_through
+    from rung.task.columns import folded
     from rung.task.load import load_task
 
     review = f" l goes through the {suspects} labels that look wrong;" if suspects else ""
+    other = " the name of another column makes that the answer;" if columns else ""
+    named = {folded(column): column for column in columns}
     while sys.stdin.isatty():
         given = typer.prompt(
             "Enter climbs; a number such as 0.9 is the score that is good enough;"
-            f"{review} n goes back",
+            f"{review}{other} n goes back",
             default="",
             show_default=False,
         ).strip()
+        if folded(given) in named:
+            return named[folded(given)]
         if given.lower() in ("n", "no", "q"):
-            raise typer.Abort
+            console.print("Nothing was kept: the data is as it was.")
+            raise typer.Exit
         if not given:
-            return
+            break
         if given.lower() == "l" and suspects:
             look_through(config.parent, console)
             continue
         known = _retargeted(config, given)
-        sentence = (
-            showable(load_task(config)) if known else f"{given!r} is no score between 0 and 1."
+        what = (
+            "neither a score between 0 and 1 nor a column"
+            if columns
+            else "no score between 0 and 1"
         )
+        sentence = showable(load_task(config)) if known else f"{given!r} is {what}."
         console.print(sentence, markup=False)
+    return None
 
 
 def _retargeted(config: Path, given: str) -> bool:

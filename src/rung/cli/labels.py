@@ -27,7 +27,7 @@ MOST_CHARS = 1_000
 def look_through(folder: Path, console: Console) -> None:
     """Each suspect label in turn; what is said is kept at once."""
     from rung.audit.labels import Labels, suspected
-    from rung.cli.audit import material_of_task
+    from rung.report.witnessed import material_of_task
     from rung.task.corrections import FILE
     from rung.task.load import load_task
 

@@ -24,7 +24,7 @@ from rung.climbing.ledger import TestLedger
 from rung.climbing.observer import Observer
 from rung.climbing.people import people_of
 from rung.climbing.reconsider import reconsider
-from rung.climbing.refining import best_of, what_serious_takes
+from rung.climbing.refining import best_of, plain_of, what_serious_takes
 from rung.climbing.retrieval import choose_context
 from rung.climbing.rows import RunRecord
 from rung.climbing.summary import measured, unit_scores, upper_bound, value_of
@@ -139,7 +139,7 @@ class Climber:
         people = people_of(self.tools, self.scorer.version)
         judged = [self.scorer.name, self.scorer.version, *people.names]
         # Attempts of other weights or another engine are another run.
-        asked = sorted({self.tools.raw(m).identity for m in self.task.models.to_try})
+        asked = sorted({self.tools.placed(m).identity for m in self.task.models.to_try})
         # What tools say was recorded anew: another run.
         recorded = [live] if self.task.tools and (live := self.tools.recorded()) else []
         name = digest([self.task.fingerprint(), judged, asked, sorted(keys), *recorded])[:12]
@@ -147,7 +147,7 @@ class Climber:
         try:
             ladder = RunRecord(self.task, self.tools, name, rungs, store)
             ladder.flags, ladder.scorer_version = audited.flags, self.scorer.version
-            ladder.people = people
+            ladder.people, ladder.plain = people, plain_of(self.task, rungs)
             ladder.notes += [*self.heard(rungs), *map(RECORDED.format, recorded)]
             return await self._run(rungs, ladder)
         finally:
@@ -172,7 +172,7 @@ class Climber:
     async def _climb(self, rungs: Sequence[Planned], ladder: RunRecord) -> None:
         slots = max([SLOTS, *(s.in_flight for s in self.task.models.settings.values())])
         runner = Runner(
-            self.task, self.scorer, ladder.store, self.tools.price, slots, self.options.executor
+            self.task, self.scorer, ladder.store, self.tools.price, slots, self.tools.executor
         )
         named = ladder.people.name
         tested = [named(r.candidate.key) for r in rungs if not r.candidate.is_probe]

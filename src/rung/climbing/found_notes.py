@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
+from rung.behaviour.trainers.guard import THEN, guards
 from rung.records import Attempt
 from rung.records.results import CandidateResult
 from rung.solver.teaching import said_of_teaching
@@ -48,9 +49,12 @@ def _left_out(rows: Sequence[CandidateResult]) -> Iterator[str]:
 def _forgotten(rows: Sequence[CandidateResult]) -> Iterator[str]:
     """Tuned models that lost general ability."""
     for row in rows:
-        guard = row.training.get("guard")
-        if guard is not None and guard["lost"]:
-            yield f"{row.key}: {guard['said']}. Ask it nothing but this task."
+        for guard in guards(row.training):
+            if guard["lost"]:
+                yield (
+                    f"{row.key} can less than before it was tuned: {guard['said']}. "
+                    f"{guard.get('then', THEN)}"
+                )
 
 
 def _refusals(rows: Sequence[CandidateResult]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from rung.errors import ProviderError, UserError
 from rung.models.base import ChatModel, paid_aside
 from rung.models.handshake import PROBE, KnownEndpoints, shake
 from rung.models.openai_compatible import OpenAICompatible
+from rung.models.span_fields import SPANS, said_of_fields
 from rung.records import Usage
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def heard_of(tools: Tools, names: Sequence[str], rungs: Sequence[Planned]) -> li
         *(f"{name} is asked so: {how}." for name, how in asked.items() if how),
         *(note for name, window in windows if (note := too_long(task, name, window))),
         *(() if options.candidates else unlearnt(task)),
+        *(said_of_fields(task) if any(r.candidate.model == SPANS for r in rungs) else ()),
         *idle([expected_cost(task, r.candidate, r.calls, prices) for r in every], prices),
     ]
 

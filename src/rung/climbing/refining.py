@@ -175,12 +175,22 @@ def said_of_search(search: Search, elsewhere: bool) -> str:
     return f"{text}; not tried: {left}." if left else f"{text}."
 
 
+def plain_of(task: Task, rungs: Sequence[Planned]) -> frozenset[str]:
+    """Keys of those that a serious climb would look for a better prompt, search or recipe of."""
+    if task.climb.effort == "serious":
+        return frozenset()
+    tuned = {r.candidate.key for r in rungs if r.candidate.weights.recipe == "sized"}
+    return frozenset(tuned | {r.candidate.key for r in _searched(task, rungs)})
+
+
+def _searched(task: Task, rungs: Sequence[Planned]) -> list[Planned]:
+    asked = task.model_copy(update={"climb": task.climb.model_copy(update={"effort": "serious"})})
+    return [r for r in rungs if any(one.serves(r.candidate, asked) for one in REFINERS.values())]
+
+
 def what_serious_takes(task: Task, rungs: Sequence[Planned]) -> list[str]:
     """What looking for each prompt's best takes at most, whether it is asked for or not."""
-    asked = task.model_copy(update={"climb": task.climb.model_copy(update={"effort": "serious"})})
-    searched = [
-        r for r in rungs if any(one.serves(r.candidate, asked) for one in REFINERS.values())
-    ]
+    searched = _searched(task, rungs)
     if not searched:
         return []
     calls = task.climb.search_calls

@@ -80,6 +80,8 @@ class RunRecord:
         """Names of the test examples that certify; all when None."""
         self.challenges = False
         """What is chosen waits beside a winner that is served."""
+        self.plain: frozenset[str] = frozenset()
+        """Candidates that a serious climb would look for something better than."""
         self.people = People()
         """Whose marks the scores are."""
         self.flags: tuple[Flag, ...] = ()
@@ -285,6 +287,7 @@ class RunRecord:
             go_on=self._go_on(stopped),
             unused=self.unused,
             claim=claim_of(mode, unit, self.task.target.confidence, self.people.marked),
+            plain=self.plain,
         )
 
     def write(self, *, finished: bool) -> RunResult:

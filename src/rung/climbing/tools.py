@@ -13,7 +13,7 @@ from rung.economics.speed import MEASURED, answer_seconds
 from rung.errors import UserError
 from rung.knowledge.tools import Tool, open_tool
 from rung.measure.cache import CachedEmbedder, PaidEmbedder
-from rung.measure.executors import EXECUTORS
+from rung.measure.executors import Placing, executor_of
 from rung.measure.metered_model import Counter, MeteredModel
 from rung.measure.recorded import RecordedTool
 from rung.measure.shared import open_cache
@@ -22,12 +22,13 @@ from rung.models.handshake import KnownEndpoints
 from rung.models.hosted_embedder import HostedEmbedder
 from rung.models.metered import Metered, is_hosted
 from rung.models.registry import is_endpoint, is_path, open_embedder, open_model
+from rung.models.span_fields import SPANS
 from rung.project import ProjectFolder
 from rung.records import Usage
 from rung.task.tools import ToolSettings
 from rung.task.types import Task, digest
 
-NO_LLM_MODELS = ("no-llm/nearest", "no-llm/linear")
+NO_LLM_MODELS = ("no-llm/nearest", "no-llm/linear", SPANS)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class ClimbOptions:
     folder: Path | None = None
     """Where to keep the cache and the runs; `.rung` beside `rung.toml` when left out."""
     executor: str = "here"
-    """Where solvers answer (`rung.measure.executors`)."""
+    """Where solvers answer: `here`, `ray`, `auto`, `ray://HOST:PORT` (`rung.measure.executors`)."""
     today: date | None = None
     """Date of the prices; the present day when left out."""
 
@@ -67,10 +68,7 @@ class ClimbOptions:
             raise UserError(
                 f"the budget is {self.budget_usd:g} USD: give 0 or more, or none at all"
             )
-        if self.executor not in EXECUTORS:
-            raise UserError(
-                f"the executor {self.executor!r} is unknown; known are {', '.join(EXECUTORS)}"
-            )
+        executor_of(self.executor)
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -93,6 +91,7 @@ class Tools:
         self.spends = True
         """Whether a hosted embedder may be asked; a plan asks nobody."""
         self.project = ProjectFolder(task.root or Path(), options.folder)
+        self.executor = executor_of(options.executor)()
         self.cache = open_cache(self.project.cache, task.fingerprint())
         beside = (task.root,) if task.root is not None else ()
         self.known_endpoints = KnownEndpoints(
@@ -102,6 +101,7 @@ class Tools:
         limit = options.budget_usd if options.budget_usd is not None else task.climb.budget_usd
         self.budget = self.cache.budget(None if limit is None else Decimal(str(limit)))
         self._raw: dict[str, ChatModel] = {}
+        self._placed: dict[str, ChatModel] = {}
         self._chat: dict[str, MeteredModel] = {}
         self._embedders: dict[str, CachedEmbedder] = {}
         self._tools: dict[str, Tool] = {}
@@ -145,11 +145,18 @@ class Tools:
             self.known_endpoints.adopt(self._raw[name])
         return self._raw[name]
 
+    def placed(self, name: str) -> ChatModel:
+        """The model where it computes."""
+        if name not in self._placed:
+            model, there = self.raw(name), self.executor
+            self._placed[name] = there.placed(model) if isinstance(there, Placing) else model
+        return self._placed[name]
+
     def chat(self, name: str) -> MeteredModel:
         """The model behind cache, budget and counter."""
         if name not in self._chat:
             self._chat[name] = MeteredModel(
-                self.raw(name),
+                self.placed(name),
                 self.cache,
                 self.budget,
                 lambda usage: self.price(usage, name),
@@ -206,4 +213,6 @@ class Tools:
         for embedder in self._embedders.values():
             if isinstance(embedder.inner, HostedEmbedder):
                 await embedder.inner.aclose()
+        if isinstance(self.executor, Placing):
+            await self.executor.aclose()
         self.cache.close()

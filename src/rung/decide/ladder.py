@@ -25,6 +25,7 @@ from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
 from rung.economics.pricing import ENDPOINT, PriceBook
 from rung.models.base import ChatModel, calls_tools, parameters
+from rung.models.span_fields import SPANS, copied_fields
 from rung.records import Usage
 from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, SqlOutput, Task
 
@@ -74,6 +75,8 @@ def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -
         rungs += [
             Candidate(model=f"no-llm/{name}", embedder=embedder) for name in ("nearest", "linear")
         ]
+    if copied_fields(task.output, task.train) is not None:
+        rungs.append(Candidate(model=SPANS, embedder=embedder))
     for name in task.models.to_try:
         rungs += _of_model(task, name, chat(name), context)
     for name in task.models.tune:

@@ -1,6 +1,6 @@
 """The verdict from the evidence, its reasons as data. Pure: no calls, no clock, no wording."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from rung.candidate import short_name
@@ -9,7 +9,6 @@ from rung.decide.hindered import room_was_measured, what_would_help, why_hindere
 from rung.money import rate, usd
 from rung.records.results import (
     CandidateResult,
-    Comparison,
     Measured,
     Reason,
     Standing,
@@ -33,18 +32,19 @@ nothing."""
 def decide(
     results: Sequence[CandidateResult],
     target: Target,
-    comparisons: Sequence[Comparison] = (),
     stopped: Stopped | None = None,
     go_on: str = "",
     unused: int = 0,
     claim: str | None = None,
+    plain: Container[str] = (),
 ) -> Verdict:
     """Name the cheapest candidate that passed; say insufficient or undecided where none did.
 
     Of a climb that was `stopped`, `go_on` says how it goes on. One whose budget ran out may have
     found a candidate that suffices; one that was interrupted has saved none. `unused` test rows
     were left out by a setting: they come before any that would have to be labelled. `claim` says
-    what a certified bound holds for; the target's confidence when left out.
+    what a certified bound holds for; the target's confidence when left out. `plain` are those that
+    more effort would have looked for a better prompt, search or recipe of.
     """
     rows = [r for r in results if r.state != "probe"]
     passed = [r for r in rows if r.state == "pass" and keeps_limits(r, target)]
@@ -58,7 +58,6 @@ def decide(
                 choice, rows, target, claim or f"confidence {target.confidence:g}", unused
             ),
             next_step=Reason(kind="serve"),
-            comparisons=tuple(comparisons),
             stopped=stopped,
         )
     reasons = tuple(_why_not(r, target) for r in rows) or (Reason(kind="nothing-tried"),)
@@ -70,7 +69,7 @@ def decide(
         then = _more(open_ends, target, unused)
         return Verdict(status="undecided", reasons=reasons, next_step=then)
     status = "undecided" if any(map(room_was_measured, rows)) else "insufficient"
-    return Verdict(status=status, reasons=reasons, next_step=_beyond(rows, target))
+    return Verdict(status=status, reasons=reasons, next_step=_beyond(rows, target, plain))
 
 
 def standing_of(row: CandidateResult, target: float) -> Standing | None:
@@ -259,7 +258,7 @@ def _more(rows: Sequence[CandidateResult], target: Target, unused: int) -> Reaso
     )
 
 
-def _beyond(rows: Sequence[CandidateResult], target: Target) -> Reason:
+def _beyond(rows: Sequence[CandidateResult], target: Target, plain: Container[str]) -> Reason:
     if passed := [r.key for r in rows if r.state == "pass"]:
         return Reason(kind="limits", figures={"keys": passed, "target": target.score})
     best = max((r for r in rows if r.score and r.score.value is not None), key=_value, default=None)
@@ -276,6 +275,7 @@ def _beyond(rows: Sequence[CandidateResult], target: Target) -> Reason:
             "value": _value(best),
             "all_below": all(standing == "below" for standing in left),
             "epochs": any(map(_undertrained, rows)),
+            "plain": sum(r.key in plain for r in scored),
             "stuck": "" if stuck is None else stuck.key,
             "hindered": "" if stuck is None else why_hindered(stuck),
             "help": "" if stuck is None else what_would_help(stuck),

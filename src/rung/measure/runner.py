@@ -12,7 +12,7 @@ from statistics import fmean
 
 from rung.errors import BudgetExceeded, ProviderError
 from rung.knowledge.gold import gold_passages
-from rung.measure.executors import EXECUTORS, Question
+from rung.measure.executors import EXECUTORS, Executor, Question
 from rung.measure.store import AttemptKey, RunStore
 from rung.records import Answer, Attempt, Passage, Usage
 from rung.scorers import Scorer
@@ -34,10 +34,10 @@ class Runner:
         store: RunStore,
         price: Callable[[Usage, str], Decimal],
         concurrency: int = 32,
-        executor: str = "here",
+        executor: Executor | None = None,
     ) -> None:
         self.task, self.scorer, self.store = task, scorer, store
-        self._executor = EXECUTORS[executor]()
+        self._executor = executor or EXECUTORS["here"]()
         self._price = price
         self._slots = asyncio.Semaphore(concurrency)
         self.beginning: asyncio.Task[None] | None = None

@@ -1,6 +1,7 @@
 """Who answers, and who else: a chain of models, and what an answer is that several took part in."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ FAILURES = 3
 """Requests in a row that a model fails before it rests."""
 REST_S = 30.0
 """A rest. One request then tries the model again."""
+FRESH_S = 5.0
+"""An own answer that is no older counts for more than what other servers found."""
 
 
 def sure_from(judged: Sequence[tuple[float, bool]], target: float) -> float | None:
@@ -101,6 +104,10 @@ class CircuitBreaker:
         self._clock = clock
         self._failed = 0
         self._rests_until = 0.0
+        self._answered_at = -math.inf
+        self._was_told = False
+        self.recovered = False
+        """It answered after a rest, and nobody else was told yet."""
 
     def is_open(self) -> bool:
         """Whether this request leaves the model alone. The one that ends a rest tries it."""
@@ -115,10 +122,28 @@ class CircuitBreaker:
         """The model could not be asked, or had no answer in time."""
         self._failed += 1
         self._rests_until = self._clock() + REST_S
+        self._was_told = self.recovered = False
 
     def answered(self) -> None:
         """It is there."""
-        self._failed = 0
+        self.recovered = self.recovered or self._failed >= FAILURES
+        self._failed, self._answered_at = 0, self._clock()
+
+    @property
+    def found(self) -> float:
+        """Seconds of a rest that are left by what was found here; 0 where there is none."""
+        if self._failed < FAILURES or self._was_told:
+            return 0.0
+        return max(0.0, self._rests_until - self._clock())
+
+    def told(self, left_s: float) -> None:
+        """For how long the model rests by what servers together found; 0 where it is there."""
+        now = self._clock()
+        if left_s > 0 and self.found == 0 and now - self._answered_at > FRESH_S:
+            self._failed, self._was_told = max(FAILURES, self._failed), True
+            self._rests_until = now + left_s
+        elif left_s <= 0 and self._was_told:
+            self._rests_until = min(self._rests_until, now)  # the next request tries it
 
 
 Asking = Callable[[Link], Awaitable[Answer]]

@@ -129,9 +129,13 @@ def fit_label_model(
 
 def load_label_model(path: Path) -> LabelModel:
     """Read what `save` wrote."""
+    from rung.models.no_llm_spans import Spans  # it has linear heads of its own
+
     with np.load(path, allow_pickle=False) as arrays:
         labels = [str(label) for label in arrays["labels"]]
         kind = str(arrays["kind"])
+        if kind == "spans":
+            return Spans.load(arrays)
         if kind == "nearest":
             return Nearest(arrays["vectors"], labels, int(arrays["k"]))
         if kind == "nearest-sets":

@@ -160,9 +160,17 @@ def _beyond(key: str, f: Figures) -> str:
     best = f"{known}; the best was {key} with {f['value']:.3f}. "
     if f["stuck"]:
         return f"{best}Of {f['stuck']}, {f['hindered']}. {f['help']}"
+    plain = ""
+    if n := f.get("plain"):
+        those = "One of these was" if n == 1 else f"{n} of these were"
+        plain = (
+            f'{those} tried at plain settings only: [climb] effort = "serious" looks for better '
+            "prompts, searches and recipes of tuning first (`rung plan` says what that takes). "
+            "Else "
+        )
     return (
-        f"{best}Try {epochs}a stronger model in [models], more training examples, or a lower "
-        "target."
+        f"{best}{plain}{'try' if plain else 'Try'} {epochs}a stronger model in [models], more "
+        "training examples, or a lower target."
     )
 
 

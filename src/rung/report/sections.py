@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from rung.behaviour.trainers.guard import guards
 from rung.records.results import CandidateResult
 from rung.report import about, charts
 from rung.report.diagnosis import cause_bars
@@ -140,8 +141,9 @@ def training_facts(row: CandidateResult) -> list[str]:
         lines.append(f"then {pairs} corrections against what they replaced (DPO, arXiv 2305.18290)")
     if facts.get("left_out"):
         lines.append(f"{facts['left_out']} rows longer than the model's window were left out")
-    if facts.get("guard"):
-        lines.append(facts["guard"]["said"])
+    lines += [guard["said"] for guard in guards(facts)]
+    if facts.get("latency"):
+        lines.append(facts["latency"]["said"])
     if facts.get("tried"):
         lasted = seconds(float(facts["race_seconds"]))
         lines.append(f"the best of {len(facts['tried'])} recipes by dev, found in {lasted} of it")

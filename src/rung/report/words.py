@@ -160,9 +160,10 @@ def without_choice(result: RunResult) -> str:
         goal += " within the limits of [target]"
     if result.verdict.status == "insufficient":
         left = [r for r in result.candidates if r.state not in ("pass", "probe")]
+        how = " at plain settings" if result.verdict.next_step.figures.get("plain") else ""
         if all(r.standing == "below" for r in left if r.state != "skipped" or r.score):
-            return f"Nothing tried reaches {goal}"
-        return f"Nothing tried is likely to reach {goal}"
+            return f"Nothing tried{how} reaches {goal}"
+        return f"Nothing tried{how} is likely to reach {goal}"
     if result.verdict.stopped == "budget":
         return f"The budget ran out before anything was shown to reach {goal}"
     if result.verdict.stopped == "interrupted":
@@ -191,6 +192,7 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
         kinds = {
             "nearest": "No language model: nearest labelled examples",
             "linear": "No language model: linear head on embeddings",
+            "spans": "No language model: spans of the input",
         }.get(kind, candidate.model)
         return kinds, ""
     names = {

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from rung.errors import StoreError
 from rung.privacy.redaction import Redactor
+from rung.serve.circuit import share
 from rung.serve.errors import ApiError
 from rung.serve.keys import KeyRing
 from rung.serve.limits import Gate, Pressure, Rate, SharedRate
@@ -48,7 +48,7 @@ class Service:
     writer: TrafficWriter | None = None
     log_works: bool = True
     """Whether the newest request could be logged."""
-    _cleaner: asyncio.Task[None] | None = field(default=None, repr=False)
+    _beside: list[asyncio.Task[None]] = field(default_factory=list, repr=False)
 
     def keys_needed(self) -> bool:
         """Whether a request needs a key. One that was needed once is needed until the end:
@@ -101,16 +101,21 @@ class Service:
         """Load what answers, and begin to clean the log."""
         await self.served.warm_up()
         self.pressure.start()
-        if self.writer is not None and self.settings.limits.keep_days != "forever":
-            self._cleaner = asyncio.create_task(self._clean(self.settings.limits.keep_days))
+        if self.writer is None:
+            return
+        if self.settings.limits.keep_days != "forever":
+            self._beside.append(asyncio.create_task(self._clean(self.settings.limits.keep_days)))
+        solver, store = self.served.solver, self.writer.store
+        if self.breaker is not None and solver.parts.other is not None and store.is_shared:
+            sharing = share(self.breaker, store, solver.chat.identity)
+            self._beside.append(asyncio.create_task(sharing))
 
     async def aclose(self) -> None:
         """Finish what is to be logged, then close everything."""
         await self.pressure.stop()
-        if self._cleaner is not None:
-            self._cleaner.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._cleaner
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
         if self.writer is not None:
             await asyncio.to_thread(self.writer.close)
             self.writer.store.close()

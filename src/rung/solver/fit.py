@@ -5,80 +5,28 @@ read here.
 """
 
 import asyncio
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from rung.behaviour.base import Fitting
 from rung.behaviour.shelf import filled
-from rung.behaviour.trainers.base import Till, Tuned
 from rung.candidate import Candidate
 from rung.errors import UserError
-from rung.knowledge.contexts import Knowledge, knowledge_of
-from rung.knowledge.retriever import Retriever
-from rung.knowledge.tools import Tool, open_tool
-from rung.models.base import ChatModel, Vectors
+from rung.models.base import Vectors
 from rung.models.chain import sure_from, unchainable
-from rung.models.metered import MeteredEmbedder, Read, note_read, prompted, reads
+from rung.models.metered import MeteredEmbedder, prompted, reads
 from rung.models.no_llm import LabelModel, fit_label_model
 from rung.models.no_llm_sets import fit_set_model
-from rung.records import Usage
+from rung.models.no_llm_spans import Spans
+from rung.models.span_fields import SPANS
 from rung.solver.answering import answers
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
 from rung.solver.tuning import tune as tune_weights
+from rung.solver.workshop import Workshop
 from rung.task.contract import render
 from rung.task.tools import ToolSettings
-from rung.task.types import Document, Example, MultiLabelOutput, Task, digest
-
-
-@dataclass
-class Workshop:
-    """What fitting needs from outside: open models, an embedder, and a folder for adapters.
-
-    `chat` is the model to ask (metered, cached); `raw` the same model without wrappers, which a
-    trainer needs.
-    """
-
-    chat: Callable[[str], ChatModel]
-    raw: Callable[[str], ChatModel]
-    embedder: Callable[[str], MeteredEmbedder]
-    folder: Path
-    on_tuning: Callable[[str, str, float], None] | None = None
-    """Told the candidate's key, the stage and the share of it that is done."""
-    tool: Callable[[ToolSettings], Tool] = open_tool
-    """What a tool is asked through: a climb keeps what it says."""
-    stop: threading.Event = field(default_factory=threading.Event)
-    tuned: dict[str, Tuned] = field(default_factory=dict)
-    """What tuning each candidate took, by key."""
-    till: Till | None = None
-    """Prices and the budget; without it nothing is bought."""
-    price: Callable[[Usage, str], Decimal] = lambda usage, model: Decimal(0)
-    """USD of one call of a model."""
-    embedded: dict[str, int] = field(default_factory=dict)
-    """Tokens that a hosted embedder read to make each candidate, by key."""
-    _retrievers: dict[str, Retriever] = field(default_factory=dict)
-    _indexed: dict[str, list[Read]] = field(default_factory=dict)
-
-    async def knowledge(self, candidate: Candidate, task: Task) -> Knowledge:
-        """The candidate's context, fitted; the same documents and cut are indexed once."""
-        context = candidate.context
-
-        async def index(documents: Sequence[Document]) -> Retriever:
-            embedder = self.embedder(candidate.embedder) if candidate.embedder else None
-            parts = (context.cut, context.chunk_chars, context.search, context.store)
-            name = digest([*parts, candidate.embedder])
-            if name not in self._retrievers:
-                with reads() as read:
-                    self._retrievers[name] = await Retriever.build(documents, context, embedder)
-                self._indexed[name] = read
-            for one in self._indexed[name]:  # each candidate is set up with all of it
-                note_read(one)
-            return self._retrievers[name].as_of(context)
-
-        return await knowledge_of(context).fit(context, task.documents, index)
+from rung.task.types import Example, MultiLabelOutput, Task
 
 
 async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
@@ -116,7 +64,7 @@ async def _fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     )
     for slot in filled(candidate).values():
         so_far = Solver(spec, parts)
-        tune = partial(tune_weights, so_far, task, workshop)
+        tune = partial(tune_weights, so_far, task, workshop, fit)
         fitted = await slot.fit(candidate, Fitting(task, so_far, embedder, tune, parts.tools))
         spec = spec.model_copy(update=fitted.spec)
         parts = replace(
@@ -137,6 +85,8 @@ async def _likened(embedder: MeteredEmbedder, examples: Sequence[Example]) -> Ve
 
 
 def _label_model(name: str, task: Task, vectors: Vectors) -> LabelModel:
+    if name == SPANS:
+        return Spans.fit(task.output, task.train, vectors)
     texts = [e.input_text() for e in task.train]
     if isinstance(task.output, MultiLabelOutput):
         sets = [e.expected for e in task.train]

@@ -29,7 +29,7 @@ from rung.models.metered import MeteredEmbedder, Read, Role, prompted, reads
 from rung.models.no_llm import LabelModel
 from rung.records import Answer, ModelUsage, Passage, Usage
 from rung.solver.ways import WAYS, Asked
-from rung.task.contract import parse
+from rung.task.contract import parse, render
 from rung.task.types import JsonValue, render_input
 
 __all__ = ["InputField", "Parts", "Solver", "SolverSpec"]
@@ -173,9 +173,12 @@ class Solver:
         label, confidence = model.predict(vectors, [text])[0]
         spent = seconds[0] + time.perf_counter() - started
         name, usage = self.candidate.first or self.candidate.model, Usage(seconds=spent)
+        read = parse(self.spec.output, label)
         return Answer(
-            text=label,
-            value=parse(self.spec.output, label).value,
+            text=render(self.spec.output, read.value) if read.valid else label,
+            value=read.value,
+            valid=read.valid,
+            problem=read.problem,
             usage=usage,
             by_call=(ModelUsage(model=name, usage=usage),),
             model=name,

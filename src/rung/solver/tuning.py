@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from statistics import fmean
-from typing import TYPE_CHECKING
 
 from rung.behaviour.trainers.base import (
     Desk,
@@ -20,6 +19,7 @@ from rung.behaviour.trainers.base import (
 from rung.behaviour.trainers.guard import GUARDS, Guarded, guarded
 from rung.behaviour.trainers.race import FEWEST_SCORED, Race, found_recipe
 from rung.behaviour.trainers.shelf import open_trainer, trained_here
+from rung.candidate import Candidate
 from rung.knowledge.contexts import Question
 from rung.knowledge.gold import gold_passages
 from rung.models.base import ChatModel, parameters
@@ -27,15 +27,15 @@ from rung.records import Passage
 from rung.scorers import scorer_for
 from rung.scorers.judge import Judge
 from rung.solver.answering import answers
+from rung.solver.guarding import further_guards
 from rung.solver.solver import Solver
 from rung.solver.teaching import taught
+from rung.solver.workshop import Workshop
 from rung.task.contract import render
 from rung.task.corrections import rejected
-from rung.task.types import Example, JsonValue, Task
+from rung.task.types import Example, JsonValue, Output, Task
 
-if TYPE_CHECKING:
-    from rung.solver.fit import Workshop
-
+Fit = Callable[[Candidate, Task, Workshop], Awaitable[Solver]]
 DEV_FOR_LOSS = 40
 """Dev examples whose loss is watched while tuning."""
 
@@ -86,8 +86,11 @@ async def _to_read(solver: Solver, task: Task, example: Example, seed: int) -> t
     return tuple(chosen)
 
 
-async def tune(untuned: Solver, task: Task, workshop: Workshop) -> Tuned:
-    """Train on the messages that the solver will send, loss on the answer only."""
+async def tune(untuned: Solver, task: Task, workshop: Workshop, fit: Fit) -> Tuned:
+    """Train on the messages that the solver will send, loss on the answer only.
+
+    `fit` makes the teacher, where the candidate has one.
+    """
     candidate, chat = untuned.candidate, untuned.parts.chat
     assert chat is not None
     trainer = open_trainer(candidate.weights.kind, candidate.model)
@@ -103,13 +106,14 @@ async def tune(untuned: Solver, task: Task, workshop: Workshop) -> Tuned:
     if candidate.weights.prefers:
         tuned = await _preferred(trainer, order, desk, untuned, task)
     elif candidate.teacher is not None:
-        tuned = await _distilled(trainer, order, desk, untuned, task, workshop)
+        tuned = await _distilled(trainer, order, desk, untuned, task, workshop, fit)
     else:
         tuned = await _on_rows(trainer, order, desk, untuned, task)
     guard = await guarded(raw, tuned.adapter, workshop.folder.parent / GUARDS)
-    if guard is not None:
-        facts = {**guard.model_dump(mode="json"), "lost": guard.lost, "said": guard.said}
-        tuned = tuned.model_copy(update={"took": {**tuned.took, "guard": facts}})
+    told = {"guard": guard.told} if guard is not None else {}
+    answering = _tuned_solver(untuned, raw, tuned)
+    told |= await further_guards(untuned, answering, order, task, workshop.folder.parent / GUARDS)
+    tuned = tuned.model_copy(update={"took": {**tuned.took, **told}})
     workshop.tuned[candidate.key] = tuned
     return tuned
 
@@ -160,17 +164,22 @@ async def _preferred(
     by_rows = open_trainer(kind, untuned.candidate.model)
     first = await _on_rows(by_rows, plain, desk, untuned, task)
     rows = task.train[: weights.train_size]
-    pairs = [
-        lesson.model_copy(update={"rejected": other})
-        for lesson, example in zip(order.train, rows, strict=True)
-        if (other := rejected(task.output, example)) is not None
-    ]
+    told = with_rejected(task.output, order.train, rows)
+    pairs = [lesson for lesson in told if lesson.rejected is not None]
     changes = {"weights": preferring(order.weights), "train": tuple(pairs), "dev": ()}
     tuned = await trainer.train(order.model_copy(update={**changes, "start": first.adapter}), desk)
     losses = tuned.took.get("train_losses", ())
-    told = {"pairs": len(pairs) - tuned.took.get("left_out", 0), "losses": losses}
+    learnt = {"pairs": len(pairs) - tuned.took.get("left_out", 0), "losses": losses}
     took = _more(first.took, tuned.took)
-    return tuned.model_copy(update={"took": {**took, "preferred": told}})
+    return tuned.model_copy(update={"took": {**took, "preferred": learnt}})
+
+
+def with_rejected(
+    output: Output, lessons: Sequence[TuningExample], rows: Sequence[Example]
+) -> list[TuningExample]:
+    """The lessons of `rows`, with what was answered instead where that was corrected."""
+    pairs = zip(lessons, rows, strict=True)
+    return [one.model_copy(update={"rejected": rejected(output, row)}) for one, row in pairs]
 
 
 def _more(took: dict[str, JsonValue], other: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -180,12 +189,16 @@ def _more(took: dict[str, JsonValue], other: dict[str, JsonValue]) -> dict[str, 
 
 
 async def _distilled(
-    trainer: Trainer, order: Order, desk: Desk, untuned: Solver, task: Task, workshop: Workshop
+    trainer: Trainer,
+    order: Order,
+    desk: Desk,
+    untuned: Solver,
+    task: Task,
+    workshop: Workshop,
+    fit: Fit,
 ) -> Tuned:
     """Train on the gold rows and on what the teacher answers, where it beats who has the gold
     alone. Training that one counts to what the training took."""
-    from rung.solver.fit import fit
-
     assert untuned.candidate.teacher is not None
     teacher = await fit(untuned.candidate.teacher, task, workshop)
     first: list[Tuned] = []

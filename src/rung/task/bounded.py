@@ -10,8 +10,6 @@ from typing import Any
 
 import regex
 
-from rung.task.types import JsonValue
-
 MATCH_S = 1.0
 """Seconds for one pattern on one text; an ordinary one takes under a thousandth of it."""
 MOST_STEPS = 30_000
@@ -36,7 +34,7 @@ def is_found(pattern: str, text: str) -> bool:
         ) from None
 
 
-def first_errors(validator: Any, value: JsonValue) -> Iterator[Any]:
+def first_errors(validator: Any, value: Any) -> Iterator[Any]:
     """The errors of a validator whose class is `bounded`; raises `TooIntricateError`."""
     _steps.set([0])
     return iter(validator.iter_errors(value))
@@ -78,7 +76,7 @@ def _unique(validator: Any, wanted: Any, instance: Any, _: Any) -> Iterator[Any]
             yield ValidationError(f"{instance!r} has non-unique elements")
 
 
-def _key(value: JsonValue) -> Hashable:
+def _key(value: Any) -> Hashable:
     """Equal for what JSON Schema calls equal: 1 and 1.0 are, 1 and true are not."""
     if isinstance(value, dict):
         return frozenset((name, _key(one)) for name, one in value.items())

@@ -59,6 +59,9 @@ class TaskTable(Frozen):
     unlabelled: str | None = None
     """A file of inputs without answers, such as `rung harvest --inputs` makes: the fullest prompt
     labels them for a smaller model that is tuned here, where it beats that model on dev."""
+    guard: str | None = None
+    """A file of prompts with expected answers: asked before and after a tuning here, so that what a
+    model forgets is said."""
     cluster: str | None = None
     """Name of the `meta` field (or `context_ids`) whose equal values make one unit."""
     columns: Columns | None = None

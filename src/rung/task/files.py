@@ -36,7 +36,7 @@ def data_files(folder: Path, config: RungFile, *, documents: bool = True) -> lis
     """The files that a `rung.toml` names; without `documents`, those that say what is asked."""
     table, output = config.task, config.output
     names = [table.examples, table.train, table.dev, table.test]
-    names += [table.drafted, table.corrections, table.unlabelled]
+    names += [table.drafted, table.corrections, table.unlabelled, table.guard]
     names += [config.judge.rubric, config.judge.labelled]
     names += [table.documents] if documents else []
     names += [n for n in (output.labels, output.answer_schema) if isinstance(n, str)]

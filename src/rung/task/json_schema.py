@@ -15,9 +15,8 @@ import regex
 
 from rung.errors import UserError
 from rung.task.bounded import TooIntricateError, bounded, first_errors
-from rung.task.types import JsonValue
 
-Schema = dict[str, JsonValue]
+Schema = dict[str, Any]
 
 _MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _LISTS = ("allOf", "anyOf", "oneOf", "prefixItems", "items")
@@ -161,7 +160,7 @@ def _check_reference(reference: str, root: Schema, where: str) -> None:
         )
 
 
-def _check_pattern(pattern: JsonValue, where: str) -> None:
+def _check_pattern(pattern: Any, where: str) -> None:
     try:
         regex.compile(pattern if isinstance(pattern, str) else "")
     except (regex.error, OverflowError) as broken:
@@ -171,7 +170,7 @@ def _check_pattern(pattern: JsonValue, where: str) -> None:
         ) from None
 
 
-def schema_problem(schema: Schema, value: JsonValue) -> str | None:
+def schema_problem(schema: Schema, value: Any) -> str | None:
     """Why `value` does not satisfy the JSON schema, in one sentence; None when it does.
 
     `UserError` where the schema itself has a reference or pattern that leads nowhere.
@@ -221,7 +220,7 @@ def _multiple_of(validator: Any, divisor: Any, instance: Any, schema: Schema) ->
             yield ValidationError(f"{instance!r} is not a multiple of {divisor!r}")
 
 
-def resolve(reference: JsonValue, root: Schema) -> JsonValue:
+def resolve(reference: Any, root: Schema) -> Any:
     """What a `$ref` inside the schema names, by pointer (RFC 6901) or anchor; None: nothing."""
     fragment = _fragment(str(reference), root)
     if fragment is None:
@@ -231,7 +230,7 @@ def resolve(reference: JsonValue, root: Schema) -> JsonValue:
         anchors = ("$anchor", "$dynamicAnchor", "$id", "id")
         anchored = (p for p in _parts(root) if any(p.get(a) in names for a in anchors))
         return next(anchored, None)
-    place: JsonValue = root
+    place: Any = root
     for step in fragment.split("/")[1:]:
         step = step.replace("~1", "/").replace("~0", "~")
         if isinstance(place, list) and step.isdecimal() and int(step) < len(place):
@@ -288,7 +287,7 @@ def _with_null(part: Schema) -> Schema:
     return plain
 
 
-def _mapped(schema: JsonValue, change: Callable[[Schema], Schema]) -> Any:
+def _mapped(schema: Any, change: Callable[[Schema], Schema]) -> Any:
     """`change` on the schema and on every schema in it."""
     if not isinstance(schema, dict):
         return schema

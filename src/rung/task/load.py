@@ -46,6 +46,7 @@ from rung.task.types import (
     SqlOutput,
     Target,
     Task,
+    TextOutput,
 )
 from rung.task.unlabelled import Unlabelled, read_unlabelled
 from rung.task.wording import listed, shown
@@ -99,6 +100,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
         test=test,
         documents=knowledge.documents,
         unlabelled=inputs.inputs,
+        guard=_guard(config.task, root),
         **{name: getattr(config, name) for name in AS_GIVEN},
         tools=_tools(config),
         rubric=_rubric(config, root),
@@ -135,6 +137,18 @@ def _unlabelled(table: TaskTable, root: Path, splits: Splits) -> Unlabelled:
         return Unlabelled()
     labelled = (*splits.train, *splits.dev, *splits.test)
     return read_unlabelled(root / table.unlabelled, table.unlabelled, table.columns, labelled)
+
+
+def _guard(table: TaskTable, root: Path) -> tuple[Example, ...]:
+    if table.guard is None:
+        return ()
+    prompts = read_examples(root / table.guard, table.guard, TextOutput()).examples
+    empty = next((e.id for e in prompts if not all(map(str.strip, e.references))), None)
+    if empty is not None:
+        raise UserError(
+            f"{table.guard}: 'expected' of {empty!r} is empty; say what a right answer contains"
+        )
+    return tuple(prompts)
 
 
 def read_output(table: OutputTable, root: Path) -> Output:

@@ -362,6 +362,8 @@ class Task(BaseModel):
     documents: tuple[Document, ...] = ()
     unlabelled: tuple[str | dict[str, JsonValue], ...] = ()
     """Inputs that a teacher may label for a smaller model."""
+    guard: tuple[Example, ...] = ()
+    """Prompts that a model should answer after a tuning as well as before."""
     workload: Workload = Workload()
     models: Models = Models()
     facts: Facts = Facts()
@@ -393,5 +395,5 @@ class Task(BaseModel):
 
     def fingerprint(self) -> str:
         """Content hash of everything that can change an answer or a score."""
-        silent = {"workload": Workload(), "costs": {}, "facts": Facts()}
+        silent = {"workload": Workload(), "costs": {}, "facts": Facts(), "guard": ()}
         return digest([FORMAT, self.model_copy(update=silent)])

@@ -52,6 +52,13 @@ ON CONFLICT (key) DO UPDATE SET
 RETURNING early
 """
 """One clock for both columns: that of the row which could not be inserted."""
+_REST = """
+INSERT INTO rung_rates AS r VALUES (:key, extract(epoch FROM clock_timestamp()) + :mine, :mine)
+ON CONFLICT (key) DO UPDATE SET
+    early = CASE WHEN :over THEN :mine ELSE greatest(:mine, r.due + :mine - excluded.due) END,
+    due = CASE WHEN :over THEN excluded.due ELSE greatest(r.due, excluded.due) END
+RETURNING early
+"""
 
 
 class LockedError(StoreError):
@@ -102,16 +109,25 @@ class TrafficStore:
     def take(self, key: str, gap_s: float, slack_s: float) -> float:
         """0 where one more request of `key` is within its rate over all servers, else the seconds
         to wait: `serve.limits.Rate`, by the database's clock, in one statement."""
-        values = {"key": key, "gap": gap_s, "slack": slack_s}
+        return self._shared(_TAKE, {"key": key, "gap": gap_s, "slack": slack_s})
+
+    def rest(self, key: str, mine_s: float, over: bool) -> float:
+        """Seconds that something is left alone yet, by the longest that any server says.
+
+        `mine_s` is what this one says, 0 where nothing; `over` ends what the others said.
+        """
+        return self._shared(_REST, {"key": key, "mine": mine_s, "over": over})
+
+    def _shared(self, statement: str, values: dict[str, object]) -> float:
         with self._translated("asked"):
-            if not self._has_rates:  # made here: who sets no rate needs no right to make a table
+            if not self._has_rates:  # made here: who shares nothing needs no right to make a table
                 with self._engine.begin() as connection:
                     connection.execute(sql("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
                     rates.create(connection, checkfirst=True)
                 self._has_rates = True
             with self._engine.connect() as connection:
                 once = connection.execution_options(isolation_level="AUTOCOMMIT")
-                return float(once.execute(sql(_TAKE), values).scalar_one())
+                return float(once.execute(sql(statement), values).scalar_one())
 
     def get(self, request_id: str) -> TrafficRecord | None:
         """The request of that id."""

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from rung.audit.labels import Labels, Suspect, suspected
-from rung.climbing.auditing import material_outside_a_climb
 from rung.errors import UserError
 from rung.report.texts import cut
+from rung.report.witnessed import material_of_task
 from rung.task.corrections import FILE
 from rung.task.files import stamp, task_files
 from rung.task.types import LabelsOutput, Task, render_input
@@ -79,4 +79,4 @@ def _suspects(site: Site, project: Project) -> list[Suspect]:
 
 
 async def _find(task: Task) -> list[Suspect]:
-    return suspected(await material_outside_a_climb(task))
+    return suspected(await material_of_task(task))

@@ -7,7 +7,8 @@ from rung.audit.base import NOTHING, Found, these, verb
 from rung.audit.material import Material
 from rung.privacy.forms import SECRET, find
 from rung.records import Flag
-from rung.task.types import render_expected
+from rung.task.corrections import REJECTED
+from rung.task.types import Example, JsonValue, render_expected
 
 SOURCE = "our own patterns, with the checksums of cards (Luhn) and of accounts (IBAN, mod 97)"
 
@@ -17,7 +18,7 @@ def check(material: Material) -> Found:
     counts: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
     ids: dict[bool, dict[str, None]] = {True: {}, False: {}}
     texts = [
-        (ident, f"{text}\n{render_expected(row.example.expected)}")
+        (ident, "\n".join([text, *map(render_expected, _answers(row.example))]))
         for ident, text, row in zip(material.ids, material.inputs, material.rows, strict=True)
     ]
     texts += [(doc.id, f"{doc.title}\n{doc.text}") for doc in material.task.documents]
@@ -31,6 +32,12 @@ def check(material: Material) -> Found:
         if ids[secret]
     ]
     return Found(tuple(flags)) if flags else NOTHING
+
+
+def _answers(example: Example) -> tuple[JsonValue, ...]:
+    """Right ones, and what a corrected one replaced: a training by preference is given both."""
+    other = example.meta.get(REJECTED)
+    return example.references if other is None else (*example.references, other)
 
 
 def held(name: str, texts: int, kinds: Mapping[str, int]) -> str:

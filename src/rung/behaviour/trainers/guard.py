@@ -6,18 +6,27 @@ learns a task by forgetting the language loses them; a change of style does not.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from rung.models.base import Adapter, ChatModel, ChatRequest, Message
 from rung.project import write_whole
 from rung.state import read_model
-from rung.task.types import Frozen, digest
+from rung.task.types import Frozen, JsonValue, digest
 
 MARGIN = 0.1
-"""Loss of the share of pairs from which general ability counts as lost: six of the 60, about two
+"""Loss of a share beyond which an ability counts as lost: more than six of the 60 pairs, about two
 standard errors of a paired difference at this size."""
+FEWEST_LOST = 2
+"""Answers that are lost at least where an ability is: of few, one says nothing."""
+THEN = "Ask it nothing but this task."
 GUARDS = "guards"
 """Folder of what was asked, beside that of the adapters."""
+Kept = TypeVar("Kept", bound=BaseModel)
 ASKED = (Message(role="user", content="Write one plain English sentence."),)
 
 PAIRS: tuple[tuple[str, str, str], ...] = (
@@ -86,35 +95,49 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
 
 
 class Ability(Frozen):
-    """Which of the pairs a model had right, in their order."""
+    """Which answers of a model were right, in the order of what was asked."""
 
     right: tuple[bool, ...]
 
     @property
     def share(self) -> float:
-        """Of all pairs."""
+        """Of all."""
         return sum(self.right) / len(self.right)
 
 
 class Guarded(Frozen):
-    """General ability before and after a tuning, as shares of the pairs."""
+    """An ability before and after a tuning, as shares of what was asked."""
 
     before: float
     after: float
     pairs: int = len(PAIRS)
+    """How many were asked."""
+    of: str = f"general ability, {len(PAIRS)} pairs of sentences"
+    then: str = THEN
+    """What to do where it is lost."""
 
     @property
     def lost(self) -> bool:
         """More than the margin."""
-        return self.before - self.after > MARGIN
+        fallen = self.before - self.after
+        return fallen > MARGIN and round(fallen * self.pairs) >= FEWEST_LOST
 
     @property
     def said(self) -> str:
         """In a sentence."""
-        return (
-            f"general ability, {self.pairs} pairs of sentences: {self.before:.2f} before tuning, "
-            f"{self.after:.2f} after{', lost' if self.lost else ''}"
-        )
+        lost = ", lost" if self.lost else ""
+        return f"{self.of}: {self.before:.2f} before tuning, {self.after:.2f} after{lost}"
+
+    @property
+    def told(self) -> dict[str, JsonValue]:
+        """As the report keeps it."""
+        return {**self.model_dump(mode="json"), "lost": self.lost, "said": self.said}
+
+
+def guards(took: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
+    """What a training told of abilities, as `Guarded.told`, the pairs of sentences first."""
+    first = took.get("guard")
+    return [*([first] if first else []), *took.get("guards", ())]
 
 
 async def guarded(model: ChatModel, adapter: Adapter | None, folder: Path) -> Guarded | None:
@@ -124,16 +147,28 @@ async def guarded(model: ChatModel, adapter: Adapter | None, folder: Path) -> Gu
     """
     if not model.constrains or adapter is None:
         return None
-    before = await _ability(model, None, folder)
-    after = await _ability(model, adapter, folder)
-    return Guarded(before=before.share, after=after.share)
+
+    async def ability(adapter: Adapter | None) -> Ability:
+        key = [model.identity, adapter.digest if adapter else None, PAIRS]
+        return await once(folder, key, Ability, partial(_ability, model, adapter))
+
+    return Guarded(before=(await ability(None)).share, after=(await ability(adapter)).share)
 
 
-async def _ability(model: ChatModel, adapter: Adapter | None, folder: Path) -> Ability:
-    name = digest([model.identity, adapter.digest if adapter else None, PAIRS])[:20]
-    place = folder / f"{name}.json"
+async def once(
+    folder: Path, key: JsonValue, kind: type[Kept], ask: Callable[[], Awaitable[Kept]]
+) -> Kept:
+    """What `ask` finds, kept in `folder` under `key` and not asked again."""
+    place = folder / f"{digest(key)[:20]}.json"
     if place.exists():
-        return read_model(place, Ability, "delete it and run again")
+        return read_model(place, kind, "delete it and run again")
+    found = await ask()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(place, found.model_dump_json() + "\n")
+    return found
+
+
+async def _ability(model: ChatModel, adapter: Adapter | None) -> Ability:
     replies = await asyncio.gather(
         *(
             model.reply(
@@ -151,10 +186,7 @@ async def _ability(model: ChatModel, adapter: Adapter | None, folder: Path) -> A
         reply.text.strip() == _whole(begins, right)
         for reply, (begins, right, _) in zip(replies, PAIRS, strict=True)
     )
-    ability = Ability(right=tuple(instructed))
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(place, ability.model_dump_json() + "\n")
-    return ability
+    return Ability(right=tuple(instructed))
 
 
 def _whole(begins: str, word: str) -> str:

@@ -24,7 +24,10 @@ from rung.task.load import CONFIG_NAME
 
 DATA = "data"
 """Where files from outside the project's folder go."""
-NAMED = ("examples", "train", "dev", "test", "drafted", "corrections", "unlabelled", "documents")
+NAMED = (
+    *("examples", "train", "dev", "test", "drafted", "corrections", "unlabelled", "guard"),
+    "documents",
+)
 WRITTEN: dict[str, Any] = {
     "text": "",
     "value": None,

@@ -21,7 +21,7 @@ from rung.models.registry import open_embedder, open_model
 from rung.project import ProjectFolder
 from rung.records.results import RunResult
 from rung.solver import Solver, Workshop, fit, load
-from rung.solver.tuning import lessons
+from rung.solver.tuning import lessons, with_rejected
 from rung.state import RUN_CURE, read_model
 from rung.task.load import load_task
 from rung.task.types import SplitName, Task
@@ -108,7 +108,8 @@ class Source:
         if not train:
             what = "came from judged traffic" if self.harvested else "are there"
             raise UserError(f"no training examples to export {what}: `rung harvest` finds some")
-        made = await lessons(solver, train), await lessons(solver, self.task.dev)
+        told = with_rejected(self.task.output, await lessons(solver, train), train)
+        made = told, await lessons(solver, self.task.dev)
         ledger = TestLedger(ProjectFolder(self.root).folder, self.task, ())
         ledger.taught((*train, *self.task.dev))
         return made

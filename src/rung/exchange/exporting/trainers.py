@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from rung.behaviour.trainers.base import TuningExample
+from rung.behaviour.trainers.base import TuningExample, preferring
+from rung.behaviour.trainers.dpo import BETA
 from rung.behaviour.trainers.hosted.base import chat_turns
 from rung.behaviour.trainers.lora import CLIP, WARM_UP
 from rung.candidate import Weights
@@ -23,6 +24,8 @@ from rung.task.types import JsonValue
 
 ROUND_TO = 128
 """Sequence lengths are rounded up to a multiple of this."""
+DPO = "train_dpo.py"
+"""The second step of a training by preference."""
 SPARE_TOKENS = 32
 """For what another template may add around the turns."""
 
@@ -65,9 +68,42 @@ async def export_trainer(source: Source, name: str) -> Files:
             files.put(f"{split}.jsonl", _jsonl(ROWS_OF[name](examples)))
     for path, text in CONFIGS[name](lesson).items():
         files.put(path, text)
+    corrected = [one for one in train if one.rejected is not None]
+    if corrected and name == "trl":
+        preferred = lesson._replace(weights=preferring(lesson.weights), rows=len(corrected))
+        files.put("corrections.jsonl", _jsonl(_preferences(corrected)))
+        files.put(DPO, _script(DPO)(preferred)[DPO])
     files.note(f"base model: {lesson.base}; longest example {longest} tokens")
     files.note(COMMANDS[name])
+    if corrected:
+        files.note(_second_step(name, len(corrected), solver.candidate.weights.prefers))
     return files
+
+
+def _second_step(name: str, corrected: int, learnt: bool) -> str:
+    """What is said of rows that hold the answer which was corrected."""
+    whose = ", as the winner was trained" if learnt else ""
+    if name == "trl":
+        return (
+            f"then python {DPO} goes on from that adapter with {corrected} corrections against "
+            f"what they replaced (DPO){whose}"
+        )
+    return (
+        f"{corrected} rows hold the answer that was corrected, which this trainer is not told"
+        f"{'; the winner learnt them too' if learnt else ''}: --to trl writes both steps"
+    )
+
+
+def _preferences(examples: Sequence[TuningExample]) -> list[dict[str, JsonValue]]:
+    """TRL's conversational prompt, and the right answer beside the one that it replaced."""
+    return [
+        {
+            "prompt": row["prompt"],
+            "chosen": row["completion"],
+            "rejected": [{"role": "assistant", "content": example.rejected}],
+        }
+        for row, example in zip(_pairs(examples), examples, strict=True)
+    ]
 
 
 def _pairs(examples: Sequence[TuningExample]) -> list[dict[str, JsonValue]]:
@@ -223,6 +259,7 @@ def _script(template: str) -> Callable[[Lesson], dict[str, str]]:
             rows=lesson.weights.rows,
             warm_up=lesson.warm_up,
             clip=CLIP,
+            beta=BETA,
         )
         return {template: text}
 

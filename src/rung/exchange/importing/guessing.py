@@ -11,13 +11,14 @@ from statistics import fmean
 from typing import NamedTuple
 
 from rung.errors import UserError
+from rung.exchange.importing.foretold import foretold
 from rung.task.chat import opened
 from rung.task.columns import Columns, folded
 from rung.task.faults import Row
 from rung.task.rows import day_of
 from rung.task.shape_readers import ANSWERED, ASKED, named
 from rung.task.types import JsonValue
-from rung.task.wording import listed
+from rung.task.wording import did_you_mean, listed
 
 MOST_LABELS = 30
 """Different answers above which they are labels only if short and often repeated."""
@@ -27,7 +28,12 @@ _MANY, _ROWS_OF_MANY, _LONGEST = 300, 8, 5
 _FLAGS = {"0", "1", "true", "false", "yes", "no"}
 _BESIDE = ("meta", "metadata", "extra", "info", "details", "attributes", "properties", "tags")
 """Objects that are about a row, and not its answer."""
-_LABELS = ("queue", "category", "class", "intent", "topic", "sentiment", "type", "team", "tag")
+_LABELS = (
+    "queue", "category", "class", "intent", "topic", "sentiment", "type", "team", "tag",
+    "rating", "stars", "priority", "severity",
+)  # fmt: skip
+_ABOUT = ("status", "channel", "language", "lang", "locale", "country", "region", "source", "agent")
+"""What is known of a row beside its text, and seldom asked of it."""
 _TEXTS = ("body", "content", "description", "review", "sentence", "ticket", "email", "comment")
 _IDS = ("id", "_id", "uuid", "key", "nr", "number", "ticket_id", "row_id")
 _LAST = ("id", "no", "nr", "number", "key", "uuid")
@@ -44,16 +50,21 @@ class Guess(NamedTuple):
     reasons: dict[str, str]
 
 
-def guess_columns(rows: Sequence[Row]) -> Guess:
-    """Which fields of unknown rows hold what; `UserError` where nothing can be told apart."""
+def guess_columns(rows: Sequence[Row], told: str | None = None) -> Guess:
+    """Which fields of unknown rows hold what; `UserError` where nothing can be told apart.
+
+    `told` is the field that a person says is the answer.
+    """
     fields = list(dict.fromkeys(key for row in rows for key in row.data))
+    if told is not None and told not in fields:
+        raise UserError(f"{rows[0].file}: no column {told!r}; {did_you_mean(told, fields)}")
     values = {field: [row.data.get(field) for row in rows] for field in fields}
     filled = {f: [v for v in own if v not in (None, "")] for f, own in values.items()}
     usable = {field: own for field, own in filled.items() if len(own) > len(rows) / 2}
     ident = _ident(values, len(rows))
     dated = next((f for f, own in usable.items() if _share_dated(own) >= _DATED), None)
     left = [f for f in usable if f not in (ident, dated)]
-    answer, why = _answer(left, usable)
+    answer, why = (told, "as you say") if told else _answer(left, usable, values)
     texts = {f: fmean(len(str(v)) for v in usable[f]) for f in left if f != answer}
     if answer is None or not texts:
         raise _unclear(rows, fields)
@@ -101,16 +112,19 @@ def _share_dated(values: Sequence[JsonValue]) -> float:
     return len(whole) / len(values)
 
 
-def _answer(fields: Sequence[str], values: dict[str, list[JsonValue]]) -> tuple[str | None, str]:
-    """The field of the right answers, and why it is taken for that."""
+def _answer(
+    fields: Sequence[str], values: dict[str, list[JsonValue]], rows: dict[str, list[JsonValue]]
+) -> tuple[str | None, str]:
+    """The field of the right answers, and why it is taken for that; `rows` have empty cells too."""
     by_name = named(dict.fromkeys(fields), ANSWERED)
     if by_name is not None:
         return by_name, "by its name"
     known = named(dict.fromkeys(fields), _LABELS)
     kinds = {f: _kinds(values[f]) for f in fields}
     few = [f for f in fields if 2 <= kinds[f] <= _most(len(values[f]))]
+    others = [f for f in few if f != known]
     if known in few:
-        return known, f"{kinds[known]} different values"
+        return known, f"{kinds[known]} different values{_or(others)}"
     flags = [f for f in few if {str(v).strip().casefold() for v in values[f]} <= _FLAGS]
     if len(flags) > 1 and len(flags) == len(few):
         return None, ""  # one column a label: none of them is the answer
@@ -118,8 +132,9 @@ def _answer(fields: Sequence[str], values: dict[str, list[JsonValue]]) -> tuple[
     if objects:
         return objects[0], "the one that holds JSON"
     if few:
-        best = min(few, key=lambda f: (folded(f) in ("status", "channel"), fields.index(f)))
-        return best, f"{kinds[best]} different values"
+        best = few[0] if len(few) == 1 else _best_foretold(few, fields, rows)
+        others = [f for f in few if f != best]
+        return best, f"{kinds[best]} different values{_or(others)}"
     if len(fields) == 2:
         asking = [f for f in fields if _share_asking(values[f]) > 1 / 2]
         if len(asking) == 1:
@@ -127,6 +142,25 @@ def _answer(fields: Sequence[str], values: dict[str, list[JsonValue]]) -> tuple[
         lengths = {f: fmean(len(str(v)) for v in values[f]) for f in fields}
         return min(fields, key=lambda f: lengths[f]), "the shorter text of two"
     return None, ""
+
+
+def _best_foretold(
+    few: Sequence[str], fields: Sequence[str], rows: dict[str, list[JsonValue]]
+) -> str:
+    """Of columns with few values the one that the longest text tells most about."""
+    text = max((f for f in fields if f not in few), key=lambda f: len(str(rows[f])), default=None)
+
+    def told(field: str) -> float:
+        if text is None:
+            return 0.0
+        pairs = [(t, v) for t, v in zip(rows[text], rows[field], strict=True) if v and t]
+        return round(foretold([str(t) for t, _ in pairs], [str(v) for _, v in pairs]), 1)
+
+    return min(few, key=lambda f: (folded(f) in _ABOUT, -told(f), fields.index(f)))
+
+
+def _or(others: Sequence[str]) -> str:
+    return f" (it may as well be {listed(others)})" if others else ""
 
 
 def _share_asking(values: Sequence[JsonValue]) -> float:

@@ -13,6 +13,8 @@ class Imported(Frozen):
     notes: tuple[str, ...]
     unready: str = ""
     """What a person has to add before the task can be used; empty where it can be."""
+    columns: tuple[str, ...] = ()
+    """Columns of the rows, where which of them is the answer was guessed."""
 
 
 def lines(rows: Iterable[JsonValue]) -> str:

@@ -41,24 +41,28 @@ _INSTRUCTIONS = {
 }
 
 
-def from_path(path: Path, name: str, project: Path | None = None) -> Imported:
+def from_path(
+    path: Path, name: str, project: Path | None = None, answer: str | None = None
+) -> Imported:
     """The task called `name` of what lies at `path`; raises `UserError` where nothing is known.
+
+    `answer` is the column that a person says holds the right answers.
 
     With `project`, the task's folder, one file of rows is read where it lies, so that what is
     corrected there counts; without, and of everything else, the task gets a copy.
     """
     if path.is_dir():
-        for reader in FOLDERS:
+        for reader in FOLDERS if answer is None else ():
             found = reader(path)
             if found is not None:
                 keys, notes = ({}, []) if found.documents else _beside(path, project)
                 return task_of(found._replace(notes=[*found.notes, *notes]), name, documents=keys)
-        return _folder(path, name, project)
+        return _folder(path, name, project, answer)
     if not path.is_file():
         raise UserError(f"{path}: no such file or folder; name the data that the task is to be of")
     if path.suffix.lower() in (".yaml", ".yml") or _is_configuration(path):
         return from_promptfoo(path, name)
-    return _file(path, name, {}, (), project)
+    return _file(path, name, {}, (), project, answer)
 
 
 def _is_configuration(path: Path) -> bool:
@@ -71,7 +75,7 @@ def _is_configuration(path: Path) -> bool:
     return isinstance(found, dict) and {"prompts", "tests"} <= found.keys()
 
 
-def _folder(path: Path, name: str, project: Path | None) -> Imported:
+def _folder(path: Path, name: str, project: Path | None, answer: str | None) -> Imported:
     """A folder of no known kind: its one file of rows, its texts as documents."""
     config = next((p for p in sorted(path.glob("promptfooconfig.y*ml"))), None)
     if config is not None:
@@ -83,7 +87,7 @@ def _folder(path: Path, name: str, project: Path | None) -> Imported:
             f"{path}: of the shapes that are known none fits, and {len(tables)} files hold rows "
             f"({seen}); name the one file that is meant"
         )
-    return _file(tables[0], name, *_beside(path, project), project)
+    return _file(tables[0], name, *_beside(path, project), project, answer)
 
 
 def _inside(path: Path) -> list[Path]:
@@ -135,10 +139,12 @@ def _file(
     documents: Mapping[str, JsonValue],
     said: Sequence[str],
     project: Path | None,
+    answer: str | None,
 ) -> Imported:
     table = read_table(path, path.name)
-    taken, columns, reasons = _taken(table.rows)
+    taken, columns, reasons = _taken(table.rows, answer)
     notes = [*table.notes, *taken.notes, *said]
+    fields = dict.fromkeys(key for row in table.rows for key in row.data)
     keys: dict[str, JsonValue] = {}
     if project is not None:
         keys["examples"] = os.path.relpath(path, project)
@@ -155,16 +161,17 @@ def _file(
     if any(row.data.get("choices") for row in table.rows):
         lists = "labels"  # Inspect's targets are all the letters
     found = Found({"examples": taken.rows}, taken.system, notes, remarks, lists=lists)
-    return task_of(found, name, keys, documents)
+    made = task_of(found, name, keys, documents)
+    return made.model_copy(update={"columns": tuple(fields) if reasons else ()})
 
 
-def _taken(rows: list[Row]) -> tuple[Taken, Columns | None, dict[str, str]]:
+def _taken(rows: list[Row], answer: str | None) -> tuple[Taken, Columns | None, dict[str, str]]:
     """The rows by their shape, else by guessed columns with the reason of each."""
     known = {key for row in rows[:50] for key in row.data}
     own = "expected" in {key.strip().casefold() for key in known}
-    if shape_of(rows) is not None or own:
+    if answer is None and (shape_of(rows) is not None or own):
         return take(rows), None, {}
-    guess = guess_columns(rows)
+    guess = guess_columns(rows, answer)
     return take(rows, guess.columns), guess.columns, guess.reasons
 
 

@@ -1,8 +1,9 @@
 """The port of the shelf: a solver and questions in, answers out."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
+from rung.models.base import ChatModel
 from rung.records import Answer, Passage
 from rung.solver import Solver
 from rung.task.types import JsonValue
@@ -26,4 +27,17 @@ class Executor(Protocol):
         Raises `ProviderError` where one gets none, and `BudgetExceeded`; cancelled, it begins
         nothing more.
         """
+        ...
+
+
+@runtime_checkable
+class Placing(Executor, Protocol):
+    """One that has models compute elsewhere: their calls travel, below cache and budget."""
+
+    def placed(self, model: ChatModel) -> ChatModel:
+        """The model, computing there, or as it is. Raises `UserError`."""
+        ...
+
+    async def aclose(self) -> None:
+        """End what was begun there."""
         ...
