@@ -17,6 +17,7 @@ from rung.knowledge.contexts import Question, knowledge_of
 from rung.knowledge.lexical import searched_text
 from rung.knowledge.retriever import Retriever
 from rung.loop.shipping.winners import Winners
+from rung.models.metered import prompted
 from rung.project import EVIDENCE_FILE
 from rung.records import Passage
 from rung.solver import Solver, load, save
@@ -106,7 +107,7 @@ async def _again(solver: Solver, task: Task, tools: Tools, winners: Winners) -> 
     embedder = tools.embedder(candidate.embedder) if candidate.embedder else None
     if embedder is not None and context.traits.searches:
         cut = knowledge_of(context).cut(context, task.documents)
-        texts = list(dict.fromkeys(searched_text(p) for p in cut))
+        texts = prompted(embedder, "document", list(dict.fromkeys(map(searched_text, cut))))
         embedded = len(texts) - len(tools.cache.vectors(embedder.identity, texts))
 
     old = getattr(solver.knowledge, "retriever", None)
