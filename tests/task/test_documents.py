@@ -212,6 +212,8 @@ def test_a_table_for_layout_falls_away_and_one_in_a_cell_is_counted(tmp_path: Pa
         ("“Preis”: 5 €", "cp1252", "<meta charset=iso-8859-1>", False),
         ("Zażółć gęślą", "cp1250", "<html lang=pl>", True),
         ("Привет, мир", "cp1251", "", True),
+        ("مدة ضمان المصباح الأحمر هي 3 شهرا.", "cp1256", "", True),
+        ("โคมไฟสีแดงรับประกัน3เดือน", "cp874", "", True),
         ("日本語の文章です", "shift_jis", "", True),
         ("日本語の文章です", "euc_jp", '<meta content="text/html; charset=EUC-JP">', False),
         ("中文文本测试内容", "gb18030", "<meta charset=gb2312>", False),

@@ -32,6 +32,8 @@ _WRITTEN = {
     "cp1252": "WINDOWS-1252",
     "cp1251": "WINDOWS-1251",
     "cp1253": "WINDOWS-1253",
+    "cp1256": "WINDOWS-1256",
+    "cp874": "CP874",
     "shift_jis": "SHIFT-JIS",
     "euc_jp": "EUC-JP",
     "gb18030": "GB18030",
