@@ -18,7 +18,7 @@ from rung.models.base import ChatModel, ChatReply, ChatRequest, Message
 from rung.models.registry import open_model
 
 MODEL = "local/smollm2-135m-instruct"
-CLIMBED, ASKED, KILLS, BETWEEN, AT_ONCE = 100, 64, 20, 3, 4
+CLIMBED, ASKED, KILLS, BETWEEN, AT_ONCE = 100, 48, 10, 3, 4
 """Examples of the climb; calls of a measurement; replicas killed, each after so many answers; calls
 in flight while they are."""
 

@@ -47,11 +47,13 @@ class OnRay:
     def __init__(self, address: str = "local") -> None:
         """`address` is `auto` (the cluster that this machine is a node of), `ray://HOST:PORT`, or
         `local`. Nothing is begun before a model is to compute there. Raises `MissingExtraError`."""
-        if address == "local" and "ray" not in sys.modules:  # it reads them when it is imported
-            # It runs code for whoever reaches it: for nobody else, and it tells nobody.
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
-            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        if "ray" not in sys.modules:  # it reads them when it is imported
+            os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # it would write into --json
+            if address == "local":
+                # It runs code for whoever reaches it: for nobody else, and it tells nobody.
+                os.environ.setdefault("RAY_AUTH_MODE", "token")
+                os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+                os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             import ray
         except ImportError:
