@@ -1,6 +1,6 @@
 """Tuning recipes on real data: what each scores on test, and the processor seconds it takes.
 
-    python benchmarks/tuning.py [--sets a,b] [--recipes x,y] [--rows N] [--test N] [--write FILE]
+    python benchmarks/tuning.py [--sets a,b] [--recipes x,y] [--rows N] [--test N] [--epochs N]
 
 Each set of `benchmarks/sets` is tuned with each recipe on the same rows, the embedded 135M model,
 and asked the same test rows. Every cell is kept in `.rung/tuning.json` of the set when it is done:
@@ -33,7 +33,6 @@ from rung.task.load import load_task
 from rung.task.types import Task
 
 SETS = ("snips-slots", "usaddress-json", "wiki-docs-qa", "banking12", "tldr-style", "wikisql-mini")
-EPOCHS = 4
 RECIPES: dict[str, Callable[[Weights], Weights]] = {
     "first-rise": lambda w: w.model_copy(update={"recipe": "stated", "learning_rate": 5e-4}),
     "sized": lambda w: w.model_copy(update={"recipe": "sized"}),
@@ -53,12 +52,12 @@ def recipe(name: str, weights: Weights) -> Weights:
     return stated(weights, **changes, kind=kind[0] if kind else weights.kind)
 
 
-def task_of(name: str, rows: int, test: int) -> Task:
+def task_of(name: str, rows: int, test: int, epochs: int) -> Task:
     """A set with so many train and test rows, and 40 dev rows out of the rest of train."""
     cut(name)
     task = load_task(home(name))
     dev = task.dev[:40]
-    climb = task.climb.model_copy(update={"epochs": EPOCHS})
+    climb = task.climb.model_copy(update={"epochs": epochs})
     kept = {"train": task.train[:rows], "dev": dev, "test": task.test[:test], "climb": climb}
     return task.model_copy(update=kept)
 
@@ -111,17 +110,19 @@ def main() -> None:
     parser.add_argument("--recipes", default=",".join([*RECIPES, "trl-found"]))
     parser.add_argument("--rows", type=int, default=150)
     parser.add_argument("--test", type=int, default=120)
+    parser.add_argument("--epochs", type=int, default=4)
     args = parser.parse_args()
     for name in args.sets.split(","):
-        task = task_of(name, args.rows, args.test)
+        task = task_of(name, args.rows, args.test, args.epochs)
         assert task.root is not None
         path = task.root / ".rung" / KEPT
         kept = json.loads(path.read_text()) if path.exists() else {}
         for label in args.recipes.split(","):
-            key = f"{label} {len(task.train)}/{len(task.test)}"
+            cut_to = f"{len(task.train)}/{len(task.test)}, {args.epochs} epochs"
+            key = f"{label} {cut_to}"
             if key not in kept:
                 if label == "trl-found":  # what the embedded race has found
-                    found = kept[f"found {len(task.train)}/{len(task.test)}"]["weights"]
+                    found = kept[f"found {cut_to}"]["weights"]
                     label = "{learning_rate}:{rows}:1:trl".format(**found)
                 kept[key] = asyncio.run(cell(task, label))
                 path.write_text(json.dumps(kept, indent=1) + "\n")

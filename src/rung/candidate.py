@@ -288,8 +288,8 @@ class Candidate(Frozen):
         if self.prompt.reasoning:
             parts.append("reasoning")
         if self.context.traits.mark:
-            found = self.context.traits.mark.format(k=self.context.k, tool=self.context.tool)
-            parts.append(found)
+            mark = self.context.traits.mark.format(k=self.context.k, tool=self.context.tool)
+            parts.append(mark)
         if self.way != "converse":
             parts.append(self.way)
         if self.weights.tuned:

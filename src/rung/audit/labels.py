@@ -36,11 +36,11 @@ class Suspect(Frozen):
 
 def suspected(material: Material) -> list[Suspect]:
     """Every one that nobody has looked at, the most suspicious first."""
-    found = suspects(material)
-    places = places_of(material) if found else {}
+    doubted = suspects(material)
+    places = places_of(material) if doubted else {}
     written = dict(zip(material.same_answer, material.answer_texts, strict=True))
     made = []
-    for row, better in found:
+    for row, better in doubted:
         example, part = material.rows[row].example, material.rows[row].part
         suspect = Suspect(
             id=example.id,
@@ -97,21 +97,21 @@ class Labels:
             by_hand = name_in_task(self.root, "corrections", FILE)
             if by_hand is not None:
                 raise UserError(f"add this to [task] of {CONFIG_NAME} by hand first: {by_hand}")
-            said = self.all()
-            if line.before not in {one.before for one in said}:
-                self._write([*said, line])
+            decided = self.all()
+            if line.before not in {one.before for one in decided}:
+                self._write([*decided, line])
 
     def undo(self) -> Correction | None:
         """Take the last one back; None where nothing was said."""
         with self._alone():
-            said = self.all()
-            if said:
-                self._write(said[:-1])
-        return said[-1] if said else None
+            decided = self.all()
+            if decided:
+                self._write(decided[:-1])
+        return decided[-1] if decided else None
 
     def _alone(self) -> AbstractContextManager[None]:
         lock = ProjectFolder(self.root).folder / "corrections.lock"
         return alone(lock, "the labels are being looked at elsewhere: try again")
 
-    def _write(self, said: list[Correction]) -> None:
-        write_whole(self.path, "".join(f"{one.model_dump_json()}\n" for one in said))
+    def _write(self, decided: list[Correction]) -> None:
+        write_whole(self.path, "".join(f"{one.model_dump_json()}\n" for one in decided))

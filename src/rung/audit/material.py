@@ -149,12 +149,12 @@ class Material:
         if self.vectors is None or not isinstance(self.task.output, LabelsOutput):
             return None
         labels = np.array([self.same_answer[i] for i in self.embedded])
-        found = noise.find(self.vectors, labels, self.task.climb.seed)
+        estimate = noise.find(self.vectors, labels, self.task.climb.seed)
         sure = set(self.task.source.looked_at) if self.task.source is not None else set()
-        if found is None or not sure:
-            return found
+        if estimate is None or not sure:
+            return estimate
         open_ones = np.array([self.ids[i] not in sure for i in self.embedded])
-        return found._replace(suspect=found.suspect & open_ones)
+        return estimate._replace(suspect=estimate.suspect & open_ones)
 
     def most_suspicious(self, rows: list[int]) -> tuple[str, ...]:
         """Ids of those rows, each once, in that order."""

@@ -76,8 +76,8 @@ def _score(done: Checked) -> str:
 def _markdown(done: Checked, lines: list[str]) -> str:
     from rung.report.markdown import escape
 
-    said = "\n".join(f"- {escape(line)}" for line in lines)
+    bullets = "\n".join(f"- {escape(line)}" for line in lines)
     return (
-        f"### {MARKS[done.code]} {escape(done.task)}: rung check\n\n{said}\n\n"
+        f"### {MARKS[done.code]} {escape(done.task)}: rung check\n\n{bullets}\n\n"
         f"<sub>{escape(done.winner)} · 95 % intervals on dev, which certify nothing</sub>"
     )

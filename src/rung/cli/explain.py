@@ -66,13 +66,13 @@ async def _explain(
 
     with console.status("looking at failures …") as status:
 
-        def told(_: Any) -> None:
+        def progress(_: Any) -> None:
             nonlocal done
             done += 1
             status.update(f"{done} failures probed …")
 
         try:
-            explained = await explainer.explain(candidate, example, width or None, told)
+            explained = await explainer.explain(candidate, example, width or None, progress)
             side = await _one(explainer, explained, example) if example else None
         finally:
             await explainer.aclose()
@@ -80,11 +80,11 @@ async def _explain(
     if as_json:
         import json
 
-        said = explained.diagnosis.model_dump(mode="json")
+        facts = explained.diagnosis.model_dump(mode="json")
         if explained.grounding is not None:
-            said["grounding"] = explained.grounding.model_dump(mode="json")
-        said["kinds"] = [kind.model_dump(mode="json") for kind in explained.kinds]
-        typer.echo(json.dumps(side or said, indent=1))
+            facts["grounding"] = explained.grounding.model_dump(mode="json")
+        facts["kinds"] = [kind.model_dump(mode="json") for kind in explained.kinds]
+        typer.echo(json.dumps(side or facts, indent=1))
     elif side is not None:
         _show_one(side, console)
     else:

@@ -33,29 +33,30 @@ def look_through(folder: Path, console: Console) -> None:
 
     task = load_task(folder)
     root = task.root or folder
-    found, labels = suspected(asyncio.run(material_of_task(task))), Labels(root)
-    if not found:
+    suspects, labels = suspected(asyncio.run(material_of_task(task))), Labels(root)
+    if not suspects:
         console.print("No label looks wrong that nobody has looked at.")
         return
-    console.print(f"{len(found)} labels look wrong. {KEYS}.", markup=False)
-    said = [key for key in _keys(found, labels, console) if key in "ak"]
-    taken = said.count("a")
+    console.print(f"{len(suspects)} labels look wrong. {KEYS}.", markup=False)
+    decided = [key for key in _keys(suspects, labels, console) if key in "ak"]
+    taken = decided.count("a")
     console.print(
-        f"{taken} corrected, {len(said) - taken} kept, in {root / FILE}: the data stays as it "
+        f"{taken} corrected, {len(decided) - taken} kept, in {root / FILE}: the data stays as it "
         "is, and a line taken out undoes one.",
         markup=False,
     )
 
 
-def _keys(found: list[Suspect], labels: Labels, console: Console) -> list[str]:
+def _keys(suspects: list[Suspect], labels: Labels, console: Console) -> list[str]:
     """The key that was pressed for each, in order; what was taken back is gone from it."""
     from rung.task.types import render_input
 
     pressed: list[str] = []
-    while len(pressed) < len(found):
-        suspect = found[len(pressed)]
+    while len(pressed) < len(suspects):
+        suspect = suspects[len(pressed)]
         console.print()
-        console.print(Text(f"{len(pressed) + 1} of {len(found)} · {suspect.place or suspect.id}"))
+        place = suspect.place or suspect.id
+        console.print(Text(f"{len(pressed) + 1} of {len(suspects)} · {place}"))
         console.print(Text(cut(render_input(suspect.input), MOST_CHARS)))
         console.print(Text(f"given: {suspect.given} · suggested: {suspect.suggested}", "bold"))
         try:

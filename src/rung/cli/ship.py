@@ -73,8 +73,8 @@ def rollback(
         typer.echo(swap.model_dump_json(indent=1))
         return
     doubt = winners.doubt()
-    said = f"{swap.now[:16]} is the winner again; {(swap.was or '')[:16]} is kept"
-    typer.echo(f"{said}\n{doubt}" if doubt else said)
+    swapped = f"{swap.now[:16]} is the winner again; {(swap.was or '')[:16]} is kept"
+    typer.echo(f"{swapped}\n{doubt}" if doubt else swapped)
     typer.echo(RESTART)
 
 

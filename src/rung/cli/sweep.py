@@ -28,8 +28,10 @@ class Climbed(NamedTuple):
     @property
     def facts(self) -> dict[str, JsonValue]:
         """For `--json`."""
-        found = {"error": self.said} if self.result is None else self.result.model_dump(mode="json")
-        return {"folder": str(self.folder), "exit_code": self.code, **found}
+        outcome = (
+            {"error": self.said} if self.result is None else self.result.model_dump(mode="json")
+        )
+        return {"folder": str(self.folder), "exit_code": self.code, **outcome}
 
 
 def tasks_of(folders: Sequence[Path]) -> list[Path]:

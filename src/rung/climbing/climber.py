@@ -132,8 +132,8 @@ class Climber:
             raise UserError(f"nothing could be asked: {'; '.join(self._unasked.values())}")
         unasked = (f"{name} could not be asked: {why}" for name, why in self._unasked.items())
         where = STORES[self.task.knowledge.store].note()
-        for said in (*unasked, *what_serious_takes(self.task, rungs), *([where] if where else [])):
-            self.observer.note(said)
+        for note in (*unasked, *what_serious_takes(self.task, rungs), *([where] if where else [])):
+            self.observer.note(note)
         self.observer.planned(rungs)
         keys = [r.candidate.key for r in rungs]
         people = people_of(self.tools, self.scorer.version)

@@ -15,7 +15,7 @@ def draw_of(candidate: Candidate, tools: Tools, scorer: Scorer) -> str:
         tools.known_endpoints.of(tools.raw(m)) for m in candidate.models if not m.startswith(NO_LLM)
     ]
     sampled = candidate.prompt.temperature > 0 or any(
-        "temperature" in found.dialect.left_out for found in known if found is not None
+        "temperature" in handshake.dialect.left_out for handshake in known if handshake is not None
     )
     marks = [tools.cache.draw] if sampled else []
     return "".join(

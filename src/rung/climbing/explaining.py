@@ -65,8 +65,8 @@ class Explainer:
         """The candidate to diagnose: the one named, else the choice, else the best on dev."""
         rows = [r for r in self.run.candidates if r.state != "probe" and r.dev is not None]
         if key is not None:
-            found = full_key(key, [r.key for r in rows])
-            return next(r for r in rows if r.key == found)
+            whole = full_key(key, [r.key for r in rows])
+            return next(r for r in rows if r.key == whole)
         if not rows:
             raise UserError("no candidate of this run was asked a dev example: climb first")
         chosen = [r for r in rows if r.key == self.run.verdict.choice]
@@ -107,15 +107,15 @@ class Explainer:
             tried = [r.candidate for r in self.run.candidates if r.state != "probe"]
             diagnosis = await diagnose(bench, attempts, tried, width=width, on_step=on_step)
             grounds: Grounding | None = None
-            told: tuple[KindOfQuestion, ...] = ()
+            by_kind: tuple[KindOfQuestion, ...] = ()
             if only is None:
                 name = self.task.models.judge
                 judge = self.tools.chat(name) if name else None
                 grounds = await grounding(self.task, attempts, judge)
-                told = kinds_of_questions(self.task, attempts, bench.cut)
+                by_kind = kinds_of_questions(self.task, attempts, bench.cut)
                 text = diagnosis.model_dump_json(indent=1) + "\n"
                 measured.write(DIAGNOSIS_FILE, text)
-            return Explained(diagnosis, bench, attempts, grounds, told)
+            return Explained(diagnosis, bench, attempts, grounds, by_kind)
         finally:
             measured.close()
             store.close()

@@ -20,17 +20,17 @@ def found_notes(
 def _taught(rows: Sequence[CandidateResult]) -> Iterator[str]:
     """What was learnt of a teacher."""
     for row in rows:
-        if (told := row.training.get("taught")) is not None:
-            yield said_of_teaching(row.key, told)
+        if (facts := row.training.get("taught")) is not None:
+            yield said_of_teaching(row.key, facts)
 
 
 def _preferred(rows: Sequence[CandidateResult]) -> Iterator[str]:
     """What was learnt of corrections."""
     for row in rows:
-        if (told := row.training.get("preferred")) is not None:
-            losses = ", ".join(f"{loss:.2f}" for loss in told["losses"])
+        if (facts := row.training.get("preferred")) is not None:
+            losses = ", ".join(f"{loss:.2f}" for loss in facts["losses"])
             yield (
-                f"{row.key} was tuned on the rows, and then learnt {told['pairs']} corrections "
+                f"{row.key} was tuned on the rows, and then learnt {facts['pairs']} corrections "
                 f"against the answers they replaced (DPO; loss in each epoch {losses or 'not told'}"
                 ", 0.69 where nothing is preferred)."
             )

@@ -54,7 +54,7 @@ class Grounding(Frozen):
 
     def sentences(self) -> list[str]:
         """For a person."""
-        said = [
+        lines = [
             f"{these(self.claims, 'claim')} in {these(self.answers, 'answer')}: {self.held} "
             f"in the passages given, {self.elsewhere} in others than the named ones, {self.unheld} "
             f"with a number that no passage has; of those in words of their own the judge found "
@@ -65,8 +65,8 @@ class Grounding(Frozen):
             f"as such, {self.refused} with one refused.",
         ]
         if self.doubtful:
-            said.append(f"To look at: {', '.join(self.doubtful)}.")
-        return said
+            lines.append(f"To look at: {', '.join(self.doubtful)}.")
+        return lines
 
 
 async def grounding(
@@ -84,23 +84,23 @@ async def grounding(
         counts["unanswerable"] += none
         counts["known_unanswerable"] += none and silent
         counts["refused"] += silent and not none
-        found = [] if silent else claims(answer.text, answer.passages)
+        claimed = [] if silent else claims(answer.text, answer.passages)
         stale = not silent and _stale(answer, newer)
         counts["stale"] += stale
-        counts.update(claim.support for claim in found)
-        asking += [(claim, answer.passages) for claim in found if claim.support == "untold"]
-        if stale or any(claim.support in ("elsewhere", "unheld") for claim in found):
+        counts.update(claim.support for claim in claimed)
+        asking += [(claim, answer.passages) for claim in claimed if claim.support == "untold"]
+        if stale or any(claim.support in ("elsewhere", "unheld") for claim in claimed):
             doubtful.append(example.id)
     verdicts = await asyncio.gather(*(_judged(judge, *one) for one in asking))
     counted = {name: counts[name] for name in Grounding.model_fields if name != "doubtful"}
-    told = {
+    measured = {
         "answers": len(made),
         "claims": sum(counts[name] for name in get_args(Support)),
         "judged_held": verdicts.count(True),
         "judged_unheld": verdicts.count(False),
         "untold": verdicts.count(None),
     }
-    return Grounding(**counted | told, doubtful=tuple(doubtful))
+    return Grounding(**counted | measured, doubtful=tuple(doubtful))
 
 
 async def _judged(
@@ -111,12 +111,14 @@ async def _judged(
         return None
     read = [passages[i] for i in claim.named] or list(passages)
     given = "\n\n".join(searched_text(passage) for passage in read)
-    said = (
+    messages = (
         Message(role="system", content=ASKED),
         Message(role="user", content=f"Passages:\n{given}\n\nClaim: {claim.text}"),
     )
     try:
-        reply = await judge.reply(ChatRequest(messages=said, max_tokens=4, choices=("yes", "no")))
+        reply = await judge.reply(
+            ChatRequest(messages=messages, max_tokens=4, choices=("yes", "no"))
+        )
     except (ProviderError, BudgetExceeded):
         return None
     word = reply.text.strip().lower()
@@ -129,26 +131,26 @@ def superseded(documents: tuple[Document, ...]) -> dict[str, Document]:
     Which one is newer is told by a date in `meta`, or by a date or number in its title or id.
     """
     by_id = {document.id: document for document in documents}
-    found = {}
+    newer = {}
     for pair in versions(documents):
         first, second = by_id[pair.first], by_id[pair.second]
         for age in (_date, _number):
             if age(first) and age(second) and age(first) != age(second):
                 old, new = sorted((first, second), key=age)
-                found[old.id] = new
+                newer[old.id] = new
                 break
-    return found
+    return newer
 
 
 def _date(document: Document) -> tuple[int, ...]:
-    told = f"{document.meta.get('date', '')} {document.title} {document.id}"
-    found = _DATED.search(told)
-    return tuple(int(part) for part in found.groups() if part) if found else ()
+    text = f"{document.meta.get('date', '')} {document.title} {document.id}"
+    match = _DATED.search(text)
+    return tuple(int(part) for part in match.groups() if part) if match else ()
 
 
 def _number(document: Document) -> tuple[int, ...]:
-    found = _NUMBERED.search(f"{document.title} {document.id}")
-    return tuple(int(part) for part in found[1].split(".")) if found else ()
+    match = _NUMBERED.search(f"{document.title} {document.id}")
+    return tuple(int(part) for part in match[1].split(".")) if match else ()
 
 
 def _stale(answer: Answer, newer: dict[str, Document]) -> bool:
@@ -157,5 +159,5 @@ def _stale(answer: Answer, newer: dict[str, Document]) -> bool:
     if not cited or not cited <= newer.keys():
         return False
     whole = [Passage(document_id=newer[i].id, text=newer[i].text) for i in cited]
-    said = re.sub(r"\[[\d\s,]+\]", " ", answer.text)
-    return not cite(said, whole)
+    text = re.sub(r"\[[\d\s,]+\]", " ", answer.text)
+    return not cite(text, whole)

@@ -190,9 +190,9 @@ class TestLedger:
 
     def learnt(self, examples: Sequence[Example], how: str = DEV) -> None:
         """Write down which examples are dev: reports show their answers, and they choose."""
-        names, told = {row_name(e) for e in examples}, _told_of(examples)
+        names, answers = {row_name(e) for e in examples}, _told_of(examples)
         if not self.ledger.shown(how).issuperset(names):
-            self._write(self._read().show(names, how).knowing(told))
+            self._write(self._read().show(names, how).knowing(answers))
 
     def taught(self, examples: Sequence[Example]) -> None:
         """Write down which examples were handed out for training."""
@@ -227,7 +227,7 @@ class TestLedger:
         answers as then, what has changed is the wording.
         """
         mine = dict(self._told.values())
-        before = [(*told, name) for name, told in self.ledger.known.items() if told[0] in mine]
+        before = [(*one, name) for name, one in self.ledger.known.items() if one[0] in mine]
         earlier: dict[str, list[str]] = {}
         if sum(answer == mine[id_] for id_, answer, _ in before) >= EDITED * len(before):
             for id_, _, name in before:

@@ -31,11 +31,11 @@ class KindOfQuestion(Frozen):
 
     def sentence(self) -> str:
         """For a person."""
-        said = f"{these(self.n, 'question')} ({self.kind}): {self.right} right"
+        counts = f"{these(self.n, 'question')} ({self.kind}): {self.right} right"
         if self.kind in KINDS:
-            said += f", all of their documents given for {self.all_given}"
+            counts += f", all of their documents given for {self.all_given}"
         advice = f"; worse than the others: {ADVICE[self.kind]}" if self.held_back else ""
-        return f"{said}{advice}."
+        return f"{counts}{advice}."
 
 
 def kinds_of_questions(
@@ -45,13 +45,13 @@ def kinds_of_questions(
 
     Right is a score of at least `cut`.
     """
-    told = kinds(task, [e for e, _ in attempts if e.context_ids])
+    kind_of = kinds(task, [e for e, _ in attempts if e.context_ids])
     rows: dict[str, list[tuple[bool, bool]]] = {}
     for example, attempt in attempts:
         if attempt.score is not None:
             read = attempt.answer.passages if attempt.answer else ()
             given = set(example.context_ids) <= {p.document_id for p in read}
-            kind = told.get(example.id, "others")
+            kind = kind_of.get(example.id, "others")
             rows.setdefault(kind, []).append((attempt.score >= cut, given))
     if not rows.keys() & set(KINDS):
         return ()

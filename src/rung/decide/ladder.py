@@ -278,10 +278,10 @@ def plan(
             taught = expected_calls(task, candidate.teacher, chat)
             each = expected_usd(task, candidate.teacher, taught, book)
             # Of a teacher that tells no confidence, another answer says whether the first stands.
-            told = (
+            filtered = (
                 isinstance(task.output, LabelsOutput) and chat(candidate.teacher.model).constrains
             )
-            usd = each * len(task.unlabelled) * (1 if told else 2)
+            usd = each * len(task.unlabelled) * (1 if filtered else 2)
             used = used.model_copy(update={"prepared_usd": float(usd)})
         cost = model_of_usage(used, workload, book)
         planned.append(

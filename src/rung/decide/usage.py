@@ -179,7 +179,7 @@ def _of_model(task: Task, candidate: Candidate, model: ChatModel, size: int | No
         likely = tuple(
             zip(pool, (_passages(task, candidate, i) for i in range(SAMPLE)), strict=False)
         )
-        before = [requests_of(candidate.context, e.input_text(), found) for e, found in likely]
+        before = [requests_of(candidate.context, e.input_text(), given) for e, given in likely]
         read += sum(model.count_tokens(r.messages) for some in before for r in some) / len(likely)
         written += sum(r.max_tokens for some in before for r in some) / len(likely)
     return Usage(

@@ -43,22 +43,22 @@ _TOKENS = {"input_tokens": 9, "output_tokens": 9, "cache_read_tokens": 1, "cache
 def idle(usages: Sequence[CandidateUsage], book: PriceBook) -> list[str]:
     """What `[costs]` says that changes no bill of these candidates, whatever they will use."""
     asked = [name for name in book.rates if not name.startswith(NO_LLM)]
-    found = [
+    sentences = [
         f'[costs.models."{name}"] changes nothing: no such model is asked; '
         f"{did_you_mean(name, asked)}"
         for name in book.settings.models
         if name not in book.rates
     ]
     if not usages or any(rates.source.what == NOT_PRICED for rates in book.rates.values()):
-        return found
+        return sentences
     paid = _bills(usages, book, book.settings)
-    said: dict[tuple[str, str], list[str]] = {}
+    by_reason: dict[tuple[str, str], list[str]] = {}
     for section, key, others in _each_otherwise(book):
         if all(_bills(usages, book, other) == paid for other in others):
-            said.setdefault((section, _WHEN[key]), []).append(key)
-    return [*found, *(
+            by_reason.setdefault((section, _WHEN[key]), []).append(key)
+    return [*sentences, *(
         f"[{section}] {', '.join(keys)}: no candidate here is paid by this; it counts where {when}."
-        for (section, when), keys in said.items()
+        for (section, when), keys in by_reason.items()
     )]  # fmt: skip
 
 

@@ -166,8 +166,8 @@ def _rerank(quote: Quote) -> list[Line]:
 
 
 def _tools(quote: Quote) -> list[Line]:
-    told = quote.spec.retrieval.tools_usd_per_1k
-    price = quote.price("tools", "USD per 1,000 requests", None, told, None)
+    stated = quote.spec.retrieval.tools_usd_per_1k
+    price = quote.price("tools", "USD per 1,000 requests", None, stated, None)
     if price is None:
         return []
     return [Line("tools asked", "retrieval", "request", Product((price,), (), ONE / 1000))]

@@ -215,11 +215,11 @@ class SharedCache(Cache):
 
     def _failed(self, what: str, error: Exception) -> StoreError:
         # Another kind of error may repeat the URL, and with it a password.
-        said = str(error).strip() if isinstance(error, self._errors.OperationalError) else ""
+        message = str(error).strip() if isinstance(error, self._errors.OperationalError) else ""
         return StoreError(
             f"the shared store of RUNG_STORE could not be {what} "
-            f"({said.splitlines()[0] if said else type(error).__name__}): see that it is there and "
-            "run again; answered calls are kept"
+            f"({message.splitlines()[0] if message else type(error).__name__}): see that it is "
+            "there and run again; answered calls are kept"
         )
 
 

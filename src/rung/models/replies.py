@@ -240,9 +240,9 @@ def _flat(value: JsonValue) -> str:
 def _calls(choice: dict[str, JsonValue]) -> tuple[ToolCall, ...]:
     """The tools that a model wants called; a server may leave out the ids."""
     message = choice.get("message")
-    told = message.get("tool_calls") if isinstance(message, dict) else None
+    listed = message.get("tool_calls") if isinstance(message, dict) else None
     calls = []
-    for n, call in enumerate(told if isinstance(told, list) else ()):
+    for n, call in enumerate(listed if isinstance(listed, list) else ()):
         wanted = call.get("function") if isinstance(call, dict) else None
         if isinstance(wanted, dict) and wanted.get("name"):
             given = wanted.get("arguments")

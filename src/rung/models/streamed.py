@@ -50,10 +50,10 @@ def _add(choice: dict[str, Any], message: dict[str, Any], part: dict[str, Any]) 
         place = min(int(call.get("index") or 0), len(calls))
         if place == len(calls):
             calls.append({"id": "", "function": {"name": "", "arguments": ""}})
-        told = call.get("function") or {}
+        function = call.get("function") or {}
         calls[place]["id"] = calls[place]["id"] or call.get("id") or ""
         for name in ("name", "arguments"):
-            calls[place]["function"][name] += told.get(name) or ""
+            calls[place]["function"][name] += function.get(name) or ""
     choice["finish_reason"] = part.get("finish_reason") or choice["finish_reason"]
     logprobs = (part.get("logprobs") or {}).get("content")
     if logprobs:

@@ -138,6 +138,6 @@ def _attempt_rows(
     for place, line in enumerate(lines):
         for key, one in line.answers.items():
             if key in numbers:
-                said = one.answer.text.lower() if one.answer else ""
+                text = one.answer.text.lower() if one.answer else ""
                 where = places[key, line.split, line.id]
-                yield (place, numbers[key], *where, storable(said))
+                yield (place, numbers[key], *where, storable(text))

@@ -26,10 +26,10 @@ def parts(output: Output, answered: Iterable[tuple[Example, JsonValue]]) -> tupl
         return ()
     expected, given, right = Counter[str](), Counter[str](), Counter[str]()
     for example, value in answered:
-        gold, said = _named(output, _gold(example, value)), _named(output, value)
+        gold, answer = _named(output, _gold(example, value)), _named(output, value)
         expected.update(name for name, _ in gold.elements())
-        given.update(name for name, _ in said.elements())
-        right.update(name for name, _ in (gold & said).elements())
+        given.update(name for name, _ in answer.elements())
+        right.update(name for name, _ in (gold & answer).elements())
     names = sorted(expected | given, key=lambda name: (-expected[name], name))
     return tuple(
         Part(name=name, expected=expected[name], given=given[name], right=right[name])

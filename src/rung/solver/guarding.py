@@ -134,7 +134,8 @@ async def _timed(model: ChatModel, adapter: Adapter, lessons: Sequence[TuningExa
         request = ChatRequest(
             messages=lesson.messages, max_tokens=ROOM, choices=(lesson.answer,), adapter=adapter
         )
-        return (await model.reply(request)).usage.seconds
+        usage = (await model.reply(request)).usage
+        return usage.seconds + usage.gpu_seconds
 
     each = [(await seconds(one, None), await seconds(one, adapter)) for one in lessons]
     merged, unmerged = (fmean(side) for side in zip(*each, strict=True))

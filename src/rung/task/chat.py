@@ -91,8 +91,8 @@ def opened(value: JsonValue) -> JsonValue:
     if isinstance(value, str) and value.strip()[:1] in ("{", "["):
         for reader in (json.loads, ast.literal_eval):
             with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-                found = reader(value.strip())
-                return found if isinstance(found, dict | list) else value
+                parsed = reader(value.strip())
+                return parsed if isinstance(parsed, dict | list) else value
     return value
 
 

@@ -111,10 +111,10 @@ def describe(output: Output) -> str:
                 return f"Answer with exactly one of these labels:\n{_explained(output)}"
             return f"Answer with exactly one of: {_named(output.labels)}."
         case MultiLabelOutput():
-            said = "Answer with a JSON array of all labels that apply, [] if none does. "
+            form = "Answer with a JSON array of all labels that apply, [] if none does. "
             if output.meanings:
-                return f"{said}The labels:\n{_explained(output)}"
-            return f"{said}The labels: {_quoted(output.labels)}."
+                return f"{form}The labels:\n{_explained(output)}"
+            return f"{form}The labels: {_quoted(output.labels)}."
         case SchemaOutput():
             root = output.json_schema
             what = {"object": "one JSON object", "array": "one JSON array"}.get(
@@ -124,8 +124,8 @@ def describe(output: Output) -> str:
         case TextOutput():
             return _describe_text(output)
         case SqlOutput():
-            said = "Answer with one SQLite SELECT statement, nothing else."
-            return f"{said} The tables:\n{output.tables}" if output.tables else said
+            form = "Answer with one SQLite SELECT statement, nothing else."
+            return f"{form} The tables:\n{output.tables}" if output.tables else form
 
 
 def kept_limits(output: TextOutput, text: str) -> dict[str, bool]:
@@ -307,8 +307,8 @@ def says_no_answer(word: str, text: str) -> bool:
 
 def _explained(output: LabelsOutput | MultiLabelOutput) -> str:
     """One label a line, with what it stands for."""
-    lines = [(label, output.meanings.get(label)) for label in output.labels]
-    return "\n".join(f"- {label}: {said}" if said else f"- {label}" for label, said in lines)
+    meanings = [(label, output.meanings.get(label)) for label in output.labels]
+    return "\n".join(f"- {one}: {meaning}" if meaning else f"- {one}" for one, meaning in meanings)
 
 
 def _named(labels: Sequence[str]) -> str:

@@ -50,18 +50,18 @@ def convert(files: Sequence[File]) -> dict[str, Read]:
         return {}
     if sys.modules.get("markitdown", files) is None or find_spec("markitdown") is None:
         raise MissingExtraError(f"reading {files[0][1]}", "docs")
-    found: dict[str, Read] = {}
+    by_name: dict[str, Read] = {}
     problems: list[str] = []
     left = list(files)
     while left and len(problems) < MOST_PROBLEMS:
-        left = _in_a_child(left, found, problems)
+        left = _in_a_child(left, by_name, problems)
     if problems:
         more = f"; {len(left)} more were not tried" if left else ""
         raise UserError("; ".join(problems) + more)
-    return found
+    return by_name
 
 
-def _in_a_child(files: Sequence[File], found: dict[str, Read], problems: list[str]) -> list[File]:
+def _in_a_child(files: Sequence[File], by_name: dict[str, Read], problems: list[str]) -> list[File]:
     """Reads files until the child is done, or dies over one; those that it did not come to."""
     paths = [str(Path(p).resolve()) for p in sys.path if p]
     child = subprocess.Popen(
@@ -83,7 +83,7 @@ def _in_a_child(files: Sequence[File], found: dict[str, Read], problems: list[st
         reader.start()
         for at, (_, ident) in enumerate(files, start=1):
             try:
-                found[ident] = _read(child, lines, ident)
+                by_name[ident] = _read(child, lines, ident)
             except _Gone as gone:
                 problems.append(str(gone))
                 return list(files[at:])

@@ -59,9 +59,9 @@ def read_corrections(path: Path) -> list[Correction]:
     return read_lines(path, Correction, "correct that line or take it out")
 
 
-def corrected(rows: list[Row], output: Output, said: Sequence[Correction]) -> list[Row]:
+def corrected(rows: list[Row], output: Output, corrections: Sequence[Correction]) -> list[Row]:
     """The rows under Rung's own names with the answers that a person gave."""
-    answers = {one.before: one.expected for one in said}
+    answers = {one.before: one.expected for one in corrections}
     return [_corrected(row, output, answers) for row in rows] if answers else rows
 
 
@@ -93,17 +93,17 @@ def rejected(output: Output, example: Example) -> str | None:
     return text if text.strip() and text not in right else None
 
 
-def looked_at(examples: Sequence[Example], said: Sequence[Correction]) -> tuple[str, ...]:
+def looked_at(examples: Sequence[Example], corrections: Sequence[Correction]) -> tuple[str, ...]:
     """Ids of the examples whose answer a person confirmed or gave."""
-    known = {one.after for one in said}
+    known = {one.after for one in corrections}
     return tuple(e.id for e in examples if digest([e.input, row_expected(e)]) in known)
 
 
 def corrections_note(
-    test: Sequence[Example], examples: Sequence[Example], said: Sequence[Correction]
+    test: Sequence[Example], examples: Sequence[Example], corrections: Sequence[Correction]
 ) -> list[str]:
     """How many answers a person corrected, and what of the file fits no row any more."""
-    changed = [one for one in said if one.was != one.expected]
+    changed = [one for one in corrections if one.was != one.expected]
     ids = looked_at(examples, changed)
     notes = []
     if ids:
@@ -112,7 +112,7 @@ def corrections_note(
             f"{len(ids)} answers are as a person corrected them in {FILE}, {held} of them in test"
         )
     names = {digest([e.input, row_expected(e)]) for e in examples}
-    astray = [one for one in said if one.after not in names]
+    astray = [one for one in corrections if one.after not in names]
     if astray:
         notes.append(
             f"{FILE}: {len(astray)} lines fit no row any more, the first speaks of {astray[0].id!r}"

@@ -62,20 +62,20 @@ def load_documents(path: Path, name: str, before: Path | None = None) -> Documen
     """
     notes: list[str] = []
     if path.is_dir():
-        found, notes = _folder(path, name, before)
+        documents, notes = _folder(path, name, before)
     elif path.exists():
-        found = [_from_row(row) for row in read_rows(path, name)]
-        _refuse_twins(found, name)
+        documents = [_from_row(row) for row in read_rows(path, name)]
+        _refuse_twins(documents, name)
     else:
         raise UserError(
             f"{name}: no such folder or file; check [task] documents, which is relative to "
             "the folder of rung.toml"
         )
-    kept = tuple(doc for doc in found if doc.text.strip())
-    empty = [doc.id for doc in found if not doc.text.strip()]
+    kept = tuple(doc for doc in documents if doc.text.strip())
+    empty = [doc.id for doc in documents if not doc.text.strip()]
     if not kept:
         raise UserError(
-            f"{name}: all {len(found)} documents are empty, such as {found[0].id!r}; "
+            f"{name}: all {len(documents)} documents are empty, such as {documents[0].id!r}; "
             "documents need text (a scanned PDF has none)"
         )
     if empty:
@@ -113,7 +113,7 @@ def _folder(path: Path, name: str, before: Path | None) -> tuple[list[Document],
             f"{name}: no document found ({seen}); put files in it that end in "
             f"{', '.join((*PLAIN, *CONVERTED, *TABLES))} or hold code{direct}"
         )
-    found = [
+    documents = [
         Document(id=ident, title=_title(read[ident], file), text=read[ident].text)
         for file, ident in files
         if ident in read
@@ -121,7 +121,7 @@ def _folder(path: Path, name: str, before: Path | None) -> tuple[list[Document],
     notes = list(_notes(read, name))
     if left_out:
         notes.append(f"{name}: {len(left_out)} files of other kinds left out: {listed(left_out)}")
-    return found, notes
+    return documents, notes
 
 
 def _notes(read: dict[str, Read], name: str) -> Iterator[str]:

@@ -68,9 +68,9 @@ def _own(schema: Schema, root: Schema, depth: int) -> str:
     if kind == "array" or (kind is None and {"items", "prefixItems"} & set(schema)):
         return _array(schema, root, depth)
     names = {"string": "text", "integer": "whole number", "boolean": "true | false"}
-    said = names.get(str(kind), str(kind or ANY))
+    name = names.get(str(kind), str(kind or ANY))
     form = _FORMATS.get(str(schema.get("format"))) if kind == "string" else None
-    return f"{said} ({form})" if form else said
+    return f"{name} ({form})" if form else name
 
 
 def _array(schema: Schema, root: Schema, depth: int) -> str:

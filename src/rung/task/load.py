@@ -80,14 +80,16 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
     root = file.resolve().parent
     output = read_output(config.output, root)
     how = How(output, config.climb.seed, config.task.cluster, **config.split.model_dump())
-    said = read_corrections(root / config.task.corrections) if config.task.corrections else []
-    files = _given(config.task, root, output, said)
+    corrections = (
+        read_corrections(root / config.task.corrections) if config.task.corrections else []
+    )
+    files = _given(config.task, root, output, corrections)
     given = {key: tuple(one.examples) for key, one in files.items()}
     every = [example for examples in given.values() for example in examples]
     output = _with_tables(with_no_answer(output, every), root, config.task.instruction)
     splits = _split(given, how)
     knowledge = _documents(config.task, root, splits)
-    inputs, seen = _unlabelled(config.task, root, splits), looked_at(every, said)
+    inputs, seen = _unlabelled(config.task, root, splits), looked_at(every, corrections)
     train = take(splits.train, None if whole else config.climb.train_size, how, by_label=True)
     test = take(splits.test, None if whole else config.climb.test_size, how, by_label=False)
     task = Task(
@@ -114,7 +116,7 @@ def load(path: str | Path, *, whole: bool = False) -> Loaded:
             *_leaks(splits.report),
             *_checked_after(output),
             *_drafted_note(test),
-            *corrections_note(test, every, said),
+            *corrections_note(test, every, corrections),
             *respelt_note(sum((one.respelt for one in files.values()), Counter[Respelt]())),
             *no_answer_note(output, every),
         ),
@@ -253,13 +255,17 @@ def _target(config: RungFile, output: Output) -> Target:
 
 
 def _given(
-    table: TaskTable, root: Path, output: Output, said: Sequence[Correction]
+    table: TaskTable, root: Path, output: Output, corrections: Sequence[Correction]
 ) -> dict[str, Examples]:
     """Every example of every file, by the key that names the file."""
     names = {key: getattr(table, key) for key in ("examples", "train", "dev", "test")}
     given = {
         key: read_examples(
-            root / name, name, output, table.columns, lambda rows: corrected(rows, output, said)
+            root / name,
+            name,
+            output,
+            table.columns,
+            lambda rows: corrected(rows, output, corrections),
         )
         for key, name in names.items()
         if name

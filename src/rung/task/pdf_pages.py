@@ -72,13 +72,13 @@ def read_pages(pdf: Any) -> Pages:
     empty = drawn = 0
     for page in pdf.pages:
         drawn += _is_drawn(page)
-        found = page_blocks(page, rules=drawn <= RULED)
-        empty += not found
-        if blocks and found and _goes_on(blocks[-1].rows, found[0].rows):
-            before, rows = blocks[-1].rows or [], found[0].rows or []
+        on_page = page_blocks(page, rules=drawn <= RULED)
+        empty += not on_page
+        if blocks and on_page and _goes_on(blocks[-1].rows, on_page[0].rows):
+            before, rows = blocks[-1].rows or [], on_page[0].rows or []
             before += rows[1:] if rows[0] == before[0] else rows
-            found = found[1:]
-        blocks += found
+            on_page = on_page[1:]
+        blocks += on_page
         page.close()  # frees what it holds
     parts = (block.text if block.rows is None else markdown_table(block.rows) for block in blocks)
     text = "\n\n".join(part for part in parts if part.strip())
@@ -111,13 +111,13 @@ def page_blocks(page: Any, *, rules: bool) -> list[Block]:
 
 
 def _ruled(page: Any) -> list[tuple[Any, Rows]]:
-    found = []
+    tables = []
     for table in page.find_tables():
         rows = [[cell or "" for cell in row] for row in table.extract()]
         filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
         if sum(count > 1 for count in filled) > 1:
-            found.append((table, rows))
-    return found
+            tables.append((table, rows))
+    return tables
 
 
 def _inside(part: Line, box: tuple[float, float, float, float]) -> bool:

@@ -52,10 +52,10 @@ class Read(NamedTuple):
 
 def read_html(data: bytes) -> Read:
     """A page by its declared encoding, UTF-8, or a guess that is counted."""
-    found = markup_text(data)
-    lost = Counter({f"page read as {found.encoding}, a guess": 1} if found.guessed else {})
-    lost[LETTER] += found.text.count("\ufffd")
-    read = _markdown(found.text)
+    markup = markup_text(data)
+    lost = Counter({f"page read as {markup.encoding}, a guess": 1} if markup.guessed else {})
+    lost[LETTER] += markup.text.count("\ufffd")
+    read = _markdown(markup.text)
     return read._replace(lost=lost + Counter(read.lost))
 
 
@@ -67,10 +67,10 @@ def _markdown(html: str) -> Read:
     soup = BeautifulSoup(html, "lxml")
     tables: list[str] = []
     lost: Counter[str] = Counter()
-    found = soup.find_all("table")
-    if any(len(table.find_parents("table", limit=MOST_DEEP)) == MOST_DEEP for table in found):
+    every = soup.find_all("table")
+    if any(len(table.find_parents("table", limit=MOST_DEEP)) == MOST_DEEP for table in every):
         raise TooMuch(f"tables in tables, more than {MOST_DEEP} deep")
-    for table in reversed(found):  # the innermost first
+    for table in reversed(every):  # the innermost first
         rows = _grid(table)
         inner = _PLACE.search(table.get_text())
         if len(table.find_all(["td", "th"])) == 1 or (inner and not _holds_data(rows)):

@@ -22,9 +22,9 @@ def tables_to_tell(database: Path, instruction: str) -> str:
     """
     made = list(dict.fromkeys(_of_script(database) if database.suffix == ".sql" else _of(database)))
     names = [m.group(1) for statement in made if (m := _NAME.match(statement))]
-    told = all(re.search(rf"\b{re.escape(name)}\b", instruction, re.I) for name in names)
+    named = all(re.search(rf"\b{re.escape(name)}\b", instruction, re.I) for name in names)
     text = "\n".join(made)
-    return "" if told or len(text) > MOST_CHARS else text
+    return "" if named or len(text) > MOST_CHARS else text
 
 
 def _of(database: Path) -> list[str]:
@@ -42,7 +42,7 @@ def _of_script(script: Path) -> Iterator[str]:
     for part in re.split(r"(?<=;)", script.read_text(encoding="utf-8")):
         statement += part
         if sqlite3.complete_statement(statement):
-            found = _CREATE.match(statement)
-            if found:
-                yield found.group(1).strip()
+            match = _CREATE.match(statement)
+            if match:
+                yield match.group(1).strip()
             statement = ""

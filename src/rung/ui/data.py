@@ -24,7 +24,7 @@ def data(site: Site, request: Request) -> Page:
     task, problem = site.shelf.task(project)
     if task is None:
         raise UserError(problem)
-    found = audit(Material(task))
+    findings = audit(Material(task))
     examples = (*task.train, *task.dev, *task.test)
     by_id = {example.id: example for example in (*task.train, *task.dev)}
     counts = Counter(
@@ -32,7 +32,7 @@ def data(site: Site, request: Request) -> Page:
     ).most_common()
     flags = [
         (flag, [_cells(by_id[i]) for i in flag.examples[:SUSPECTS] if i in by_id])
-        for flag in found.flags
+        for flag in findings.flags
     ]
     shown = {
         "project": project,
@@ -46,7 +46,7 @@ def data(site: Site, request: Request) -> Page:
         "project": project.slug,
         "sizes": shown["sizes"],
         "labels": dict(counts),
-        "flags": found.flags,
+        "flags": findings.flags,
         "notes": task.notes,
     }
     return Page("data.html", f"Data of {project.name}", plain, shown, crumbs(project))

@@ -26,8 +26,8 @@ def labels(site: Site, request: Request) -> Page:
     """The page of the most suspicious one; `?after=ID` shows the one behind another."""
     project = site.project(request)
     every = _suspects(site, project)
-    said = Labels(project.folder).all()
-    spoken = {one.id for one in said}
+    decided = Labels(project.folder).all()
+    spoken = {one.id for one in decided}
     after = request.query_params.get("after", "")
     ids = [one.id for one in every]
     begin = ids.index(after) + 1 if after in ids else 0
@@ -40,11 +40,11 @@ def labels(site: Site, request: Request) -> Page:
         "asked": cut(render_input(suspect.input), MOST_CHARS) if suspect else "",
         "left": len(left),
         "skipped": skipped,
-        "corrected": sum(one.was != one.expected for one in said),
-        "kept": sum(one.was == one.expected for one in said),
+        "corrected": sum(one.was != one.expected for one in decided),
+        "kept": sum(one.was == one.expected for one in decided),
         "file": FILE,
     }
-    plain = {"project": project.slug, "suspects": every, "said": said}
+    plain = {"project": project.slug, "suspects": every, "said": decided}
     return Page("labels.html", f"Labels of {project.name}", plain, shown, crumbs(project))
 
 

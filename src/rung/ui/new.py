@@ -62,10 +62,10 @@ def make_project(site: Site, name: str, content: bytes) -> str:
     made = write_whole(path, content)
     written: list[Path] = [made]
     try:
-        found = from_path(path, stem, project)
-        if found.unready:
-            raise UserError(found.unready)
-        written += [write_whole(project / one, text) for one, text in found.files.items()]
+        imported = from_path(path, stem, project)
+        if imported.unready:
+            raise UserError(imported.unready)
+        written += [write_whole(project / one, text) for one, text in imported.files.items()]
         return site.shelf.add(project)
     except BaseException:
         for one in written:

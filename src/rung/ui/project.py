@@ -57,10 +57,10 @@ def project(site: Site, request: Request) -> Page:
     )
 
 
-def _doubt(found: Project) -> str | None:
+def _doubt(project: Project) -> str | None:
     """Why what is served is unproven."""
     try:
-        return Winners(found.folder).doubt()
+        return Winners(project.folder).doubt()
     except StoreError as error:
         return str(error)
 

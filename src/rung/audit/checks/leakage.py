@@ -208,13 +208,13 @@ def _pasted(text: str, padded: str, runs: set[str]) -> bool:
 def _solved(example: Example, padded: str) -> bool:
     """Whether a short input stands there with its answer after it."""
     asked = [bare(text) for text in _texts(example.input)]
-    told = [re.escape(bare(answer)) for answer in _texts(list(example.references))]
+    answers = [re.escape(bare(answer)) for answer in _texts(list(example.references))]
     between = rf"(?:\S+ ){{0,{_BETWEEN}}}"
     return any(
         _SHORTEST <= len(text) < _PASTED
         and f" {text} " in padded
-        and re.search(rf" {re.escape(text)} {between}(?:{'|'.join(told)}) ", padded) is not None
-        for text in (asked if told else ())
+        and re.search(rf" {re.escape(text)} {between}(?:{'|'.join(answers)}) ", padded) is not None
+        for text in (asked if answers else ())
     )
 
 

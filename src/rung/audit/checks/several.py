@@ -37,8 +37,8 @@ def check(material: Material) -> Found:
     marked = [row.example for row in material.rows if row.example.context_ids]
     if not material.task.documents or not marked:
         return skip("no example names the documents that hold its answer")
-    told = kinds(material.task, marked)
-    chained, spread = ([i for i, kind in told.items() if kind == one] for one in KINDS)
+    kind_of = kinds(material.task, marked)
+    chained, spread = ([i for i, kind in kind_of.items() if kind == one] for one in KINDS)
     flags = (
         _flag(
             KINDS[0],
@@ -63,14 +63,14 @@ def check(material: Material) -> Found:
 def kinds(task: Task, examples: Sequence[Example]) -> dict[str, str]:
     """By id of an example, which of `KINDS` it is, where it is one."""
     docs = {doc.id: f" {bare(doc.text)} " for doc in task.documents}
-    common, found = _common(docs), {}
+    common, kind_of = _common(docs), {}
     for example in examples:
         texts = [docs[ident] for ident in dict.fromkeys(example.context_ids) if ident in docs]
         answers = answer_texts(task.output, example)
         pattern = len(texts) >= MANY and _PATTERN.search(example.input_text())
         if pattern or (len(texts) > 1 and not _one_is_enough(example, texts, answers, common)):
-            found[example.id] = KINDS[len(texts) >= MANY]
-    return found
+            kind_of[example.id] = KINDS[len(texts) >= MANY]
+    return kind_of
 
 
 def _common(docs: Mapping[str, str]) -> set[str]:

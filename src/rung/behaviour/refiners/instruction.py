@@ -72,7 +72,7 @@ class InstructionRefiner:
             if not wrong:
                 break
             text = await trial.write(_asked(best, trial.task, wrong))
-            others = [_worded(best, said) for said in proposals(text, best, trial.task, read)]
+            others = [_worded(best, wording) for wording in proposals(text, best, trial.task, read)]
             raced = await race(best, others, trial)
             tried |= {v.candidate.digest: v for v in raced.tried}
             best = raced.best
@@ -82,7 +82,7 @@ class InstructionRefiner:
 def proposals(text: str, best: Candidate, task: Task, read: Sequence[Example]) -> list[str]:
     """The instructions in a writer's text that copy nothing out of the rows it was shown."""
     known = _known(best, task)
-    made = [found.strip() for found in _MADE.findall(text)]
+    made = [wording.strip() for wording in _MADE.findall(text)]
     room = max(MOST_CHARS, 2 * len(known))
     return [one for one in dict.fromkeys(made) if 0 < len(one) <= room and clean(one, known, read)]
 
@@ -94,9 +94,9 @@ def clean(instruction: str, known: str, read: Sequence[Example]) -> bool:
     """
     if len(forms.find(instruction)) > len(forms.find(known)):
         return False
-    said, allowed = _plain(instruction), _plain(known)
+    words, allowed = _plain(instruction), _plain(known)
     copied = (part for example in read for part in _parts(example))
-    return not any(f" {part} " in f" {said} " and part not in allowed for part in copied)
+    return not any(f" {part} " in f" {words} " and part not in allowed for part in copied)
 
 
 def _parts(example: Example) -> Iterator[str]:

@@ -69,9 +69,9 @@ def contract(start: Candidate, task: Task) -> list[Candidate]:
         return []
     ways = [(False, True)] if prompt.head else [(False, True), (True, False), (True, True)]
     return [
-        _with(start, contract=said, constrained=enforced)
-        for said, enforced in ways
-        if (said, enforced) != (prompt.contract, prompt.constrained)
+        _with(start, contract=described, constrained=enforced)
+        for described, enforced in ways
+        if (described, enforced) != (prompt.contract, prompt.constrained)
     ]
 
 

@@ -63,12 +63,12 @@ async def race(start: Candidate, others: Sequence[Candidate], trial: Trial) -> R
 async def confirmed(start: Candidate, best: Candidate, trial: Trial) -> list[Variant]:
     """Both on the rows that had no part in choosing; empty where an answer is missing."""
     _, rows = parted(trial.task)
-    found = [(c, _scores(await trial.ask(c, rows))) for c in (start, best)]
-    if any(len(scores) < len(rows) for _, scores in found):
+    asked = [(c, _scores(await trial.ask(c, rows))) for c in (start, best)]
+    if any(len(scores) < len(rows) for _, scores in asked):
         return []
     return [
         Variant(candidate=c, score=fmean(scores), n=len(scores), confirmed=True)
-        for c, scores in found
+        for c, scores in asked
     ]
 
 

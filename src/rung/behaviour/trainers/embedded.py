@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rung.behaviour.trainers.base import Desk, Hooks, Order, Tuned
 from rung.errors import UserError
+from rung.models.local.machine import device
 from rung.task.types import FORMAT, JsonValue, digest
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Embedded:
         start = [order.start.digest] if order.start is not None else []
         content = [*self.named, FORMAT, base.identity, order.weights, order.train, order.dev]
         folder = desk.folder / digest([*content, *start])[:20]
+        if device() != "cpu" and not folder.exists():
+            await base.aclose()  # its memory is the training's; the next answer loads it again
         result = await asyncio.to_thread(self.run, base, order, folder, desk.hooks)
         took = result.model_dump(mode="json", exclude={"adapter"}, exclude_none=True)
         return Tuned(adapter=result.adapter, took={**took, **self.told()})

@@ -22,7 +22,7 @@ def base_model(source: Source, name: str, files: Files) -> str:
     """What trainers and servers load. `UserError` for a model whose weights nobody can load."""
     if source.base:
         return source.base
-    packaged, found = PACKAGED.get(name), vendor_of(name)
+    packaged, vendor = PACKAGED.get(name), vendor_of(name)
     if packaged is not None and packaged.hub:
         files.note(
             f"base model: {packaged.hub}, the published weights; here {name} ran on weights that "
@@ -33,8 +33,8 @@ def base_model(source: Source, name: str, files: Files) -> str:
         base = Path(name).stem if name.endswith(".gguf") else Path(name).name
         files.note(f"base model: {base}; put the model folder there, or name another with --base")
         return f"./{base}"
-    if found is not None and found[0].hub_names and "/" in found[1]:
-        return found[1].partition(":")[0]
+    if vendor is not None and vendor[0].hub_names and "/" in vendor[1]:
+        return vendor[1].partition(":")[0]
     raise UserError(
         f"{name} names no weights that can be loaded elsewhere: name a model folder or a hub name "
         "with --base"
@@ -115,7 +115,7 @@ def _fetched(base: str) -> Path | None:
     except ImportError:
         return None
     try:
-        found = try_to_load_from_cache(base, "config.json")
+        config = try_to_load_from_cache(base, "config.json")
     except HFValidationError:
         return None
-    return Path(found) if isinstance(found, str) else None
+    return Path(config) if isinstance(config, str) else None

@@ -107,11 +107,11 @@ def _promptfoo_provider(solver: Solver) -> dict[str, JsonValue]:
 
 def _promptfoo_model(name: str) -> tuple[str, dict[str, JsonValue]]:
     """promptfoo's id of a model, and where it is where promptfoo does not know that by itself."""
-    found = vendor_of(name)
-    if found is not None and found[0].promptfoo is not None:
-        return f"{found[0].promptfoo}{found[1]}", {}
+    vendor = vendor_of(name)
+    if vendor is not None and vendor[0].promptfoo is not None:
+        return f"{vendor[0].promptfoo}{vendor[1]}", {}
     url, model = _address(name)
-    key = OWN_KEY if found is None else found[0].key_env
+    key = OWN_KEY if vendor is None else vendor[0].key_env
     return f"openai:chat:{model}", {"apiBaseUrl": url, "apiKeyEnvar": key}
 
 
@@ -120,20 +120,20 @@ def _address(name: str) -> tuple[str, str]:
     if "://" in name:
         url, _, model = name.partition("#")
         return url, model
-    found = vendor_of(name)
-    if found is not None:
-        return found[0].base_url, found[1]
+    vendor = vendor_of(name)
+    if vendor is not None:
+        return vendor[0].base_url, vendor[1]
     return LOCAL_URL, Path(name).name
 
 
 def _inspect_command(solver: Solver) -> str:
-    run, found = "inspect eval inspect_task.py --model", vendor_of(solver.model)
-    if found is not None and found[0].inspect is not None:
-        return f"{run} {found[0].inspect}/{found[1]}"
+    run, vendor = "inspect eval inspect_task.py --model", vendor_of(solver.model)
+    if vendor is not None and vendor[0].inspect is not None:
+        return f"{run} {vendor[0].inspect}/{vendor[1]}"
     # `openai-api/NAME/…` reads NAME_BASE_URL and NAME_API_KEY.
     url, model = _address(solver.model)
-    name, key = ("rung", "none") if found is None else (found[0].name, f"${found[0].key_env}")
-    if found is not None and found[0].here:
+    name, key = ("rung", "none") if vendor is None else (vendor[0].name, f"${vendor[0].key_env}")
+    if vendor is not None and vendor[0].here:
         key = "none"
     where = f"{name.upper()}_BASE_URL={url} {name.upper()}_API_KEY={key}"
     return f"{where} {run} openai-api/{name}/{model}"

@@ -30,9 +30,9 @@ async def graded(folder: str | Path, example_id: str, text: str) -> Score:
         raise UserError(
             f"the task in {folder} has no example {example_id!r}: it was changed after the export"
         )
-    said = (unwrapped(text) if isinstance(task.output, LabelsOutput) else text).strip()
-    parsed = parse(task.output, said)
-    answer = Answer(text=said, value=parsed.value, valid=parsed.valid, problem=parsed.problem)
+    plain = (unwrapped(text) if isinstance(task.output, LabelsOutput) else text).strip()
+    parsed = parse(task.output, plain)
+    answer = Answer(text=plain, value=parsed.value, valid=parsed.valid, problem=parsed.problem)
     return await scorer.score(examples[example_id], answer)
 
 

@@ -108,8 +108,8 @@ class Source:
         if not train:
             what = "came from judged traffic" if self.harvested else "are there"
             raise UserError(f"no training examples to export {what}: `rung harvest` finds some")
-        told = with_rejected(self.task.output, await lessons(solver, train), train)
-        made = told, await lessons(solver, self.task.dev)
+        of_train = with_rejected(self.task.output, await lessons(solver, train), train)
+        made = of_train, await lessons(solver, self.task.dev)
         ledger = TestLedger(ProjectFolder(self.root).folder, self.task, ())
         ledger.taught((*train, *self.task.dev))
         return made

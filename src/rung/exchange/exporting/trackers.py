@@ -158,10 +158,10 @@ def _attributes(plain: Mapping[str, str | float]) -> dict[str, str | float]:
 
 def _started(result: RunResult) -> datetime:
     try:
-        found = datetime.fromisoformat(result.started)
+        moment = datetime.fromisoformat(result.started)
     except ValueError:
         return datetime.now(UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _ns(moment: datetime) -> int:

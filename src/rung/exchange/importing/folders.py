@@ -73,8 +73,8 @@ def beir(folder: Path) -> Found | None:
         }
         for row in read_rows(corpus, corpus.name)
     ]
-    said = f"taken as a BEIR folder: {len(rows)} queries, relevant documents of "
-    notes = [f"{said}{listed(p.name for p in judged)} as context_ids"]
+    head = f"taken as a BEIR folder: {len(rows)} queries, relevant documents of "
+    notes = [f"{head}{listed(p.name for p in judged)} as context_ids"]
     if without:
         notes.append(f"{without} queries without a relevant document are left out")
     return Found({"examples": rows}, "", notes, {"documents": "corpus.jsonl"}, documents, "text")
@@ -99,8 +99,8 @@ def _relevant(file: Path, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _one(folder: Path, stem: str) -> Path | None:
-    found = [folder / f"{stem}{end}" for end in (".jsonl", ".jsonl.gz", ".parquet", ".csv")]
-    return next((path for path in found if path.is_file()), None)
+    places = [folder / f"{stem}{end}" for end in (".jsonl", ".jsonl.gz", ".parquet", ".csv")]
+    return next((path for path in places if path.is_file()), None)
 
 
 def autorag(folder: Path) -> Found | None:
@@ -174,10 +174,10 @@ def _is_bad(rating: Mapping[str, JsonValue]) -> bool:
 
 def _object(path: Path) -> dict[str, JsonValue]:
     try:
-        found = json.loads(read_text(path, path.name))
+        value = json.loads(read_text(path, path.name))
     except (ValueError, RecursionError) as problem:
         raise UserError(f"{path}: not JSON ({problem}); restore it") from None
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def llama_factory(folder: Path) -> Found | None:
@@ -283,13 +283,13 @@ def _classes(folder: Path) -> dict[str, list[str]]:
     info = about.get("dataset_info") if isinstance(about, dict) else None
     info = info[0] if isinstance(info, list) and info else info
     features = info.get("features") if isinstance(info, dict) else None
-    found = {}
+    names_of = {}
     for one in features if isinstance(features, list) else []:
         dtype = one.get("dtype") if isinstance(one, dict) else None
         names = dtype.get("class_label", {}).get("names") if isinstance(dtype, dict) else None
         if isinstance(names, dict):
-            found[str(one["name"])] = [str(name) for name in names.values()]
-    return found
+            names_of[str(one["name"])] = [str(name) for name in names.values()]
+    return names_of
 
 
 def _named(row: Row, classes: Mapping[str, Sequence[str]]) -> Row:

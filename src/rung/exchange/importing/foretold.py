@@ -34,7 +34,7 @@ def foretold(texts: Sequence[str], labels: Sequence[str]) -> float:
     with catch_warnings():
         simplefilter("ignore")  # rare labels, and a fit that stops early, choose a column as well
         try:
-            said = cross_val_predict(model, list(given), list(truth), cv=folds)
+            predicted = cross_val_predict(model, list(given), list(truth), cv=folds)
         except ValueError:  # texts without a word
             return 0.0
-    return float(cohen_kappa_score(truth, said))
+    return float(cohen_kappa_score(truth, predicted))

@@ -50,21 +50,21 @@ class Guess(NamedTuple):
     reasons: dict[str, str]
 
 
-def guess_columns(rows: Sequence[Row], told: str | None = None) -> Guess:
+def guess_columns(rows: Sequence[Row], stated: str | None = None) -> Guess:
     """Which fields of unknown rows hold what; `UserError` where nothing can be told apart.
 
-    `told` is the field that a person says is the answer.
+    `stated` is the field that a person says is the answer.
     """
     fields = list(dict.fromkeys(key for row in rows for key in row.data))
-    if told is not None and told not in fields:
-        raise UserError(f"{rows[0].file}: no column {told!r}; {did_you_mean(told, fields)}")
+    if stated is not None and stated not in fields:
+        raise UserError(f"{rows[0].file}: no column {stated!r}; {did_you_mean(stated, fields)}")
     values = {field: [row.data.get(field) for row in rows] for field in fields}
     filled = {f: [v for v in own if v not in (None, "")] for f, own in values.items()}
     usable = {field: own for field, own in filled.items() if len(own) > len(rows) / 2}
     ident = _ident(values, len(rows))
     dated = next((f for f, own in usable.items() if _share_dated(own) >= _DATED), None)
     left = [f for f in usable if f not in (ident, dated)]
-    answer, why = (told, "as you say") if told else _answer(left, usable, values)
+    answer, why = (stated, "as you say") if stated else _answer(left, usable, values)
     texts = {f: fmean(len(str(v)) for v in usable[f]) for f in left if f != answer}
     if answer is None or not texts:
         raise _unclear(rows, fields)
@@ -102,9 +102,9 @@ def _unclear(rows: Sequence[Row], fields: Sequence[str]) -> UserError:
 def _ident(values: dict[str, list[JsonValue]], total: int) -> str | None:
     """The field that names a row: by its whole name, else by the last word of it."""
     last = (f for f in values if folded(f).rpartition("_")[2] in _LAST)
-    found = named(values, _IDS) or next(last, None)
-    texts = {str(v) for v in values[found]} if found else set()
-    return found if len(texts) == total and texts.isdisjoint(("", "None")) else None
+    field = named(values, _IDS) or next(last, None)
+    texts = {str(v) for v in values[field]} if field else set()
+    return field if len(texts) == total and texts.isdisjoint(("", "None")) else None
 
 
 def _share_dated(values: Sequence[JsonValue]) -> float:
@@ -230,9 +230,9 @@ def guess_output(
         if packed or any(len(one) != 1 for one in listed_):
             more = {"any_of" if lists == "answers" and not packed else "multiple": True}
         odd = [f"{t!r} ({n})" for t, n in texts.items() if spelt[t.casefold()] != t]
-        said = f"{len(spelt)} different answers in {len(expected)} rows"
+        why = f"{len(spelt)} different answers in {len(expected)} rows"
         return {"labels": sorted(spelt.values()), **more}, (
-            f"{said}; also spelt {', '.join(odd[:8])}" if odd else said
+            f"{why}; also spelt {', '.join(odd[:8])}" if odd else why
         )
     return {"text": {}}, f"{len(texts)} different answers in {len(expected)} rows"
 
@@ -263,13 +263,13 @@ def _type_of(values: Sequence[JsonValue]) -> dict[str, JsonValue]:
         return schema_of(values)
     if "integer" in kinds and "number" in kinds:
         kinds.remove("integer")
-    found: dict[str, JsonValue] = {"type": kinds[0] if len(kinds) == 1 else kinds}
+    schema: dict[str, JsonValue] = {"type": kinds[0] if len(kinds) == 1 else kinds}
     if kinds == ["array"]:
         inner = [one for value in values for one in value]
-        found["items"] = _type_of(inner) if inner else {}
+        schema["items"] = _type_of(inner) if inner else {}
     if kinds == ["string"] and 2 <= len(set(values)) <= _most(len(values)) and len(values) >= 20:
-        found["enum"] = sorted(set(values))
-    return found
+        schema["enum"] = sorted(set(values))
+    return schema
 
 
 _NAMES: dict[type, str] = {

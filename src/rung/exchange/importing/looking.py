@@ -53,10 +53,10 @@ def from_path(
     """
     if path.is_dir():
         for reader in FOLDERS if answer is None else ():
-            found = reader(path)
-            if found is not None:
-                keys, notes = ({}, []) if found.documents else _beside(path, project)
-                return task_of(found._replace(notes=[*found.notes, *notes]), name, documents=keys)
+            rows = reader(path)
+            if rows is not None:
+                keys, notes = ({}, []) if rows.documents else _beside(path, project)
+                return task_of(rows._replace(notes=[*rows.notes, *notes]), name, documents=keys)
         return _folder(path, name, project, answer)
     if not path.is_file():
         raise UserError(f"{path}: no such file or folder; name the data that the task is to be of")
@@ -69,10 +69,10 @@ def _is_configuration(path: Path) -> bool:
     if path.suffix.lower() != ".json":
         return False
     try:
-        found = json.loads(path.read_text("utf-8-sig"))
+        value = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(found, dict) and {"prompts", "tests"} <= found.keys()
+    return isinstance(value, dict) and {"prompts", "tests"} <= value.keys()
 
 
 def _folder(path: Path, name: str, project: Path | None, answer: str | None) -> Imported:
@@ -137,13 +137,13 @@ def _file(
     path: Path,
     name: str,
     documents: Mapping[str, JsonValue],
-    said: Sequence[str],
+    remarked: Sequence[str],
     project: Path | None,
     answer: str | None,
 ) -> Imported:
     table = read_table(path, path.name)
     taken, columns, reasons = _taken(table.rows, answer)
-    notes = [*table.notes, *taken.notes, *said]
+    notes = [*table.notes, *taken.notes, *remarked]
     fields = dict.fromkeys(key for row in table.rows for key in row.data)
     keys: dict[str, JsonValue] = {}
     if project is not None:
@@ -160,8 +160,8 @@ def _file(
     lists = taken.shape.lists if taken.shape else "labels"
     if any(row.data.get("choices") for row in table.rows):
         lists = "labels"  # Inspect's targets are all the letters
-    found = Found({"examples": taken.rows}, taken.system, notes, remarks, lists=lists)
-    made = task_of(found, name, keys, documents)
+    loaded = Found({"examples": taken.rows}, taken.system, notes, remarks, lists=lists)
+    made = task_of(loaded, name, keys, documents)
     return made.model_copy(update={"columns": tuple(fields) if reasons else ()})
 
 
@@ -176,7 +176,7 @@ def _taken(rows: list[Row], answer: str | None) -> tuple[Taken, Columns | None, 
 
 
 def task_of(
-    found: Found,
+    source: Found,
     name: str,
     linked: Mapping[str, JsonValue] | None = None,
     documents: Mapping[str, JsonValue] | None = None,
@@ -186,14 +186,14 @@ def task_of(
     `linked` are keys of `[task]` that lead to the rows where they lie; without, they are copied.
     `documents` is the key of `[task]` that leads to theirs.
     """
-    notes = list(found.notes)
-    every = [row for rows in found.rows.values() for row in rows]
+    notes = list(source.notes)
+    every = [row for rows in source.rows.values() for row in rows]
     unanswered = [row for row in every if row.data.get("expected") is None]
     if all(row.data.get("expected") in (None, "", []) for row in every):
         unanswered = every  # some empty answers are right ones, all of them are none
     answers = [row.data.get("expected") for row in every if row not in unanswered]
     output, why = (
-        guess_output(answers, found.lists) if answers else ({"text": {}}, "no answer is known")
+        guess_output(answers, source.lists) if answers else ({"text": {}}, "no answer is known")
     )
     kind = next(iter(output))
     if kind == "text" and answers and all(_is_query(answer) for answer in answers):
@@ -201,23 +201,23 @@ def task_of(
             "every answer is a SQL query, judged as plain text here: give [output] sql = "
             '{ database = "…" } to judge what it finds'
         )
-    files, keys = _placed(found, linked or {}, documents or {})
-    said = "as the data has it" if found.instruction else "a guess: say what is asked"
+    files, keys = _placed(source, linked or {}, documents or {})
+    origin = "as the data has it" if source.instruction else "a guess: say what is asked"
     draft = Draft(
         name=name,
-        instruction=found.instruction or _INSTRUCTIONS[kind],
+        instruction=source.instruction or _INSTRUCTIONS[kind],
         output=output,
         files=keys,
         remarks={
-            "instruction": said,
+            "instruction": origin,
             kind: f"a guess: {why}",
             "documents": "a guess: take this line out where answers do not need them",
-            **found.remarks,
+            **source.remarks,
         },
     )
     unready = (
         f"{len(unanswered)} of {len(every)} rows have no expected answer, and none is made up: "
-        f"fill in 'expected' in {listed(str(keys[k]) for k in found.rows)}, then climb"
+        f"fill in 'expected' in {listed(str(keys[k]) for k in source.rows)}, then climb"
     )
     return Imported(
         files={"rung.toml": rung_toml(draft), ".gitignore": ".rung/\n", **files},
@@ -227,17 +227,17 @@ def task_of(
 
 
 def _placed(
-    found: Found, linked: Mapping[str, JsonValue], documents: Mapping[str, JsonValue]
+    source: Found, linked: Mapping[str, JsonValue], documents: Mapping[str, JsonValue]
 ) -> tuple[dict[str, str], dict[str, JsonValue]]:
     """Files to write, and the keys of `[task]` that lead to them and to what is linked."""
     files: dict[str, str] = {}
     keys = dict(linked)
     if not keys:
-        files = {f"{key}.jsonl": lines(map(_row, rows)) for key, rows in found.rows.items()}
-        keys = {key: f"{key}.jsonl" for key in found.rows}
+        files = {f"{key}.jsonl": lines(map(_row, rows)) for key, rows in source.rows.items()}
+        keys = {key: f"{key}.jsonl" for key in source.rows}
     keys |= documents
-    if found.documents:
-        files["documents.jsonl"] = lines(found.documents)
+    if source.documents:
+        files["documents.jsonl"] = lines(source.documents)
         keys["documents"] = "documents.jsonl"
     return files, keys
 

@@ -135,10 +135,12 @@ def _prompt(config: dict[str, Any], root: Path, notes: list[str]) -> tuple[str, 
         turns = None
     if not _is_chat(turns):
         return "", text.strip()
-    said = {role: [str(t["content"]) for t in turns if t["role"] == role] for role in _roles(turns)}
-    if "assistant" in said:
+    by_role = {
+        role: [str(t["content"]) for t in turns if t["role"] == role] for role in _roles(turns)
+    }
+    if "assistant" in by_role:
         notes.append("the prompt's own solved examples are left out: Rung chooses its shots")
-    return "\n".join(said.get("system", [])), said.get("user", [""])[-1]
+    return "\n".join(by_role.get("system", [])), by_role.get("user", [""])[-1]
 
 
 def _prompt_text(text: str, root: Path, notes: list[str]) -> str:
@@ -174,12 +176,12 @@ def _examples(
     left_out: Counter[str] = Counter()
     unread: Counter[str] = Counter()
     for test in tests:
-        found = next((a for a in test.asserts if a.get("type") in METRICS), None)
-        if found is None or found.get("value") is None:
+        graded = next((a for a in test.asserts if a.get("type") in METRICS), None)
+        if graded is None or graded.get("value") is None:
             first = test.asserts[0] if test.asserts else {"type": "no assertion"}
             left_out[str(first.get("type") or first.get("$ref"))] += 1
             continue
-        value = found["value"]
+        value = graded["value"]
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
         variables = {
@@ -190,8 +192,8 @@ def _examples(
         if _is_template(expected):
             left_out[_TEMPLATE] += 1
             continue
-        metrics[METRICS[found["type"]]] += 1
-        unread.update(str(a.get("type")) for a in test.asserts if a is not found and not _json(a))
+        metrics[METRICS[graded["type"]]] += 1
+        unread.update(str(a.get("type")) for a in test.asserts if a is not graded and not _json(a))
         used = {n for a in _PLACEHOLDER.findall(text_of(value)) for n in [_variable(a)]}
         asked = {k: v for k, v in variables.items() if k not in used or _uses(user, k)}
         row: dict[str, JsonValue] = {"input": _input(asked), "expected": expected}
@@ -264,7 +266,7 @@ def _climb(providers: Any, notes: list[str]) -> dict[str, JsonValue]:
 
 
 def _uses(template: str, variable: str) -> bool:
-    return any(_variable(found) == variable for found in _PLACEHOLDER.findall(template))
+    return any(_variable(placeholder) == variable for placeholder in _PLACEHOLDER.findall(template))
 
 
 def _variable(placeholder: str) -> str:
@@ -279,16 +281,16 @@ def _filled(value: JsonValue, variables: dict[str, JsonValue]) -> JsonValue:
         return [_filled(text_of(one), variables) if not isinstance(one, dict) else one
                 for one in value]  # fmt: skip
 
-    def put(found: re.Match[str]) -> str:
-        if not _PATH.fullmatch(found[1]):
-            return found[0]
+    def put(match: re.Match[str]) -> str:
+        if not _PATH.fullmatch(match[1]):
+            return match[0]
         here: JsonValue = variables
-        for step in re.findall(r"\w+", found[1].partition("|")[0]):
+        for step in re.findall(r"\w+", match[1].partition("|")[0]):
             try:
                 here = here[int(step) if isinstance(here, list) else step]
             except (KeyError, IndexError, TypeError, ValueError):
-                return found[0]
-        return text_of(here).strip() if "|" in found[1] else text_of(here)
+                return match[0]
+        return text_of(here).strip() if "|" in match[1] else text_of(here)
 
     return _PLACEHOLDER.sub(put, text_of(value))
 
@@ -352,7 +354,7 @@ def _json(one: dict[str, Any]) -> dict[str, JsonValue] | None:
 
 def _models(providers: Any, notes: list[str]) -> list[str]:
     given = providers if isinstance(providers, list) else [providers]
-    found: list[str] = []
+    named: list[str] = []
     unknown: list[str] = []
     for one in given:
         config: dict[str, Any] = {}
@@ -361,10 +363,10 @@ def _models(providers: Any, notes: list[str]) -> list[str]:
             name = one.get("id") or next(iter(one), "")
             config = one.get("config") or (one.get(name) or {}).get("config") or {}
         model = _model(str(name), config)
-        (found if model else unknown).append(model or str(name))
+        (named if model else unknown).append(model or str(name))
     if unknown:
         notes.append(f"providers that Rung does not know are left out: {listed(unknown)}")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(named))
 
 
 def _model(name: str, config: dict[str, Any]) -> str | None:

@@ -46,8 +46,8 @@ def yaml_of(text: str, name: str) -> Any:
         value = loader.load(text)
     except (YAMLError, ValueError, RecursionError) as problem:
         lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
-        said = next((line for line in lines if line.startswith("found duplicate")), lines[0])
-        raise UserError(f"{name}: not readable as YAML ({said}); correct it") from None
+        fault = next((line for line in lines if line.startswith("found duplicate")), lines[0])
+        raise UserError(f"{name}: not readable as YAML ({fault}); correct it") from None
     if not _is_small(value):
         raise UserError(
             f"{name}: its aliases stand for more than {_NODES:,} values, or for themselves; "
@@ -78,13 +78,13 @@ def text_of(value: JsonValue) -> str:
 def with_environment(value: Any, missing: set[str]) -> Any:
     """`{{env.X}}` filled in; what is not set, or names a secret, stays and is told in `missing`."""
 
-    def put(found: re.Match[str]) -> str:
-        name, otherwise = found[1] or found[2], found[3] if found[3] is not None else found[4]
+    def put(match: re.Match[str]) -> str:
+        name, otherwise = match[1] or match[2], match[3] if match[3] is not None else match[4]
         if name not in os.environ and otherwise is not None:
             return str(otherwise)
         if name not in os.environ or _SECRET.search(name):
             missing.add(name)
-            return found[0]
+            return match[0]
         return os.environ[name]
 
     if isinstance(value, str):
@@ -99,12 +99,12 @@ def tests_of(config: Mapping[str, Any], root: Path, notes: list[str]) -> list[Te
     default = config.get("defaultTest")
     if isinstance(default, str):
         default = next(iter(_from_file(default, root)), {})
-    found = [*_listed_tests(config.get("tests"), root), *_of_scenarios(config, root)]
-    if not found:
+    written = [*_listed_tests(config.get("tests"), root), *_of_scenarios(config, root)]
+    if not written:
         raise UserError("promptfoo: there are no 'tests' to take examples from")
     tests: list[Test] = []
     read: set[str] = set()
-    for one in found:
+    for one in written:
         if not _is_test(one):
             raise UserError(f"promptfoo: the test {shown(one)} is no mapping of vars and asserts")
         tests += _with_default(one, default if isinstance(default, dict) else {}, root, read)
@@ -113,18 +113,18 @@ def tests_of(config: Mapping[str, Any], root: Path, notes: list[str]) -> list[Te
             f"variables were read from {len(read)} files ({listed(sorted(read))}): where they are "
             "what answers are looked up in, name their folder as [task] documents"
         )
-    if len(tests) > len(found):
-        notes.append(f"lists of values make {len(tests)} tests of {len(found)}")
+    if len(tests) > len(written):
+        notes.append(f"lists of values make {len(tests)} tests of {len(written)}")
     return tests
 
 
 def _listed_tests(given: Any, root: Path) -> list[dict[str, Any]]:
     if isinstance(given, dict) and "path" in given:
         given = given["path"]
-    found: list[dict[str, Any]] = []
+    written: list[dict[str, Any]] = []
     for one in given if isinstance(given, list) else [given] if given else []:
-        found += _from_file(one, root) if isinstance(one, str) else [one]
-    return found
+        written += _from_file(one, root) if isinstance(one, str) else [one]
+    return written
 
 
 def _of_scenarios(config: Mapping[str, Any], root: Path) -> list[dict[str, Any]]:
@@ -132,7 +132,7 @@ def _of_scenarios(config: Mapping[str, Any], root: Path) -> list[dict[str, Any]]
     scenarios = config.get("scenarios") or []
     if isinstance(scenarios, str) or not all(isinstance(one, dict) for one in scenarios):
         raise UserError("promptfoo: 'scenarios' in files of their own are not read: write them out")
-    found = []
+    made = []
     for scenario in scenarios:
         tests = _listed_tests(scenario.get("tests"), root)
         for given, test in itertools.product(scenario.get("config") or [{}], tests):
@@ -140,8 +140,8 @@ def _of_scenarios(config: Mapping[str, Any], root: Path) -> list[dict[str, Any]]
                 raise UserError(f"promptfoo: {shown(test)} is no mapping of vars and asserts")
             both = {**(given.get("vars") or {}), **(test.get("vars") or {})}
             asserts = [*(given.get("assert") or []), *(test.get("assert") or [])]
-            found.append({**test, "vars": both, "assert": asserts})
-    return found
+            made.append({**test, "vars": both, "assert": asserts})
+    return made
 
 
 def _with_default(
@@ -248,10 +248,10 @@ def paths_of(named: str, root: Path) -> list[Path]:
     """The files that a `file://` name or glob means; `UserError` where there is none."""
     name = named.removeprefix("file://")
     if any(sign in name for sign in "*?["):
-        found = sorted(path for path in root.glob(name) if path.is_file())
-        if not found:
+        paths = sorted(path for path in root.glob(name) if path.is_file())
+        if not paths:
             raise UserError(f"promptfoo: no file is called {named!r}; check the path")
-        return found
+        return paths
     return [root / name]
 
 

@@ -130,7 +130,7 @@ def _spots(task: Task, n: int) -> list[_Spot]:
     """What to ask about: every label, document or row in turn, every difficulty in turn."""
     labels = task.output.labels if isinstance(task.output, LabelsOutput) else ()
     cycle = max(1, len(labels) or len(task.documents) or len(task.train))
-    found = []
+    spots = []
     for number in range(n):
         label = labels[number % len(labels)] if labels else None
         of_label = [e for e in task.train if label is None or e.expected == label]
@@ -142,8 +142,8 @@ def _spots(task: Task, n: int) -> list[_Spot]:
             at = number * max(1, len(task.documents) // n) % len(task.documents)
             document = task.documents[at]
         difficulty = DIFFICULTIES[(number + number // cycle) % len(DIFFICULTIES)]
-        found.append(_Spot(number, label, document, seeds, difficulty))
-    return found
+        spots.append(_Spot(number, label, document, seeds, difficulty))
+    return spots
 
 
 async def _asked(

@@ -9,6 +9,7 @@ from pathlib import Path
 from rung.errors import StoreError, UserError
 from rung.models.local.card import BEHAVIOUR, ModelCard, read_card, weight_files, write_card
 from rung.models.local.engine import LocalModel
+from rung.models.local.vllm import engine_of_folders
 from rung.task.types import digest
 
 
@@ -33,7 +34,7 @@ def open_local(name: str | Path) -> LocalModel:
             f"no local model at {str(name)!r}: give the folder that holds config.json and "
             "*.safetensors, a .gguf file, or one of " + ", ".join(sorted(PACKAGED))
         )
-    return LocalModel(_speaking(path), card_of_folder(path))
+    return engine_of_folders()(_speaking(path), card_of_folder(path))
 
 
 def _speaking(folder: Path) -> Path:
@@ -88,7 +89,7 @@ def _open_gguf(path: Path) -> LocalModel:
                 f"the converted model cannot be stored in {str(target)!r}: {error}; free space "
                 "there or set RUNG_MODELS to another folder"
             ) from error
-    return LocalModel(target, card.model_copy(update={"name": str(path)}))
+    return engine_of_folders()(target, card.model_copy(update={"name": str(path)}))
 
 
 def _memory(files: list[Path]) -> Path:
