@@ -75,6 +75,10 @@ def rates(model: str, costs: dict[str, Any] | None = None, on: date = ON) -> str
     return told(lambda: [one.what for one in PriceBook.of((model,), costs or {}, on).sources()])
 
 
+def embedded(costs: dict[str, Any]) -> str:
+    return told(lambda: PriceBook.of((), costs, ON, embedder=SERVER).sources())
+
+
 def priced(model: str, **counts: int) -> str:
     book = PriceBook.of((GPT,), {}, ON)
     return told(lambda: book.price(Usage(**counts), model))
@@ -210,6 +214,10 @@ SAID: dict[str, tuple[Case, Case]] = {
     'and output_usd_per_mtok (or [costs.models."{}"]); for a server of your own, '
     "machine_usd_per_hour or gpu_usd_per_hour, what its hour costs.": (
         lambda: rates(SERVER), lambda: rates(SERVER, {"machine_usd_per_hour": 2}),
+    ),
+    "{} has no known price: look whether it is spelled right, else set [costs] "
+    "embedding_usd_per_mtok, what it takes for 1M tokens (0 where nobody bills them).": (
+        lambda: embedded({}), lambda: embedded({"embedding_usd_per_mtok": 0}),
     ),
     "{} is not in the price book of {}; price it anew.": (
         lambda: priced(LOCAL), lambda: priced(GPT),

@@ -49,8 +49,8 @@ def test_unknown_names(name: str, says: str, tmp_path: Path) -> None:
 
 
 def test_unknown_embedder(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no embedder is called 'openai/x'"):
-        open_embedder("openai/x", tmp_path)
+    with pytest.raises(UserError, match="no embedder is called 'nobody/x'"):
+        open_embedder("nobody/x", tmp_path)
 
 
 def test_the_known_forms_are_the_shelf() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from rung.audit import noise
 from rung.audit.pairs import Twins, find_twins
 from rung.diagnose.witnesses import Witness
-from rung.errors import ProviderError, UserError
+from rung.errors import BudgetExceeded, ProviderError, UserError
 from rung.models.base import Embedder, Vectors
 from rung.task.contract import render
 from rung.task.duplicates import normalised
@@ -130,7 +130,7 @@ class Material:
             self.vectors = await embedder.embed(
                 [self.inputs[i][:EMBEDDED_CHARS] for i in self.embedded]
             )
-        except (UserError, ProviderError) as problem:
+        except (UserError, ProviderError, BudgetExceeded) as problem:
             self.unembedded = f"the embedder cannot be used: {problem}"
 
     @cached_property

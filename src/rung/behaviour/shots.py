@@ -15,6 +15,7 @@ from rung.behaviour.nearest import CHOICES, ShotPool
 from rung.candidate import Candidate
 from rung.knowledge.contexts import Knowledge, Question
 from rung.models.base import Vectors
+from rung.models.metered import prompted
 from rung.task.contract import render
 from rung.task.types import Example, Task
 
@@ -48,7 +49,9 @@ class ShownShots(Slot):
         vectors = None
         if candidate.prompt.shots.chosen_by_input:
             assert fitting.embedder is not None
-            vectors, _ = await fitting.embedder.embed_metered([s.input for s in shots])
+            vectors, _ = await fitting.embedder.embed_metered(
+                prompted(fitting.embedder, "text", [s.input for s in shots])
+            )
         return Fitted(held=vectors, spec={"shots": shots})
 
     async def apply(self, ask: Ask) -> Ask:
@@ -58,7 +61,9 @@ class ShownShots(Slot):
             kept = [s for s in self.spec.shots if without is None or not s.shows(without)]
             return replace(ask, shots=kept)
         assert self.embedder is not None
-        vectors, seconds = await self.embedder.embed_metered([ask.text])
+        vectors, seconds = await self.embedder.embed_metered(
+            prompted(self.embedder, "text", [ask.text])
+        )
         started = time.perf_counter()
         chosen = self._pool.near(ask.text, vectors[0], without)
         took = ask.seconds + seconds[0] + time.perf_counter() - started

@@ -16,6 +16,7 @@ from rung.diagnose.witnesses import Witness
 from rung.errors import UserError
 from rung.measure.cache import Cache
 from rung.models.base import Embedder, Message, Vectors
+from rung.models.metered import is_hosted
 from rung.models.registry import open_embedder
 from rung.models.vendors import leaves_this_machine
 from rung.task.types import Task
@@ -37,8 +38,12 @@ async def material_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Materi
         ),
         hosted=tuple(
             name
-            for name in dict.fromkeys((*names, *task.models.tune, *task.models.helpers))
-            if leaves_this_machine(name) and name not in tools.options.models
+            for name in dict.fromkeys(
+                (*names, *task.models.tune, *task.models.helpers, task.models.embedder)
+            )
+            if leaves_this_machine(name)
+            and name not in tools.options.models
+            and name not in tools.options.embedders
         ),
     )
     material.unread = unread_here(tools)
@@ -49,7 +54,9 @@ async def material_of(tools: Tools, witnesses: Sequence[Witness] = ()) -> Materi
     except UserError as problem:
         material.unembedded = f"the embedder cannot be used: {problem}"
         return material
-    await material.embed(_Aside(opened, tools.cache))
+    aside = _Aside(opened, tools.cache)
+    # What a hosted one reads is paid for once, and nobody times it.
+    await material.embed(tools.embedder(embedder) if is_hosted(opened) else aside)
     return material
 
 

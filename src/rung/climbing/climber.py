@@ -299,6 +299,8 @@ class _Rung:
         self.climber.remember(solver)
         if (tuned := workshop.tuned.get(self.key)) is not None:
             self.ladder.update(self.key, training=tuned.took)
+        if tokens := workshop.embedded.get(self.key):
+            self.ladder.update(self.key, embedded_tokens=tokens)
         return solver
 
     async def _learn(self, solver: Solver) -> CandidateResult:

@@ -46,8 +46,11 @@ def usage_of(
         return None
     score, training = row.score, row.training
     others = tuple(name for name in row.candidate.models if name != row.model)
-    used = [_own(answer, others) for answer in answers]
-    names = {c.model for answer in answers for c in answer.by_call if c.model not in others}
+    embedder = row.candidate.embedder
+    beside = (*others, embedder)
+    used = [_own(answer, beside) for answer in answers]
+    names = {c.model for answer in answers for c in answer.by_call if c.model not in beside}
+    read = [c.usage.input_tokens for a in answers for c in a.by_call if c.model == embedder]
     return CandidateUsage(
         key=row.key,
         technique=row.technique,
@@ -70,6 +73,9 @@ def usage_of(
         train_seconds=float(training.get("seconds", 0.0)),
         train_usd=training.get("usd"),
         train_examples=len(task.train) if training else 0,
+        embedding=embedder if read or row.embedded_tokens else None,
+        corpus_tokens=row.embedded_tokens,
+        query_tokens=sum(read) / len(answers),
         prepared_usd=(row.search.usd if row.search else 0.0)
         + training.get("taught", {}).get("usd", 0.0),
     )
@@ -81,7 +87,7 @@ def priced_attempts(attempts: Sequence[Attempt]) -> list[Attempt]:
     return [a for a in answered if a.split == "test"] or answered
 
 
-def _own(answer: Answer, others: Collection[str]) -> Usage:
+def _own(answer: Answer, others: Collection[str | None]) -> Usage:
     """What the candidate's own model used; all there is where calls were not kept apart."""
     if not answer.by_call:
         return answer.usage

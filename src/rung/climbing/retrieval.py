@@ -8,7 +8,7 @@ Then how much words weigh beside vectors, where an example says or shows where i
 from rung.candidate import Context
 from rung.climbing.languages import unread_here
 from rung.climbing.tools import Tools
-from rung.errors import UserError
+from rung.errors import BudgetExceeded, SourceError, UserError
 from rung.knowledge.finding import Looked, best_weight, look
 from rung.knowledge.retriever import Retriever
 
@@ -44,9 +44,11 @@ async def choose_context(tools: Tools) -> Context:
         key=lambda pair: (pair[0] * pair[1], pair),
     )
     both = Context(kind="retrieved", k=k, chunk_chars=chars)
+    if tools.hosted_embedder and not tools.spends:
+        return both
     try:
         looked = await _looked(tools, both)
-    except UserError:  # no embedder here: said where the rung is fitted
+    except (UserError, SourceError, BudgetExceeded):  # said where the rung is fitted
         return both
     weight = best_weight(looked)
     if weight == 1 or (foreign and _rate(looked, weight, k) <= rates[chars, k]):

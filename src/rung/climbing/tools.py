@@ -12,15 +12,16 @@ from rung.economics.pricing import PriceBook
 from rung.economics.speed import MEASURED, answer_seconds
 from rung.errors import UserError
 from rung.knowledge.tools import Tool, open_tool
-from rung.measure.cache import CachedEmbedder
+from rung.measure.cache import CachedEmbedder, PaidEmbedder
 from rung.measure.executors import Placing, executor_of
 from rung.measure.metered_model import Counter, MeteredModel
 from rung.measure.recorded import RecordedTool
 from rung.measure.shared import open_cache
 from rung.models.base import ChatModel, Embedder, parameters
 from rung.models.handshake import KnownEndpoints
-from rung.models.metered import Metered
-from rung.models.registry import is_path, open_embedder, open_model
+from rung.models.hosted_embedder import HostedEmbedder
+from rung.models.metered import Metered, is_hosted
+from rung.models.registry import is_endpoint, is_path, open_embedder, open_model
 from rung.models.span_fields import SPANS
 from rung.project import ProjectFolder
 from rung.records import Usage
@@ -87,6 +88,8 @@ class Tools:
     def __init__(self, task: Task, options: ClimbOptions, *, priced: bool = True) -> None:
         """Without `priced` no price is looked up: for what asks no chat model."""
         self.task, self.options = task, options
+        self.spends = True
+        """Whether a hosted embedder may be asked; a plan asks nobody."""
         self.project = ProjectFolder(task.root or Path(), options.folder)
         self.executor = executor_of(options.executor)()
         self.cache = open_cache(self.project.cache, task.fingerprint())
@@ -111,7 +114,14 @@ class Tools:
         free = set(options.models)  # handed in from code: nobody bills them
         here = {name for name in names - free if is_path(name, task.root)}
         try:
-            self.prices = PriceBook.of(names - free, task.costs, today, machines=here, free=free)
+            self.prices = PriceBook.of(
+                names - free,
+                task.costs,
+                today,
+                machines=here,
+                free=free,
+                embedder=self.hosted_embedder if priced else None,
+            )
         except UserError:
             for name in set(task.models.to_try) - here:
                 self.raw(name)  # a name that no provider knows has no price either: say that first
@@ -159,9 +169,19 @@ class Tools:
         """The embedder behind the cache."""
         if name not in self._embedders:
             given = self.options.embedders.get(name)
-            inner = Metered(given or open_embedder(name, self.task.root))
+            opened = given or open_embedder(name, self.task.root, self.task.models.settings)
+            inner = Metered(opened)
+            if is_hosted(opened):
+                inner = PaidEmbedder(opened, self.budget, lambda usage: self.price(usage, name))
             self._embedders[name] = CachedEmbedder(inner, self.cache)
         return self._embedders[name]
+
+    @property
+    def hosted_embedder(self) -> str | None:
+        """The task's embedder, where it answers at an endpoint and is not handed in from code."""
+        name = self.task.models.embedder
+        given = name in self.options.embedders
+        return name if is_endpoint(name) and not given else None
 
     def tool(self, settings: ToolSettings) -> Tool:
         """A tool behind the cache and the budget."""
@@ -190,6 +210,9 @@ class Tools:
         for model in self._raw.values():
             self.known_endpoints.keep_dialect(model)
             await model.aclose()
+        for embedder in self._embedders.values():
+            if isinstance(embedder.inner, HostedEmbedder):
+                await embedder.inner.aclose()
         if isinstance(self.executor, Placing):
             await self.executor.aclose()
         self.cache.close()

@@ -24,6 +24,7 @@ from rung.errors import UserError
 from rung.knowledge.contexts import knowledge_of
 from rung.knowledge.stages import requests_of
 from rung.models.base import ChatModel, Message, parameters
+from rung.models.usage import estimated_tokens
 from rung.money import dec
 from rung.records import Passage, Usage
 from rung.task.contract import render
@@ -84,7 +85,22 @@ def expected_usd(
 ) -> Decimal:
     """USD of a request: every model's tokens and seconds, and the tool that is asked."""
     asked = (book.of_model(c.model).price(c.usage) * dec(c.share) for c in calls)
-    return sum(asked, Decimal(0)) + dec(_tools_usd(task, candidate))
+    usd = sum(asked, Decimal(0)) + dec(_tools_usd(task, candidate))
+    if candidate.embedder is None or candidate.embedder != book.embedder:
+        return usd
+    _, each = _embedded(task, candidate)
+    return usd + book.of_model(book.embedder).price(Usage(input_tokens=round(each)))
+
+
+def _embedded(task: Task, candidate: Candidate) -> tuple[int, float]:
+    """Tokens that a hosted embedder reads once, and for a request."""
+    traits = candidate.context.traits
+    texts = [d.text for d in task.documents] if traits.searches and traits.reads else []
+    if candidate.prompt.shots.chosen_by_input or candidate.models[0].startswith(NO_LLM):
+        texts += [e.input_text() for e in task.train]
+    asked = [e.input_text() for e in (*task.train, *task.dev, *task.test)[:SAMPLE]]
+    each = fmean(map(estimated_tokens, asked)) if asked else 0.0
+    return sum(map(estimated_tokens, texts)), each
 
 
 def _tools_usd(task: Task, candidate: Candidate) -> float:
@@ -107,6 +123,8 @@ def expected_cost(
     own = next(c for c in calls if c.model == candidate.model)
     learnt = training_tokens(task, candidate, expected_usage(calls))
     trained = candidate.weights.tuned
+    paid = candidate.embedder if candidate.embedder == book.embedder else None
+    once, each = _embedded(task, candidate) if paid else (0, 0.0)
     return CandidateUsage(
         key=candidate.key,
         technique=candidate.technique,
@@ -121,6 +139,9 @@ def expected_cost(
         setup_usd=float(SETUP_USD[candidate.technique]),
         stored=candidate.context.traits.reads,
         tools_usd=_tools_usd(task, candidate),
+        embedding=paid,
+        corpus_tokens=once,
+        query_tokens=each,
         train_tokens=learnt,
         train_seconds=0.0 if hosted else training_seconds(learnt, own.parameters or MEASURED),
         train_usd=None if price is None else float(price.of(learnt)),

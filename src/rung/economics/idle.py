@@ -30,7 +30,7 @@ COUNTS_WHERE: dict[str, tuple[str, ...]] = {
                          "retrains_per_month"),
     "a model is tuned anew (retrains_per_month)": ("retrain_hours",),
     "documents are searched": ("store_usd_per_month", "rerank_usd_per_1k", "rag_setup_hours"),
-    "an embedder is paid by the token; that of a climb runs here": ("embedding_usd_per_mtok",),
+    "an embedder of an endpoint is paid by the token": ("embedding_usd_per_mtok",),
     "evaluations_per_month is set": ("evaluation_size",),
     "hours of people are paid": ("labour_usd_per_hour",),
 }  # fmt: skip
@@ -89,7 +89,7 @@ def _bills(
     usages: Sequence[CandidateUsage], priced: PriceBook, settings: CostSettings
 ) -> list[Any]:
     """The lines of every bill; and the rates of what is asked beside candidates, as a judge is."""
-    book = PriceBook(on=priced.on, settings=settings, machines=priced.machines)
+    book = priced.model_copy(update={"rates": {}, "settings": settings})
     mine = {u.model for u in usages} | {other.model for u in usages for other in u.also}
     beside = [name for name in priced.rates if name not in mine and not name.startswith(NO_LLM)]
     bills = [partial(_lines, one, book) for usage in usages for one in _whatever_it_uses(usage)]

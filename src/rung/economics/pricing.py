@@ -141,6 +141,23 @@ def rates_from(
     )
 
 
+def embedder_rates(name: str, settings: CostSettings, on: date) -> Rates:
+    """What a hosted embedder's tokens cost: `[costs] embedding_usd_per_mtok`, the model's own
+    price, or the list's. Raises `UserError` naming the key to set."""
+    stated = settings.embedding_usd_per_mtok
+    if stated is None:
+        stated = settings.models.get(name, ModelPrices()).input_usd_per_mtok
+    if stated is not None:
+        return Rates(model=name, tokens=(TokenRates(input=stated),), source=Source(what=YOURS))
+    listed = None if name.startswith(ENDPOINT) else _listed(name, on)
+    if listed is None:
+        raise UserError(
+            f"{name} has no known price: look whether it is spelled right, else set [costs] "
+            "embedding_usd_per_mtok, what it takes for 1M tokens (0 where nobody bills them)."
+        )
+    return listed
+
+
 def _refuse_idle(model: str, own: ModelPrices, names: Iterable[str], why: str) -> None:
     """A price of one model that it is never billed by is told, not swallowed."""
     for name in names:
@@ -304,6 +321,8 @@ class PriceBook(Frozen):
     settings: CostSettings = CostSettings()
     machines: tuple[str, ...] = ()
     """Models that run on a machine of one's own though their names do not tell."""
+    embedder: str | None = None
+    """The hosted embedder, which is paid by the tokens that it reads."""
 
     @classmethod
     def of(
@@ -314,6 +333,7 @@ class PriceBook(Frozen):
         *,
         machines: Collection[str] = (),
         free: Iterable[str] = (),
+        embedder: str | None = None,
     ) -> PriceBook:
         """The rates of all `models` on one day, `free` ones at no price.
 
@@ -321,17 +341,26 @@ class PriceBook(Frozen):
         """
         settings, own = CostSettings.read(costs), tuple(sorted(machines))
         rates = {m: rates_from(m, settings, on, own) for m in sorted(set(models))}
+        if embedder is not None:
+            rates[embedder] = embedder_rates(embedder, settings, on)
         nothing, source = (TokenRates(),), Source(what=NOT_PRICED)
         rates |= {m: Rates(model=m, tokens=nothing, source=source) for m in free}
-        return cls(on=on, rates=rates, settings=settings, machines=own)
+        return cls(on=on, rates=rates, settings=settings, machines=own, embedder=embedder)
 
     def anew(self, costs: Mapping[str, Any], on: date) -> PriceBook:
         """A book for other `[costs]` or of another day: nothing that was kept is used again."""
-        return PriceBook(on=on, settings=CostSettings.read(costs), machines=self.machines)
+        return PriceBook(
+            on=on,
+            settings=CostSettings.read(costs),
+            machines=self.machines,
+            embedder=self.embedder,
+        )
 
     def of_model(self, model: str) -> Rates:
         """The rates that were kept, or those of the book's day."""
         kept = self.rates.get(model)
+        if kept is None and model == self.embedder:
+            return embedder_rates(model, self.settings, self.on)
         return kept or rates_from(model, self.settings, self.on, self.machines)
 
     def price(self, usage: Usage, model: str) -> Decimal:

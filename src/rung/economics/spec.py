@@ -84,9 +84,12 @@ class CandidateUsage(Frozen):
     """Assumed once (`SETUP_USD`); what `[costs]` states takes its place."""
     prepared_usd: float = 0
     """Paid once for answers of models that the candidate was made with."""
+    embedding: str | None = None
+    """The hosted embedder; None of one that runs here."""
     corpus_tokens: int = 0
+    """Tokens that it reads once: passages, examples."""
     query_tokens: float = 0
-    """Mean tokens of a request that a hosted embedder reads for the search."""
+    """Mean tokens of a request that it reads."""
 
 
 class Tokens(Frozen):

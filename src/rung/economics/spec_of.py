@@ -60,7 +60,12 @@ def spec_of(usage: CandidateUsage, book: PriceBook) -> CandidateSpec:
         also=tuple(_also(usage, other, book, beside=hosting) for other in usage.also),
         hosting=hosting,
         retrieval=(_retrieval(usage, settings) if reads else Retrieval()).model_copy(
-            update={"tools_usd_per_1k": span(1000 * usage.tools_usd) if usage.tools_usd else None}
+            update={
+                "tools_usd_per_1k": span(1000 * usage.tools_usd) if usage.tools_usd else None,
+                "embedding": usage.embedding,
+                "query_tokens": span(usage.query_tokens) if usage.query_tokens else None,
+                "corpus_tokens": span(usage.corpus_tokens) if usage.corpus_tokens else None,
+            }
         ),
         training=_training(usage, settings) if tuned else Training(),
         labour=_labour(usage, settings, tuned=tuned, reads=reads),
@@ -191,14 +196,11 @@ def _hosting(
 
 def _retrieval(usage: CandidateUsage, settings: CostSettings) -> Retrieval:
     return Retrieval(
-        embedding_usd_per_mtok=settings.embedding_usd_per_mtok,
-        query_tokens=usage.query_tokens or None,
         store_usd_per_month=settings.store_usd_per_month if usage.stored else None,
         # What it is reranked by and pays for each call is counted as a tool already.
         rerank_usd_per_1k=settings.rerank_usd_per_1k
         if usage.stored and not usage.tools_usd
         else None,
-        corpus_tokens=usage.corpus_tokens or None,
         retrieval_ms=usage.retrieval_ms,
         rerank_ms=usage.rerank_ms,
     )

@@ -110,7 +110,7 @@ def _batched(model: CostModel, book: PriceBook) -> Variant | None:
     )
     settings = book.settings
     settings = settings.model_copy(update={"models": {**settings.models, spec.model: prices}})
-    batched = PriceBook(on=book.on, settings=settings)
+    batched = PriceBook(on=book.on, settings=settings, embedder=book.embedder)
     monthly = total(model_of(spec, model.workload, batched).monthly, {})
     return _variant(model, "batch", monthly, "answers within a day, not at once")
 

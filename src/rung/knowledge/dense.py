@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rung.errors import SourceError
 from rung.knowledge.lexical import Ranking, highest
 from rung.models.base import Vectors
 
@@ -23,6 +24,11 @@ class DenseIndex:
         size = len(self.vectors) if rows is None else len(rows)
         if k < 1 or not size:
             return []
+        if len(query) != self.vectors.shape[1]:
+            raise SourceError(
+                f"the embedder gives {len(query)} numbers a text, and the index was made with "
+                f"{self.vectors.shape[1]}: it is another one now"
+            )
         if rows is None:
             return highest(self.vectors @ query, k)
         best = highest(self.vectors[rows] @ query, k)

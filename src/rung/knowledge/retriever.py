@@ -19,6 +19,7 @@ from rung.knowledge.stages import Hunt, stages_of
 from rung.knowledge.stores import EVERYTHING, STORES, Store, Where
 from rung.knowledge.tools import Tool
 from rung.models.base import ChatModel, Embedder, Vectors
+from rung.models.metered import prompted
 from rung.records import Passage
 from rung.task.types import Document
 
@@ -70,7 +71,8 @@ class Retriever:
         embedder = _needed(embedder, context)
         vectors = np.zeros((0, 0), dtype=np.float32)
         if passages:
-            vectors = await embedder.embed([searched_text(p) for p in passages])
+            texts = [searched_text(passage) for passage in passages]
+            vectors = await embedder.embed(prompted(embedder, "document", texts))
         store = await kind.build(passages, vectors, words=words, after=after)
         return cls(store, context, embedder)
 
@@ -80,7 +82,9 @@ class Retriever:
 
     async def embedded(self, queries: list[str]) -> Vectors | None:
         """Their vectors, a row each; None where search is lexical."""
-        return await self._embedder.embed(queries) if self._embedder and queries else None
+        if not (self._embedder and queries):
+            return None
+        return await self._embedder.embed(prompted(self._embedder, "query", queries))
 
     async def search(self, query: str, k: int) -> tuple[Passage, ...]:
         """At most `k` passages, best first, each with its `score`; equal scores by position.

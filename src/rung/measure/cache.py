@@ -4,12 +4,14 @@ A killed run loses at most the calls in flight. Keys hold the model's identity a
 never a key, a header or an address with credentials.
 """
 
+import asyncio
 import secrets
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ import numpy as np
 
 from rung.errors import StoreError
 from rung.measure.budget import Budget
-from rung.models.base import ChatReply, Vectors
-from rung.models.metered import Metered
+from rung.models.base import ChatReply, Embedder, Vectors
+from rung.models.metered import CountingEmbedder, Metered
+from rung.records import Usage
 from rung.state import model_of
 
 _SCHEMA = """
@@ -71,7 +74,7 @@ class Cache:
         self._write(_KEEP, [(key, model, reply.model_dump_json(exclude={"cached"}))])
 
     def vectors(self, embedder: str, texts: list[str]) -> dict[str, tuple[Vectors, float]]:
-        """Known vectors (dimension,) and their seconds, by text."""
+        """Known vectors (dimension,) and what each took, by text."""
         names = {text: self._named(text) for text in texts}
         rows = self._kept(embedder, [*names.values()])
         return {text: self._vector(*rows[name]) for text, name in names.items() if name in rows}
@@ -92,7 +95,7 @@ class Cache:
         return StoreError(f"a vector in the call cache {self.place} cannot be read ({why}): {CURE}")
 
     def put_vectors(self, embedder: str, rows: list[tuple[str, Vectors, float]]) -> None:
-        """Keep vectors with the seconds each took."""
+        """Keep vectors with what each took: seconds, or tokens of a hosted embedder."""
         self._write(
             "INSERT INTO vectors VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [
@@ -155,6 +158,29 @@ class Cache:
         )
 
 
+class PaidEmbedder(Metered):
+    """A hosted embedder whose every request is paid for out of a budget."""
+
+    def __init__(self, inner: Embedder, budget: Budget, price: Callable[[Usage], Decimal]) -> None:
+        super().__init__(inner)
+        self._budget, self._price = budget, price
+
+    async def took(self, texts: list[str]) -> tuple[Vectors, list[float]]:
+        """As `Metered`; no token is shorter than a byte, so no more is spent than was set aside."""
+        most = sum(len(text.encode("utf-8", "surrogatepass")) + 2 for text in texts)
+        dearest = (
+            self._price(Usage(input_tokens=most)) if self._budget.limit is not None else Decimal(0)
+        )
+        await self._budget.set_aside(dearest)
+        cost = Decimal(0)
+        try:
+            vectors, tokens = await super().took(texts)
+            cost = self._price(Usage(input_tokens=round(sum(tokens))))
+            return vectors, tokens
+        finally:
+            self._budget.settle(dearest, cost)
+
+
 class CachedEmbedder(Metered):
     """A metered embedder that computes each text once per cache."""
 
@@ -162,23 +188,50 @@ class CachedEmbedder(Metered):
         super().__init__(inner.inner)
         self._metered = inner
         self._cache = cache
+        self._coming: dict[str, asyncio.Task[None]] = {}
+        """Texts that a request in flight embeds."""
         self.fresh = False
         """While set, every text is computed anew: for timing."""
 
-    async def embed_metered(self, texts: list[str]) -> tuple[Vectors, list[float]]:
-        """As `Metered`; a cached text reports the seconds it took when it was computed."""
+    async def took(self, texts: list[str]) -> tuple[Vectors, list[float]]:
+        """As `Metered`; a cached text reports what it took when it was computed.
+
+        What a hosted embedder has answered is kept request by request.
+        """
         if self.fresh:
-            return await self._metered.embed_metered(texts)
+            return await self._metered.took(texts)
         known = self._cache.vectors(self.identity, texts)
         missing = [t for t in dict.fromkeys(texts) if t not in known]
         if missing:
-            vectors, seconds = await self._metered.embed_metered(missing)
-            rows = list(zip(missing, vectors, seconds, strict=True))
-            self._cache.put_vectors(self.identity, rows)
-            known.update({t: (v, s) for t, v, s in rows})
+            await self._compute(missing)
+            known.update(self._cache.vectors(self.identity, missing))
         if not texts:
             return np.zeros((0, 0), dtype=np.float32), []
         sizes = {known[t][0].shape for t in texts}
         if len(sizes) > 1:
             raise self._cache.damaged(f"{len(sizes)} lengths of one embedder's vectors")
         return np.stack([known[t][0] for t in texts]), [known[t][1] for t in texts]
+
+    async def _compute(self, missing: list[str]) -> None:
+        """Have them kept. A request that another one waits for too is not given up with either."""
+        if not isinstance(self.inner, CountingEmbedder):
+            return await self._keep(missing)
+        for some in self.inner.batches([t for t in missing if t not in self._coming]):
+            task = asyncio.create_task(self._keep(some))
+            self._coming |= dict.fromkeys(some, task)
+            task.add_done_callback(partial(self._came, some))
+        waited = {self._coming[t] for t in missing if t in self._coming}
+        done = await asyncio.gather(*map(asyncio.shield, waited), return_exceptions=True)
+        for failure in done:
+            if isinstance(failure, BaseException):
+                raise failure
+        return None
+
+    def _came(self, texts: list[str], _: object) -> None:
+        for text in texts:
+            del self._coming[text]
+
+    async def _keep(self, texts: list[str]) -> None:
+        vectors, took = await self._metered.took(texts)
+        rows = list(zip(texts, vectors, took, strict=True))
+        self._cache.put_vectors(self.identity, rows)

@@ -15,7 +15,7 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpe
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
-from rung.models.endpoint import Endpoint
+from rung.models.endpoint import OPERATION, Endpoint
 from rung.models.endpoint_errors import Refusal, failed, inside_200, of_status, unreached
 from rung.models.pace import Pace
 from rung.models.replies import error_object, failed_generation, read_body, was_cut
@@ -62,9 +62,10 @@ class Caller:
         settings: EndpointSettings,
         attempts: int,
         note: Callable[[str], None] = lambda text: None,
+        path: str = OPERATION,
     ) -> None:
         self.endpoint, self.settings, self.attempts = endpoint, settings, attempts
-        self.note = note
+        self.note, self.path = note, path
 
     async def ask(self, session: Session, key: str, body: JsonValue, tokens: float) -> JsonValue:
         """The completion that answers `body`, as the server wrote it.
@@ -103,7 +104,7 @@ class Caller:
         while True:
             let_in = await pace.enter(tokens)
             try:
-                answer = await _post(session.client, body, self.endpoint.headers(key))
+                answer = await self._post(session.client, body, self.endpoint.headers(key))
             except Refusal as refusal:
                 if not (refusal.hasty or refusal.loading):
                     pace.answered(let_in)
@@ -123,30 +124,29 @@ class Caller:
             finally:
                 pace.leave(let_in)
 
-
-async def _post(
-    client: AsyncOpenAI, body: JsonValue, headers: Mapping[str, str | Omit]
-) -> JsonValue:
-    try:
-        came = await client.post(
-            "/chat/completions",
-            body=body,
-            cast_to=Response,
-            # Whatever holds a key is not carried to wherever a server points.
-            options={"headers": headers, "follow_redirects": False},
-        )
-    except APIStatusError as error:
-        refusal = of_status(error)
-    else:
-        answer = read_body(came.content)
-        if was_cut(answer):
-            raise Refusal(502, "an answer that breaks off", came.headers)
-        if (failure := error_object(answer)) is None:
-            return answer
-        refusal = inside_200(failure, came.headers)
-    if (own := failed_generation(refusal.body)) is not None:
-        return own
-    raise refusal
+    async def _post(
+        self, client: AsyncOpenAI, body: JsonValue, headers: Mapping[str, str | Omit]
+    ) -> JsonValue:
+        try:
+            came = await client.post(
+                self.path,
+                body=body,
+                cast_to=Response,
+                # Whatever holds a key is not carried to wherever a server points.
+                options={"headers": headers, "follow_redirects": False},
+            )
+        except APIStatusError as error:
+            refusal = of_status(error)
+        else:
+            answer = read_body(came.content)
+            if was_cut(answer):
+                raise Refusal(502, "an answer that breaks off", came.headers)
+            if (failure := error_object(answer)) is None:
+                return answer
+            refusal = inside_200(failure, came.headers)
+        if (own := failed_generation(refusal.body)) is not None:
+            return own
+        raise refusal
 
 
 def _passing(error: BaseException) -> bool:

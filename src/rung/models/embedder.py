@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import regex
@@ -20,6 +20,7 @@ from rung.models.local.batching import pad_right
 from rung.models.local.card import ModelCard, read_card
 from rung.models.local.machine import at_work, machine_seconds, quiet_waiting
 from rung.models.local.opening import card_of_folder
+from rung.task.types import digest
 
 ROWS = 32
 """Texts computed together."""
@@ -27,10 +28,12 @@ MOST_TOKENS = 256
 """Longer texts are cut, where the folder does not say otherwise."""
 _HAN = regex.compile(r"\p{Han}+")
 _OUTSIDE_LATIN = regex.compile(r"(?:(?![\p{Latin}\p{Han}])\p{L}\p{M}*){2,}")
-READ_LETTERS = 1.3
-"""Letters a token from which a vocabulary holds words of a language. An English one reads Russian,
-Greek, Arabic and Hebrew by 1.0 to 1.1 and German by 2.4; those made of a language put a word into
-about two (Rust et al. 2021, "How Good is Your Tokenizer?"). Chinese is read by character even by
+_LETTERS = regex.compile(r"[\p{L}\p{M}]")
+READ_LETTERS = 1.4
+"""Letters and marks a token from which a vocabulary holds words of a language. An English one reads
+Russian, Greek, Arabic, Hebrew and Hindi by 1.0 to 1.2, Korean by 0.5 and German by 2.4; those made
+of a language put a word into about two (Rust et al. 2021, "How Good is Your Tokenizer?"), one of
+100 languages reads Korean by 1.6 and the others by more. Chinese is read by character even by
 those that know it, so there an unknown character tells."""
 
 
@@ -53,6 +56,18 @@ def open_embedder(name: str | Path) -> MiniLM:
     return MiniLM(folder, card_of_folder(folder))
 
 
+class _Pieces(NamedTuple):
+    """How words fall into tokens."""
+
+    letters: int
+    unknown: int
+    """Letters in unknown tokens."""
+    known: int
+    """Letters and marks in all others."""
+    pieces: int
+    """So many are these."""
+
+
 class MiniLM:
     """An `Embedder`: a BERT-like encoder, mean (or first-token) pooling, unit length, float32.
 
@@ -61,7 +76,10 @@ class MiniLM:
 
     def __init__(self, folder: Path, card: ModelCard) -> None:
         self.name = card.name
+        self.prompts = _prompts(folder)
         self.identity = f"{card.name}@{card.identity}"
+        if self.prompts:
+            self.identity += f"+{digest(self.prompts)[:8]}"
         self._folder = folder
         self._encoder: _Encoder | None = None
         self._lock = threading.Lock()
@@ -83,32 +101,34 @@ class MiniLM:
         See `READ_LETTERS`. 0 where there are no letters. Loads the tokenizer and no weights.
         """
         letters = sum(c.isalpha() for text in texts for c in text)
-        _, _, lacking = self._pieces(_HAN, texts)
-        other, pieces, unknown = self._pieces(_OUTSIDE_LATIN, texts)
-        lacking += other if other < READ_LETTERS * pieces else unknown
+        lacking = self._pieces(_HAN, texts).unknown
+        other = self._pieces(_OUTSIDE_LATIN, texts)
+        read = other.known >= READ_LETTERS * other.pieces
+        lacking += other.unknown if read else other.letters
         return lacking / letters if letters else 0.0
 
-    def _pieces(self, pattern: regex.Pattern[str], texts: Sequence[str]) -> tuple[int, int, int]:
-        """Letters of what the pattern finds, tokens they make, letters in unknown ones."""
+    def _pieces(self, pattern: regex.Pattern[str], texts: Sequence[str]) -> _Pieces:
         words = [word for text in texts for word in pattern.findall(text)]
         if not words:
-            return 0, 0, 0
-        tokenizer = self._reader
-        unknown = {tokenizer.token_to_id(name) for name in ("[UNK]", "<unk>")}
-        read = tokenizer.encode_batch(words, add_special_tokens=False)
-        lacking = sum(
-            c.isalpha()
-            for word, one in zip(words, read, strict=True)
-            for ident, (start, end) in zip(one.ids, one.offsets, strict=True)
-            if ident in unknown
-            for c in word[start:end]
-        )
-        return sum(c.isalpha() for w in words for c in w), sum(len(r.ids) for r in read), lacking
+            return _Pieces(0, 0, 0, 0)
+        pieces = known = lacking = 0
+        unknown = {self._reader.token_to_id(name) for name in ("[UNK]", "<unk>")}
+        encoded = self._reader.encode_batch(words, add_special_tokens=False)
+        for word, one in zip(words, encoded, strict=True):
+            for ident, token, (start, end) in zip(one.ids, one.tokens, one.offsets, strict=True):
+                part = word[start:end]
+                if ident in unknown:
+                    lacking += sum(map(str.isalpha, part))
+                elif token.strip("▁"):  # SentencePiece's mark of a word's beginning
+                    pieces += 1
+                    known += len(_LETTERS.findall(part))
+        return _Pieces(sum(c.isalpha() for w in words for c in w), lacking, known, pieces)
 
     @cached_property
     def _reader(self) -> Any:
         tokenizer = _tokenizer(self._folder)
         tokenizer.no_truncation()
+        tokenizer.no_padding()
         return tokenizer
 
     def _embed(self, texts: list[str]) -> tuple[Vectors, float]:
@@ -175,6 +195,18 @@ class _Encoder:
                 weights = mask[:, :, None].to(hidden.dtype)
                 pooled = (hidden * weights).sum(1) / weights.sum(1)
             return torch.nn.functional.normalize(pooled, dim=1).numpy()
+
+
+def _prompts(folder: Path) -> dict[str, str]:
+    """What it reads before a text, by what the text is for: as sentence-transformers keeps it."""
+    about = _json(folder / "config_sentence_transformers.json")
+    named = about.get("prompts") or {}
+    found = {
+        "query": named.get("query"),
+        "document": named.get("document") or named.get("passage"),
+        "text": named.get(about.get("default_prompt_name")),
+    }
+    return {role: prompt for role, prompt in found.items() if prompt}
 
 
 def _tokenizer(folder: Path) -> Any:

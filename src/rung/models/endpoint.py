@@ -118,7 +118,7 @@ def read_endpoint(
     query = urlsplit(address).query
     bare = urlunsplit(urlsplit(address)._replace(query="", fragment="")).rstrip("/")
     return Endpoint(
-        base_url=bare.removesuffix(OPERATION),
+        base_url=bare.removesuffix(OPERATION).removesuffix("/embeddings"),
         model=model,
         key_env=api_key_env or vendor.key_env,
         key_needed=not vendor.here and vendor is not SERVED_YOURSELF and base_url is None,

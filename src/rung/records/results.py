@@ -214,6 +214,8 @@ class CandidateResult(Frozen):
     are too few to bound it."""
     search: Search | None = None
     """What was tried before it was climbed; None where it is climbed as planned."""
+    embedded_tokens: int = 0
+    """Tokens that a hosted embedder read to make it."""
     training: dict[str, Any] = Field(default_factory=dict)
     learning: dict[str, Any] = Field(default_factory=dict)
     """Scores on dev by training size, and what more examples would do (`LearningCurve`)."""

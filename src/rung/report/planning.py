@@ -110,6 +110,7 @@ async def make_plan(task: Task, options: ClimbOptions) -> Plan:
     with tempfile.TemporaryDirectory(prefix="rung-plan-") as nowhere:
         # A climb keeps its cache beside the task; a plan has nothing to keep.
         climber = Climber(task, replace(options, folder=Path(nowhere)), Observer())
+        climber.tools.spends = False
         try:
             await grade_gold(task, climber.scorer)
             rungs = await climber.plan()

@@ -11,7 +11,8 @@ from rung.errors import UserError
 from rung.loop.shipping.winners import Winners
 from rung.models.base import ChatModel, ChatRequest, Message
 from rung.models.gathering import GatheringEmbedder
-from rung.models.metered import Metered, MeteredEmbedder
+from rung.models.hosted_embedder import HostedEmbedder
+from rung.models.metered import Metered, MeteredEmbedder, is_hosted
 from rung.models.openai_compatible import OpenAICompatible
 from rung.models.registry import open_embedder
 from rung.project import MANIFEST_FILE, ProjectFolder
@@ -52,6 +53,8 @@ class Served:
         for chat in (self.solver.parts.chat, self.solver.parts.other):
             if isinstance(chat, OpenAICompatible):
                 chat.endpoint.key()
+        if (embedder := self._hosted_embedder) is not None:
+            embedder.endpoint.key()
 
     async def warm_up(self) -> None:
         """Load what the first request would wait for. Asks no endpoint.
@@ -59,7 +62,7 @@ class Served:
         An adapter is read here: its folder may be replaced while the server runs.
         """
         parts = self.solver.parts
-        if parts.embedder is not None:
+        if parts.embedder is not None and self._hosted_embedder is None:
             await parts.embedder.embed(["warm up"])
         for chat in (parts.chat, parts.other):
             if isinstance(chat, OpenAICompatible):
@@ -74,6 +77,13 @@ class Served:
         for chat in (self.solver.parts.chat, self.solver.parts.other):
             if chat is not None:
                 await chat.aclose()
+        if (embedder := self._hosted_embedder) is not None:
+            await embedder.aclose()
+
+    @property
+    def _hosted_embedder(self) -> HostedEmbedder | None:
+        inner = getattr(self.solver.parts.embedder, "inner", None)
+        return inner if isinstance(inner, HostedEmbedder) else None
 
 
 def open_served(settings: Settings, today: date | None = None) -> Served:
@@ -91,7 +101,8 @@ def open_served(settings: Settings, today: date | None = None) -> Served:
         return model
 
     def embedder(name: str) -> MeteredEmbedder:
-        return GatheringEmbedder(Metered(open_embedder(name, root)))
+        metered = Metered(open_embedder(name, root))
+        return metered if is_hosted(metered) else GatheringEmbedder(metered)
 
     digest = digest_of(folder)
     solver = load(folder, chat, embedder)
@@ -112,7 +123,9 @@ def _price(
     solver: Solver, settings: Settings, today: date
 ) -> tuple[Callable[[Answer], float] | None, str | None]:
     try:
-        book = PriceBook.of(solver.models, settings.costs, today)
+        embedder = solver.candidate.embedder
+        paid = embedder if is_hosted(solver.parts.embedder) else None
+        book = PriceBook.of(solver.models, settings.costs, today, embedder=paid)
     except UserError as error:
         return None, str(error)
     return lambda answer: float(answer.usd(book.price, solver.model)), None

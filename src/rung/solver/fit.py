@@ -15,7 +15,7 @@ from rung.candidate import Candidate
 from rung.errors import UserError
 from rung.models.base import Vectors
 from rung.models.chain import sure_from, unchainable
-from rung.models.metered import MeteredEmbedder
+from rung.models.metered import MeteredEmbedder, prompted, reads
 from rung.models.no_llm import LabelModel, fit_label_model
 from rung.models.no_llm_sets import fit_set_model
 from rung.models.no_llm_spans import Spans
@@ -31,6 +31,13 @@ from rung.task.types import Example, MultiLabelOutput, Task
 
 async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     """Fit one candidate on the train split. Raises `UserError` for what the task cannot give."""
+    with reads() as read:
+        solver = await _fit(candidate, task, workshop)
+    workshop.embedded[candidate.key] = sum(one.usage.usage.input_tokens for one in read)
+    return solver
+
+
+async def _fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     _refuse_what_is_missing(candidate, task)
     embedder = workshop.embedder(candidate.embedder) if candidate.embedder else None
     knowledge = await workshop.knowledge(candidate, task)
@@ -46,7 +53,7 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     )
     if not candidate.uses_llm:
         assert embedder is not None
-        vectors, _ = await embedder.embed_metered([e.input_text() for e in task.train])
+        vectors = await _likened(embedder, task.train)
         model = await asyncio.to_thread(_label_model, candidate.model, task, vectors)
         return Solver(spec, Parts(embedder=embedder, label_model=model))
     parts = Parts(
@@ -72,6 +79,11 @@ async def fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     return Solver(spec, parts)
 
 
+async def _likened(embedder: MeteredEmbedder, examples: Sequence[Example]) -> Vectors:
+    texts = prompted(embedder, "text", [e.input_text() for e in examples])
+    return (await embedder.embed_metered(texts))[0]
+
+
 def _label_model(name: str, task: Task, vectors: Vectors) -> LabelModel:
     if name == SPANS:
         return Spans.fit(task.output, task.train, vectors)
@@ -88,12 +100,9 @@ async def _cascade(
 ) -> tuple[SolverSpec, Parts]:
     """Put a fitted no-llm model before a solver, and choose on dev from when it stands."""
 
-    async def vectors(examples: Sequence[Example]) -> Vectors:
-        return (await embedder.embed_metered([e.input_text() for e in examples]))[0]
-
-    model = _label_model(first, task, await vectors(task.train))
+    model = _label_model(first, task, await _likened(embedder, task.train))
     texts = [e.input_text() for e in task.dev]
-    guesses = model.predict(await vectors(task.dev), texts) if texts else []
+    guesses = model.predict(await _likened(embedder, task.dev), texts) if texts else []
     judged = [
         (confidence, label == render(task.output, example.expected))
         for (label, confidence), example in zip(guesses, task.dev, strict=True)

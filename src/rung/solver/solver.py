@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -18,13 +19,13 @@ from rung.behaviour.messages import build_messages
 from rung.behaviour.shelf import filled
 from rung.behaviour.spec import InputField, SolverSpec
 from rung.candidate import Candidate
-from rung.errors import ProviderError, UserError
+from rung.errors import ProviderError, SourceError, UserError
 from rung.knowledge.contexts import Found, Knowledge, Question
 from rung.knowledge.contexts.whole import AllDocuments
 from rung.knowledge.tools import Tool
 from rung.models.base import Adapter, ChatModel, ChatRequest, Message, Vectors
 from rung.models.chain import Chain, CircuitBreaker, Link, after
-from rung.models.metered import MeteredEmbedder
+from rung.models.metered import MeteredEmbedder, Read, Role, prompted, reads
 from rung.models.no_llm import LabelModel
 from rung.records import Answer, ModelUsage, Passage, Usage
 from rung.solver.ways import WAYS, Asked
@@ -106,9 +107,15 @@ class Solver:
         return tuple(name for name in names if name is not None)
 
     async def prepare(self, inputs: Sequence[str | dict[str, JsonValue]]) -> None:
-        """Embed many inputs at once where the candidate embeds them: faster than one by one."""
-        if self.parts.embedder is not None and inputs:
-            await self.parts.embedder.embed_metered([render_input(i) for i in inputs])
+        """Embed many inputs at once where the candidate embeds them: faster than one by one.
+
+        What an endpoint does not embed is said by the answer that needs it.
+        """
+        embedder = self.parts.embedder
+        if embedder is not None and inputs:
+            role: Role = "query" if self.candidate.context.traits.searches else "text"
+            with reads(), suppress(SourceError):  # what each answer reads is its own to put down
+                await embedder.embed_metered(prompted(embedder, role, [*map(render_input, inputs)]))
 
     def ask(self, value: str | dict[str, JsonValue]) -> Answer:
         """`answer` for scripts: waits for the result."""
@@ -131,6 +138,17 @@ class Solver:
         the call waits, and fails where one of the two does.
         Raises `ProviderError` when the model cannot be asked; an invalid answer is an answer.
         """
+        with reads() as read:
+            answer = await self._answer(value, given, seed, breaker)
+        return _with_reads(answer, read) if read else answer
+
+    async def _answer(
+        self,
+        value: str | dict[str, JsonValue],
+        given: tuple[Passage, ...] | None,
+        seed: int,
+        breaker: CircuitBreaker | None,
+    ) -> Answer:
         text = render_input(value)
         limit = self.candidate.prompt.max_input_chars
         if self.parts.chat is not None and len(text) > limit:
@@ -149,7 +167,8 @@ class Solver:
         return sure is not None and (quick.confidence or 0.0) >= sure
 
     async def _label(self, text: str, model: LabelModel) -> Answer:
-        vectors, seconds = await self._embedder().embed_metered([text])
+        embedder = self._embedder()
+        vectors, seconds = await embedder.embed_metered(prompted(embedder, "text", [text]))
         started = time.perf_counter()
         label, confidence = model.predict(vectors, [text])[0]
         spent = seconds[0] + time.perf_counter() - started
@@ -277,6 +296,18 @@ class Solver:
     def _embedder(self) -> MeteredEmbedder:
         assert self.parts.embedder is not None
         return self.parts.embedder
+
+
+def _with_reads(answer: Answer, read: Sequence[Read]) -> Answer:
+    """With what a hosted embedder read for it."""
+    used = [one.usage for one in read]
+    return answer.model_copy(
+        update={
+            "usage": sum((one.usage for one in used), answer.usage),
+            "by_call": (*answer.by_call, *used),
+            "latency_s": answer.latency_s + sum(one.seconds for one in read),
+        }
+    )
 
 
 def _ended(answer: Answer) -> Answer:

@@ -12,7 +12,7 @@ from rung.knowledge.contexts import Knowledge, knowledge_of
 from rung.knowledge.retriever import Retriever
 from rung.knowledge.tools import Tool, open_tool
 from rung.models.base import ChatModel
-from rung.models.metered import MeteredEmbedder
+from rung.models.metered import MeteredEmbedder, Read, note_read, reads
 from rung.records import Usage
 from rung.task.tools import ToolSettings
 from rung.task.types import Document, Task, digest
@@ -41,7 +41,10 @@ class Workshop:
     """Prices and the budget; without it nothing is bought."""
     price: Callable[[Usage, str], Decimal] = lambda usage, model: Decimal(0)
     """USD of one call of a model."""
+    embedded: dict[str, int] = field(default_factory=dict)
+    """Tokens that a hosted embedder read to make each candidate, by key."""
     _retrievers: dict[str, Retriever] = field(default_factory=dict)
+    _indexed: dict[str, list[Read]] = field(default_factory=dict)
 
     async def knowledge(self, candidate: Candidate, task: Task) -> Knowledge:
         """The candidate's context, fitted; the same documents and cut are indexed once."""
@@ -52,7 +55,11 @@ class Workshop:
             parts = (context.cut, context.chunk_chars, context.search, context.store)
             name = digest([*parts, candidate.embedder])
             if name not in self._retrievers:
-                self._retrievers[name] = await Retriever.build(documents, context, embedder)
+                with reads() as read:
+                    self._retrievers[name] = await Retriever.build(documents, context, embedder)
+                self._indexed[name] = read
+            for one in self._indexed[name]:  # each candidate is set up with all of it
+                note_read(one)
             return self._retrievers[name].as_of(context)
 
         return await knowledge_of(context).fit(context, task.documents, index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -27,6 +28,11 @@ class EndpointSettings(BaseModel):
     """Tokens; asked of the server, looked up or guessed when left out."""
     max_input_chars: int | None = Field(default=None, ge=1)
     """A longer input is not sent; by the window when left out."""
+    dimensions: int | None = Field(default=None, ge=1)
+    """Of an embedder: numbers of a vector that are asked for; as many as it makes when left out."""
+    prompts: dict[Literal["query", "document", "text"], str] = Field(default_factory=dict)
+    """Of an embedder: what it reads before a question, a passage, or what is likened to others,
+    such as query = "query: "."""
     headers: dict[str, str] = Field(default_factory=dict)
     """Sent with each request. A value "$NAME" is read from the environment."""
     query: dict[str, str] = Field(default_factory=dict)

@@ -23,7 +23,8 @@ def check(material: Material) -> Found:
                 f"{material.task.models.embedder} cannot read: search by meaning, nearest "
                 "examples and the no-llm rungs may be near chance."
             ),
-            advice="Name an embedder of that language in [models] embedder. Documents are searched "
-            "by words alone where that finds as much on the training examples.",
+            advice="Name an embedder of that language in [models] embedder, such as "
+            "local/multilingual-e5-small (`rung models fetch multilingual-e5-small`). Documents "
+            "are searched by words alone where that finds as much on the training examples.",
         )
     )

@@ -9,7 +9,7 @@ from rung.knowledge.lexical import Ranking
 from rung.knowledge.stages.base import Hunt
 from rung.knowledge.stores.base import Store
 from rung.models.base import Embedder
-from rung.models.metered import Metered, unread_share
+from rung.models.metered import Metered, prompted, unread_share
 
 
 class ByWords:
@@ -38,7 +38,7 @@ class ByMeaning:
         embedder = self._embedder
         assert embedder is not None
         metered = embedder if isinstance(embedder, Metered) else Metered(embedder)
-        vectors, seconds = await metered.embed_metered(list(hunt.queries))
+        vectors, seconds = await metered.embed_metered(prompted(embedder, "query", hunt.queries))
         started = time.perf_counter()
         found = [await store.by_vector(vector, hunt.depth, hunt.where) for vector in vectors]
         ranking = _evenly(found, hunt.depth)
