@@ -18,7 +18,7 @@ from rung.models.base import ChatModel, ChatReply, ChatRequest, Message
 from rung.models.registry import open_model
 
 MODEL = "local/smollm2-135m-instruct"
-CLIMBED, ASKED, KILLS, BETWEEN, AT_ONCE = 100, 64, 20, 3, 4
+CLIMBED, ASKED, KILLS, BETWEEN, AT_ONCE = 100, 48, 10, 3, 4
 """Examples of the climb; calls of a measurement; replicas killed, each after so many answers; calls
 in flight while they are."""
 
@@ -40,11 +40,12 @@ def cluster(nodes: int) -> Iterator[str]:
         there.shutdown()
 
 
-def requests(name: str, count: int) -> list[ChatRequest]:
+def requests(name: str, count: int, tokens: int = 24) -> list[ChatRequest]:
     """Questions of which no two are alike."""
     texts = [f"{name}: what is said of order {n * 7919 % 99991}?" for n in range(count)]
     return [
-        ChatRequest(messages=(Message(role="user", content=text),), max_tokens=24) for text in texts
+        ChatRequest(messages=(Message(role="user", content=text),), max_tokens=tokens)
+        for text in texts
     ]
 
 
@@ -54,7 +55,7 @@ async def together(model: ChatModel, asked: list[ChatRequest]) -> list[ChatReply
 
 
 def pace() -> None:
-    """Answers a second of one replica and of two, each with a core; and of the engine here."""
+    """Answers a second of one replica and of two, each with a core."""
 
     async def measure(name: str, model: ChatModel) -> None:
         await together(model, requests("before", 8))
@@ -73,16 +74,10 @@ def pace() -> None:
         await measure(f"{nodes} nodes of one core", placed)
         await executor.aclose()
 
-    async def here() -> None:
-        model = open_model(MODEL)
-        await measure("here, with the threads that are free", model)
-        await model.aclose()
-
     for nodes in (1, 2):
         with cluster(nodes) as address:
             os.environ["RAY_ADDRESS"] = address
             asyncio.run(there(nodes))
-    asyncio.run(here())
 
 
 def killed_replicas() -> None:
@@ -117,18 +112,18 @@ def killed_replicas() -> None:
                     os.kill(pid, signal.SIGKILL)
             return text
 
-        asked = requests("killed", ASKED)
+        asked = requests("killed", ASKED, 12)
         said = await asyncio.gather(*map(one, asked), return_exceptions=True)
         await executor.aclose()
         lost = sum(not isinstance(text, str) for text in said)
         print(
-            f"{dead} replicas killed in the middle of {ASKED} calls: {lost} lost, "
+            f"{dead} replicas killed in the middle of {ASKED} calls: {lost} without an answer, "
             f"{begun - ASKED} computed again of the {in_flight} in flight on what died"
         )
         return [str(text) for text in said]
 
     async def alone() -> list[str]:
-        said = [reply.text for reply in await together(model, requests("killed", ASKED))]
+        said = [reply.text for reply in await together(model, requests("killed", ASKED, 12))]
         await model.aclose()
         return said
 

@@ -62,8 +62,12 @@ def test_each_is_climbed_whatever_becomes_of_the_others(tmp_path: Path, terminal
 
 
 @pytest.mark.parametrize("where", ["there", "ray:/host"])
-def test_a_place_that_is_none_is_said(where: str, tmp_path: Path, terminal: Terminal) -> None:
+def test_a_place_that_is_none_is_said(
+    where: str, tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = terminal("climb", task(tmp_path / "t", "local/m"), "--on", where)
     assert (said.code, said.out) == (USER_ERROR, "")
     known = "known are here, ray, auto, ray://HOST:PORT"
     assert said.err == f"rung: the executor {where!r} is unknown; {known}\n"
+    monkeypatch.setenv("RUNG_RAY", where)
+    assert terminal("climb", tmp_path / "t").err == said.err

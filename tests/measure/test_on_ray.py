@@ -9,10 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -59,9 +59,11 @@ class FakeRay:
         self.begun, self.ended, self.asked = 0, list[int](), list[int]()
 
     def cluster_resources(self) -> dict[str, float]:
-        return {"CPU": float(self.cpus)}
+        return {"CPU": float(self.cpus), "GPU": float(self.gpus)}
 
     available_resources = cluster_resources
+    gpus = 0
+    options: Mapping[str, Any] = MappingProxyType({})
 
     def remote(self, _: type) -> Any:
         def made(*_: Any) -> Any:
@@ -86,7 +88,11 @@ class FakeRay:
 
             return Replicated(number, call(ready), call(reply))
 
-        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=made))
+        def options(**how: Any) -> Any:
+            self.options = how
+            return SimpleNamespace(remote=made)
+
+        return SimpleNamespace(options=options)
 
     def kill(self, replica: Any) -> None:
         self.ended.append(replica.number)
@@ -151,6 +157,20 @@ def test_where_no_replica_comes_up_the_model_is_out() -> None:
     assert ray.begun <= TRIES + 1 and "no module named rung" in str(errors[0])
     some = FakeRay(lambda _: "said", lambda n: n == 2)
     assert asking(some, 5) == ["said"] * 5 and some.begun <= TRIES + 2
+
+
+def test_one_replica_a_gpu_whose_answers_are_others_than_a_processors() -> None:
+    ray = FakeRay(lambda _: "said", lambda _: True, cpus=8)
+    ray.gpus = 2
+    assert asking(ray, 9) == ["said"] * 9 and ray.begun == 2 and ray.options["num_gpus"] == 1
+    model = SimpleNamespace(name="local/m", context_window=9, parameters=10**9)
+    for here in ("m@1", "m@1-cuda"):
+        model.identity = here
+        assert on_ray._Placed(model, Pool(ray)).identity == "m@1-cuda"
+        plain = Pool(cores := FakeRay(lambda _: "said", lambda _: True))
+        assert on_ray._Placed(model, plain).identity == "m@1"
+        plain._begun()
+        assert "num_gpus" not in cores.options and cores.options["memory"] > 2 * 10**9
 
 
 def test_a_cluster_without_a_free_core_is_said() -> None:
@@ -300,7 +320,7 @@ class TestReal:
         asyncio.run(both())
 
     def test_a_replica_that_is_killed_in_the_middle_loses_nothing(
-        self, small: Path, cluster: OnRay
+        self, small: Path, cluster: OnRay, capfd: pytest.CaptureFixture[str]
     ) -> None:
         model = open_local(small)
         requests = [ask(f"Say something about {n}.", max_tokens=40) for n in range(60)]
@@ -327,6 +347,7 @@ class TestReal:
             return list(replies)
 
         assert plain(asyncio.run(killed())) == wanted
+        assert capfd.readouterr().out == "", "Ray writes nothing beside a climb's own words"
 
     def test_another_version_there_is_said(
         self, cluster: OnRay, monkeypatch: pytest.MonkeyPatch

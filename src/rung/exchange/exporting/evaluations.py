@@ -132,7 +132,7 @@ def _inspect_command(solver: Solver) -> str:
         return f"{run} {vendor[0].inspect}/{vendor[1]}"
     # `openai-api/NAME/…` reads NAME_BASE_URL and NAME_API_KEY.
     url, model = _address(solver.model)
-    name, key = ("rung", "none") if vendor is None else (vendor[0].name, f"${vendor[0].key_env}")
+    name, key = ("rung", "none") if vendor is None else (vendor[0].name, "$" + vendor[0].key_env)
     if vendor is not None and vendor[0].here:
         key = "none"
     where = f"{name.upper()}_BASE_URL={url} {name.upper()}_API_KEY={key}"

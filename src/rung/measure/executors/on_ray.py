@@ -28,7 +28,7 @@ from rung.models.base import Adapter, ChatModel, ChatReply, ChatRequest, Message
 from rung.records import Answer
 from rung.solver import Solver
 
-TRIES = 3
+TRIES = 5
 """Replicas that may die of one call."""
 REACH_S, START_S = 10.0, 120.0
 """How long a cluster is waited for, and a process on it."""
@@ -47,11 +47,13 @@ class OnRay:
     def __init__(self, address: str = "local") -> None:
         """`address` is `auto` (the cluster that this machine is a node of), `ray://HOST:PORT`, or
         `local`. Nothing is begun before a model is to compute there. Raises `MissingExtraError`."""
-        if address == "local" and "ray" not in sys.modules:  # it reads them when it is imported
-            # It runs code for whoever reaches it: for nobody else, and it tells nobody.
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
-            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        if "ray" not in sys.modules:  # it reads them when it is imported
+            os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # it would write into --json
+            if address == "local":
+                # It runs code for whoever reaches it: for nobody else, and it tells nobody.
+                os.environ.setdefault("RAY_AUTH_MODE", "token")
+                os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+                os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             import ray
         except ImportError:
@@ -66,13 +68,13 @@ class OnRay:
         return [await solver.answer(*question) for question in questions]
 
     def placed(self, model: ChatModel) -> ChatModel:
-        """A local model, computing on the cluster; any other one as it is.
+        """A model of the local engine, computing on the cluster; any other one as it is.
 
         Raises `UserError` where the cluster is not there, is another one, or is full.
         """
         from rung.models.local import LocalModel
 
-        if not isinstance(model, LocalModel):
+        if type(model) is not LocalModel:  # one that vLLM answers on this machine's GPU stays
             return model
         if self._pool is None:
             # A program may have a Ray of its own: that one is used, and stays.

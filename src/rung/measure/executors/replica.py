@@ -21,6 +21,7 @@ class Replica:
 
     def __init__(self, threads: int) -> None:
         os.environ["RUNG_THREADS"] = str(threads)  # of the node's cores those that it was given
+        os.environ["RUNG_ENGINE"] = "transformers"  # the engine that was placed
         self._models: dict[str, LocalModel] = {}
         self._asked: Counter[str] = Counter()
         self._adapters = tempfile.TemporaryDirectory(prefix="rung-adapters-")
