@@ -88,8 +88,8 @@ class Tagger:
         if not words:
             return [], 1.0
         emitted = np.zeros((len(words), self._steps.shape[0]))
-        for place, told in enumerate(described(words)):
-            known = [row for name in told if (row := self._rows.get(name)) is not None]
+        for place, features in enumerate(described(words)):
+            known = [row for name in features if (row := self._rows.get(name)) is not None]
             emitted[place] = self.field.states[known].sum(axis=0)
         best = all_ways = emitted[0] + self._first
         back = np.zeros(emitted.shape, dtype=int)
@@ -124,22 +124,22 @@ def fit_field(
     trainer = pycrfsuite.Trainer(verbose=False, params=PENALTIES)
     for words, held in zip(texts, spans, strict=True):
         # Names as numbers: CRFsuite's dump keeps no sign apart that a word may hold.
-        told = [[str(rows.setdefault(name, len(rows))) for name in w] for w in described(words)]
-        trainer.append(told, [str(tag) for tag in _tags_of(held, len(words))])
+        numbered = [[str(rows.setdefault(name, len(rows))) for name in w] for w in described(words)]
+        trainer.append(numbered, [str(tag) for tag in _tags_of(held, len(words))])
     with TemporaryDirectory() as folder:
         path = str(Path(folder, "model"))
         trainer.train(path)
         tagger = pycrfsuite.Tagger()
         tagger.open(path)
-        found = tagger.info()
+        fitted = tagger.info()
         tagger.close()
-    used = sorted({int(name) for name, _ in found.state_features})
+    used = sorted({int(name) for name, _ in fitted.state_features})
     place = {name: at for at, name in enumerate(used)}
     states = np.zeros((len(used), 2 * kinds + 1), dtype=np.float32)
-    for (name, tag), weight in found.state_features.items():
+    for (name, tag), weight in fitted.state_features.items():
         states[place[int(name)], int(tag)] = weight
     steps = np.zeros((2 * kinds + 1, 2 * kinds + 1), dtype=np.float32)
-    for (before, after), weight in found.transitions.items():
+    for (before, after), weight in fitted.transitions.items():
         steps[int(before), int(after)] = weight
     names = list(rows)
     return Field(np.array([names[n] for n in used], dtype=np.str_), states, steps)
@@ -161,14 +161,14 @@ def described(words: Sequence[Word]) -> Iterator[list[str]]:
     edge = ["<", *plain, ">"]
     for at, (text, shape) in enumerate(zip(plain, shapes, strict=True)):
         before, after = edge[at], edge[at + 2]
-        told = ["bias", f"w {text}", f"s {shape}", f"< {text[:3]}", f"> {text[-3:]}"]
-        told += [f"> {text[-2:]}", f"b {before}", f"a {after}"]
-        told += [f"bw {before} {text}", f"wa {text} {after}", f"n {min(at, 3)}"]
-        told += [f"l {min(len(words) - 1 - at, 3)}"]
+        features = ["bias", f"w {text}", f"s {shape}", f"< {text[:3]}", f"> {text[-3:]}"]
+        features += [f"> {text[-2:]}", f"b {before}", f"a {after}"]
+        features += [f"bw {before} {text}", f"wa {text} {after}", f"n {min(at, 3)}"]
+        features += [f"l {min(len(words) - 1 - at, 3)}"]
         for name, place in (("-2", at - 2), ("-1", at - 1), ("+1", at + 1), ("+2", at + 2)):
             if 0 <= place < len(words):
-                told += [f"w{name} {plain[place]}", f"s{name} {shapes[place]}"]
-        yield told
+                features += [f"w{name} {plain[place]}", f"s{name} {shapes[place]}"]
+        yield features
 
 
 def _shape(text: str) -> str:

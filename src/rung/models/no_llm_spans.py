@@ -53,20 +53,20 @@ class Spans:
 
     def predict(self, vectors: Vectors, texts: Sequence[str] = ()) -> list[tuple[str, float]]:
         """JSON and confidence of each row: of the spans, and of every value chosen."""
-        told = {at: head.predict(vectors, texts) for at, head in self.heads.items()}
+        by_head = {at: head.predict(vectors, texts) for at, head in self.heads.items()}
         return [
-            self._answer(text, {at: rows[place] for at, rows in told.items()})
+            self._answer(text, {at: rows[place] for at, rows in by_head.items()})
             for place, text in enumerate(texts)
         ]
 
-    def _answer(self, text: str, told: Mapping[int, tuple[str, float]]) -> tuple[str, float]:
+    def _answer(self, text: str, by_head: Mapping[int, tuple[str, float]]) -> tuple[str, float]:
         row = Row.of(text)
         spans, sure = self._tagger.spans(row.words)
         chosen = [
-            told[at][0] if at in told else one.values[0]
+            by_head[at][0] if at in by_head else one.values[0]
             for at, one in enumerate(self.fields.chosen)
         ]
-        for _, confidence in told.values():
+        for _, confidence in by_head.values():
             sure *= confidence
         return json.dumps(self.fields.answer(row, spans, chosen), ensure_ascii=False), sure
 

@@ -133,15 +133,15 @@ class Fields(Frozen):
     def answer(self, row: Row, spans: Sequence[Span], chosen: Sequence[str]) -> JsonValue:
         """An answer out of a text's spans and the values of the chosen fields."""
         made: dict[Path, JsonValue] = {path: {} for path in self.objects}
-        found: dict[int, list[JsonValue]] = {}
+        by_field: dict[int, list[JsonValue]] = {}
         for span in spans:
             kind = self.kinds[span.kind]
             field = self.copied[kind.field]
             copy = FORMS[field.form](_written(row, span.first, span.last))
             whole = copy if field.key is None else {field.key: copy, **json.loads(kind.siblings)}
-            found.setdefault(kind.field, []).append(whole)
+            by_field.setdefault(kind.field, []).append(whole)
         for at, field in enumerate(self.copied):
-            copies = found.get(at, [])
+            copies = by_field.get(at, [])
             if not copies and field.otherwise != ABSENT:
                 made[field.path] = json.loads(field.otherwise)
             elif copies:
@@ -157,8 +157,8 @@ class Fields(Frozen):
     def choices(self, answer: JsonValue) -> list[str]:
         """What the chosen fields of an answer are, as JSON, where there is a choice."""
         held = dict(_leaves(answer))
-        told = [_json(held[one.path]) if one.path in held else ABSENT for one in self.chosen]
-        pairs = zip(self.chosen, told, strict=True)
+        values = [_json(held[one.path]) if one.path in held else ABSENT for one in self.chosen]
+        pairs = zip(self.chosen, values, strict=True)
         return [own if len(one.values) > 1 else one.values[0] for one, own in pairs]
 
 
@@ -371,8 +371,8 @@ def said_of_fields(task: Task) -> list[str]:
         usual = "left out" if one.values[0] == ABSENT else "always the most frequent value"
         how = usual if len(one.values) == 1 else "chosen by a linear head"
         parts.setdefault(how, []).append(one.path)
-    told = [
+    fillings = [
         f"{how}: {listed('.'.join(path) or 'items' for path in paths)}"
         for how, paths in parts.items()
     ]
-    return [f"{SPANS} answers without a language model: {'; '.join(told)}."]
+    return [f"{SPANS} answers without a language model: {'; '.join(fillings)}."]

@@ -57,14 +57,14 @@ async def further_guards(
     model, adapter = tuned.chat, tuned.parts.adapter
     if adapter is None:
         return {}
-    found = [await _refusing(untuned, tuned, task, folder), await _own(task, tuned, folder)]
-    told: dict[str, JsonValue] = {"guards": [one.told for one in found if one is not None]}
+    guards = [await _refusing(untuned, tuned, task, folder), await _own(task, tuned, folder)]
+    facts: dict[str, JsonValue] = {"guards": [one.told for one in guards if one is not None]}
     if model.constrains and order.dev:
         lessons = order.dev[:TIMED]
         key = ["timed", model.identity, adapter.digest, lessons]
         took = await once(folder, key, Took, partial(_timed, model, adapter, lessons))
-        told["latency"] = {**took.model_dump(), "said": took.said}
-    return {name: value for name, value in told.items() if value}
+        facts["latency"] = {**took.model_dump(), "said": took.said}
+    return {name: value for name, value in facts.items() if value}
 
 
 async def _refusing(untuned: Solver, tuned: Solver, task: Task, folder: Path) -> Guarded | None:
@@ -75,8 +75,8 @@ async def _refusing(untuned: Solver, tuned: Solver, task: Task, folder: Path) ->
         return None
 
     async def refused(solver: Solver) -> Ability:
-        said = await answers(solver, unanswerable)
-        return Ability(right=tuple(a is not None and a.valid and a.value == "" for a in said))
+        replies = await answers(solver, unanswerable)
+        return Ability(right=tuple(a is not None and a.valid and a.value == "" for a in replies))
 
     async def share(solver: Solver) -> float:
         adapter = solver.parts.adapter

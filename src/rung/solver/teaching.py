@@ -58,7 +58,7 @@ async def taught(
         )
     dev = await answers(teacher, rows)
     best, own = await _mean(scorer, rows, dev), await _mean(scorer, rows, await _asked(alone, rows))
-    told: dict[str, JsonValue] = {"teacher": teacher.candidate.key, "dev": best, "alone": own}
+    facts: dict[str, JsonValue] = {"teacher": teacher.candidate.key, "dev": best, "alone": own}
     if best <= own:
         raise UserError(
             f"the teacher {teacher.candidate.key} scores {best:.2f} on dev, and the student "
@@ -72,16 +72,16 @@ async def taught(
         )
     return Lessons(
         tuple(passed),
-        {**told, "asked": len(inputs), "learnt": len(passed), "left": dict(left), "usd": usd},
+        {**facts, "asked": len(inputs), "learnt": len(passed), "left": dict(left), "usd": usd},
     )
 
 
-def said_of_teaching(key: str, told: dict[str, JsonValue]) -> str:
+def said_of_teaching(key: str, facts: dict[str, JsonValue]) -> str:
     """What was learnt of whom, as a note of the run."""
     return (
-        f"{key} learnt {told['learnt']} answers of {told['teacher']} to {told['asked']} unlabelled "
-        f"inputs beside the gold ones ({_said(told['left']) or 'all passed'}); on dev the teacher "
-        f"scores {told['dev']:.2f}, the student without it {told['alone']:.2f}."
+        f"{key} learnt {facts['learnt']} answers of {facts['teacher']} to {facts['asked']} "
+        f"unlabelled inputs beside the gold ones ({_said(facts['left']) or 'all passed'}); on dev the teacher "
+        f"scores {facts['dev']:.2f}, the student without it {facts['alone']:.2f}."
     )
 
 

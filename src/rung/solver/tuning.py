@@ -110,10 +110,10 @@ async def tune(untuned: Solver, task: Task, workshop: Workshop, fit: Fit) -> Tun
     else:
         tuned = await _on_rows(trainer, order, desk, untuned, task)
     guard = await guarded(raw, tuned.adapter, workshop.folder.parent / GUARDS)
-    told = {"guard": guard.told} if guard is not None else {}
+    facts = {"guard": guard.told} if guard is not None else {}
     answering = _tuned_solver(untuned, raw, tuned)
-    told |= await further_guards(untuned, answering, order, task, workshop.folder.parent / GUARDS)
-    tuned = tuned.model_copy(update={"took": {**tuned.took, **told}})
+    facts |= await further_guards(untuned, answering, order, task, workshop.folder.parent / GUARDS)
+    tuned = tuned.model_copy(update={"took": {**tuned.took, **facts}})
     workshop.tuned[candidate.key] = tuned
     return tuned
 
@@ -164,8 +164,8 @@ async def _preferred(
     by_rows = open_trainer(kind, untuned.candidate.model)
     first = await _on_rows(by_rows, plain, desk, untuned, task)
     rows = task.train[: weights.train_size]
-    told = with_rejected(task.output, order.train, rows)
-    pairs = [lesson for lesson in told if lesson.rejected is not None]
+    lessons_of_rows = with_rejected(task.output, order.train, rows)
+    pairs = [lesson for lesson in lessons_of_rows if lesson.rejected is not None]
     changes = {"weights": preferring(order.weights), "train": tuple(pairs), "dev": ()}
     tuned = await trainer.train(order.model_copy(update={**changes, "start": first.adapter}), desk)
     losses = tuned.took.get("train_losses", ())

@@ -40,8 +40,8 @@ def train_dpo(model: LocalModel, order: Order, folder: Path, hooks: Hooks) -> Tu
     done = finished_result(folder)
     if done is not None:
         return done
-    told = [example for example in order.train if example.rejected is not None]
-    pairs = [pair for example in told if (pair := _pair(model, example)) is not None]
+    corrected = [example for example in order.train if example.rejected is not None]
+    pairs = [pair for example in corrected if (pair := _pair(model, example)) is not None]
     if not pairs:
         raise UserError(
             "nothing can be learnt by preference: no training example has both an answer and a "
@@ -56,7 +56,7 @@ def train_dpo(model: LocalModel, order: Order, folder: Path, hooks: Hooks) -> Tu
         trained.model.delete_adapter("ref")
     read = sum(2 * len(p["prompt_ids"]) + len(p["chosen_ids"] + p["rejected_ids"]) for p in pairs)
     trained = trained._replace(weights=order.weights, tokens=round(read * trained.epochs))
-    return keep(trained, model.name, folder, len(told) - len(pairs))
+    return keep(trained, model.name, folder, len(corrected) - len(pairs))
 
 
 def _pair(model: LocalModel, example: TuningExample) -> Pair | None:

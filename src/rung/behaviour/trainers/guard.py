@@ -162,10 +162,10 @@ async def once(
     place = folder / f"{digest(key)[:20]}.json"
     if place.exists():
         return read_model(place, kind, "delete it and run again")
-    found = await ask()
+    answered = await ask()
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(place, found.model_dump_json() + "\n")
-    return found
+    write_whole(place, answered.model_dump_json() + "\n")
+    return answered
 
 
 async def _ability(model: ChatModel, adapter: Adapter | None) -> Ability:

@@ -64,12 +64,12 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.key = secrets.token_urlsafe(24)
-        told = ["--host", "127.0.0.1", "--port", str(self.port), "--served-model-name", name]
-        told += ["--enable-lora", "--max-lora-rank", str(MOST_RANK)]
+        options = ["--host", "127.0.0.1", "--port", str(self.port), "--served-model-name", name]
+        options += ["--enable-lora", "--max-lora-rank", str(MOST_RANK)]
         with contextlib.ExitStack() as undo:
             self._log = undo.enter_context(tempfile.TemporaryFile())
             self._process = subprocess.Popen(
-                ["sh", "-c", KEEPER, "sh", PROGRAM, "serve", str(folder), *told],
+                ["sh", "-c", KEEPER, "sh", PROGRAM, "serve", str(folder), *options],
                 stdin=subprocess.PIPE,
                 stdout=self._log,
                 stderr=subprocess.STDOUT,
@@ -92,9 +92,9 @@ class Server:
                 return
             time.sleep(LOOK_S)
         self._log.seek(0)
-        said = self._log.read()[-2000:].decode(errors="replace").strip().splitlines()
+        tail = self._log.read()[-2000:].decode(errors="replace").strip().splitlines()
         raise ProviderError(
-            f"`vllm serve` did not start ({said[-1][:200] if said else 'it said nothing'}): mend "
+            f"`vllm serve` did not start ({tail[-1][:200] if tail else 'it said nothing'}): mend "
             "that, or set RUNG_ENGINE=transformers to answer without it",
             outage=True,
         )

@@ -48,7 +48,7 @@ class Way(Protocol):
 
 def answer_of(
     name: str,
-    said: str,
+    text: str,
     parsed: Parsed,
     replies: Sequence[ChatReply],
     asked: Asked,
@@ -59,13 +59,13 @@ def answer_of(
     # Preparing a prompt belongs to the first call that it is sent with.
     took = [Usage(seconds=asked.seconds) + replies[0].usage, *(r.usage for r in replies[1:])]
     return Answer(
-        text=said,
+        text=text,
         value=parsed.value,
         valid=parsed.valid,
         problem=parsed.problem,
         finish=replies[-1].finish,
         passages=asked.passages,
-        citations=cite(said, asked.passages) if asked.passages else (),
+        citations=cite(text, asked.passages) if asked.passages else (),
         usage=reduce(add, took),
         by_call=tuple(ModelUsage(model=name, usage=usage) for usage in took),
         model=name,

@@ -35,10 +35,10 @@ class Converse:
             replies += await self._whole(link.chat, request)
             reply = replies[-1]
             asks += 1
-            said = final_answer(reply.text, prompt)
-            parsed = self._parse(said, reply)
+            text = final_answer(reply.text, prompt)
+            parsed = self._parse(text, reply)
             # What ran out of room under its schema, or in thoughts, would run out of it again.
-            endless = isinstance(self.spec.output, SchemaOutput) or not said
+            endless = isinstance(self.spec.output, SchemaOutput) or not text
             cut = reply.finish == "length" and endless
             stop = cut or reply.finish == "refused" or asks > prompt.repairs
             if parsed.valid or stop:
@@ -47,14 +47,14 @@ class Converse:
                 request.messages, reply.text, parsed.problem or "", asked.contract
             )
             request = request.model_copy(update={"messages": repaired})
-        return answer_of(link.name, said, parsed, replies, asked)
+        return answer_of(link.name, text, parsed, replies, asked)
 
     def _chosen(self, name: str, reply: ChatReply, asked: Asked, head: LabelModel) -> Answer:
         """The label that the head chooses."""
         if reply.logprobs is None:
             raise ProviderError(f"{name} did not tell the log-probabilities of the labels")
-        told = np.asarray([reply.logprobs], dtype=np.float32)
-        label, confidence = head.predict(told, [""])[0]
+        features = np.asarray([reply.logprobs], dtype=np.float32)
+        label, confidence = head.predict(features, [""])[0]
         parsed = parse(self.spec.output, label)
         reply = reply.model_copy(update={"text": label, "confidence": confidence})
         return answer_of(name, label, parsed, [reply], asked)
@@ -84,7 +84,7 @@ class Converse:
         plain = not isinstance(self.spec.output, SchemaOutput) and not reply.thought
         return chat.constrains and plain and not self.prompt.reasoning
 
-    def _parse(self, said: str, reply: ChatReply) -> Parsed:
+    def _parse(self, text: str, reply: ChatReply) -> Parsed:
         if reply.finish == "refused":
             return Parsed(valid=False, problem="the model refused to answer.")
-        return parse(self.spec.output, said)
+        return parse(self.spec.output, text)

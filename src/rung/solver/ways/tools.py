@@ -52,10 +52,10 @@ class CallTools:
             request = request.model_copy(update={"messages": (*request.messages, *turns)})
         else:
             return await self._last(link, asked, request.messages, replies, steps)
-        said = reply.text.strip()
-        parsed = parse(self.spec.output, said)
+        text = reply.text.strip()
+        parsed = parse(self.spec.output, text)
         if parsed.valid or reply.finish == "refused":
-            return answer_of(link.name, said, parsed, replies, asked, tuple(steps))
+            return answer_of(link.name, text, parsed, replies, asked, tuple(steps))
         return await self._last(link, asked, request.messages, replies, steps)
 
     async def _last(
