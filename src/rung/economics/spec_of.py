@@ -35,26 +35,11 @@ def spec_of(usage: CandidateUsage, book: PriceBook) -> CandidateSpec:
     tuned, reads = usage.technique in TUNED, usage.technique in READS
     hosting = _hosting(usage, book, tuned=tuned)
     assumed = min(dec(usage.setup_usd), assumed_setup(usage.technique, settings))
-    context = _mean(usage.context_tokens * n, n, None)
-    input_tokens = _mean(usage.usage.input_tokens, n, usage.input_tokens_sd)
-    own = min(context.value, input_tokens.low)
-    tokens = Tokens(
-        input=Span(
-            value=input_tokens.value - own,
-            low=input_tokens.low - own,
-            high=input_tokens.high - own,
-        ),
-        context=Span(value=own, low=own, high=own) if own else None,
-        output=_mean(usage.usage.output_tokens, n, usage.output_tokens_sd),
-        cache_read=_mean(usage.usage.cache_read_tokens, n, None),
-        cache_write=_mean(usage.usage.cache_write_tokens, n, None),
-        fixed_prompt=_mean(usage.fixed_prompt_tokens, 1, None),
-    )
     return CandidateSpec(
         key=usage.key,
         technique=usage.technique,
         model=usage.model,
-        tokens=tokens,
+        tokens=_tokens(usage),
         seconds=_mean(usage.usage.seconds, n, usage.seconds_sd),
         gpu_seconds=_mean(usage.usage.gpu_seconds, n, None),
         also=tuple(_also(usage, other, book, beside=hosting) for other in usage.also),
@@ -82,6 +67,25 @@ def spec_of(usage: CandidateUsage, book: PriceBook) -> CandidateSpec:
         score=_score(usage),
         latency_p95_s=usage.latency_p95_s,
         measured=f"measured over {n} answers" if n > 1 else "measured",
+    )
+
+
+def _tokens(usage: CandidateUsage) -> Tokens:
+    n = usage.requests
+    context = _mean(usage.context_tokens * n, n, None)
+    input_tokens = _mean(usage.usage.input_tokens, n, usage.input_tokens_sd)
+    own = min(context.value, input_tokens.low)
+    return Tokens(
+        input=Span(
+            value=input_tokens.value - own,
+            low=input_tokens.low - own,
+            high=input_tokens.high - own,
+        ),
+        context=Span(value=own, low=own, high=own) if own else None,
+        output=_mean(usage.usage.output_tokens, n, usage.output_tokens_sd),
+        cache_read=_mean(usage.usage.cache_read_tokens, n, None),
+        cache_write=_mean(usage.usage.cache_write_tokens, n, None),
+        fixed_prompt=_mean(usage.fixed_prompt_tokens, 1, None),
     )
 
 

@@ -80,8 +80,9 @@ def said_of_teaching(key: str, facts: dict[str, JsonValue]) -> str:
     """What was learnt of whom, as a note of the run."""
     return (
         f"{key} learnt {facts['learnt']} answers of {facts['teacher']} to {facts['asked']} "
-        f"unlabelled inputs beside the gold ones ({_said(facts['left']) or 'all passed'}); on dev the teacher "
-        f"scores {facts['dev']:.2f}, the student without it {facts['alone']:.2f}."
+        f"unlabelled inputs beside the gold ones ({_said(facts['left']) or 'all passed'}); "
+        f"on dev the teacher scores {facts['dev']:.2f}, the student without it "
+        f"{facts['alone']:.2f}."
     )
 
 
