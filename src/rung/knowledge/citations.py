@@ -43,17 +43,17 @@ def cite(answer_text: str, passages: Sequence[Passage]) -> tuple[int, ...]:
     if not own:
         return by_marker  # "yes [2]": no word that could be looked up
     read = [words(f"{passage.title}\n{passage.text}") for passage in passages]
-    holds = [bool(own & {word.text for word in found}) for found in read]
+    holds = [bool(own & {word.text for word in own_words}) for own_words in read]
     if by_marker and not any(holds):
         return by_marker  # in other words or another language: the text cannot tell
     holding = tuple(i for i in by_marker if holds[i])
     if holding:
         return holding
     read = [words(passage.text) for passage in passages]
-    verbatim = tuple(i for i, found in enumerate(read) if occurrences(answer, found))
+    verbatim = tuple(i for i, own_words in enumerate(read) if occurrences(answer, own_words))
     if verbatim or len(own) < LONG_ANSWER_WORDS:
         return verbatim
-    shares = [len(own & {word.text for word in found}) / len(own) for found in read]
+    shares = [len(own & {word.text for word in own_words}) / len(own) for own_words in read]
     best = max(shares, default=0.0)
     return tuple(i for i, share in enumerate(shares) if share == best >= MIN_OVERLAP)
 

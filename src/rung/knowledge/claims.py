@@ -39,36 +39,36 @@ class Claim(NamedTuple):
 
 def claims(answer: str, passages: Sequence[Passage]) -> list[Claim]:
     """Those sentences of the answer that say something which could be looked up."""
-    found = []
+    made = []
     for sentence in _SENTENCE.split(answer):
-        said = _plain(MARKER.sub(" ", sentence)).strip()
-        if telling(words(said)):
+        claim = _plain(MARKER.sub(" ", sentence)).strip()
+        if telling(words(claim)):
             named = marked(sentence, len(passages))
-            found.append(Claim(said, _support(said, named, passages), named))
-    return found
+            made.append(Claim(claim, _support(claim, named, passages), named))
+    return made
 
 
-def _support(said: str, named: Sequence[int], passages: Sequence[Passage]) -> Support:
+def _support(claim: str, named: Sequence[int], passages: Sequence[Passage]) -> Support:
     texts = [_plain(f"{p.title}\n{p.text}") for p in passages]
-    holding = [i for i, text in enumerate(texts) if _holds(text, said)]
+    holding = [i for i, text in enumerate(texts) if _holds(text, claim)]
     if holding:
         return "held" if not named or set(named) & set(holding) else "elsewhere"
     every = {word for text in texts for word in _numbers(text)}
-    lacking = {n for n in _numbers(said) if n.isdecimal() and int(n) > SPOKEN} - every
+    lacking = {n for n in _numbers(claim) if n.isdecimal() and int(n) > SPOKEN} - every
     return "unheld" if texts and lacking else "untold"
 
 
-def _holds(text: str, said: str) -> bool:
-    sought = words(said)
+def _holds(text: str, claim: str) -> bool:
+    sought = words(claim)
     own = telling(sought)
     if occurrences(sought, words(text)):
         return True
     if len(own) < LONG_ANSWER_WORDS:
         return False
-    needed = _numbers(said)
+    needed = _numbers(claim)
     for window in _windows(text):
         has = {word.text for word in words(window)}
-        alike = bool(_NEGATED.search(window)) == bool(_NEGATED.search(said))
+        alike = bool(_NEGATED.search(window)) == bool(_NEGATED.search(claim))
         if alike and needed <= has and len(own & has) >= MIN_SHARE * len(own):
             return True
     return False

@@ -27,10 +27,10 @@ class Looked(NamedTuple):
 
     def rank(self, weight: float) -> float:
         """Place of the first passage that answers, from 0; infinite where none is found."""
-        found = weighed([(weight, self.words), (1 - weight, self.vectors)], DEEP)
+        ranking = weighed([(weight, self.words), (1 - weight, self.vectors)], DEEP)
         if weight == 1:
-            found = self.words
-        places = (rank for rank, (at, _) in enumerate(found) if at in self.gold)
+            ranking = self.words
+        places = (rank for rank, (at, _) in enumerate(ranking) if at in self.gold)
         return next(places, float("inf"))
 
 

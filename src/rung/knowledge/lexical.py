@@ -134,8 +134,8 @@ class _Known(dict[str, tuple[int, ...]]):
 
     def __missing__(self, word: str) -> tuple[int, ...]:
         columns = self._columns
-        self[word] = found = tuple(columns.setdefault(t, len(columns)) for t in _terms([word]))
-        return found
+        self[word] = numbers = tuple(columns.setdefault(t, len(columns)) for t in _terms([word]))
+        return numbers
 
 
 def highest(scores: NDArray[np.floating], k: int) -> Ranking:

@@ -47,8 +47,8 @@ class ToolResult(Frozen):
 
     def step(self, name: str, arguments: str) -> Step:
         """As it is kept with an answer."""
-        told = {"at": self.at, "seconds": self.seconds, "usd": self.usd}
-        return Step(name=name, given=arguments, got=self.text, **told)
+        facts = {"at": self.at, "seconds": self.seconds, "usd": self.usd}
+        return Step(name=name, given=arguments, got=self.text, **facts)
 
 
 class _Scored(BaseModel):
@@ -89,13 +89,13 @@ class LiveTool:
         at, started = datetime.now(UTC), time.perf_counter()
         try:
             async with asyncio.timeout(own.timeout_s):
-                said = await self._ask(arguments)
+                answer = await self._ask(arguments)
         except TimeoutError:
             raise SourceError(
                 f"the tool {own.name!r} gave no answer within {own.timeout_s:g} s: raise its "
                 "timeout_s, or mend it; nothing was scored"
             ) from None
-        line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
+        line = " ".join("".join(c if c.isprintable() else " " for c in answer).split())
         whole = len(line) <= own.max_chars or not own.informs
         return ToolResult(
             text=line if whole else line[: own.max_chars] + " …",
@@ -186,10 +186,10 @@ class LiveTool:
         except (OSError, ExceptionGroup, RuntimeError) as error:
             raise self._failed(f"cannot be reached ({type(error).__name__})", outage=True) from None
         if result.structured_content is not None:
-            said = json.dumps(result.structured_content, ensure_ascii=False)
+            answer = json.dumps(result.structured_content, ensure_ascii=False)
         else:
-            said = " ".join(getattr(part, "text", "") for part in result.content)
-        return f"error: {said}" if result.is_error else said
+            answer = " ".join(getattr(part, "text", "") for part in result.content)
+        return f"error: {answer}" if result.is_error else answer
 
     def _failed(self, how: str, *, outage: bool = False) -> SourceError:
         own = self.settings

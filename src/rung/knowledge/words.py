@@ -31,11 +31,11 @@ class Word(NamedTuple):
 
 def words(text: str) -> list[Word]:
     """Letters and digits, case-folded, without articles; offsets point into `text`."""
-    found = (
+    every = (
         Word(unicodedata.normalize("NFKC", m.group()).casefold(), m.start(), m.end())
         for m in _found(text)
     )
-    return [word for word in found if word.text not in _ARTICLES]
+    return [word for word in every if word.text not in _ARTICLES]
 
 
 def _found(text: str) -> Iterator[re.Match[str]]:

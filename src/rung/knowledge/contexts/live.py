@@ -48,14 +48,14 @@ class Live(Knowledge):
         assert question.chat is not None
         if not settings.input_schema.get("properties"):
             return {}, ()
-        said = FILL.format(
+        asked_for = FILL.format(
             name=settings.name,
             description=settings.description,
             schema=json.dumps(settings.input_schema, ensure_ascii=False),
         )
         request = ChatRequest(
             messages=(
-                Message(role="system", content=said),
+                Message(role="system", content=asked_for),
                 Message(role="user", content=question.text),
             ),
             max_tokens=ARGUMENT_TOKENS,

@@ -37,9 +37,9 @@ class ByEndpoint:
             return hunt
         texts = [searched_text(passage) for passage in await store.read(places)]
         asked = {"query": hunt.query, "documents": texts, "top_n": len(texts)}
-        said = await tool.call(asked | ({"model": m} if (m := tool.settings.model) else {}))
-        ordered = [(places[index], score) for index, score in json.loads(said.text)]
-        step, here = said.step(self._name, hunt.query), 0.0
+        result = await tool.call(asked | ({"model": m} if (m := tool.settings.model) else {}))
+        ordered = [(places[index], score) for index, score in json.loads(result.text)]
+        step, here = result.step(self._name, hunt.query), 0.0
         if tool.settings.protocol == "cross-encoder":  # this machine's work, and no waiting
             step, here = step.model_copy(update={"seconds": 0.0}), step.seconds
         return hunt._replace(
@@ -50,8 +50,8 @@ class ByEndpoint:
 def judging(query: str, passage: Passage) -> ChatRequest:
     """The call by which a model says whether a passage is of use."""
     text = f"Input: {query}\n\nPassage: {searched_text(passage)}"
-    said = (Message(role="system", content=RELEVANT), Message(role="user", content=text))
-    return ChatRequest(messages=said, max_tokens=4, choices=("yes", "no"))
+    messages = (Message(role="system", content=RELEVANT), Message(role="user", content=text))
+    return ChatRequest(messages=messages, max_tokens=4, choices=("yes", "no"))
 
 
 class ByModel:

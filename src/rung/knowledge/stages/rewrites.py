@@ -52,8 +52,8 @@ REWRITES = {
 
 def rewriting(name: str, text: str) -> ChatRequest:
     """The call by which a question is worded anew."""
-    said = Message(role="system", content=REWRITES[name].asked)
-    return ChatRequest(messages=(said, Message(role="user", content=text)), max_tokens=ROOM)
+    system = Message(role="system", content=REWRITES[name].asked)
+    return ChatRequest(messages=(system, Message(role="user", content=text)), max_tokens=ROOM)
 
 
 class Rewritten:

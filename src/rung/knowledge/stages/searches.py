@@ -21,8 +21,8 @@ class ByWords:
     async def run(self, hunt: Hunt, store: Store) -> Hunt:
         """One ranking more."""
         started = time.perf_counter()
-        found = [await store.by_words(query, hunt.depth, hunt.where) for query in hunt.queries]
-        ranking = _evenly(found, hunt.depth)
+        rankings = [await store.by_words(query, hunt.depth, hunt.where) for query in hunt.queries]
+        ranking = _evenly(rankings, hunt.depth)
         took = hunt.seconds + time.perf_counter() - started
         return hunt._replace(rankings=(*hunt.rankings, ranking), seconds=took)
 
@@ -40,8 +40,8 @@ class ByMeaning:
         metered = embedder if isinstance(embedder, Metered) else Metered(embedder)
         vectors, seconds = await metered.embed_metered(prompted(embedder, "query", hunt.queries))
         started = time.perf_counter()
-        found = [await store.by_vector(vector, hunt.depth, hunt.where) for vector in vectors]
-        ranking = _evenly(found, hunt.depth)
+        rankings = [await store.by_vector(vector, hunt.depth, hunt.where) for vector in vectors]
+        ranking = _evenly(rankings, hunt.depth)
         took = hunt.seconds + sum(seconds) + time.perf_counter() - started
         return hunt._replace(rankings=(*hunt.rankings, ranking), seconds=took)
 
@@ -63,6 +63,8 @@ class Fused:
         return hunt._replace(rankings=(ranking,), seconds=took)
 
 
-def _evenly(found: Sequence[Ranking], depth: int) -> Ranking:
+def _evenly(rankings: Sequence[Ranking], depth: int) -> Ranking:
     """One ranking of those of all queries, each as much as the others."""
-    return found[0] if len(found) == 1 else weighed([(1 / len(found), r) for r in found], depth)
+    if len(rankings) == 1:
+        return rankings[0]
+    return weighed([(1 / len(rankings), ranking) for ranking in rankings], depth)

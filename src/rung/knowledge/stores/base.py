@@ -71,10 +71,10 @@ class Store(ABC):
 
     @cached_property
     def _by_document(self) -> dict[str, list[Passage]]:
-        found: dict[str, list[Passage]] = {}
+        by_id: dict[str, list[Passage]] = {}
         for passage in sorted(self.passages, key=lambda p: p.start):
-            found.setdefault(passage.document_id, []).append(passage)
-        return found
+            by_id.setdefault(passage.document_id, []).append(passage)
+        return by_id
 
     def __len__(self) -> int:
         return len(self.passages)

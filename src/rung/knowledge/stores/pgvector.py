@@ -204,12 +204,12 @@ class PgvectorStore(Store):
     def _by_words(self, terms: list[int], k: int, where: Where) -> Ranking:
         own, narrowed, values = self.collection, *condition(where)
         with _searching() as connection:
-            found = connection.execute(
+            counts = connection.execute(
                 f"SELECT term, sum(change) FROM {own.shelf}_terms "
                 "WHERE term = ANY(%(terms)s) AND since <= %(version)s GROUP BY term",
                 {"terms": terms, **self._version},
             ).fetchall()
-            weights = bm25.of_query({term: int(n) for term, n in found}, own.passages)
+            weights = bm25.of_query({term: int(n) for term, n in counts}, own.passages)
             if not weights:
                 return []
             rows = connection.execute(
@@ -276,11 +276,11 @@ class PgvectorStore(Store):
             f"SELECT {_COLUMNS} FROM {self.collection.shelf} "
             f"WHERE {LIVE} AND document = ANY(%(ids)s) ORDER BY start"
         )
-        found: dict[str, list[Passage]] = {name: [] for name in ids}
+        by_id: dict[str, list[Passage]] = {name: [] for name in ids}
         with _searching() as connection:
             for row in connection.execute(query, {"ids": ids, **self._version}):
-                found[row[0]].append(_passage(row))
-        return found
+                by_id[row[0]].append(_passage(row))
+        return by_id
 
     def files(self) -> dict[str, bytes]:
         """The collection's name and form; its content stays in the database."""

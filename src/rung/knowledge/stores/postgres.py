@@ -110,13 +110,13 @@ def _place(url: str) -> str:
     from psycopg.conninfo import conninfo_to_dict
 
     try:
-        told = conninfo_to_dict(url)
+        parts = conninfo_to_dict(url)
     except psycopg.Error:
         raise UserError(
             f"{URL} is no address of PostgreSQL: set it, such as postgresql://host/database"
         ) from None
-    port = f":{told['port']}" if told.get("port") else ""
-    return f"{told.get('host', 'localhost')}{port}/{told.get('dbname', '')}"
+    port = f":{parts['port']}" if parts.get("port") else ""
+    return f"{parts.get('host', 'localhost')}{port}/{parts.get('dbname', '')}"
 
 
 def _first_line(error: Exception) -> str:

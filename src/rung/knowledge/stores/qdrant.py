@@ -199,18 +199,18 @@ class QdrantStore(Store):
             return await super().read(places)
         name, ids = self.collection.name, list(places)
         points = await self._asked(lambda client: client.retrieve(name, ids))
-        found = {int(point.id): _passage(point.payload) for point in points}
-        return tuple(found[place] for place in places)
+        by_place = {int(point.id): _passage(point.payload) for point in points}
+        return tuple(by_place[place] for place in places)
 
     async def of_documents(self, ids: Sequence[str]) -> dict[str, list[Passage]]:
         """From memory where all are there, else from the server."""
         if "passages" in self.__dict__:
             return await super().of_documents(ids)
-        found: dict[str, list[Passage]] = {name: [] for name in ids}
-        meant = _any_of([("document_id", list(found))])
+        by_id: dict[str, list[Passage]] = {name: [] for name in ids}
+        meant = _any_of([("document_id", list(by_id))])
         for _, passage in await asyncio.to_thread(lambda: sorted(self._scrolled(meant))):
-            found[passage.document_id].append(passage)
-        return {name: sorted(each, key=lambda p: p.start) for name, each in found.items()}
+            by_id[passage.document_id].append(passage)
+        return {name: sorted(each, key=lambda p: p.start) for name, each in by_id.items()}
 
     def _scrolled(self, meant: Filter | None) -> Iterator[tuple[int, Passage]]:
         name, at = self.collection.name, None
@@ -290,12 +290,12 @@ def _create(client: QdrantClient, made: Collection) -> None:
 def _row(passage: Passage) -> dict[str, Any]:
     """A passage as a payload; `said` has each field of `meta` with each of its values, as one word:
     exact for every name and kind of value, and never read as a path."""
-    said = {
+    words_of_meta = {
         _key(name, one)
         for name, value in passage.meta.items()
         for one in (value if isinstance(value, list) else [value])
     }
-    return passage.model_dump(mode="json", exclude={"score"}) | {"said": sorted(said)}
+    return passage.model_dump(mode="json", exclude={"score"}) | {"said": sorted(words_of_meta)}
 
 
 def _passage(payload: Mapping[str, Any] | None) -> Passage:

@@ -111,8 +111,8 @@ class _Placed:
         """As the model, in the replica that has least to do; raises `ProviderError`."""
         adapter = request.adapter and (request.adapter.digest, self._pool.sent(request.adapter))
         plain = request.model_copy(update={"adapter": None}).model_dump_json()
-        said = await self._pool.ask(self._path, self.identity, plain, adapter)
-        return ChatReply.model_validate_json(said)
+        text = await self._pool.ask(self._path, self.identity, plain, adapter)
+        return ChatReply.model_validate_json(text)
 
     def count_tokens(self, messages: tuple[Message, ...]) -> int:
         """Exact, counted here without the weights."""
@@ -160,13 +160,13 @@ class Pool:
             replica = await self._free()
             self._load[replica] += 1
             asked = replica.reply.remote(*call)
-            said = asyncio.ensure_future(_awaited(asked))
+            reply = asyncio.ensure_future(_awaited(asked))
             try:
                 # Shielded: Ray's client stumbles over a future of its own that was cancelled.
-                return str(await asyncio.shield(said))
+                return str(await asyncio.shield(reply))
             except asyncio.CancelledError:
                 self._ray.cancel(asked)
-                said.add_done_callback(lambda done: done.cancelled() or done.exception())
+                reply.add_done_callback(lambda done: done.cancelled() or done.exception())
                 raise
             except self._ray.exceptions.RayTaskError as error:
                 raise _cause(error) from None
