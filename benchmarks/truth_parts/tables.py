@@ -18,7 +18,7 @@ from rung.climbing.run import climb
 from rung.climbing.summary import value_of
 from rung.climbing.tools import ClimbOptions
 from rung.decide.rules.answers import answers_of
-from rung.decide.verdict import ALIKE
+from rung.decide.verdict import no_dearer
 from rung.errors import UserError
 from rung.measure.store import RunStore
 from rung.records import Attempt
@@ -56,10 +56,10 @@ class Table:
         return not bool(np.isin(self.scores, (0.0, 1.0)).all())
 
     def cheapest(self, target: float) -> tuple[int, ...]:
-        """Places of the cheapest that suffice: all whose month costs the same within a percent."""
+        """Places of the cheapest that suffice: all whose months cost alike (`no_dearer`)."""
         enough = [k for k, mean in enumerate(self.truth) if mean >= target]
         least = min((self.monthly_usd[k] for k in enough), default=0.0)
-        return tuple(k for k in enough if self.monthly_usd[k] <= ALIKE * least)
+        return tuple(k for k in enough if no_dearer(self.monthly_usd[k], least))
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from rung.climbing.ledger import TestLedger
 from rung.climbing.rows import RunRecord
-from rung.decide.verdict import ALIKE
+from rung.decide.verdict import no_dearer
 from rung.errors import BudgetExceeded, ProviderError
 from rung.records.results import CandidateResult
 
@@ -63,6 +63,6 @@ def _reopened(ladder: RunRecord, passed: list[str]) -> list[str]:
         and row.test is not None
         and (row.chance or 0.0) >= REOPENED
         and row.monthly_usd is not None
-        and row.monthly_usd * ALIKE < least
+        and not no_dearer(least, row.monthly_usd)
     ]
     return [row.key for row in sorted(reopened, key=lambda row: row.monthly_usd or 0.0)]

@@ -17,9 +17,9 @@ from rung.records.results import (
 )
 from rung.task.types import Target
 
-ALIKE = 1.01
+ALIKE, CENT = 1.01, 0.01
 """Monthly costs within one percent are alike, since seconds are not measured more closely than
-that; of those the lower rung is chosen."""
+that, and those within a cent, since no bill is; of those the lower rung is chosen."""
 STILL_FALLING = 0.05
 """A loss on dev that fell by this share in the last epoch says that training ended too soon. Our
 own threshold: the learning rate has come down to a tenth by then, so a loss at rest moves less."""
@@ -50,7 +50,7 @@ def decide(
     passed = [r for r in rows if r.state == "pass" and keeps_limits(r, target)]
     if passed and stopped != "interrupted":
         least = min(r.monthly_usd or 0.0 for r in passed)
-        choice = next(r for r in passed if (r.monthly_usd or 0.0) <= ALIKE * least)
+        choice = next(r for r in passed if no_dearer(r.monthly_usd or 0.0, least))
         return Verdict(
             status="sufficient",
             choice=choice.key,
@@ -95,7 +95,12 @@ def _is_open(row: CandidateResult, target: Target) -> bool:
 
 def alike(row: CandidateResult, choice: CandidateResult) -> bool:
     """Whether a month of it costs no more than of the choice, as closely as that is measured."""
-    return (row.monthly_usd or 0.0) <= ALIKE * (choice.monthly_usd or 0.0)
+    return no_dearer(row.monthly_usd or 0.0, choice.monthly_usd or 0.0)
+
+
+def no_dearer(usd: float, than: float) -> bool:
+    """Whether a month of the one costs no more than of the other, or a percent or a cent more."""
+    return usd <= max(ALIKE * than, than + CENT)
 
 
 def within_limits(row: CandidateResult, target: Target) -> str | None:
@@ -171,7 +176,7 @@ def _why_chosen(
 
 def _may_suffice(row: CandidateResult, choice: CandidateResult, target: Target) -> bool:
     """Whether a cheaper one was left open."""
-    cheaper = row.monthly_usd is not None and row.monthly_usd * ALIKE < (choice.monthly_usd or 0.0)
+    cheaper = row.monthly_usd is not None and not alike(choice, row)
     return cheaper and standing_of(row, target.score) == "open"
 
 

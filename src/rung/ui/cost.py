@@ -8,7 +8,7 @@ from decimal import Decimal
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from rung.decide.verdict import ALIKE
+from rung.decide.verdict import no_dearer
 from rung.economics import output
 from rung.economics.analysis import Analysis, analyse, models_of
 from rung.economics.of_run import scenario_of_run
@@ -158,7 +158,7 @@ def _as_cheap(analysis: Analysis, key: str | None) -> bool:
     month = {c.key: c.monthly.value for c in analysis.candidates}
     if key not in month or analysis.chosen not in month:
         return False
-    return month[key] <= Decimal(str(ALIKE)) * month[analysis.chosen]
+    return no_dearer(float(month[key]), float(month[analysis.chosen]))
 
 
 def lines(run: FinishedRun, analysis: Analysis) -> list[Line]:
