@@ -261,7 +261,7 @@ def test_a_limit_on_latency_is_kept_broken_or_cannot_be_told(low, high, status) 
 
 
 @pytest.mark.parametrize(("dearer", "said"), [
-    (0.995, "passes too, at the same cost within 1%, on a higher rung."),
+    (0.995, "passes too, at the same cost within 1% or a cent, on a higher rung."),
     (1.2, "passes too, at a higher cost."),
 ])  # fmt: skip
 def test_the_lower_of_two_rungs_that_cost_the_same_wins_and_the_other_is_not_called_dearer(
@@ -270,6 +270,15 @@ def test_the_lower_of_two_rungs_that_cost_the_same_wins_and_the_other_is_not_cal
     rows = [passed("low", monthly_usd=100.0), passed("high", monthly_usd=100.0 * dearer)]
     assert decide(rows, TARGET).choice == "low"
     assert says("passes-too", rows) == f"high: {said}"
+
+
+@pytest.mark.parametrize(("first", "alike"), [(0.0127, True), (0.0131, False)])
+def test_months_are_told_apart_by_a_cent_at_least(first: float, alike: bool) -> None:
+    """No bill tells less: of such two the lower rung is taken, though it was measured dearer."""
+    low, high = passed("low", monthly_usd=first), left("high", monthly_usd=0.003)
+    both = decide([low, passed("high", monthly_usd=0.003)], TARGET)
+    assert both.choice == ("low" if alike else "high")
+    assert ("may-suffice" in kinds(decide([low, high], TARGET))) == (not alike)
 
 
 @pytest.mark.parametrize(

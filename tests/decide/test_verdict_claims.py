@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_verdict import row, score
 
-from rung.decide.verdict import ALIKE, decide, standing_of, within_limits
+from rung.decide.verdict import decide, no_dearer, standing_of, within_limits
 from rung.records.results import CandidateResult, Forecast
 from rung.report.reasons import reason_text
 from rung.task.types import Target
@@ -70,7 +70,7 @@ def test_nothing_is_claimed_that_the_figures_do_not_show(
     if verdict.choice is not None:  # whoever is as fast is at most as cheap
         mine = by_key[verdict.choice].monthly_usd or 0.0
         sure = [r for r in kept if r.latency_p95_s is None or (r.latency_high_s or 9) <= 1]
-        assert all(mine <= ALIKE * (r.monthly_usd or 0.0) for r in sure)
+        assert all(no_dearer(mine, r.monthly_usd or 0.0) for r in sure)
     if verdict.status == "insufficient":
         assert "open" not in standing.values()
         assert not any(r.state == "incomplete" for r in ladder)

@@ -78,7 +78,7 @@ def _passes_too(key: str, f: Figures) -> str:
         )
     hows = {
         "limit": f", but {f['limit']}",
-        "alike": " too, at the same cost within 1%, on a higher rung",
+        "alike": " too, at the same cost within 1% or a cent, on a higher rung",
         "dearer": " too, at a higher cost",
     }
     return f"{key}: passes{hows[f['how']]}."

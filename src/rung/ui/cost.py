@@ -154,7 +154,7 @@ def _label(run: FinishedRun, key: str | None) -> str:
 
 
 def _as_cheap(analysis: Analysis, key: str | None) -> bool:
-    """Whether the run's choice costs here, within 1%, what the cheapest one does."""
+    """Whether the run's choice costs here what the cheapest one does, as closely as is told."""
     month = {c.key: c.monthly.value for c in analysis.candidates}
     if key not in month or analysis.chosen not in month:
         return False
