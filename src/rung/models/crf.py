@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import regex
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from rung.task.scripts import UNSPACED
 
@@ -97,11 +96,11 @@ class Tagger:
             reached = best[:, None] + self._steps
             back[place] = reached.argmax(axis=0)
             best = reached.max(axis=0) + emitted[place]
-            all_ways = logsumexp(all_ways[:, None] + self._steps, axis=0) + emitted[place]
+            all_ways = np.logaddexp.reduce(all_ways[:, None] + self._steps, axis=0) + emitted[place]
         tags = [int(best.argmax())]
         for place in range(len(words) - 1, 0, -1):
             tags.append(int(back[place][tags[-1]]))
-        return _spans_of(tags[::-1]), float(np.exp(best.max() - logsumexp(all_ways)))
+        return _spans_of(tags[::-1]), float(np.exp(best.max() - np.logaddexp.reduce(all_ways)))
 
 
 def _spans_of(tags: Sequence[int]) -> list[Span]:
