@@ -94,7 +94,7 @@ def test_twenty_kills_lose_nothing_that_was_answered(workers: int, tmp_path: Pat
     # In the log without an answer on the wire: at most what was in flight.
     assert len(kept) - len(answered) <= kills * CLIENTS
     if workers == 1:
-        assert sorted(starts)[len(starts) // 2] < 5.0, starts  # of processor
+        assert sorted(starts)[len(starts) // 2] < 5.0, starts
 
 
 @pytest.mark.parametrize(
