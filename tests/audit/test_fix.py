@@ -76,6 +76,18 @@ def test_a_redacted_copy_holds_no_personal_data(folder: Path, tmp_path: Path) ->
     assert "[email]" in load_task(written.folder).documents[0].text
 
 
+def test_a_redacted_copy_hides_what_a_teacher_would_be_asked(folder: Path, tmp_path: Path) -> None:
+    rows = ({"input": "is jo@firm.example right?", "asked": 7}, {"input": "hello there"})
+    (folder / "more.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    toml = TOML.replace("documents =", 'unlabelled = "more.jsonl"\ndocuments =')
+    (folder / "rung.toml").write_text(toml)
+    seen = material(load_task(folder), embedded=False)
+    written = write_copy(seen, tmp_path / "new", clean=False, redact=True, toml=toml)
+    assert written.redactions == 3
+    assert set(load_task(written.folder).unlabelled) == {"is [email] right?", "hello there"}
+    assert all(b"jo@firm" not in text for text in contents(written.folder).values())
+
+
 def test_suspect_labels_leave_train_and_never_test() -> None:
     splits = label_splits()
     for name in ("train", "test"):

@@ -25,6 +25,7 @@ from rung.task.types import (
     TextOutput,
     Workload,
 )
+from rung.task.unlabelled import as_example
 
 from .tasks import FILLER, LABELS, label_splits, label_task, material, sentence, text_task, words
 
@@ -458,6 +459,19 @@ def test_personal_data_is_found_in_every_answer_that_a_model_may_be_given(change
     splits = label_splits()
     splits["train"][5] = splits["train"][5].model_copy(update=changes)
     assert flags("personal-data", label_task(splits))["personal-data"].examples == ("e5",)
+
+
+def test_unlabelled_inputs_are_read_for_personal_data_and_named_apart() -> None:
+    splits = label_splits()
+    splits["train"][5] = splits["train"][5].model_copy(update={"input": "write to al@firm.example"})
+    asked = ("hello", {"from": "jo@firm.example", "text": "Where is it?"})
+    task = label_task(splits).model_copy(update={"unlabelled": asked})
+    flag = flags("personal-data", task, hosted=("openai/gpt",))["personal-data"]
+    assert flag.figure == 2 and flag.examples == ("e5", as_example(asked[1]).id)
+    assert "2 texts hold personal data" in flag.text and "jo@" not in flag.text
+    assert "), 1 of them unlabelled, for a teacher to answer: they would be sent" in flag.text
+    alone = label_task(splits).model_copy(update={"unlabelled": asked[:1]})
+    assert "unlabelled" not in flags("personal-data", alone)["personal-data"].text
 
 
 def test_secrets_always_warn() -> None:

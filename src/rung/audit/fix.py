@@ -137,6 +137,10 @@ def write_copy(
         hidden = [{**names.hidden(row), "id": names.of(str(row["id"]))} for row in plain]
         counted += sum(a != b for a, b in zip(plain, hidden, strict=True))
         data["documents"] = hidden
+    if material.task.unlabelled and redact:
+        asked = [{"input": one} for one in material.task.unlabelled]
+        data["unlabelled"] = [names.hidden(row) for row in asked]
+        counted += sum(a != b for a, b in zip(asked, data["unlabelled"], strict=True))
     rows = {(row.part, row.example.id): row.example for row in material.rows}
     review = [
         {

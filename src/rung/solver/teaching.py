@@ -19,7 +19,8 @@ from rung.scorers import Scorer
 from rung.solver.answering import answers
 from rung.solver.solver import Solver
 from rung.task.contract import render
-from rung.task.types import Example, JsonValue, Task, digest
+from rung.task.types import Example, JsonValue, Task
+from rung.task.unlabelled import as_example
 
 FEWEST_DEV = 12
 """Dev rows below which nobody can say who is the better one."""
@@ -64,7 +65,7 @@ async def taught(
             f"the teacher {teacher.candidate.key} scores {best:.2f} on dev, and the student "
             f"without it {own:.2f}: it would only teach its mistakes"
         )
-    inputs = [Example(id=f"taught-{digest(i)[:12]}", input=i, expected="") for i in task.unlabelled]
+    inputs = [as_example(one) for one in task.unlabelled]
     passed, left, usd = await _passed(teacher, inputs, _sure(task, rows, dev), task, scorer, price)
     if not passed:
         raise UserError(

@@ -23,6 +23,11 @@ class Unlabelled(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+def as_example(value: Input) -> Example:
+    """An input as the row that a teacher is asked: its id comes of its content."""
+    return Example(id=f"taught-{digest(value)[:12]}", input=value, expected="")
+
+
 def read_unlabelled(
     path: Path, name: str, columns: Columns | None, labelled: Sequence[Example]
 ) -> Unlabelled:
