@@ -60,6 +60,8 @@ PASSAGES = tuple(
     [
         ("Within 14 days [1].", (0,)),
         ("See [3] and [1, 2] and [3].", (2, 0, 1)),
+        ("See [1-3].", (0, 1, 2)),
+        ("See 【2】, [^1], [Passage 3] and [Sources].", (1, 0, 2)),
         ("Denver Broncos [9]", (1,)),
         ("the DENVER broncos.", (1,)),
         ("Denver Bronco", ()),

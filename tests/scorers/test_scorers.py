@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from rung.errors import ProviderError, UserError
 from rung.models.base import ChatReply, ChatRequest
-from rung.records import Usage
+from rung.records import Answer, Usage
 from rung.scorers import Judge, Score, grade_gold, macro_f1, scorer_for
-from rung.scorers.field_f1 import fields
+from rung.scorers.exact_match import ExactMatch
+from rung.scorers.field_f1 import FieldF1, fields
 from rung.scorers.judge import fill, prompt_version, read_verdict
 from rung.task.types import Example, SchemaOutput, SqlOutput, Target, TextOutput
 
@@ -141,6 +142,12 @@ def test_field_f1(expected: Any, said: Any, value: float) -> None:
 
     score = judge("field_f1", "schema", expected, json.dumps(said), **ANY_JSON)
     assert score.value == pytest.approx(value)
+
+
+def test_a_large_number_has_two_spellings() -> None:
+    example = Example(id="1", input="i", expected={"a": 10**30})
+    for scorer in (FieldF1(), ExactMatch("schema")):
+        assert scorer.compare(example, Answer(text="", value={"a": 1e30})).value == 1.0
 
 
 def test_fields_of_odd_names_are_told_apart() -> None:

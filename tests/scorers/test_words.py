@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rung.records import Passage
 from rung.scorers.contains import Contains
 from rung.scorers.exact_match import ExactMatch
+from rung.scorers.rouge_l import RougeL
 from rung.scorers.token_f1 import TokenF1
 from rung.scorers.words import normalised, words
 from rung.task.types import Example, TextOutput
@@ -125,6 +127,44 @@ DIFFERENT = [
     ("5 mg", "5 µg"),
     ("1e-6", "1e+6"),
     ("3.x", "3"),
+    *[
+        ("1—5", "15"),
+        ("5〜10", "510"),
+        ("5～10", "510"),
+        ("5、6", "56"),
+        ("2·3", "23"),
+        ("2*3*4", "234"),
+        ("10^{6}", "106"),
+        ("5\\%", "5"),
+        ("%50", "50"),
+        ("₿5", "5"),
+        ("Article 3(2)", "Article 32"),
+        ("Section 5(1)(a)", "Section 51a"),
+        ("Fe(OH)3", "FeOH3"),
+        ("2(x+1)", "2x+1"),
+        ("(a+b)/c", "a+b/c"),
+        ("(a+b)^2", "a+b^2"),
+        ("3-(x+1)", "3-x+1"),
+        ("2*(a+b)", "2*a+b"),
+        ("\\frac{a+b}{c}", "a+b/c"),
+        ("\\frac{1}{2}", "1/3"),
+        ("(1,2]", "[1,2)"),
+        ("[0, 1)", "[0, 1]"),
+        ("(0,1]", "(0,1)"),
+        ("-x", "x"),
+        ("-∞", "∞"),
+        ("−π", "π"),
+        ("x = -y", "x = y"),
+        ("10⁻⁶", "10^6"),
+        ("5′", "5″"),
+        ("5″", "5"),
+        ("A*", "A"),
+        ("A**", "A*"),
+        ("50 m2", "50 m"),
+        ("1.000.000", "1.000"),
+        ("100 200 300", "100200300"),
+        ("&lt;5", "5"),
+    ],
 ]
 SAME = [
     ("-5", "−5"),
@@ -221,6 +261,67 @@ SAME = [
     ("ΣΊΣΥΦΟΣ", "Σίσυφος"),
     ("❤️", "❤"),
     ("1/2", "1⁄2"),
+    *[
+        ("1—5", "1-5"),
+        ("5〜10", "5-10"),
+        ("5～10", "5-10"),
+        ("5、6", "5, 6"),
+        ("2·3", "2×3"),
+        ("10^{6}", "10^6"),
+        ("$10^{6}$", "10^6"),
+        ("5\\%", "5%"),
+        ("\\boxed{5}", "5"),
+        ("$\\boxed{\\frac{1}{2}}$", "1/2"),
+        ("\\(x^{2}\\)", "x^2"),
+        ("$$5$$", "5"),
+        ("\\left(1,2\\right]", "(1, 2]"),
+        ("(x+1)", "x+1"),
+        ("2(x + 1)", "2(x+1)"),
+        ("(a+b) / c", "(a+b)/c"),
+        ("10⁻⁶", "10^-6"),
+        ("-x", "−x"),
+        ("x = -y", "x=-y"),
+        ("1 000 000 €", "€1,000,000"),
+        ("10 000", "10,000"),
+        ("1.000.000", "1,000,000"),
+        ("1 234,56", "1234.56"),
+        ("1\u00a0234,56", "1234.56"),
+        ("12 345 678,9", "12345678.9"),
+        ("%50", "50%"),
+        ("% 50", "50%"),
+        ("٪۵", "5%"),
+        ("п’ять", "пʼять"),
+        ("it´s", "it's"),
+        ("Hawaiʻi", "Hawai'i"),
+        ("یک", "يك"),
+        ("Iğdır", "ığdır"),
+        ("IŞIK", "ışık"),
+        ("№ 5", "№5"),
+        ("No. 5", "№5"),
+        ("C♯", "C#"),
+        ("a -> b", "a → b"),
+        ("1️⃣", "1"),
+        ("J. R. R. Tolkien", "J.R.R. Tolkien"),
+        ("J. K. Rowling", "JK Rowling"),
+        ("U. S.", "US"),
+        ("50 m²", "50 m2"),
+        ("50m²", "50 m^2"),
+        ("5㎡", "5 m²"),
+        ("1 / 2", "1/2"),
+        ("16 : 9", "16:9"),
+        ("3 x 4 cm", "3×4 cm"),
+        ("45° N", "45°N"),
+        ("10%–20%", "10–20%"),
+        ("> Paris", "Paris"),
+        ("[Paris](https://a.org/Paris)", "Paris"),
+        ("<b>Paris</b>", "Paris"),
+        ("AT&amp;T", "AT&T"),
+        ("***Paris***", "Paris"),
+        ("Paris—the capital", "Paris, capital"),
+        ("Section 5 (1)", "Section 5(1)"),
+        ("1,2,3", "1, 2, 3"),
+        ("(3,4)", "(3, 4)"),
+    ],
 ]
 
 
@@ -259,6 +360,9 @@ def test_spellings_of_one_answer_are_the_same(gold: str, said: str) -> None:
         ("3/4", "3⁄4 cup", 1), ("10:30", "at 10:30am", 1), ("a.m.", "10 am", 1),
         ("مصر", "في مصر،", 1),
         ("2024-01-02", "on 2024-01-02.", 1), ("שלום", "שָׁלוֹם", 1), ("北京", "北\u200b京市", 1),
+        ("A", "A*", 0), ("1.5", "1,5, 2,5", 0), ("2,5", "1,5, 2,5", 1), ("-x", "It is -x.", 1),
+        ("200", "100 200 300", 1), ("iPhone 15", "iPhone 15 128GB", 1), ("5", "Section 5(1)", 1),
+        ("Paris", "Paris—the capital", 1), ("1990", "Smith(1990)", 1), ("cats", "cat(s)", 1),
         ("ວຽງຈັນ", "ນະຄອນຫຼວງວຽງຈັນ", 1), ("နေပြည်တော်", "မြို့တော်နေပြည်တော်", 1),
     ],
 )  # fmt: skip
@@ -278,6 +382,19 @@ def test_contains_whole_words(gold: str, said: str, there: float) -> None:
 )
 def test_partial_credit_by_character(gold: str, said: str, value: float) -> None:
     assert marks(TokenF1(), gold, said) == pytest.approx(value)
+
+
+def test_passages_that_an_answer_names_are_no_words_of_it() -> None:
+    read = (Passage(document_id="d", text="Paris is the capital."),)
+    for gold, said, same in [
+        ("Paris", "Paris [1]", 1), ("Paris", "Paris【1】。", 1), ("Paris", "Paris [1, 2][3-4].", 1),
+        ("Paris", "Paris [Passage 1].", 1), ("Paris", "Paris [2024]", 0), ("Paris [1]", "Paris", 0),
+        ("[1, 2]", "[1, 2]", 1), ("1, 2", "[1, 2]", 1),
+    ]:  # fmt: skip
+        example = Example(id="1", input="q", expected=gold)
+        for scorer in (ExactMatch(), TokenF1(), RougeL()):
+            given = answer(TextOutput(), said).model_copy(update={"passages": read})
+            assert (scorer.compare(example, given).value == 1.0) == bool(same), (gold, said)
 
 
 @given(st.text(st.sampled_from(string.ascii_letters + "   .!?'\"()[]{}"), max_size=40))

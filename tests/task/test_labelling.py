@@ -11,7 +11,8 @@ from rung.task.types import LabelsOutput, MultiLabelOutput
 SEVERAL = MultiLabelOutput(
     labels=("billing", "delivery", "damage", "red, dark", "1", "true", "R&D; ops", "bed and food")
 )
-ONE = LabelsOutput(labels=("billing", "red, dark", "1", "true", "01", "C++", "A", "none"))
+TYPESET = ("credit_card", "İade", "sınır", "Don’t know", "follow-up")
+ONE = LabelsOutput(labels=("billing", "red, dark", "1", "true", "01", "C++", "A", "none", *TYPESET))
 BOTH = ["billing", "delivery"]
 
 
@@ -34,6 +35,9 @@ BOTH = ["billing", "delivery"]
         ("R&D; ops; billing", ["billing", "R&D; ops"]), ("1", ["1"]), ("[1, true]", ["1", "true"]),
         ("1.0, TRUE", ["1", "true"]), ("bed and food", ["bed and food"]),
         ("bed and food and billing", None), ("billing and nothing", None), ("", None),
+        ('{"billing": true, "damage": false}', ["billing"]), ('{"damage": false}', []),
+        ('{"billing": 1, "damage": 2}', None), ('{"a": {"labels": ["billing"]}}', ["billing"]),
+        ('[{"label": "billing"}, {"label": "delivery"}]', BOTH), ("Red_dark", None),
         ('["billing", "unknown"]', None), ("Labels: billing", None),
     ],
 )  # fmt: skip
@@ -55,6 +59,9 @@ def test_several_labels_in_one_answer(text: str, labels: list[str] | None) -> No
         ('{"label": "billing"}', "billing"), ('["billing"]', "billing"), ('{"label": 1}', "1"),
         ('{"answer": true}', "true"), ("1.0", "1"), ("+1", "1"), ("01", "01"), ("True", "true"),
         ("Red,  dark", "red, dark"), ("c++", "C++"), ("None", "none"), ("C", None), ("yes", None),
+        ("credit card", "credit_card"), ("Credit-Card", "credit_card"), ("iade", "İade"),
+        ("SINIR", "sınır"), ("Don't know", "Don’t know"), ("follow–up", "follow-up"),
+        ("follow‑up", "follow-up"), ("followup", None), ("C", None),
         ("billing or red", None), ('["billing", "A"]', None), ("The answer is billing", None),
     ],
 )  # fmt: skip
@@ -65,4 +72,5 @@ def test_one_label_in_one_answer(text: str, label: str | None) -> None:
 
 def test_a_spelling_of_two_labels_is_none() -> None:
     assert find_label("yes", ("Yes", "YES")) is None and find_label("YES", ("Yes", "YES")) == "YES"
+    assert find_label("a b", ("a_b", "a-b")) is None and find_label("a-b", ("a_b", "a-b")) == "a-b"
     assert find_label("❤", ("❤️", "x")) == "❤️" and find_label("a\u200bb", ("ab", "c")) == "ab"

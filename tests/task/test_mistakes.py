@@ -152,7 +152,7 @@ ROWS = {
     "no rows": ("\n\n", "examples.jsonl: the file has no rows; add at least one"),
     "not UTF-8": (
         b'{"input": "caf\xe9"}\n',
-        "line 1: byte 0xe9 is not UTF-8; it looks like WINDOWS-1252: save",
+        "line 1: byte 0xe9 is not UTF-8; it looks like WINDOWS-1252 (it then reads '",
     ),
     "two rows": (
         jsonl(rows(2)),

@@ -337,7 +337,22 @@ def test_long_cells_and_line_breaks_in_them(tmp_path: Path) -> None:
         (
             "e.csv",
             "un café naïf – déjà vu,b\n".encode("cp1252"),
-            "it looks like WINDOWS-1252: save the file as UTF-8, ",
+            "looks like WINDOWS-1252 (it then reads 'un café naïf – déjà vu,b'): save the",
+        ),
+        (
+            "e.csv",
+            "input,expected\ndziękuję za szybką odpowiedź,źle\nproszę,b\n".encode("cp1250"),
+            "line 2: byte 0xea is not UTF-8; it looks like WINDOWS-1250 (it then reads 'dzi",
+        ),
+        (
+            "e.csv",
+            "input,expected\nГде моя посылка,b\nВерните деньги за заказ,a\n".encode("koi8-r"),
+            "it looks like KOI8-R (it then reads 'Где моя посылка,b'): save the file as UTF-8, or",
+        ),
+        (
+            "e.csv",
+            "input,expected\n返金してください,b\n".encode("iso2022_jp"),
+            "e.csv: holds the signs by which ISO-2022-JP changes letters; save the file as",
         ),
         ("e.csv", "a,a\n1,2\n", "two columns are called 'a'"),
         ("e.csv", "input,expected\na,b\nc\nd,e,f\n", "2 of 3 rows cannot be used: 2 such as line"),

@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 
 from rung.knowledge.words import Word, occurrences, words
-from rung.records import Passage
+from rung.records import MARKER, Passage
 
-MARKER = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
+_BETWEEN = re.compile(r"[,;，、]")
+_RANGE = re.compile(r"[–-]")
 
 LONG_ANSWER_WORDS = 5
 """From this many distinct words on, an answer may be supported without standing there verbatim."""
@@ -30,7 +31,7 @@ _NO_EVIDENCE = frozenset(
 def cite(answer_text: str, passages: Sequence[Passage]) -> tuple[int, ...]:
     """Indices into `passages`, empty where nothing supports the answer.
 
-    Markers come first: `[1]` or `[1, 3]` name passages counted from 1, in the order given; a
+    Markers come first: `[1]`, `[1, 3]`, `[1-3]` name passages counted from 1, in the order given; a
     number that no passage has is ignored, and one whose passage has no telling word of the answer
     where another passage has some. Without a marker: the passages that contain the whole
     answer (whole words; case, punctuation and articles ignored). For an answer of
@@ -60,7 +61,11 @@ def cite(answer_text: str, passages: Sequence[Passage]) -> tuple[int, ...]:
 
 def marked(answer_text: str, count: int) -> tuple[int, ...]:
     """Indices of the passages, of so many, that markers name."""
-    numbers = (int(n) for m in MARKER.finditer(answer_text) for n in m.group(1).split(","))
+    numbers: list[int] = []
+    for marker in MARKER.finditer(answer_text):
+        for part in _BETWEEN.split(marker[1]):
+            first, *more = map(int, _RANGE.split(part))
+            numbers += range(first, more[-1] + 1) if more else [first]
     return tuple(dict.fromkeys(n - 1 for n in numbers if 1 <= n <= count))
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from rung.knowledge.citations import LONG_ANSWER_WORDS, MARKER, marked, telling
+from rung.knowledge.citations import LONG_ANSWER_WORDS, marked, telling
 from rung.knowledge.words import occurrences, words
-from rung.records import Passage
+from rung.records import MARKER, Passage
 
 Support = Literal["held", "elsewhere", "unheld", "untold"]
 """It stands in the passages that it names, or in any where it names none; only in others; a number

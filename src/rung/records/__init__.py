@@ -1,6 +1,7 @@
 """What happened in a run, as plain data: usage, answers, attempts, flags, results."""
 
 from rung.records.attempts import (
+    MARKER,
     Answer,
     Attempt,
     Finish,
@@ -14,6 +15,7 @@ from rung.records.attempts import (
 )
 
 __all__ = [
+    "MARKER",
     "Answer",
     "Attempt",
     "Finish",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Literal
@@ -80,6 +81,13 @@ class Step(Frozen):
     at: str = ""
     """When it was called (ISO 8601), where that matters to what it said."""
     usd: float = 0.0
+
+
+MARKER = re.compile(
+    r"[\[【［]\^?(?:passages? |sources? )?(\d{1,3}(?:\s*[,;，、–-]\s*\d{1,3})*)[\]】］]",
+    re.IGNORECASE,
+)
+"""Names passages in an answer, counted from 1: [1], [1, 3], [1-3], 【2】, [^1], [Passage 2]."""
 
 
 class Answer(Frozen):

@@ -5,7 +5,7 @@ from typing import Protocol, Self
 
 from pydantic import Field
 
-from rung.records import Answer
+from rung.records import MARKER, Answer
 from rung.task.types import Example, Frozen, JsonValue, Task
 
 
@@ -80,7 +80,7 @@ class TextScorer(ComparingScorer):
 
     def against(self, gold: JsonValue, example: Example, answer: Answer) -> Score:
         """Where there is no answer, or none is given, only both at once is right (SQuAD 2.0)."""
-        right, text = str(gold).strip(), answer_text(answer)
+        right, text = str(gold).strip(), said(answer, str(gold))
         if right and text:
             return self.texts(right, text)
         reason = "an answer was expected" if right else "there is no answer, and one was given"
@@ -102,3 +102,11 @@ def marks(value: float, reason: str | None = None, **details: float) -> Score:
 def answer_text(answer: Answer) -> str:
     """What a valid answer says as text."""
     return answer.value if isinstance(answer.value, str) else answer.text.strip()
+
+
+def said(answer: Answer, gold: str) -> str:
+    """What it says, without the passages that it names, unless what is right names some too."""
+    text = answer_text(answer)
+    if not answer.passages or MARKER.search(gold):
+        return text
+    return MARKER.sub("", text).strip() or text

@@ -11,7 +11,7 @@ class Chrf(TextScorer):
     """sacreBLEU's sentence chrF (n-grams up to 6, beta 2) of composed text, divided by 100."""
 
     name = "chrf"
-    version = "2"
+    version = "3"
     graded = True
 
     def texts(self, gold: str, text: str) -> Score:

@@ -17,7 +17,7 @@ class Contains(TextScorer):
     """
 
     name = "contains"
-    version = "3"
+    version = "4"
 
     def texts(self, gold: str, text: str) -> Score:
         """There or not, with `exact_match` beside it."""
@@ -25,6 +25,6 @@ class Contains(TextScorer):
         size = len(sought)
         there = any(given[i : i + size] == sought for i in range(len(given) - size + 1))
         if not there and sought[-1] in ARTICLES:  # `A` before a word reads as an article
-            there = re.search(rf"(?<!\w){re.escape(gold)}(?!\w)", text) is not None
+            there = re.search(rf"(?<!\w){re.escape(gold)}(?!\w|[-+*#](?!\w))", text) is not None
         reason = None if there else "the expected phrase is not in the answer"
         return marks(float(there), reason, exact_match=float(given == sought))

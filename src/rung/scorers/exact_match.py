@@ -5,7 +5,7 @@ import unicodedata
 from typing import Self
 
 from rung.records import Answer
-from rung.scorers.base import ComparingScorer, Score, answer_text, marks
+from rung.scorers.base import ComparingScorer, Score, answer_text, marks, said
 from rung.scorers.words import words
 from rung.task.contract import parse_sql
 from rung.task.scripts import without_invisible
@@ -20,7 +20,7 @@ class ExactMatch(ComparingScorer):
     """
 
     name = "exact_match"
-    version = "3"
+    version = "4"
     kinds = frozenset({"text", "schema", "labels", "multilabel", "sql"})
 
     def __init__(self, kind: str = "text") -> None:
@@ -40,7 +40,7 @@ class ExactMatch(ComparingScorer):
         elif self._kind == "sql":
             same = _sql_form(answer_text(answer)) == _sql_form(str(gold))
         else:
-            same = words(answer_text(answer)) == words(str(gold))
+            same = words(said(answer, str(gold))) == words(str(gold))
         return marks(float(same), None if same else "not the expected answer")
 
 

@@ -9,6 +9,7 @@ as an absent one.
 import json
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 
 from rung.records import Answer
 from rung.scorers.base import ComparingScorer, Score, marks
@@ -23,7 +24,7 @@ class FieldF1(ComparingScorer):
     """Harmonic mean of precision and recall of the (path, value) pairs."""
 
     name = "field_f1"
-    version = "3"
+    version = "4"
     graded = True
     kinds = frozenset({"schema"})
 
@@ -60,6 +61,6 @@ def _plain(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
         return plain_text(value)
     if isinstance(value, float):
-        rounded = 0.0 if abs(value) < _NOTHING else float(f"{value:.12g}")
-        return int(rounded) if rounded.is_integer() else rounded
+        rounded = Decimal(0 if abs(value) < _NOTHING else f"{value:.12g}")
+        return int(rounded) if rounded == rounded.to_integral_value() else float(rounded)
     return value

@@ -19,7 +19,7 @@ class RougeL(TextScorer):
     """
 
     name = "rouge_l"
-    version = "2"
+    version = "3"
     graded = True
 
     def texts(self, gold: str, text: str) -> Score:

@@ -15,7 +15,7 @@ class TokenF1(TextScorer):
     """Harmonic mean of precision and recall of the normalised words."""
 
     name = "token_f1"
-    version = "3"
+    version = "4"
     graded = True
 
     def texts(self, gold: str, text: str) -> Score:

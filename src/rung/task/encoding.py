@@ -8,12 +8,14 @@ import codecs
 import gzip
 import re
 import zlib
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rung.errors import UserError
+from rung.task.wording import shown
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8", "UTF-8"),
@@ -24,6 +26,7 @@ _MARKS = (
 )
 MARK = "\ufeff"
 """The byte order mark once decoded: inside a text, where two files were joined."""
+_ESCAPED = re.compile(rb"\x1b\$[@B]")
 _HALF_EMPTY = 0.3
 """Share of zero bytes from which a text without a mark is two bytes a letter."""
 
@@ -41,6 +44,13 @@ _WRITTEN = {
     "euc_kr": "EUC-KR",
 }
 """What spreadsheets and exports write besides Unicode, as `iconv` calls it."""
+_ALSO = {
+    "cp1250": "WINDOWS-1250",
+    "cp1254": "WINDOWS-1254",
+    "cp1255": "WINDOWS-1255",
+    "koi8_r": "KOI8-R",
+}
+"""Looks too much like the others to be taken unseen."""
 
 
 _OF_LANGUAGE = {
@@ -103,12 +113,18 @@ def decoded(data: bytes, name: str) -> Text:
     wide = _two_bytes(data)
     if wide:
         return _by_mark(data, f"utf-16-{wide}", f"UTF-16 {wide.upper()} without a mark", name)
+    if _ESCAPED.search(data):
+        raise UserError(
+            f"{name}: holds the signs by which ISO-2022-JP changes letters; "
+            f"{_convert('ISO-2022-JP', name)}"
+        )
     try:
         return Text(data.decode("utf-8"))
     except UnicodeDecodeError as problem:
         line = data.count(b"\n", 0, problem.start) + 1
         raise UserError(
-            f"{name} line {line}: byte 0x{data[problem.start]:02x} is not UTF-8; {_fix(data, name)}"
+            f"{name} line {line}: byte 0x{data[problem.start]:02x} is not UTF-8; "
+            f"{_fix(data, name, line)}"
         ) from None
 
 
@@ -151,8 +167,7 @@ def _guessed(data: bytes) -> str:
     runs = _OUTSIDE_ASCII.findall(data)
     if sum(len(run) == 1 for run in runs) * 2 > len(runs):
         return "cp1252"
-    best = _best(data)
-    return str(best.encoding) if best else "cp1252"
+    return _best(data) or "cp1252"
 
 
 def read_text(path: Path, name: str) -> str:
@@ -182,19 +197,35 @@ def _two_bytes(data: bytes) -> str:
     return "le" if odd > even else "be"
 
 
-def _fix(data: bytes, name: str) -> str:
-    """Which encoding it looks like, and the command that makes UTF-8 of it."""
-    best = _best(data)
+def _fix(data: bytes, name: str, line: int) -> str:
+    """Which encoding it looks like, how a line reads in it, and the command that converts it."""
+    names = _WRITTEN | _ALSO
+    best = _best(data, names)
     if best is None:
         return "save the file as UTF-8"
-    known = _WRITTEN[best.encoding]
+    known = names[best]
+    read = data.split(b"\n", line)[line - 1].decode(best, "replace").strip()
+    at = next((place for place, c in enumerate(read) if not c.isascii()), 0)
+    sample = shown(read[max(0, at - 20) : at + 40])
+    return f"it looks like {known} (it then reads {sample}): {_convert(known, name)}"
+
+
+def _convert(known: str, name: str) -> str:
     return (
-        f"it looks like {known}: save the file as UTF-8, or convert it: "
-        f"iconv -f {known} -t UTF-8 {quote(name)} > {quote(f'utf8-{Path(name).name}')}"
+        f"save the file as UTF-8, or convert it: iconv -f {known} -t UTF-8 {quote(name)} > "
+        f"{quote(f'utf8-{Path(name).name}')}"
     )
 
 
-def _best(data: bytes) -> Any:
+def _best(data: bytes, among: Iterable[str] = _WRITTEN) -> str | None:
+    """The likeliest encoding; of those that read as well as another, the Western one."""
     from charset_normalizer import from_bytes
 
-    return from_bytes(data[:262_144], cp_isolation=list(_WRITTEN)).best()
+    found = from_bytes(data[:262_144], cp_isolation=list(among))
+    best = found.best()
+    if best is None:
+        return None
+    like = [
+        one for match in found if match.chaos <= best.chaos for one in match.could_be_from_charset
+    ]
+    return "cp1252" if "cp1252" in like else str(best.encoding)

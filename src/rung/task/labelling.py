@@ -20,6 +20,8 @@ _ITEM = re.compile(r"^(?:\d+[.)]|[-*+•]|(?:and|&)\b)\s+", re.IGNORECASE)
 """What stands before an item of a list."""
 QUOTES = "\"'`“”„‘’‚«»‹›「」『』＂＇*"
 _NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)(\.\d+)?")
+_TYPESET = str.maketrans("’‘´ʼ‐‑‒–−", "''''-----")
+_PARTS_WORDS = re.compile(r"(?<=[^\W\d_])[ _-]+(?=[^\W\d_])")
 _NOTHING = {"", "[]", "{}", "none", "null", "n/a", "no label", "no labels"}
 
 
@@ -29,17 +31,18 @@ def label_text(value: JsonValue) -> str:
 
 
 def folded(label: str) -> str:
-    """One key for all spellings: case, width, blanks, what nobody sees, and 1.0 or +1 for 1 folded.
+    """One key for all spellings: case, width, what nobody sees, and 1.0 or +1 for 1 folded.
 
-    A number with leading zeros is a code, not a number: `01` stays apart from `1`.
+    So are apostrophes and dashes that a word processor sets, and what parts words: a blank, `_` or
+    `-`. A number with leading zeros is a code, not a number: `01` stays apart from `1`.
     """
     plain = without_invisible(label).replace("\ufe0f", "")  # an emoji's colour is no other label
-    key = " ".join(unicodedata.normalize("NFKC", plain).casefold().split())
-    number = key.replace("\N{MINUS SIGN}", "-")
-    if _NUMBER.fullmatch(number):
-        value = Decimal(number)
+    wide = unicodedata.normalize("NFKC", plain.translate(_TYPESET)).casefold()
+    key = " ".join(wide.replace("i\u0307", "i").replace("ı", "i").split())
+    if _NUMBER.fullmatch(key):
+        value = Decimal(key)
         return format(value.normalize() + 0, "f") if value else "0"
-    return key
+    return _PARTS_WORDS.sub(" ", key)
 
 
 def find_label(written: JsonValue, labels: Sequence[str]) -> str | None:
@@ -59,9 +62,9 @@ def _by_key(labels: tuple[str, ...]) -> dict[str, str]:
 def find_labels(written: JsonValue, labels: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """The labels in a list or in one text, in the order of `labels`, and what is none of them.
 
-    Text may be a JSON list, an object around one, a single label, or labels with `;`, `|`, a line
-    break, a comma or "and" between them, of which any may stand inside a label too. Nothing, `none`
-    and `null` are no label at all, unless there is one of that name.
+    Text may be a JSON list, an object around one or with true or false a label, a single label, or
+    labels with `;`, `|`, a line break, a comma or "and" between them, of which any may stand inside
+    a label too. Nothing, `none` and `null` are no label at all, unless there is one of that name.
     """
     parts = [one for part in _parts(written, labels) for one in _joined_by_and(part, labels)]
     pairs = [(part, find_label(part, labels)) for part in parts]
@@ -72,7 +75,7 @@ def find_labels(written: JsonValue, labels: Sequence[str]) -> tuple[tuple[str, .
 
 def _parts(written: JsonValue, labels: Sequence[str]) -> list[JsonValue]:
     if isinstance(written, list | tuple):
-        return list(written)
+        return [_only(one) for one in written]
     if written is None:
         return []
     text = label_text(written).strip()
@@ -80,9 +83,14 @@ def _parts(written: JsonValue, labels: Sequence[str]) -> list[JsonValue]:
         return [text]
     if text.casefold().strip(". ") in _NOTHING:
         return []
-    read = inside_json(text)
-    if isinstance(read, list):
-        return read
+    read = _json(text)
+    if isinstance(read, dict) and all(
+        isinstance(given, bool) and find_label(name, labels) for name, given in read.items()
+    ):
+        return [name for name, given in read.items() if given]
+    read = _only(read)
+    if isinstance(read, dict):
+        return [text]
     if read is not None and read != text:
         return _parts(read, labels)
     return list(_split(text.strip("[]") if text[:1] == "[" else text, labels))
@@ -90,13 +98,22 @@ def _parts(written: JsonValue, labels: Sequence[str]) -> list[JsonValue]:
 
 def inside_json(text: str) -> JsonValue:
     """What a JSON text holds, of an object with one field that field; None where it is none."""
+    return _only(_json(text))
+
+
+def _json(text: str) -> JsonValue:
     if text[:1] not in ("[", "{", '"'):
         return None
     try:
-        read = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return next(iter(read.values())) if isinstance(read, dict) and len(read) == 1 else read
+
+
+def _only(read: JsonValue) -> JsonValue:
+    while isinstance(read, dict) and len(read) == 1:
+        read = next(iter(read.values()))
+    return read
 
 
 def _joined_by_and(part: JsonValue, labels: Sequence[str]) -> list[JsonValue]:
