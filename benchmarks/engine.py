@@ -1,13 +1,14 @@
 """Measures the embedded engine against plain transformers `generate`, on this machine, now.
 
-    python benchmarks/engine.py [--json] [--threads N]
+    python benchmarks/engine.py [--json] [--threads N] [--types]
 
 Four figures: tokens per second on prompts without and with a shared beginning (same prompts and
 threads, each side at its better batch size, runs interleaved, best of each), the share of answers
 that differ between a request alone and the same request in a batch, and the tokens per second of
 training.
 Prompts are made of random words (about 220 tokens without, about 400 with a shared beginning),
-answers have up to 16 tokens; nothing but the embedded model is needed.
+answers have up to 16 tokens; nothing but the embedded model is needed. `--types` compares the
+types of numbers instead: the same 16 prompts, and the same training, in bf16 and in float32.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from rung.errors import UserError
 from rung.models.base import ChatReply, ChatRequest, Message
 from rung.models.fetch import require_model
 from rung.models.local import LocalModel, open_local
-from rung.models.local.machine import thread_count
+from rung.models.local.machine import SIZES, thread_count
 
 MODEL = "local/smollm2-135m-instruct"
 PROMPTS = 64
@@ -82,7 +83,7 @@ def together(model: LocalModel, requests: list[ChatRequest]) -> list[ChatReply]:
 
 
 class Generate:
-    """What one would write without Rung: length-sorted, left-padded batches, bf16."""
+    """What one would write without Rung: length-sorted, left-padded batches, the same type."""
 
     def __init__(self, model: LocalModel) -> None:
         import torch
@@ -91,7 +92,9 @@ class Generate:
 
         torch.set_num_threads(thread_count())
         disable_progress_bar()
-        self._model = AutoModelForCausalLM.from_pretrained(model.folder, dtype=torch.bfloat16)
+        self._model = AutoModelForCausalLM.from_pretrained(
+            model.folder, dtype=getattr(torch, model.dtype)
+        )
         self._tokenizer = AutoTokenizer.from_pretrained(model.folder, padding_side="left")
 
     def answer(self, requests: list[ChatRequest]) -> int:
@@ -189,6 +192,28 @@ def measure() -> dict:
     return result
 
 
+def types() -> dict:
+    """Of each type of numbers: tokens that are read and learnt in a processor second."""
+    result: dict[str, Any] = {}
+    for dtype in SIZES:
+        os.environ["RUNG_DTYPE"] = dtype
+        engine, some = open_local(MODEL), prompts(0, 190, choices=LABELS)[:16]
+        together(engine, [request("warm up", "hello", max_tokens=1)])
+        _, took = timed(lambda: together(engine, some))  # noqa: B023
+        asyncio.run(engine.aclose())
+        with tempfile.TemporaryDirectory() as place:
+            started = time.process_time()
+            tuned = train(engine, Path(place) / "adapter")
+            learnt = time.process_time() - started
+        result[dtype] = {
+            "prompt_tokens_per_processor_s": round(
+                sum(engine.count_tokens(each.messages) for each in some) / took
+            ),
+            "training_tokens_per_processor_s": round(tuned.train_tokens / learnt),
+        }
+    return result
+
+
 def show(result: dict) -> None:
     """For people."""
     print(f"threads {result['threads']}, load {result['load']} when started")
@@ -210,6 +235,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--threads", type=int, default=thread_count())
+    parser.add_argument("--types", action="store_true", help="bf16 against float32 alone")
     options = parser.parse_args()
     # Fixed for both sides: the engine would otherwise leave busy cores to others.
     os.environ["RUNG_THREADS"] = str(options.threads)
@@ -218,6 +244,9 @@ def main() -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    if options.types:
+        print(json.dumps(types(), indent=1))
+        return 0
     result = measure()
     print(json.dumps(result)) if options.json else show(result)
     return 0

@@ -119,8 +119,9 @@ def by_peft(adapter: Path, messages: list[dict[str, str]]) -> str:
 
     folder = str(model_folder(NAME))
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
-    # The engine adds the adapter in bf16; in float32, near ties may fall the other way.
+    # In another type than the engine's, near ties may fall the other way.
+    dtype = getattr(torch, open_local(NAME).dtype)
+    base = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
     tuned = PeftModel.from_pretrained(base, str(adapter), autocast_adapter_dtype=False).eval()
     ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt")
     ids = ids["input_ids"] if not isinstance(ids, torch.Tensor) else ids

@@ -222,6 +222,8 @@ def test_a_folder_has_an_identity_by_content(model, tmp_path, monkeypatch):
     assert opened.name == str(mine)
     assert opened.identity.split("@")[1] == model.identity.split("@")[1]
     assert opened.identity == open_local(str(mine)).identity
+    monkeypatch.setenv("RUNG_DTYPE", {"bfloat16": "float32", "float32": "bfloat16"}[model.dtype])
+    assert open_local(mine).identity != opened.identity  # other rounding, other answers
     with pytest.raises(UserError, match="no local model at"):
         open_local(tmp_path)
 

@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from rung.errors import UserError
-from rung.models.local.machine import Load, Turns, free_threads, thread_count
+from rung.models.local import machine
+from rung.models.local.machine import Load, Turns, free_threads, precision, thread_count
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,57 @@ def test_thread_count_can_be_set(monkeypatch):
     monkeypatch.setenv("RUNG_THREADS", "many")
     with pytest.raises(UserError, match="'many'"):
         thread_count()
+
+
+@pytest.mark.parametrize(
+    ("place", "fast", "parameters", "dtype"),
+    [
+        ("cpu", True, 10**8, "bfloat16"),
+        ("cpu", False, 10**8, "float32"),
+        ("cpu", False, 2 * 10**9, "float32"),  # 8 of 16 GB
+        ("cpu", False, 3 * 10**9, "bfloat16"),  # 12 of 16 GB: slow is better than not at all
+        ("cuda", False, 10**8, "bfloat16"),
+    ],
+)
+def test_numbers_have_the_type_that_the_processors_multiply_fast(
+    monkeypatch, place, fast, parameters, dtype
+):
+    monkeypatch.delenv("RUNG_DTYPE", raising=False)
+    monkeypatch.setattr(machine, "bf16_is_fast", lambda: fast)
+    monkeypatch.setattr(machine, "_memory", lambda: 16e9)
+    assert precision(parameters, place) == dtype
+
+
+def test_the_type_can_be_set(monkeypatch):
+    monkeypatch.setenv("RUNG_DTYPE", "float32")
+    assert precision(10**12) == "float32"
+    monkeypatch.setenv("RUNG_DTYPE", "int8")
+    with pytest.raises(UserError, match="'int8': set it to bfloat16 or float32"):
+        precision(10**8)
+
+
+@pytest.mark.parametrize(
+    ("flags", "fast"),
+    [
+        ("flags : fpu sse2 avx2 fma", False),
+        ("flags : fpu avx2 avx512f avx512bw avx512vl", True),
+        ("Features : fp asimd", False),
+        ("Features : fp asimd bf16", True),
+        (None, False),
+    ],
+)
+def test_slow_in_bf16_by_the_processors_flags(monkeypatch, flags, fast):
+    def read(path, **_):
+        if flags is None:
+            raise FileNotFoundError(path)
+        return flags
+
+    machine.bf16_is_fast.cache_clear()
+    monkeypatch.setattr(machine.Path, "read_text", read)
+    try:
+        assert machine.bf16_is_fast() is fast
+    finally:
+        machine.bf16_is_fast.cache_clear()
 
 
 def test_turns_are_taken_in_the_order_asked():

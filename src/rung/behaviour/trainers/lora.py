@@ -1,7 +1,7 @@
 """Trains a LoRA adapter on exactly the prompts that the solver will send.
 
 LoRA: https://arxiv.org/abs/2106.09685. The loss counts the answer's tokens only. The weights
-that learn are few, so an fp32 copy of them is updated while all computing is in bf16.
+that learn are few, so an fp32 copy of them is updated whatever type all computing is in.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def train_lora(
     check = fitting(model, dev[:DEV_EXAMPLES])
     refuse_what_does_not_fit(model.name, model.parameters)
     say = on_progress or (lambda doing, share: None)
-    trainer = _Trainer(model.folder, weights, learn, check, stop or (lambda: False))
+    trainer = _Trainer(model, weights, learn, check, stop or (lambda: False))
     trainer.run(say)
     trained = Trained(
         model=trainer.model,
@@ -177,7 +177,7 @@ class _Trainer:
 
     def __init__(
         self,
-        base: Path,
+        base: LocalModel,
         weights: Weights,
         train: list[Encoded],
         dev: list[Encoded],
@@ -331,13 +331,13 @@ def lora_config(weights: Weights) -> Any:
     )
 
 
-def _with_lora(base: Path, weights: Weights) -> Any:
+def _with_lora(base: LocalModel, weights: Weights) -> Any:
     try:
         import torch
         from peft import get_peft_model
     except ImportError as error:
         raise MissingExtraError("training an adapter", "local") from error
-    model = load_base(base)
+    model = load_base(base.folder, base.dtype)
     if plain_layers(model):
         use_packed_attention(model)
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():

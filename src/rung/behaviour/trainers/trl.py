@@ -32,11 +32,13 @@ from rung.behaviour.trainers.lora import (
 )
 from rung.candidate import Weights
 from rung.errors import MissingExtraError
+from rung.models.local.card import count_parameters
 from rung.models.local.engine import LocalModel
 from rung.models.local.machine import (
     at_work,
     device,
     machine_seconds,
+    precision,
     refuse_what_does_not_fit,
     takes_four_bits,
 )
@@ -196,15 +198,15 @@ def _row(example: Encoded) -> dict[str, list[int]]:
 
 
 def load_base(folder: Path, weights: Weights) -> Any:
-    """The base weights on the device, in bf16 or 4 bits. The seed is set before any draw."""
+    """The base weights on the device, in its type or 4 bits. The seed is set before any draw."""
     import torch
     from transformers import AutoModelForCausalLM, set_seed
 
     set_seed(weights.seed)
-    options: dict[str, Any] = {"dtype": torch.bfloat16, "local_files_only": True}
+    count = count_parameters(folder)
+    options: dict[str, Any] = {"dtype": getattr(torch, precision(count)), "local_files_only": True}
     if device() == "cuda":
         options["device_map"] = {"": torch.cuda.current_device()}
-    count = sum(path.stat().st_size for path in folder.glob("*.safetensors")) // 2
     if takes_four_bits(count):
         from transformers import BitsAndBytesConfig
 

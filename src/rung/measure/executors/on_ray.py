@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from rung.errors import MissingExtraError, ProviderError, RungError, UserError
 from rung.measure.executors.base import Question
 from rung.models.base import Adapter, ChatModel, ChatReply, ChatRequest, Message
+from rung.models.local.machine import ACTIVATIONS, precision, weight_bytes
 from rung.records import Answer
 from rung.solver import Solver
 
@@ -37,8 +38,6 @@ CPUS = 1
 OBJECTS = 200_000_000
 """Bytes that a Ray of our own may hold of what travels: adapters."""
 FIRST = asyncio.FIRST_COMPLETED
-GPU = "-cuda"
-"""How the identity of a model ends that computes on a GPU."""
 
 
 class OnRay:
@@ -101,7 +100,8 @@ class _Placed:
     def __init__(self, model: Any, pool: Pool) -> None:
         self._model, self._pool = model, pool
         self.name: str = model.name
-        self.identity = model.identity.removesuffix(GPU) + (GPU if pool.gpus else "")
+        self._place = "cuda" if pool.gpus else "cpu"
+        self.identity: str = model.identity_on(self._place)
         self.context_window: int = model.context_window
         self.parameters: int = model.parameters
         pool.parameters = max(pool.parameters, self.parameters)
@@ -111,7 +111,8 @@ class _Placed:
         """As the model, in the replica that has least to do; raises `ProviderError`."""
         adapter = request.adapter and (request.adapter.digest, self._pool.sent(request.adapter))
         plain = request.model_copy(update={"adapter": None}).model_dump_json()
-        text = await self._pool.ask(self._path, self.identity, plain, adapter)
+        model = (self._path, precision(self.parameters, self._place), self.identity)
+        text = await self._pool.ask(model, plain, adapter)
         return ChatReply.model_validate_json(text)
 
     def count_tokens(self, messages: tuple[Message, ...]) -> int:
@@ -203,9 +204,8 @@ class Pool:
 
     def _begun(self) -> Any:
         from rung.measure.executors.replica import Replica
-        from rung.models.local.machine import ACTIVATIONS, BF16_BYTES
 
-        memory = round(self.parameters * BF16_BYTES) + ACTIVATIONS
+        memory = weight_bytes(self.parameters) + ACTIVATIONS
         takes = {"num_gpus": 1} if self.gpus else {"memory": memory}
         options = {"num_cpus": CPUS, "max_restarts": 0, "max_concurrency": 1000, **takes}
         return self._ray.remote(Replica).options(**options).remote(CPUS)

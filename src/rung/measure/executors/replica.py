@@ -31,14 +31,17 @@ class Replica:
         return os.getpid()
 
     async def reply(
-        self, name: str, identity: str, request: str, adapter: tuple[str, Any] | None
+        self, which: tuple[str, str, str], request: str, adapter: tuple[str, Any] | None
     ) -> str:
         """A `ChatReply` to a `ChatRequest`, both as JSON.
 
-        `adapter` is a digest and a reference to the files of its saved folder, by name. Raises
-        what the model raises, `UserError` where it is not on this node, and `ProviderError` where
-        it is another one: its answers would stand under a wrong name.
+        `which` is the model's name, its type of numbers (the driver's, whatever this node's
+        processors would choose) and its identity; `adapter` is a digest and a reference to the
+        files of its saved folder, by name. Raises what the model raises, `UserError` where it is
+        not on this node, and `ProviderError` where it is another one: its answers would stand
+        under a wrong name.
         """
+        name, os.environ["RUNG_DTYPE"], identity = which
         self._asked[name] += 1
         try:
             model = self._models.pop(name) if name in self._models else open_local(name)

@@ -23,7 +23,7 @@ from rung.models.local.codec import Codec
 from rung.models.local.constrain import ChoiceConstraint, Constrainer
 from rung.models.local.decoding import Row, Timing, choice_logprobs, decode, read_prefix
 from rung.models.local.kv import Prefix, PrefixStore
-from rung.models.local.machine import at_work, device, machine_seconds
+from rung.models.local.machine import at_work, device, machine_seconds, precision
 from rung.models.local.network import Network
 from rung.models.spoken import Spoken, spoken
 from rung.records import Usage
@@ -60,15 +60,22 @@ class LocalModel:
     def __init__(self, folder: Path, card: ModelCard, *, limits: Limits = DEFAULT_LIMITS) -> None:
         self.folder = folder
         self.name = card.name
-        self.identity = f"{card.name}@{card.identity}+engine{ENGINE_VERSION}-bf16"
-        if device() != "cpu":  # other kernels, other rounding
-            self.identity += f"-{device()}"
+        self.dtype = precision(self.parameters)
+        """torch's name of the type that its numbers have."""
+        self._card = card
+        self.identity = self.identity_on(device())
         self.context_window = card.context_window
         self.codec = Codec(folder)
         self._limits = limits
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
+
+    def identity_on(self, place: str) -> str:
+        """What it is on a device: another type of numbers, or another device, rounds otherwise."""
+        short = {"bfloat16": "bf16", "float32": "fp32"}[precision(self.parameters, place)]
+        named = f"{self._card.name}@{self._card.identity}+engine{ENGINE_VERSION}-{short}"
+        return named if place == "cpu" else f"{named}-{place}"
 
     async def reply(self, request: ChatRequest) -> ChatReply:
         """Answer one request, batched with whatever else waits.
@@ -85,10 +92,9 @@ class LocalModel:
         job = Job(request, prompt)
         with self._starting:
             if self._thread is None:
+                worker = Worker(self.folder, self.dtype, self.codec, self._queue, self._limits)
                 self._thread = threading.Thread(
-                    target=Worker(self.folder, self.codec, self._queue, self._limits).run,
-                    name=f"rung {self.name}",
-                    daemon=True,
+                    target=worker.run, name=f"rung {self.name}", daemon=True
                 )
                 self._thread.start()
             self._queue.put(job)
@@ -125,9 +131,14 @@ class Worker:
     """The thread that owns the weights."""
 
     def __init__(
-        self, folder: Path, codec: Codec, jobs: queue.SimpleQueue[Job | None], limits: Limits
+        self,
+        folder: Path,
+        dtype: str,
+        codec: Codec,
+        jobs: queue.SimpleQueue[Job | None],
+        limits: Limits,
     ) -> None:
-        self._folder = folder
+        self._folder, self._dtype = folder, dtype
         self._codec = codec
         self._jobs = jobs
         self._limits = limits
@@ -182,7 +193,7 @@ class Worker:
     def _answer(self, jobs: list[Job]) -> None:
         with at_work():
             if self._network is None:
-                self._network = Network(self._folder)
+                self._network = Network(self._folder, self._dtype)
             rows = [self._row(job) for job in jobs]
             good = [(job, row) for job, row in zip(jobs, rows, strict=True) if not row.error]
             size = len(good) if self._network.batches else 1

@@ -69,6 +69,50 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+@cache
+def bf16_is_fast() -> bool:
+    """Whether torch multiplies in bf16 about as fast as in float32 on these processors.
+
+    oneDNN does with AVX-512 or Arm's bf16; elsewhere torch goes number by number, several times
+    slower than float32 (docs/engine.md). Linux's flags are asked, since importing torch takes
+    seconds; another system counts as slow.
+    """
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split()
+    except OSError:
+        return False
+    return "avx512bw" in flags or "bf16" in flags
+
+
+def precision(parameters: int, on: str = "") -> str:
+    """torch's name of the type of a model with so many weights: `bfloat16` or `float32`.
+
+    float32 on processors that are slow in bf16, where it takes at most half of their memory.
+    `on` is the device, this machine's unless stated; `RUNG_DTYPE` overrules.
+    """
+    wanted = os.environ.get("RUNG_DTYPE")
+    if wanted is not None:
+        if wanted not in SIZES:
+            raise UserError(f"RUNG_DTYPE is {wanted!r}: set it to {' or '.join(SIZES)}")
+        return wanted
+    fits = parameters * SIZES["float32"] <= _memory() / 2
+    slow = (on or device()) == "cpu" and not bf16_is_fast()
+    return "float32" if slow and fits else "bfloat16"
+
+
+def weight_bytes(parameters: int) -> int:
+    """Memory of the weights alone."""
+    return parameters * SIZES[precision(parameters)]
+
+
+def _memory() -> float:
+    """Bytes that this machine has, free or not; without end where it does not say."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return math.inf
+
+
 def thread_count() -> int:
     """Most threads for torch: `RUNG_THREADS`, else every core this process may use."""
     text = os.environ.get("RUNG_THREADS")
@@ -176,8 +220,10 @@ def quiet_waiting() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
-BF16_BYTES, NF4_BYTES = 2.0, 0.6
-"""Bytes a parameter; in 4 bits with its scales and what stays in 16 bits (QLoRA, section 2)."""
+SIZES = {"bfloat16": 2, "float32": 4}
+"""Bytes a parameter."""
+NF4_BYTES = 0.6
+"""The same in 4 bits, with its scales and what stays in 16 bits (QLoRA, section 2)."""
 AT_WORK = 1.25
 """Weights, adapter, its gradients and states, over the weights alone."""
 ACTIVATIONS = 1_500_000_000
@@ -187,8 +233,8 @@ that nothing is refused that would have gone."""
 
 def training_bytes(parameters: int, *, four_bits: bool = False) -> int:
     """What training an adapter takes at least."""
-    each = NF4_BYTES if four_bits else BF16_BYTES
-    return round(parameters * each * AT_WORK) + ACTIVATIONS
+    weights = parameters * NF4_BYTES if four_bits else weight_bytes(parameters)
+    return round(weights * AT_WORK) + ACTIVATIONS
 
 
 def free_bytes() -> int | None:

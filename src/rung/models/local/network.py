@@ -22,8 +22,10 @@ ADAPTERS = 4
 """Adapters kept in memory beside the base weights."""
 
 
-def load_base(folder: Path) -> Any:
-    """The causal language model of `folder` in bf16, ready to run (under a second for 135M).
+def load_base(folder: Path, dtype: str) -> Any:
+    """The causal language model of `folder` in torch's `dtype`, ready to run.
+
+    It takes under a second for 135M.
 
     Raises `MissingExtraError` without the extra `local`, `UserError` where transformers
     cannot load the folder.
@@ -38,7 +40,10 @@ def load_base(folder: Path) -> Any:
     disable_progress_bar()
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            str(folder), dtype=torch.bfloat16, attn_implementation="sdpa", local_files_only=True
+            str(folder),
+            dtype=getattr(torch, dtype),
+            attn_implementation="sdpa",
+            local_files_only=True,
         )
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"transformers cannot load {str(folder)!r}: {error}") from error
@@ -65,13 +70,13 @@ class Cache(NamedTuple):
 class Network:
     """One model with any number of adapters, one of them (or none) switched on."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, dtype: str) -> None:
         from transformers.cache_utils import CacheLayerMixin
 
         # transformers asks for the type; importing it where the class stands would load torch.
         CacheLayerMixin.register(GrowingLayer)
         self._device = device()
-        self._base = load_base(folder).to(self._device)
+        self._base = load_base(folder, dtype).to(self._device)
         self._tuned: Any = None
         self._loaded: OrderedDict[str, None] = OrderedDict()
         self._config = self._base.config
@@ -189,7 +194,7 @@ class Network:
         with warnings.catch_warnings():
             # peft asks transformers for a property that is about to be renamed.
             warnings.simplefilter("ignore", FutureWarning)
-            # Adapter weights in the base's bf16: mixed types cost a conversion per layer.
+            # Adapter weights in the base's type: mixed types cost a conversion per layer.
             if self._tuned is None:
                 self._tuned = PeftModel.from_pretrained(
                     self._base, place, adapter_name=name, autocast_adapter_dtype=False
