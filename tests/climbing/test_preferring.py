@@ -170,12 +170,11 @@ def test_its_training_is_dearer_than_that_of_the_rows_alone() -> None:
     opened[here] = opened[MODEL]  # computes on this machine
     one = task(models=Models(to_try=(here,)))
     tools = Tools(one, ClimbOptions(models=opened))
-    took = {
-        c.weights.kind: expected_cost(
-            one, c, expected_calls(one, c, tools.chat), tools.prices
-        ).train_seconds
+    costs = {
+        c.weights.kind: expected_cost(one, c, expected_calls(one, c, tools.chat), tools.prices)
         for c in candidates(one, tools.chat, Context())
     }
+    took = {kind: cost.train_seconds + cost.train_gpu_seconds for kind, cost in costs.items()}
     assert took["dpo"] > took["lora"] > took["base"] == 0
     _, second = plan(one, _tuned(one, tools), tools.chat, tools.prices)
     assert second.candidate.weights.prefers, "where nothing is priced, less training goes first"

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from rung.candidate import Candidate, Weights
+from rung.climbing.economics import usage_of
 from rung.decide.usage import expected_calls, expected_cost
 from rung.economics.analysis import cost_of
-from rung.economics.model import Workload, model_of
+from rung.economics.model import Workload, model_of, model_of_usage
 from rung.economics.pricing import PriceBook
 from rung.economics.spec import CandidateSpec
 from rung.economics.speed import (
@@ -24,7 +25,10 @@ from rung.economics.speed import (
     parameters_named,
     training_seconds,
 )
-from rung.money import cents
+from rung.models.local import machine
+from rung.money import cents, dec
+from rung.records import Answer, Attempt, Usage
+from rung.records.results import CandidateResult
 from rung.task.types import Example, LabelsOutput, Target, Task
 from scripted import ScriptedModel
 
@@ -86,6 +90,37 @@ def test_the_ladder_reckons_with_parameters() -> None:
     assert expected("http://me/v1#m-7b", None).usage.seconds == 0
     tuned, ten = (expected(SMALL, n * 135_000_000, "lora").train_seconds for n in (1, 10))
     assert ten == pytest.approx(10 * tuned) and tuned > 0
+
+
+def test_on_a_gpu_its_seconds_and_its_hour_are_those_of_the_gpu(monkeypatch) -> None:
+    costs = {"machine_usd_per_hour": 1, "gpu_usd_per_hour": 3, "min_replicas": 1}
+    monkeypatch.setattr(machine, "device", lambda: "cuda")
+    found = expected(SMALL, 135_000_000, "trl")
+    assert found.usage.gpu_seconds > 0 and found.usage.seconds == 0
+    assert found.train_gpu_seconds > 0 and found.train_seconds == 0
+    model = model_of_usage(found, Workload.of(1_000, 12), PriceBook.of([SMALL], costs, ON))
+    assert cost_of(model).running.value == 3 * 730
+    hours = next(line for line in model.lines if "training run" in line.what)
+    assert {a.span.value for a in hours.product.over} == {3, dec(found.train_gpu_seconds) / 3600}
+    # The embedded loop trains on processors wherever it runs.
+    assert expected(SMALL, 135_000_000, "lora").train_seconds == found.train_gpu_seconds
+
+
+@pytest.mark.parametrize(("device", "seconds"), [("cuda", (0, 60)), ("cpu", (60, 0))])
+def test_a_training_is_paid_where_it_was_done(device: str, seconds: tuple[float, float]) -> None:
+    candidate = Candidate(model=SMALL, weights=Weights(kind="trl"))
+    row = CandidateResult(
+        key="k", technique="fine-tuning", model=SMALL, candidate=candidate,
+        training={"seconds": 60.0, "device": device},
+    )  # fmt: skip
+    answer = Answer(text="a", value="a", usage=Usage(seconds=1.0))
+    said = Attempt(candidate="k", split="test", example_id="1", answer=answer, score=1.0)
+    task = Task(
+        name="t", instruction="i", output=LabelsOutput(labels=("a", "b")),
+        target=Target(metric="accuracy", score=0.5),
+    )  # fmt: skip
+    used = usage_of(row, [said], task)
+    assert used and (used.train_seconds, used.train_gpu_seconds) == seconds
 
 
 def stated(model: str, requests: int, **costs: Any) -> tuple[str, bool]:

@@ -11,6 +11,7 @@ from rung.errors import ProviderError, UserError
 from rung.models.base import Adapter, ChatModel, ChatRequest, Message
 from rung.models.fetch import model_folder
 from rung.models.local import engine as engine_module
+from rung.models.local import machine as machine_module
 from rung.models.local import open_local
 
 NAME = "local/smollm2-135m-instruct"
@@ -64,6 +65,13 @@ def test_it_is_a_chat_model_and_costs_nothing_to_make(model):
     assert model.identity == open_local(NAME).identity
     assert model.context_window == 8192
     assert model.count_tokens(ask("hi").messages) == 22
+
+
+def test_on_a_gpu_its_seconds_are_the_gpus(model, monkeypatch):
+    monkeypatch.setattr(machine_module, "device", lambda: "cuda")
+    scored = ask(TEXTS[1], choices=("bill", "return"), scored=True)
+    used = [reply.usage for reply in together(model, [ask(TEXTS[0]), scored])]
+    assert all(u.gpu_seconds > 0 and u.seconds == 0 for u in used)
 
 
 def test_the_prompt_is_the_templates_own(model):

@@ -1,12 +1,16 @@
 """Turns on the machine and threads for torch."""
 
 import threading
+import time
 
 import pytest
 
 from rung.errors import UserError
 from rung.models.local import machine
+from rung.models.local.decoding import Row, Timing
+from rung.models.local.engine import share_out
 from rung.models.local.machine import Load, Turns, free_threads, precision, thread_count
+from rung.records import Usage
 
 
 @pytest.mark.parametrize(
@@ -74,6 +78,34 @@ def test_slow_in_bf16_by_the_processors_flags(monkeypatch, flags, fast):
         assert machine.bf16_is_fast() is fast
     finally:
         machine.bf16_is_fast.cache_clear()
+
+
+@pytest.mark.parametrize(("on", "seconds", "gpu"), [("cpu", 2.0, 0.0), ("cuda", 0.0, 2.0)])
+def test_seconds_are_booked_where_the_device_is_priced(monkeypatch, on, seconds, gpu):
+    monkeypatch.setattr(machine, "device", lambda: on)
+    usage = machine.on_device(2.0)
+    assert (usage.seconds, usage.gpu_seconds, usage.computed) == (seconds, gpu, 2.0)
+    rows = [Row(prompt=[1, 2, 3], max_tokens=4, ends=frozenset(), output=[5])] * 2
+    shared = share_out(rows, 0, 0, Timing(reading=1.0, writing=3.0))
+    assert [(u.seconds, u.gpu_seconds) for u in shared] == [(seconds, gpu)] * 2
+    assert shared[0].input_tokens == 3
+
+
+def test_a_gpu_is_timed_by_the_clock_and_a_processor_by_its_work(monkeypatch):
+    def lasted() -> float:
+        before = machine.device_seconds()
+        time.sleep(0.05)
+        return machine.device_seconds() - before
+
+    monkeypatch.setattr(machine, "device", lambda: "cuda")
+    assert lasted() >= 0.05
+    monkeypatch.setattr(machine, "device", lambda: "cpu")
+    assert lasted() < 0.05
+
+
+def test_no_seconds_ask_for_no_device(monkeypatch):
+    monkeypatch.delattr(machine, "device")
+    assert machine.on_device(0.0) == Usage()
 
 
 def test_turns_are_taken_in_the_order_asked():

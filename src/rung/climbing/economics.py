@@ -1,6 +1,6 @@
 """What the economics needs of a run: measured usage of every candidate."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import add
 from statistics import fmean, pstdev
@@ -70,7 +70,7 @@ def usage_of(
         stored=row.candidate.context.traits.reads,
         tools_usd=fmean(sum(step.usd for step in answer.steps) for answer in answers),
         train_tokens=int(training.get("train_tokens", 0)),
-        train_seconds=float(training.get("seconds", 0.0)),
+        **_trained(training),
         train_usd=training.get("usd"),
         train_examples=len(task.train) if training else 0,
         embedding=embedder if read or row.embedded_tokens else None,
@@ -79,6 +79,12 @@ def usage_of(
         prepared_usd=(row.search.usd if row.search else 0.0)
         + training.get("taught", {}).get("usd", 0.0),
     )
+
+
+def _trained(training: Mapping[str, Any]) -> dict[str, float]:
+    """Seconds of what it was trained on: a GPU's hour has a price of its own."""
+    on_gpu = training.get("device") == "cuda"
+    return {f"train_{'gpu_' if on_gpu else ''}seconds": float(training.get("seconds", 0.0))}
 
 
 def priced_attempts(attempts: Sequence[Attempt]) -> list[Attempt]:

@@ -195,7 +195,7 @@ def what_serious_takes(task: Task, rungs: Sequence[Planned]) -> list[str]:
         return []
     calls = task.climb.search_calls
     usd_all = sum(float(r.usd_per_request) for r in searched) * calls
-    minutes = sum(r.usage.seconds for r in searched) * calls / 60
+    minutes = sum(r.usage.computed for r in searched) * calls / 60
     now = task.climb.effort == "serious"
     head = "A serious climb" if not now else "This climb"
     tail = "" if now else ' ([climb] effort = "serious"; this one is quick)'

@@ -24,6 +24,7 @@ from rung.errors import UserError
 from rung.knowledge.contexts import knowledge_of
 from rung.knowledge.stages import requests_of
 from rung.models.base import ChatModel, Message, parameters
+from rung.models.local.machine import on_device
 from rung.models.usage import estimated_tokens
 from rung.money import dec
 from rung.records import Passage, Usage
@@ -77,6 +78,7 @@ def expected_usage(calls: Sequence[ExpectedCall]) -> Usage:
         input_tokens=round(sum(c.usage.input_tokens * c.share for c in calls)),
         output_tokens=round(sum(c.usage.output_tokens * c.share for c in calls)),
         seconds=sum(c.usage.seconds * c.share for c in calls),
+        gpu_seconds=sum(c.usage.gpu_seconds * c.share for c in calls),
     )
 
 
@@ -122,6 +124,8 @@ def expected_cost(
     price = training_price(candidate.model, book.settings, book.on) if hosted else None
     own = next(c for c in calls if c.model == candidate.model)
     learnt = training_tokens(task, candidate, expected_usage(calls))
+    lasts = 0.0 if hosted else training_seconds(learnt, own.parameters or MEASURED)
+    spent = Usage(seconds=lasts) if candidate.weights.kind == "lora" else on_device(lasts)
     trained = candidate.weights.tuned
     paid = candidate.embedder if candidate.embedder == book.embedder else None
     once, each = _embedded(task, candidate) if paid else (0, 0.0)
@@ -143,7 +147,8 @@ def expected_cost(
         corpus_tokens=once,
         query_tokens=each,
         train_tokens=learnt,
-        train_seconds=0.0 if hosted else training_seconds(learnt, own.parameters or MEASURED),
+        train_seconds=spent.seconds,
+        train_gpu_seconds=spent.gpu_seconds,
         train_usd=None if price is None else float(price.of(learnt)),
         train_examples=len(task.train) if trained else 0,
     )
@@ -169,6 +174,7 @@ def _times(usage: Usage, n: int) -> Usage:
         input_tokens=usage.input_tokens * n,
         output_tokens=usage.output_tokens * n,
         seconds=usage.seconds * n,
+        gpu_seconds=usage.gpu_seconds * n,
     )
 
 
@@ -203,11 +209,8 @@ def _of_model(task: Task, candidate: Candidate, model: ChatModel, size: int | No
         before = [requests_of(candidate.context, e.input_text(), given) for e, given in likely]
         read += sum(model.count_tokens(r.messages) for some in before for r in some) / len(likely)
         written += sum(r.max_tokens for some in before for r in some) / len(likely)
-    return Usage(
-        input_tokens=round(read),
-        output_tokens=round(written),
-        seconds=0.0 if size is None else answer_seconds(read, written, size),
-    )
+    spent = on_device(0.0 if size is None else answer_seconds(read, written, size))
+    return spent + Usage(input_tokens=round(read), output_tokens=round(written))
 
 
 def _prompt(

@@ -19,6 +19,7 @@ from rung.models.base import (
     parameters,
     thinks,
 )
+from rung.models.local.machine import on_device
 from rung.models.replies import UnreadableReply
 from rung.records import Usage
 
@@ -111,7 +112,9 @@ class MeteredModel:
             cost = self._price(reply.usage)
             tokens = reply.usage.input_tokens + reply.usage.output_tokens
             if tokens:
-                self._seconds_per_token = max(self._seconds_per_token, reply.usage.seconds / tokens)
+                self._seconds_per_token = max(
+                    self._seconds_per_token, reply.usage.computed / tokens
+                )
             self._counter.made += 1
             return reply
         except UnreadableReply as error:  # thrown away, but paid for
@@ -129,7 +132,7 @@ class MeteredModel:
         prompt = self.inner.count_tokens(request.messages)
         pace = (prompt + request.max_tokens) * self._seconds_per_token
         return self._price(
-            Usage(input_tokens=prompt, output_tokens=request.max_tokens, seconds=pace)
+            on_device(pace) + Usage(input_tokens=prompt, output_tokens=request.max_tokens)
         )
 
     def count_tokens(self, messages: tuple[Message, ...]) -> int:

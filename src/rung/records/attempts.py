@@ -32,8 +32,14 @@ class Usage(Frozen):
     """Seconds of this whole machine (processor time over cores); a batch's are shared out by
     tokens."""
     gpu_seconds: float = 0.0
+    """Seconds of this machine's GPU, in place of those of its processors."""
     estimated: bool = False
     """Tokens that nobody counted, or counts that do not add up: the dearer reading was taken."""
+
+    @property
+    def computed(self) -> float:
+        """Seconds on this machine, whatever of it computed."""
+        return self.seconds + self.gpu_seconds
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(

@@ -178,12 +178,12 @@ def _amount(rungs: Sequence[Planned], asked: dict[str, int], timed: set[str]) ->
     """Expected usage times examples asked. No language model, no call."""
     pairs = [(r, asked[r.candidate.key]) for r in rungs]
     asked_of = [(c, n) for r, n in pairs for c in r.calls]
-    here = [(c, n) for c, n in asked_of if c.model in timed and c.usage.seconds]
+    here = [(c, n) for c, n in asked_of if c.model in timed and c.usage.computed]
     return Amount(
         calls=round(sum(n * c.share for c, n in asked_of if not c.model.startswith(NO_LLM))),
         tokens=sum((r.usage.input_tokens + r.usage.output_tokens) * n for r, n in pairs),
         usd=float(sum(r.usd_per_request * n for r, n in pairs)),
-        minutes=sum(c.usage.seconds * c.share * n for c, n in here) / 60 if here else None,
+        minutes=sum(c.usage.computed * c.share * n for c, n in here) / 60 if here else None,
     )
 
 

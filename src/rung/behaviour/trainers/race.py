@@ -12,7 +12,7 @@ from pathlib import Path
 from rung.behaviour.trainers.base import Desk, Order, Trainer, Tuned, heats, said, sized, stated
 from rung.behaviour.trainers.guard import Guarded
 from rung.candidate import Weights
-from rung.models.local.machine import machine_seconds
+from rung.models.local.machine import device_seconds
 from rung.project import write_whole
 from rung.state import read_model
 from rung.task.types import Frozen, digest
@@ -104,7 +104,7 @@ def _tell(heard: Callable[[str, float], None], part: str, stage: str, share: flo
 
 async def _heat(trainer: Trainer, order: Order, desk: Desk, weights: Weights, judge: Judge) -> Heat:
     tuned = await trainer.train(order.model_copy(update={"weights": weights}), desk)
-    before = machine_seconds()
+    before = device_seconds()
     score, guard = await judge(tuned)
     took = tuned.took
     return Heat(
@@ -113,7 +113,7 @@ async def _heat(trainer: Trainer, order: Order, desk: Desk, weights: Weights, ju
         dev_losses=took.get("dev_losses", ()),
         score=score,
         guard=guard,
-        seconds=took.get("seconds", 0.0) + machine_seconds() - before,
+        seconds=took.get("seconds", 0.0) + device_seconds() - before,
         train_tokens=took.get("train_tokens", 0),
     )
 

@@ -15,7 +15,7 @@ from rung.errors import ProviderError
 from rung.models.local.batching import Tokens, pad_right
 from rung.models.local.constrain import Constraint
 from rung.models.local.kv import Prefix
-from rung.models.local.machine import machine_seconds
+from rung.models.local.machine import device_seconds
 from rung.models.local.network import Cache, Network
 from rung.records import Finish
 
@@ -109,7 +109,7 @@ class Row:
 
 
 class Timing(NamedTuple):
-    """Seconds of the machine (`machine_seconds`) that one batch took."""
+    """Seconds of the device (`device_seconds`) that one batch took."""
 
     reading: float
     writing: float
@@ -121,7 +121,7 @@ def decode(network: Network, rows: Sequence[Row], prefix: Prefix | None) -> tupl
     `prefix` holds the tokens that all prompts begin with, already computed. The returned
     prefix covers the first row's prompt where the batch has one row, else it is empty.
     """
-    started = machine_seconds()
+    started = device_seconds()
     shared = prefix.length if prefix else 0
     cache = network.new_cache(len(rows), prefix)
     active = list(rows)
@@ -129,7 +129,7 @@ def decode(network: Network, rows: Sequence[Row], prefix: Prefix | None) -> tupl
     lengths = [shared] * len(rows)
     logits = _read(network, pending, lengths, cache)
     kept = _kept(rows, cache)
-    read = machine_seconds()
+    read = device_seconds()
     while True:
         lengths = [n + len(p) for n, p in zip(lengths, pending, strict=True)]
         pending = _choose(active, logits)
@@ -142,7 +142,7 @@ def decode(network: Network, rows: Sequence[Row], prefix: Prefix | None) -> tupl
             pending = [pending[at] for at in alive]
             lengths = [lengths[at] for at in alive]
         logits = network.forward(pad_right(pending, lengths), cache)
-    return Timing(read - started, machine_seconds() - read), kept
+    return Timing(read - started, device_seconds() - read), kept
 
 
 def read_prefix(network: Network, tokens: Tokens, known: Prefix | None) -> Prefix:

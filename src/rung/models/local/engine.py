@@ -23,7 +23,7 @@ from rung.models.local.codec import Codec
 from rung.models.local.constrain import ChoiceConstraint, Constrainer
 from rung.models.local.decoding import Row, Timing, choice_logprobs, decode, read_prefix
 from rung.models.local.kv import Prefix, PrefixStore
-from rung.models.local.machine import at_work, device, machine_seconds, precision
+from rung.models.local.machine import at_work, device, device_seconds, on_device, precision
 from rung.models.local.network import Network
 from rung.models.spoken import Spoken, spoken
 from rung.records import Usage
@@ -229,10 +229,10 @@ class Worker:
         self._network.use(adapter)
         if jobs[0].request.scored:
             return self._score(jobs)
-        started = machine_seconds()
+        started = device_seconds()
         key = adapter.digest if adapter else None
         prefix, fresh = self._prefix(key, [row.prompt for row in rows])
-        prefix_s = machine_seconds() - started
+        prefix_s = device_seconds() - started
         timing, left = decode(self._network, rows, prefix)
         if left.length:
             self._prefixes.keep(key, rows[0].prompt[: left.length], left)
@@ -247,11 +247,11 @@ class Worker:
         assert self._network is not None
         adapter = jobs[0].request.adapter
         key = adapter.digest if adapter else None
-        started = machine_seconds()
+        started = device_seconds()
         _, fresh = self._prefix(key, [job.prompt for job in jobs])
-        extra = (machine_seconds() - started) / len(jobs)
+        extra = (device_seconds() - started) / len(jobs)
         for job in jobs:
-            started = machine_seconds()
+            started = device_seconds()
             known = self._prefixes.longest(key, job.prompt)
             names = job.request.choices or ()
             choices = [[*self._codec.encode(name), self._codec.end_token] for name in names]
@@ -260,11 +260,9 @@ class Worker:
             )
             best = max(range(len(names)), key=logprobs.__getitem__)
             odds = [math.exp(value - logprobs[best]) for value in logprobs]
-            usage = Usage(
+            usage = on_device(device_seconds() - started + extra) + Usage(
                 input_tokens=len(job.prompt) + sum(map(len, choices)),
-                output_tokens=0,
                 cache_read_tokens=known.length if known and not fresh else 0,
-                seconds=machine_seconds() - started + extra,
             )
             fresh = 0
             job.future.set_result(
@@ -325,12 +323,14 @@ def share_out(rows: list[Row], shared: int, fresh: int, timing: Timing) -> list[
     read = [len(row.prompt) - shared + fresh / len(rows) for row in rows]
     written = [len(row.output) for row in rows]
     return [
-        Usage(
+        on_device(
+            timing.reading * read[at] / sum(read)
+            + timing.writing * written[at] / max(1, sum(written))
+        )
+        + Usage(
             input_tokens=len(row.prompt),
             output_tokens=len(row.output),
             cache_read_tokens=shared - (fresh if at == 0 else 0),
-            seconds=timing.reading * read[at] / sum(read)
-            + timing.writing * written[at] / max(1, sum(written)),
         )
         for at, row in enumerate(rows)
     ]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rung.errors import UserError
+from rung.records import Usage
 
 
 class Turns:
@@ -136,6 +137,22 @@ def machine_seconds() -> float:
     not hang on what else ran. Take differences.
     """
     return time.process_time() / cores()
+
+
+def device_seconds() -> float:
+    """Seconds of the device that models compute on. Take differences, with the turn held.
+
+    The clock's on a GPU, which whoever has the turn holds alone: the processor only waits for it.
+    Else `machine_seconds`.
+    """
+    return time.perf_counter() if device() == "cuda" else machine_seconds()
+
+
+def on_device(seconds: float) -> Usage:
+    """Seconds of `device_seconds`, booked where that device is priced."""
+    if not seconds:
+        return Usage()  # torch is not asked for it
+    return Usage(gpu_seconds=seconds) if device() == "cuda" else Usage(seconds=seconds)
 
 
 class Load(NamedTuple):
