@@ -13,14 +13,16 @@ from typer.testing import CliRunner
 
 import rung
 from rung.cli.app import app
-from rung.errors import StoreError, UserError
+from rung.errors import BudgetExceeded, StoreError, UserError
 from rung.loop.harvest import build, queue, read_version, versions
-from rung.loop.harvest.queue import Measures, keep_reasons, queued
+from rung.loop.harvest.queue import Measures, Queue, keep_reasons, queued
 from rung.privacy.redaction import Redactor
 from rung.records import Answer
 from rung.task.corrections import rejected
 from rung.traffic import Feedback, Judged, TrafficRecord, open_store
 from scripted import ScriptedEmbedder
+from scripted_embeddings import embedded, embeddings, tokens
+from scripted_http import ScriptedServer
 
 TOML = """
 [task]
@@ -314,6 +316,25 @@ def test_the_command_needs_traffic(folder: Path) -> None:
     open_store(folder).close()
     caught = CliRunner().invoke(app, ["harvest", str(folder)]).exception
     assert isinstance(caught, UserError) and "holds no answer" in str(caught)
+
+
+def test_a_hosted_embedder_is_paid_within_the_budget(folder: Path) -> None:
+    log(folder, [record(i) for i in range(20)])
+    train = (folder / "train.jsonl").read_text().splitlines()
+    other = [line.replace("billing", "shipping") for line in train[:6]]
+    (folder / "train.jsonl").write_text("\n".join([*other, *train[6:]]) + "\n")
+    with ScriptedServer(lambda call: "", embeddings()) as server:
+        models = f'[models]\ntry = ["no-llm/linear"]\nembedder = "{server.url}#embeds"\n'
+        costs = "[costs]\nembedding_usd_per_mtok = 40\n"
+        (folder / "rung.toml").write_text(TOML + "budget_usd = 0.0001\n" + models + costs)
+        refused = CliRunner().invoke(app, ["harvest", str(folder)])
+        assert isinstance(refused.exception, BudgetExceeded) and not embedded(server.calls)
+        done = CliRunner().invoke(app, ["harvest", str(folder), "--budget", "1", "--json"])
+        assert done.exit_code == 0, done.exception
+        spent = Queue.model_validate_json(done.stdout).spent_usd
+        assert spent == pytest.approx(40e-6 * tokens(embedded(server.calls))) and spent > 0
+        again = CliRunner().invoke(app, ["harvest", str(folder)])
+    assert again.exit_code == 0 and "paid to" not in again.stdout
 
 
 def test_what_a_correction_replaced_is_kept_as_it_was_written(folder: Path) -> None:

@@ -16,16 +16,19 @@ import rung
 from rung.candidate import Candidate, Context, Prompt
 from rung.cli.app import app
 from rung.climbing.tools import ClimbOptions
-from rung.errors import StoreError, UserError
+from rung.errors import BudgetExceeded, StoreError, UserError
 from rung.loop.watch import Look, watch
 from rung.loop.watch.checks import Seen, cost
 from rung.loop.watch.state import Change, History, Snapshot, rates
 from rung.models.base import ChatRequest
+from rung.models.registry import open_embedder
 from rung.records import Answer
 from rung.solver.store import digest_of
 from rung.task.types import LabelsOutput, Target, Task
 from rung.traffic import Feedback, TrafficRecord, open_store
 from scripted import ScriptedEmbedder, ScriptedModel
+from scripted_embeddings import embedded, embeddings, tokens
+from scripted_http import ScriptedServer
 
 MODEL, EMBEDDER = "http://localhost:1/v1#m", "local/all-minilm-l6-v2"
 TOML = f"""
@@ -68,7 +71,7 @@ def documents(version: int = 1) -> list[dict[str, Any]]:
 @pytest.fixture
 def folder(climbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A task with a winner that reads documents."""
-    monkeypatch.setattr("rung.loop.watch.run.open_embedder", lambda *_: ScriptedEmbedder(EMBEDDER))
+    monkeypatch.setattr("rung.climbing.tools.open_embedder", lambda *_: ScriptedEmbedder(EMBEDDER))
     return Path(shutil.copytree(climbed, tmp_path, dirs_exist_ok=True))
 
 
@@ -150,6 +153,25 @@ def test_the_same_traffic_is_quiet(folder: Path) -> None:
     assert look.per_month == pytest.approx(144 * 30.4, rel=0.01)
     tested = [c for c in look.checks if c.p_value is not None]
     assert all(c.alpha == pytest.approx(0.05 / 9 / 52) for c in tested)
+
+
+def test_a_hosted_embedder_is_paid_within_the_budget(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(folder, 300)
+    monkeypatch.setattr("rung.climbing.tools.open_embedder", open_embedder)
+    with ScriptedServer(lambda call: "", embeddings()) as server:
+        toml = f"{TOML}embedding_usd_per_mtok = 40\n"
+        toml = toml.replace("[models]", f'[models]\nembedder = "{server.url}#embeds"')
+        (folder / "rung.toml").write_text(toml)
+        before = (folder / ".rung" / "watch.json").exists()
+        refused = CliRunner().invoke(app, ["watch", str(folder), "--budget", "0.0001"])
+        assert isinstance(refused.exception, BudgetExceeded) and not embedded(server.calls)
+        assert (folder / ".rung" / "watch.json").exists() == before
+        done = CliRunner().invoke(app, ["watch", str(folder), "--budget", "1", "--json"])
+        look = Look.model_validate_json(done.stdout)
+    assert states(look)["inputs"] == "quiet"
+    assert look.spent_usd == pytest.approx(40e-6 * tokens(embedded(server.calls)))
 
 
 def other_inputs(i: int, row: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rung.errors import UserError
+from rung.money import usd
 
 if TYPE_CHECKING:
     from rung.loop.harvest import Harvested, Queue
@@ -38,7 +39,9 @@ def harvest(  # noqa: PLR0913 (one parameter an option)
         list[str] | None, typer.Option(help="A candidate of a run to compare answers with.")
     ] = None,
     log: Annotated[str | None, typer.Option(help="URL of the traffic log.")] = None,
-    budget: Annotated[float | None, typer.Option(help="Most USD for --against.", min=0.0)] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Most USD for --against and a hosted embedder.", min=0.0)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say which answers to label first and why; with --build, make the next data version.
@@ -118,6 +121,8 @@ def _queue(queue: Queue, folder: Path) -> str:
         lines.append(f"      {' '.join(asked.split())[:90]!r} → {answer}")
     if len(queue.wanted) > SHOWN:
         lines.append(f"  and {len(queue.wanted) - SHOWN} more (--json shows all)")
+    if queue.spent_usd:
+        lines.append(f"{usd(queue.spent_usd)} paid to models and a hosted embedder")
     lines.append(f"next: rung review {folder}, then: rung harvest {folder} --build")
     return "\n".join(lines)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rung.money import usd
+
 if TYPE_CHECKING:
     from rung.loop.watch import Look
 
@@ -19,6 +21,9 @@ def watch(
     since: Annotated[str | None, typer.Option(help="Only requests from this day on.")] = None,
     alpha: Annotated[float, typer.Option(help="Chance of any false alarm in 52 looks.")] = 0.05,
     log: Annotated[str | None, typer.Option(help="URL of the traffic log.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Most USD for a hosted embedder or judge.", min=0.0)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compare the traffic with what was measured, and the documents with those indexed.
@@ -26,10 +31,12 @@ def watch(
     Exit code 0: nothing changed that could be told. 4: too little data to tell anything.
     5: something changed; climb, re-index or harvest as it says.
     """
+    from rung.climbing.tools import ClimbOptions
     from rung.loop.watch import watch as look
     from rung.loop.watch.state import moment
 
-    report = look(folder, log, since=moment(since), alpha=alpha)
+    options = ClimbOptions(budget_usd=budget)
+    report = look(folder, log, since=moment(since), alpha=alpha, options=options)
     typer.echo(report.model_dump_json(indent=1) if as_json else _text(report))
     if report.alarms:
         raise typer.Exit(ALARM)
@@ -51,6 +58,8 @@ def _text(report: Look) -> str:
             lines.append(f"  the {what} changed {times} in {change.days:.1f} days{rhythm}")
     if report.per_month is not None:
         lines.append(f"  {report.per_month:,.0f} requests a month at this pace")
+    if report.spent_usd:
+        lines.append(f"  {usd(report.spent_usd)} paid to a hosted embedder or judge")
     lines.append(
         f"chance of any false alarm in {report.looks} looks: at most {report.alpha:g} "
         "(documents are compared by content and cannot alarm falsely)"

@@ -74,6 +74,8 @@ class Queue(Frozen):
     """Left out because their input nearly repeats an example or a queued one."""
     thresholds: dict[str, float]
     """Confidence below which an answer is unsure, distance above which an input is far."""
+    spent_usd: float = 0.0
+    """At a hosted embedder and at the rungs that were asked."""
 
 
 @dataclass

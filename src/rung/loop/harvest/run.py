@@ -32,7 +32,8 @@ def harvest(
 ) -> Queue:
     """What to label first. `against` names further rungs of a run, whose answers may cost.
 
-    Raises `UserError` where the log holds no answer.
+    Raises `UserError` where the log holds no answer, `BudgetExceeded` where they, or a hosted
+    embedder, would cost more than the options' budget or the task's.
     """
     task = load_task(folder, whole=True)
     root = task.root or Path(folder)
@@ -48,13 +49,15 @@ def harvest(
 
     async def run() -> Queue:
         tools = Tools(task, options or ClimbOptions())
+        before = tools.budget.spent
         try:
             measures = Measures(
                 confidences=_confidences(root),
                 embedder=tools.embedder(task.models.embedder),
                 others=await _others(task, tools, root, against),
             )
-            return await queue(task, traffic, measures, size=size, seed=seed)
+            found = await queue(task, traffic, measures, size=size, seed=seed)
+            return found.model_copy(update={"spent_usd": float(tools.budget.spent - before)})
         finally:
             await tools.aclose()
 

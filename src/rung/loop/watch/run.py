@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from rung.climbing.tools import ClimbOptions, Tools
 from rung.economics.pricing import runs_here
 from rung.evidence.drift import per_test
 from rung.loop.harvest.build import RANDOM
@@ -20,11 +21,9 @@ from rung.loop.shipping.reindex import document_changes
 from rung.loop.watch.checks import CHECKS, Check, Seen, marked
 from rung.loop.watch.state import Change, Snapshot, hashes, rates, read_history, remember
 from rung.loop.watch.topics import Asked
-from rung.measure.cache import Cache, CachedEmbedder
 from rung.measure.store import RunStore
-from rung.models.base import Embedder, Vectors
-from rung.models.metered import Metered
-from rung.models.registry import is_path, open_embedder, open_model
+from rung.models.base import Vectors
+from rung.models.registry import is_path
 from rung.project import EVIDENCE_FILE, ProjectFolder
 from rung.records import Attempt
 from rung.scorers import scorer_for
@@ -33,7 +32,7 @@ from rung.solver.store import digest_of
 from rung.state import EVIDENCE_CURE, read_object
 from rung.task.duplicates import normalised
 from rung.task.load import load_task
-from rung.task.types import Example, Frozen, Task, render_input
+from rung.task.types import Example, Frozen, render_input
 from rung.traffic import Judged, Query, TrafficRecord, open_store
 from rung.traffic.records import now
 
@@ -62,6 +61,8 @@ class Look(Frozen):
     looks: int = LOOKS
     per_month: float | None = None
     """Requests a month at the pace of the window, those that were not kept counted in."""
+    spent_usd: float = 0.0
+    """At a hosted embedder or judge, for this look."""
 
     @property
     def alarms(self) -> tuple[Check, ...]:
@@ -86,11 +87,13 @@ def watch(
     *,
     since: datetime | None = None,
     alpha: float = ALPHA,
-    embedder: Embedder | None = None,
+    options: ClimbOptions | None = None,
 ) -> Look:
     """Look at the traffic of the served winner of the task in `folder`.
 
-    Raises `StoreError` where there is no winner, `UserError` for an impossible alpha.
+    Raises `StoreError` where there is no winner, `UserError` for an impossible alpha,
+    `BudgetExceeded` where a hosted embedder or judge would cost more than the options' budget or
+    the task's: no look is kept then.
     """
     each = per_test(alpha, len(CHECKS), LOOKS)
     task = load_task(folder, whole=True)
@@ -101,20 +104,18 @@ def watch(
     history = read_history(root)
     last = history.looks[-1] if history.looks else None
     fresh = total - (last.requests if last is not None and last.winner == digest else 0)
-    changed = _documents(winner, root, task, embedder)
-    checks: list[Check] = []
-    if fresh >= FEWEST_NEW:
-        seen = asyncio.run(_seen(task, root, winner, judged, each, embedder))
-        checks += [*(check(seen) for check in CHECKS), marked(judged)]
+    tested = judged if fresh >= FEWEST_NEW else None
+    tools = Tools(task, options or ClimbOptions())
+    changed, seen, spent = asyncio.run(_asked(tools, root, winner, tested, each))
+    if seen is not None:
+        checks = [*(check(seen) for check in CHECKS), marked(judged)]
     else:
         sentence = f"{max(0, fresh)} requests since the last look, {FEWEST_NEW} are needed"
-        checks.append(Check(name="traffic", state="too little data", said=sentence))
-    if changed is not None:
-        checks.append(_document_check(changed))
+        checks = [Check(name="traffic", state="too little data", said=sentence)]
     looked = Snapshot(
         at=now(),
         winner=digest,
-        requests=total if fresh >= FEWEST_NEW else total - fresh,
+        requests=total if seen is not None else total - fresh,
         task=task.model_copy(update={"documents": ()}).fingerprint(),
         documents=hashes(task.documents),
     )
@@ -122,12 +123,13 @@ def watch(
     return Look(
         winner=digest,
         requests=len(judged),
-        checks=tuple(checks),
+        checks=(*checks, *([] if changed is None else [_document_check(changed)])),
         documents=changed,
         task_changes=on_task,
         document_changes=on_documents,
         alpha=alpha,
         per_month=_per_month([j.record for j in judged]),
+        spent_usd=spent,
     )
 
 
@@ -150,17 +152,27 @@ def _traffic(
         store.close()
 
 
+async def _asked(
+    tools: Tools, root: Path, winner: Path, judged: Sequence[Judged] | None, alpha: float
+) -> tuple[dict[str, int] | None, Seen | None, float]:
+    """How the documents changed, what the checks look at (None where nothing is tested), and the
+    USD that it took."""
+    before = tools.budget.spent
+    try:
+        solver = load(winner, tools.chat, tools.embedder)
+        changed = document_changes(solver, tools.task.documents)
+        seen = None if judged is None else await _seen(tools, root, winner, judged, alpha)
+        return changed, seen, float(tools.budget.spent - before)
+    finally:
+        await tools.aclose()
+
+
 async def _seen(
-    task: Task,
-    root: Path,
-    winner: Path,
-    judged: Sequence[Judged],
-    alpha: float,
-    embedder: Embedder | None,
+    tools: Tools, root: Path, winner: Path, judged: Sequence[Judged], alpha: float
 ) -> Seen:
-    evidence = _evidence(winner, root)
+    evidence, task = _evidence(winner, root), tools.task
     records = [j.record for j in judged]
-    examples, inputs, asked = await _embedded(task, root, records, embedder)
+    examples, inputs, asked = await _embedded(tools, records)
     return Seen(
         task=task,
         measured=evidence.attempts,
@@ -168,7 +180,7 @@ async def _seen(
         examples=examples,
         inputs=inputs,
         asked=asked,
-        judged_right=await _scores(task, root, judged),
+        judged_right=await _scores(tools, root, judged),
         cost_usd=evidence.cost_usd,
         by_the_hour=runs_here(evidence.model) or is_path(evidence.model, root),
         per_month=_per_month(records),
@@ -178,9 +190,10 @@ async def _seen(
 
 
 async def _embedded(
-    task: Task, root: Path, records: Sequence[TrafficRecord], given: Embedder | None
+    tools: Tools, records: Sequence[TrafficRecord]
 ) -> tuple[Vectors | None, Vectors | None, list[Asked]]:
     """Inputs of examples and traffic, each text once, and how often the latter were asked."""
+    task = tools.task
     known = {
         normalised(e.input_text()): e.input_text() for e in (*task.train, *task.dev, *task.test)
     }
@@ -188,21 +201,16 @@ async def _embedded(
     asked, times = {normalised(t): t for t in texts}, Counter(map(normalised, texts))
     if not known or not asked:
         return None, None, []
-    cache = Cache(ProjectFolder(root).cache)
-    try:
-        inner = given or open_embedder(task.models.embedder, root)
-        embedder = CachedEmbedder(Metered(inner), cache)
-        ours = await embedder.embed(list(known.values()))
-        theirs = await embedder.embed(list(asked.values()))
-        return ours, theirs, [Asked(text, times[key]) for key, text in asked.items()]
-    finally:
-        cache.close()
+    embedder = tools.embedder(task.models.embedder)
+    ours = await embedder.embed(list(known.values()))
+    theirs = await embedder.embed(list(asked.values()))
+    return ours, theirs, [Asked(text, times[key]) for key, text in asked.items()]
 
 
-async def _scores(task: Task, root: Path, judged: Sequence[Judged]) -> list[float]:
+async def _scores(tools: Tools, root: Path, judged: Sequence[Judged]) -> list[float]:
     """Scores of the answers that `rung harvest` drew at random, by what people say is right."""
-    reasons = queued(root)
-    scorer = scorer_for(task, open_model(task.models.judge, root) if task.models.judge else None)
+    reasons, judge = queued(root), tools.task.models.judge
+    scorer = scorer_for(tools.task, tools.chat(judge) if judge else None)
     scores = []
     for record, feedback in judged:
         if feedback is None or record.answer is None or record.answer.passed_on == "outage":
@@ -233,17 +241,6 @@ def _evidence(winner: Path, root: Path) -> _Evidence:
     store.close()
     attempts = [a for a in store.attempts.values() if a.candidate == row.get("key")]
     return _Evidence(attempts, row.get("cost_per_request_usd"), str(row.get("model", "")))
-
-
-def _documents(
-    winner: Path, root: Path, task: Task, given: Embedder | None
-) -> dict[str, int] | None:
-    solver = load(
-        winner,
-        lambda name: open_model(name, root),
-        lambda name: Metered(given or open_embedder(name, root)),
-    )
-    return document_changes(solver, task.documents)
 
 
 def _document_check(changed: dict[str, int]) -> Check:
