@@ -9,7 +9,7 @@ import pytest
 
 from rung.errors import ProviderError
 from rung.models.endpoint import read_key
-from rung.models.endpoint_errors import words
+from rung.models.endpoint_errors import inside_200, words
 from rung.models.told_to_wait import seconds_to_wait
 
 
@@ -26,6 +26,22 @@ from rung.models.told_to_wait import seconds_to_wait
 )
 def test_the_words_of_a_server_are_found(body: object) -> None:
     assert words(body) == "too long"
+
+
+@pytest.mark.parametrize(
+    ("error", "hasty"),
+    [
+        ({"message": "Open api qps request limit reached", "code": 18}, True),
+        ({"message": "rate limit", "code": 1002}, True),
+        ({"message": "invalid params", "code": 2013}, False),
+    ],
+)
+def test_haste_is_known_by_its_words(error: dict[str, str | int], hasty: bool) -> None:
+    assert inside_200(error).hasty is hasty
+
+
+def test_half_a_character_of_a_server_can_be_shown() -> None:
+    assert words({"message": "cut \ud83d"}).encode() == "cut \ufffd".encode()
 
 
 def test_a_server_without_words_is_said_to_have_none() -> None:

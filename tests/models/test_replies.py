@@ -10,7 +10,13 @@ from fake_endpoint import completion
 
 from rung.errors import ProviderError
 from rung.models.base import ChatRequest, Message
-from rung.models.replies import UnreadableReply, error_object, failed_generation, read_reply
+from rung.models.replies import (
+    UnreadableReply,
+    error_object,
+    failed_generation,
+    read_body,
+    read_reply,
+)
 
 ASKED = ChatRequest(messages=(Message(role="user", content="which?"),))
 EITHER = ASKED.model_copy(update={"choices": ("card_lost", "card_late")})
@@ -54,6 +60,17 @@ def read(body: Any, request: ChatRequest = ASKED) -> Any:
         '{"label": "card_lost"}',
         '["card_lost"]',
         '<think>{"answer": "card_late"}?</think>{"answer": "card_lost"}<|im_end|>',
+        "<think>late? <think>no</think> lost</think>card_lost",
+        "<longcat_think>late?</longcat_think>card_lost",
+        "<think/>card_lost",
+        "<think>late?</think>\n<answer>\ncard_lost\n</answer>",
+        "card_lost<|im_start|>user\nand now?",
+        "card_lost<|endoftext|>Human: and now?",
+        "card_lost<|EOT|>",
+        "card_lost<end_of_utterance>",
+        "<|assistant|>\ncard_lost<|user|>",
+        "<|turn>model\ncard_lost<turn|>",
+        "<｜Assistant｜>card_lost<｜end▁of▁sentence｜>",
         [{"type": "text", "text": "card_"}, {"type": "text", "text": "lost"}],
         [{"type": "output_text", "text": "card_lost", "annotations": []}],
         [{"type": "text", "text": {"value": "card_lost"}}],
@@ -88,7 +105,16 @@ def test_tool_calls_and_thoughts_beside_the_answer(message: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["Use <think> tags.", "a <b>c</b> </s> d", '{"a": "</think>"}', "[1] see", "<b>x</b>"]
+    "text",
+    [
+        "Use <think> tags.",
+        "a <b>c</b> </s> d",
+        '{"a": "</think>"}',
+        "[1] see",
+        "<b>x</b>",
+        "<answer>x</answer>",
+        "x<think>y</think>",
+    ],
 )
 def test_an_answer_that_speaks_of_tags_is_left_whole(text: str) -> None:
     assert read(completion(text)).text == text
@@ -156,6 +182,10 @@ def test_json_under_another_content_type_is_read() -> None:
         {"choices": [{"error": {"message": "upstream busy"}, "finish_reason": "error"}]},
         {"object": "error", "message": "upstream busy", "code": 429},
         {"choices": None, "error": {"message": "upstream busy"}},
+        [{"error": {"message": "upstream busy", "code": 429}}],
+        {"base_resp": {"status_code": 1002, "status_msg": "upstream busy"}, "choices": None},
+        {"error_code": 18, "error_msg": "upstream busy"},
+        {"code": 1302, "msg": "upstream busy", "success": False},
     ],
 )
 def test_an_error_inside_a_200_is_one(body: Any) -> None:
@@ -164,7 +194,26 @@ def test_an_error_inside_a_200_is_one(body: Any) -> None:
         read(body)
 
 
-@pytest.mark.parametrize("body", [completion("x"), {"error": None, **completion("x")}, [], None])
+@pytest.mark.parametrize(
+    "reason", ["abort", "network_error", "insufficient_system_resource", "CANCELLED", "error"]
+)
+def test_what_a_server_broke_off_is_no_answer(reason: str) -> None:
+    assert error_object(completion("card_l", reason))["code"] == 502
+
+
+def test_half_a_character_is_no_end_of_the_answer() -> None:
+    body = json.dumps(completion("a \ud83d"))
+    reply = read(read_body(body.encode()))
+    assert reply.text == "a \ufffd" and reply.model_dump_json()
+    halves = [{"choices": [{"delta": {"content": half}}]} for half in ("\ud83d", "\ude00")]
+    stream = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in halves) + "data: [DONE]\n\n"
+    assert read(stream).text == "😀"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [completion("x"), {"error": None, **completion("x")}, [], None, {"code": 0, "msg": "ok"}],
+)
 def test_no_error_where_none_is(body: Any) -> None:
     assert not error_object(body)
 
@@ -189,7 +238,9 @@ def test_what_is_thrown_away_was_paid_for() -> None:
     assert (thrown.value.usage.input_tokens, thrown.value.usage.output_tokens) == (9, 2)
 
 
-@pytest.mark.parametrize("reason", ["content_filter", "SAFETY", "refusal"])
+@pytest.mark.parametrize(
+    "reason", ["content_filter", "SAFETY", "refusal", "sensitive", "guardrail_intervened"]
+)
 def test_a_filter_refuses(reason: str) -> None:
     assert read(completion(None, reason)).finish == "refused"
     body = completion(None, reason)

@@ -24,6 +24,13 @@ from rung.models.usage import estimated_tokens, read_usage
         ({"prompt_tokens": "10", "completion_tokens": "3"}, (10, 3, 0, False)),
         ({"prompt_tokens": 10.0, "completion_tokens": 3.0}, (10, 3, 0, False)),
         ({"input_tokens": 10, "output_tokens": 3}, (10, 3, 0, False)),
+        # Other names, which routers pass on.
+        ({"promptTokenCount": 10, "candidatesTokenCount": 3, "thoughtsTokenCount": 200,
+          "totalTokenCount": 213}, (10, 203, 0, True)),
+        ({"promptTokenCount": 10, "candidatesTokenCount": 3, "cachedContentTokenCount": 8},
+         (10, 3, 8, False)),
+        ({"prompt_eval_count": 10, "eval_count": 3}, (10, 3, 0, False)),
+        ({"promptTokens": 10, "completionTokens": 3, "totalTokens": 13}, (10, 3, 0, False)),
         # Thoughts beside the output.
         ({"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 213}, (10, 203, 0, True)),
         ({"prompt_tokens": 10, "completion_tokens": 3,

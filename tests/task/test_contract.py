@@ -85,6 +85,12 @@ def test_no_json(text: str, problem: str) -> None:
     assert (parsed.problem or "").startswith(problem)
 
 
+def test_half_a_character_in_json_is_read_as_none() -> None:
+    output = SchemaOutput(json_schema={"type": "string"})
+    assert parse(output, '"a\\ud83d"').value == "a\ufffd"
+    assert parse(output, '"\\ud83d\\ude00"').value == "\U0001f600"
+
+
 @pytest.mark.parametrize("schema", [{"$ref": "#/$defs/x"}, {"type": "string", "pattern": "("}])
 def test_a_schema_that_leads_nowhere(schema) -> None:
     with pytest.raises(UserError, match=r"\[output\] schema cannot be used .*; check its"):

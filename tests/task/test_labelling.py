@@ -59,6 +59,8 @@ def test_several_labels_in_one_answer(text: str, labels: list[str] | None) -> No
         ('{"label": "billing"}', "billing"), ('["billing"]', "billing"), ('{"label": 1}', "1"),
         ('{"answer": true}', "true"), ("1.0", "1"), ("+1", "1"), ("01", "01"), ("True", "true"),
         ("Red,  dark", "red, dark"), ("c++", "C++"), ("None", "none"), ("C", None), ("yes", None),
+        ('{"reason": "a bill", "label": "billing"}', "billing"),
+        ('{"label": "billing", "other": "A"}', None),
         ("credit card", "credit_card"), ("Credit-Card", "credit_card"), ("iade", "İade"),
         ("SINIR", "sınır"), ("Don't know", "Don’t know"), ("follow–up", "follow-up"),
         ("follow‑up", "follow-up"), ("followup", None), ("C", None),

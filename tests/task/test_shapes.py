@@ -13,7 +13,7 @@ import pytest
 from rung.errors import UserError
 from rung.task.columns import Columns
 from rung.task.examples import read_examples
-from rung.task.rows import read_rows
+from rung.task.rows import read_rows, read_table
 from rung.task.types import Example, SchemaOutput, TextOutput
 
 QUESTION, ANSWER = "Where is my parcel?", "shipping"
@@ -315,6 +315,15 @@ PLAIN = {"input": QUESTION, "expected": ANSWER}
 def test_files(tmp_path: Path, name: str, content: str | bytes) -> None:
     (example,) = read(tmp_path, content, name)
     assert (example.input, example.expected) == (QUESTION, ANSWER)
+
+
+def test_half_a_character_is_read_as_none(tmp_path: Path) -> None:
+    row = json.dumps(PLAIN | {"input": "cut \ud83d"}) + "\n"
+    whole = json.dumps(PLAIN | {"input": "whole \U0001f600 and \\ud83d"}) + "\n"
+    (tmp_path / "e.jsonl").write_text(row + whole, encoding="utf-8")
+    rows, notes = read_table(tmp_path / "e.jsonl", "e.jsonl")
+    assert [r.data["input"] for r in rows] == ["cut \ufffd", "whole \U0001f600 and \\ud83d"]
+    assert notes == ("e.jsonl: half a character, as of an emoji that was cut, is read as \ufffd",)
 
 
 def test_joined_files_keep_all_rows(tmp_path: Path) -> None:

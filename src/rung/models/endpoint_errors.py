@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rung.errors import ProviderError
 from rung.models.endpoint import NO_KEY, Endpoint
 from rung.models.told_to_wait import told_to_wait
+from rung.task.scripts import whole_characters
 from rung.task.types import JsonValue
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ _SET_UP = {
 _OVERLOADED = 529
 """Anthropic's own. https://platform.claude.com/docs/en/api/errors"""
 _HASTE = re.compile(
-    r"rate.?limit|too many(?! tokens(?! per))|overload|capacity|throttl|resource.?exhausted", re.I
+    r"rate.?limit|\bqps\b|too many(?! tokens(?! per))|overload|capacity|throttl|"
+    r"resource.?exhausted",
+    re.I,
 )
 _THROTTLED = re.compile(
     r"rate.?limit.?exceeded|rate exceeded|throttl|too many requests", re.IGNORECASE
@@ -255,7 +258,7 @@ def words(body: object) -> str:
         if not inner:
             break
         body = inner
-    return " ".join(str(body or NOTHING_SAID).split())
+    return " ".join(whole_characters(str(body or NOTHING_SAID)).split())
 
 
 def _code(body: object) -> str:

@@ -17,10 +17,18 @@ from rung.models.token_probabilities import confidence_in
 from rung.models.usage import estimated_tokens, read_usage
 from rung.records import Finish, Usage
 from rung.task.json_text import values_in
+from rung.task.scripts import whole_characters
 from rung.task.types import JsonValue
 from rung.task.wording import shown
 
-_LENGTH = {"length", "max_tokens", "max_output_tokens", "model_length", "token_limit"}
+_LENGTH = {
+    "length",
+    "max_tokens",
+    "max_output_tokens",
+    "model_length",
+    "token_limit",
+    "model_context_window_exceeded",
+}
 _REFUSED = {
     "content_filter",
     "content-filter",
@@ -30,7 +38,18 @@ _REFUSED = {
     "blocklist",
     "prohibited_content",
     "spii",
+    "sensitive",  # Zhipu
+    "guardrail_intervened",  # Bedrock
+    "content_filtered",
 }
+_FAILED = {
+    "error",
+    "abort",  # vLLM and SGLang
+    "cancelled",
+    "network_error",  # Zhipu
+    "insufficient_system_resource",  # DeepSeek
+}
+"""Why an answer ended, where that was the server's doing and none of the model's."""
 _BROKEN_OFF = {"message": "the answer ended in an error", "code": 502}
 _OUT_OF_ROOM = re.compile(r"max\w*.{0,24}tokens?.{0,12}(reached|exceeded)", re.IGNORECASE)
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thoughts")
@@ -72,7 +91,7 @@ def read_reply(
     reported = completion.get("usage") if isinstance(completion, dict) else None
     try:
         choice = _choice(completion)
-        raw = _said(choice)
+        raw = _Said(*map(whole_characters, _said(choice)))
         thoughts, words = raw.thoughts, spoken(raw.text)
         reason = str(choice.get("finish_reason") or choice.get("stop_reason") or "").lower()
         silent = choice.get("message") is None and reason not in _LENGTH | _REFUSED
@@ -144,6 +163,8 @@ def error_object(completion: JsonValue) -> JsonValue:
     the status of the server behind); one that is left to `read_reply` is raised there.
     """
     completion = as_completion(completion)
+    if isinstance(completion, list) and len(completion) == 1:  # Google
+        completion = completion[0]
     if not isinstance(completion, dict):
         return None
     choices = completion.get("choices")
@@ -151,11 +172,27 @@ def error_object(completion: JsonValue) -> JsonValue:
         first = choices[0] if isinstance(choices, list) else None
         if not isinstance(first, dict):
             return None
-        broken = first.get("finish_reason") == "error"
+        broken = str(first.get("finish_reason")).lower() in _FAILED
         return first.get("error") or (_BROKEN_OFF if broken else None)
+    if (own := _own_error(completion)) is not None:
+        return own
     if completion.get("object") == "error" or completion.get("type") == "error":
         return completion.get("error") or completion
     return completion.get("error") or completion.get("errors") or None
+
+
+def _own_error(completion: dict[str, JsonValue]) -> JsonValue | None:
+    """The error of hosts that have a form of their own: a number and words, no `error` (MiniMax's
+    `base_resp`, Baidu's `error_code`, Zhipu's `code`)."""
+    said = completion.get("base_resp") or completion
+    if not isinstance(said, dict):
+        return None
+    codes = [said.get(name) for name in ("status_code", "error_code", "code", "status")]
+    told = [said.get(name) for name in ("status_msg", "error_msg", "msg", "message")]
+    code, message = next(filter(None, codes), None), next(filter(None, told), None)
+    if code is None or not isinstance(message, str):
+        return None
+    return {"message": message, "code": code}
 
 
 def failed_generation(body: JsonValue) -> JsonValue | None:

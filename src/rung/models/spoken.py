@@ -6,7 +6,7 @@ Servers that read a model's own format take these out; many pass them on as text
 import re
 from typing import NamedTuple
 
-_TAGS = "think|thinking|thought|thoughts|reasoning|seed:think"
+_TAGS = r"(?:\w{1,12}[:_])?think|thinking|thoughts?|reasoning"
 _OPENED = re.compile(
     rf"<(?P<tag>{_TAGS})\b[^>]*>"  # DeepSeek-R1, Qwen3, Seed
     r"|(?P<mistral>\[THINK\])|(?P<kimi>◁think▷)"
@@ -33,12 +33,19 @@ _STARTS = r"<\|im_start\|>|<\|start_header_id\|>|<\|start\|>|<start_of_turn>|<\|
 _ENDS = (
     r"<\|im_end\|>|<\|eot_id\|>|<\|eom_id\|>|<\|endoftext\|>|<\|end_of_text\|>|<\|end\|>|<\|return\|>"
     r"|<\|eot\|>|<\|END_OF_TURN_TOKEN\|>|<\|END_RESPONSE\|>|<\|end_of_solution\|>|<\|im_sep\|>"
-    r"|<\|(?:user|observation)\|>|<end_of_turn>|<turn\|>|<eos>|</s>|\[/?EOS\]|\[e~\[|<｜end▁of▁sentence｜>"
+    r"|<\|(?:user|observation|EOT|eom)\|>|<end_of_utterance>|<pad>|\[gMASK\]|<end_of_turn>|<turn\|>|<eos>|</s>|\[/?EOS\]|\[e~\[|<｜end▁of▁sentence｜>"
 )
-_AT_THE_END = re.compile(rf"(?:{_ENDS})(?:\s*(?:{_ENDS}))*\s*(?:\Z|(?:{_STARTS}).*)", re.S)
+_AT_THE_END = re.compile(
+    rf"(?:{_ENDS})(?:\s*(?:{_ENDS}))*\s*(?:\Z|(?:{_STARTS}).*)|<\|endoftext\|>.*"
+    r"|(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>)\s*(?:user|system)\b.*",
+    re.S,
+)
+_ANSWER = re.compile(r"\s*<(answer|response|output)>(.*)</\1>\s*", re.S)
+"""Around the answer of models that were taught DeepSeek-R1-Zero's form."""
 _AT_THE_START = re.compile(
     r"\A\s*(?:<s>|<bos>|<\|begin_of_text\|>|<\|START_RESPONSE\|>|<\|begin_of_solution\|>"
     r"|<\|im_start\|>\s*assistant\s*\n|<start_of_turn>model\s*\n"
+    r"|<\|turn>model\s*\n|<\|assistant\|>|<｜Assistant｜>|<think\s*/>"
     r"|<\|start_header_id\|>assistant<\|end_header_id\|>\s*)+"
 )
 
@@ -69,10 +76,12 @@ def spoken(text: str) -> Spoken:
             return Spoken("", thought=True, unfinished=True)
         words, thought = inside[closed.end() :], True
     # The template of some models opens the thought, so that only its end is in the answer.
-    if not thought and not words.lstrip().startswith(("{", "[", '"')):
+    if not words.lstrip().startswith(("{", "[", '"')) and not _OPENED.search(words):
         *before, words = _CLOSED.split(words)
-        thought = bool(before)
+        thought = thought or bool(before)
     words = _AT_THE_END.sub("", _AT_THE_START.sub("", words))
+    if thought and (framed := _ANSWER.fullmatch(words)) is not None:
+        words = framed[2]
     return Spoken(words.strip() if thought else words, thought)
 
 

@@ -17,6 +17,14 @@ MOST_TOKENS = 10**9
 """A larger count is none."""
 
 
+_OTHER_NAMES = {
+    "asked": ("promptTokenCount", "promptTokens", "prompt_eval_count"),
+    "said": ("candidatesTokenCount", "completionTokens", "eval_count"),
+    "total": ("totalTokenCount", "totalTokens"),
+}
+"""Gemini's, the AI SDK's and Ollama's own, which routers pass on."""
+
+
 class Counts(NamedTuple):
     """What a server told; None where it told nothing that is a count."""
 
@@ -68,6 +76,7 @@ def _counts(reported: dict[str, JsonValue]) -> Counts:
     cached = (
         _first(into, "cached_tokens")
         or _first(reported, "prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
+        or _first(reported, "cachedContentTokenCount")
         or 0
     )
     written = (
@@ -75,11 +84,12 @@ def _counts(reported: dict[str, JsonValue]) -> Counts:
         or _first(reported, "cache_creation_input_tokens")
         or 0
     )
-    thought = _first(out, "reasoning_tokens") or _first(reported, "reasoning_tokens") or 0
+    aside = _first(reported, "reasoning_tokens", "thoughtsTokenCount")
+    thought = _first(out, "reasoning_tokens") or aside or 0
     return Counts(
-        asked=_first(reported, "prompt_tokens", "input_tokens"),
-        said=_first(reported, "completion_tokens", "output_tokens"),
-        total=_first(reported, "total_tokens"),
+        asked=_first(reported, "prompt_tokens", "input_tokens", *_OTHER_NAMES["asked"]),
+        said=_first(reported, "completion_tokens", "output_tokens", *_OTHER_NAMES["said"]),
+        total=_first(reported, "total_tokens", *_OTHER_NAMES["total"]),
         cached=cached,
         written=written,
         thought=thought,

@@ -158,10 +158,11 @@ def _parse_label(output: LabelsOutput, text: str) -> Parsed:
         if label is not None:
             return Parsed(value=label)
     inside = inside_json(bare)
-    if isinstance(inside, list) and len(inside) == 1:
-        inside = inside[0]
-    label = None if inside is None else find_label(inside, output.labels)
-    if label is not None:
+    within = inside if isinstance(inside, list) else [inside]
+    if isinstance(inside, dict):  # with its reason, say
+        within = [one for one in inside.values() if find_label(one, output.labels) is not None]
+    label = find_label(within[0], output.labels) if len(within) == 1 else None
+    if label is not None and inside is not None:
         return Parsed(value=label)
     return _invalid(f"{shown(bare)} is not one of the {len(output.labels)} labels")
 

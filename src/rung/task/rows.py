@@ -25,6 +25,13 @@ _DEEP = 3
 """How far down in an object of a JSON file its one list of rows is looked for."""
 
 
+_ESCAPE = re.compile(
+    r"\\\\|\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|"
+    r"(?P<half>\\u[dD][89a-fA-F][\da-fA-F]{2})"
+)
+"""A backslash, a pair of halves, and half a character alone, as JSON escapes them."""
+
+
 class Table(NamedTuple):
     """The rows of a file, and a sentence for what was read otherwise than it seems."""
 
@@ -33,8 +40,15 @@ class Table(NamedTuple):
 
 
 def strict_json(text: str) -> JsonValue:
-    """Parse JSON; NaN and Infinity, which JSON does not have, raise `ValueError`."""
-    return json.loads(text, parse_constant=_refuse_constant)
+    """Parse JSON; NaN and Infinity, which JSON does not have, raise `ValueError`.
+
+    Half a character alone is read as U+FFFD.
+    """
+    return json.loads(_ESCAPE.sub(_whole_escape, text), parse_constant=_refuse_constant)
+
+
+def _whole_escape(escape: re.Match[str]) -> str:
+    return "\\ufffd" if escape["half"] else escape[0]
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -88,8 +102,17 @@ def _said_text(path: Path, name: str, notes: list[str]) -> str:
     return text
 
 
+def _json_text(path: Path, name: str, notes: list[str]) -> str:
+    """Halves of a character, which programs leave that cut a text in UTF-16, become U+FFFD."""
+    said = _said_text(path, name, notes)
+    text = _ESCAPE.sub(_whole_escape, said)
+    if text != said:
+        notes.append("half a character, as of an emoji that was cut, is read as \ufffd")
+    return text
+
+
 def _jsonl(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
-    text = _said_text(path, name, notes)
+    text = _json_text(path, name, notes)
     first = text.lstrip(MARK + " \t\r\n").split("\n", 1)[0].strip()
     if first == "{" or (first.startswith("[") and not _is_list(first)):
         yield from _whole(text, name, notes)
@@ -129,7 +152,7 @@ def _is_list(line: str) -> bool:
 
 
 def _json(path: Path, name: str, notes: list[str]) -> Iterator[Row]:
-    return _whole(_said_text(path, name, notes), name, notes)
+    return _whole(_json_text(path, name, notes), name, notes)
 
 
 def _whole(text: str, name: str, notes: list[str]) -> Iterator[Row]:

@@ -31,6 +31,11 @@ def without_invisible(text: str) -> str:
     return str(_INVISIBLE.sub("", text))
 
 
+def whole_characters(text: str) -> str:
+    """Halves of a character joined to it; a half alone, left by a cut in UTF-16, as U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def split_characters(text: str) -> str:
     """Blanks around every character that stands for itself in a comparison."""
     return str(_SCORED.sub(r" \g<0> ", text))
