@@ -128,6 +128,8 @@ def test_a_limit_on_cost_or_latency_keeps_a_good_candidate_from_winning(tmp_path
     assert len(passed) == 3 and all("s (p95), at most 0.001 s" in r.reason for r in passed)
     assert result.verdict.status == "insufficient"
     assert any("passes, but takes" in r for r in why(result))
+    slow = {c["key"] for c in result.economics["candidates"] if c["too_slow"]}
+    assert slow == {r.key for r in passed}, "and is not the cheapest that suffices on the cost page"
 
 
 def test_probes_are_measured_on_dev_and_never_chosen(tmp_path: Path) -> None:

@@ -81,10 +81,27 @@ SAID: dict[str, tuple[str, Case, Case]] = {
         lambda: cost(each(0.001, **scored(0.7)), month(5, **scored(0.9)), target=Decimal("0.8")),
         lambda: cost(each(0.001, **scored(0.7)), month(5, **scored(0.9))),
     ),
-    "No candidate is shown to reach the target score of {}.": (
+    "No candidate{} is shown to reach the target score of {}.": (
         "No candidate is shown to reach the target score of 0.800.",
         lambda: cost(month(5, **scored(0.9, 0.7, 1.0)), target=Decimal("0.8")),
         lambda: cost(month(5, **scored(0.9, 0.85, 1.0)), target=Decimal("0.8")),
+    ),
+    " that is fast enough": (
+        "No candidate that is fast enough is shown to reach the target score of 0.800.",
+        lambda: cost(month(5, too_slow=True, **scored(0.9)), target=Decimal("0.8")),
+        lambda: cost(month(5, **scored(0.7)), target=Decimal("0.8")),
+    ),
+    "No candidate is fast enough.": (
+        "No candidate is fast enough.",
+        lambda: cost(month(5, too_slow=True)), lambda: cost(month(5, too_slow=True), each(1)),
+    ),
+    ", fast enough": (
+        "all in, fast enough: b", lambda: cost(each("0.001", too_slow=True), month(5)),
+        lambda: cost(each("0.01"), month(5)),
+    ),
+    "slower than allowed, or not shown to be fast enough": (
+        "slower than allowed, or not shown to be fast enough",
+        lambda: cost(month(5, too_slow=True)), lambda: cost(month(5)),
     ),
     "Ranges: every input at its cheapest and at its dearest end. Without one: list price.": (
         "$5 $5 $0 $5 $4-6 a month", lambda: cost(month([4, 6])), lambda: cost(month(5)),

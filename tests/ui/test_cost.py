@@ -135,6 +135,39 @@ def test_the_page_draws_the_figures_and_says_what_would_change(client: TestClien
     assert "What would change it" in page and "36 months" in page and "Break-even" in page
 
 
+def test_one_that_is_too_slow_is_never_the_cheapest_that_is_good_enough() -> None:
+    def found(*slow: str, target: str = "0.8") -> tuple[str | None, set[str]]:
+        specs = [
+            spec.model_copy(update={"too_slow": spec.key in slow}) for spec in SCENARIO.candidates
+        ]
+        book = SCENARIO.book(SCENARIO.on)  # type: ignore[arg-type]
+        load = SCENARIO.workload.workload()
+        made = analyse(specs, load, book, target=Decimal(target), draws=10)
+        return made.chosen, {flip.instead for flip in made.flips}
+
+    assert found() == ("prompt", {"tuned"})
+    assert found("prompt") == ("tuned", set())
+    assert found("prompt", "tuned") == (None, set())
+
+
+def test_the_page_names_no_candidate_that_breaks_the_limit_on_latency(
+    folder: Path,
+) -> None:
+    client = client_of(folder)
+    first = client.get(f"{RUN}/cost.json").json()["chosen"]
+    assert first is not None
+    path = folder / ".rung/runs/new/run.json"
+    run = json.loads(path.read_text())
+    for usage in run["economics"]["candidates"]:
+        usage["too_slow"] = usage["key"] == first
+    path.write_text(json.dumps(run))
+    slow = client.get(f"{RUN}/cost.json").json()
+    assert slow["chosen"] != first
+    assert {c["key"]: c["too_slow"] for c in slow["candidates"]}[first]
+    text = client.get(f"{RUN}/cost").text
+    assert text.count("slower than allowed, or not shown to be fast enough") == 1
+
+
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [

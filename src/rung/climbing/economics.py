@@ -6,6 +6,7 @@ from operator import add
 from statistics import fmean, pstdev
 from typing import Any
 
+from rung.decide.verdict import fast_enough
 from rung.economics.setup import SETUP_USD
 from rung.economics.spec import AlsoAsked, CandidateUsage
 from rung.records import Answer, Attempt, Usage
@@ -66,6 +67,7 @@ def usage_of(
         graded=any(a.score not in (None, 0.0, 1.0) for a in attempts),
         n=score.n if score else None,
         latency_p95_s=row.latency_p95_s,
+        too_slow=not fast_enough(row, task.target),
         setup_usd=float(SETUP_USD[row.technique]),
         stored=row.candidate.context.traits.reads,
         tools_usd=fmean(sum(step.usd for step in answer.steps) for answer in answers),

@@ -109,9 +109,20 @@ def within_limits(row: CandidateResult, target: Target) -> str | None:
     if most is not None and cost is not None and cost > most:
         return f"costs {usd(cost)} a request, at most {rate(most)} is allowed"
     slowest, latency = target.max_latency_p95_s, row.latency_p95_s
-    if slowest is not None and latency is not None and (row.latency_low_s or latency) > slowest:
+    if _slower(row, target):
         return f"takes {latency:.2f} s (p95), at most {slowest} s are allowed"
     return None
+
+
+def _slower(row: CandidateResult, target: Target) -> bool:
+    """Whether it is shown to take longer than is allowed."""
+    slowest, latency = target.max_latency_p95_s, row.latency_p95_s
+    return slowest is not None and latency is not None and (row.latency_low_s or latency) > slowest
+
+
+def fast_enough(row: CandidateResult, target: Target) -> bool:
+    """Whether it keeps the limit on latency, as far as it was timed."""
+    return not _slower(row, target) and not unsure_speed(row, target)
 
 
 def keeps_limits(row: CandidateResult, target: Target) -> bool:
@@ -122,7 +133,7 @@ def keeps_limits(row: CandidateResult, target: Target) -> bool:
 def unsure_speed(row: CandidateResult, target: Target) -> bool:
     """Whether the limit on latency lies within what the timed requests leave open."""
     slowest, latency = target.max_latency_p95_s, row.latency_p95_s
-    if slowest is None or latency is None or (row.latency_low_s or latency) > slowest:
+    if slowest is None or latency is None or _slower(row, target):
         return False
     if row.latency_low_s is None:  # timed by an earlier version, without an interval
         return False

@@ -79,6 +79,8 @@ class CandidateCost:
     """Over the horizon."""
     score: Score | None
     latency_p95_s: Decimal | None
+    too_slow: bool
+    """Above a limit on latency, or not shown to keep it."""
     added_ms: Span | None
     answer_ms: Span | None
     reaches_target: bool | None
@@ -197,6 +199,7 @@ def cost_of(model: CostModel, target: Decimal | None = None) -> CandidateCost:
         ),
         score=spec.score,
         latency_p95_s=spec.latency_p95_s,
+        too_slow=spec.too_slow,
         added_ms=added,
         answer_ms=answer,
         reaches_target=None

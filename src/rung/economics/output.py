@@ -72,7 +72,7 @@ def _candidate(cost: CandidateCost, analysis: Analysis, why: bool) -> dict[str, 
     plain["load_known"] = cost.load_known
     plain["interval"] = not cost.total.sure
     plain["score"] = _plain(cost.score) if cost.score else None
-    plain["latency_p95_s"] = cost.latency_p95_s
+    plain["latency_p95_s"], plain["too_slow"] = cost.latency_p95_s, cost.too_slow
     plain["retrieval_adds_ms"] = _plain(cost.added_ms) if cost.added_ms else None
     if why:
         plain["lines"] = [_plain(line) for line in cost.lines]

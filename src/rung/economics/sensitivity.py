@@ -37,15 +37,15 @@ class Flip:
 
 
 def choose(models: Sequence[CostModel], target: Decimal | None) -> CostModel | None:
-    """The cheapest per month, all in, among those shown to reach the target.
+    """The cheapest per month, all in, among those fast enough and shown to reach the target.
 
     A candidate reaches it when what is certified of it does, else the low end of its score (its
     value where no interval is known). Without a target, or without any score, the cheapest of
     all. None: none reaches it.
     """
-    able = list(models)
+    able = [model for model in models if not model.spec.too_slow]
     if target is not None and any(model.spec.score for model in models):
-        able = [model for model in models if reaches(model, target)]
+        able = [model for model in able if reaches(model, target)]
     return min(able, key=lambda m: (total(m.monthly, {}), m.key)) if able else None
 
 
@@ -68,7 +68,8 @@ def flips(models: Sequence[CostModel], target: Decimal | None = None) -> list[Fl
     rivals = [
         model
         for model in models
-        if (target is None or _stands(model, target))
+        if not model.spec.too_slow
+        and (target is None or _stands(model, target))
         and abs(total(model.monthly, {}) - cost) > cost * TIE
     ]
     nearest: list[Flip] = []

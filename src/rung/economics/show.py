@@ -133,6 +133,8 @@ def _beside(cost: CandidateCost, analysis: Analysis) -> list[str]:
         remarks.append(f"{usd_range(cost.monthly.low, cost.monthly.high)} a month")
     if cost.score is not None and cost.score.low is not None:
         remarks.append(f"score {_score_spread(cost)}")
+    if cost.too_slow:
+        remarks.append("slower than allowed, or not shown to be fast enough")
     if cost.per_correct_unbounded and cost.per_correct is not None:
         remarks.append("a right answer may cost more without limit")
     if not cost.load_known:
@@ -152,12 +154,19 @@ def _score_spread(cost: CandidateCost) -> str:
 
 def _choice(analysis: Analysis) -> list[str]:
     legend = "Ranges: every input at its cheapest and at its dearest end. Without one: list price."
+    slow = any(cost.too_slow for cost in analysis.candidates)
+    if analysis.chosen is None and analysis.target is None:
+        return ["No candidate is fast enough.", legend]
     if analysis.chosen is None:
-        target = f"{analysis.target:.3f}" if analysis.target is not None else ""
-        return [f"No candidate is shown to reach the target score of {target}.", legend]
+        fast = " that is fast enough" if slow else ""
+        return [
+            f"No candidate{fast} is shown to reach the target score of {analysis.target:.3f}.",
+            legend,
+        ]
     enough = ""
     if analysis.target is not None:
         enough = f" among those shown to reach {analysis.target:.3f}"
+    enough += ", fast enough" if slow else ""
     added = [
         f"{cost.key}: retrieval and reranking add {_ms(cost.added_ms)}"
         + (f" to an answer of {_ms(cost.answer_ms)}" if cost.answer_ms else "")

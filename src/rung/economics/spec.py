@@ -64,6 +64,8 @@ class CandidateUsage(Frozen):
     """Some answers are partly right."""
     n: int | None = None
     latency_p95_s: float | None = None
+    too_slow: bool = False
+    """Above the task's limit on latency, or not shown to keep it."""
     retrieval_ms: float | None = None
     rerank_ms: float | None = None
     stored: bool = True
@@ -248,6 +250,8 @@ class CandidateSpec(Frozen):
     stated: Stated = Stated()
     score: Score | None = None
     latency_p95_s: Figure | None = None
+    too_slow: bool = False
+    """Above a limit on latency, or not shown to keep it: never the cheapest that is good enough."""
     answer_ms: Span | None = None
     """Time of the bare answer, to which retrieval and reranking add."""
     build_weeks: Span | None = None

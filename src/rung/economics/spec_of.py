@@ -66,6 +66,7 @@ def spec_of(usage: CandidateUsage, book: PriceBook) -> CandidateSpec:
         ),
         score=_score(usage),
         latency_p95_s=usage.latency_p95_s,
+        too_slow=usage.too_slow,
         measured=f"measured over {n} answers" if n > 1 else "measured",
     )
 

@@ -61,6 +61,8 @@ class Line:
     key: str
     chosen: bool
     reaches: bool | None
+    slow: bool
+    """Above the run's limit on latency, or not shown to keep it."""
     score: str
     per_request: str
     per_correct: str
@@ -179,6 +181,7 @@ def lines(run: FinishedRun, analysis: Analysis) -> list[Line]:
                 key=one.key,
                 chosen=one.key == analysis.chosen,
                 reaches=one.reaches_target,
+                slow=one.too_slow,
                 score=number(float(one.score.value) if one.score else None),
                 per_request=usd(one.per_request.value if one.per_request else None),
                 per_correct=usd(one.per_correct.value if one.per_correct else None),
