@@ -164,13 +164,30 @@ def test_one_replica_a_gpu_whose_answers_are_others_than_a_processors() -> None:
     ray.gpus = 2
     assert asking(ray, 9) == ["said"] * 9 and ray.begun == 2 and ray.options["num_gpus"] == 1
     model = SimpleNamespace(name="local/m", context_window=9, parameters=10**9)
-    for here in ("m@1", "m@1-cuda"):
-        model.identity = here
-        assert on_ray._Placed(model, Pool(ray)).identity == "m@1-cuda"
-        plain = Pool(cores := FakeRay(lambda _: "said", lambda _: True))
-        assert on_ray._Placed(model, plain).identity == "m@1"
-        plain._begun()
-        assert "num_gpus" not in cores.options and cores.options["memory"] > 2 * 10**9
+    model.identity_on = lambda place: f"m@1-{place}"
+    assert on_ray._Placed(model, Pool(ray)).identity == "m@1-cuda"
+    plain = Pool(cores := FakeRay(lambda _: "said", lambda _: True))
+    assert on_ray._Placed(model, plain).identity == "m@1-cpu"
+    plain._begun()
+    assert "num_gpus" not in cores.options and cores.options["memory"] > 2 * 10**9
+
+
+def test_nodes_compute_in_the_drivers_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    async def ask(_: Any, *call: Any) -> str:
+        asked.append(call[0])
+        return ChatReply(text="", usage=Usage()).model_dump_json()
+
+    monkeypatch.setattr(Pool, "ask", ask)
+    model = SimpleNamespace(name="local/m", context_window=9, parameters=10**8)
+    model.identity_on = lambda place: f"m@1-{place}"
+    for dtype in ("float32", "bfloat16"):
+        monkeypatch.setenv("RUNG_DTYPE", dtype)
+        placed = on_ray._Placed(model, Pool(FakeRay(lambda _: "", lambda _: True)))
+        request = ChatRequest(messages=(Message(role="user", content="?"),))
+        asyncio.run(placed.reply(request))
+        assert asked.pop() == ("local/m", dtype, "m@1-cpu")
 
 
 def test_a_cluster_without_a_free_core_is_said() -> None:
