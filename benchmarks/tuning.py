@@ -21,6 +21,7 @@ from typing import Any
 from ladder import cut, home
 from rung.behaviour.trainers import lora
 from rung.behaviour.trainers.base import stated
+from rung.behaviour.trainers.guard import guards
 from rung.candidate import Candidate, Context, Weights
 from rung.climbing.summary import unit_scores
 from rung.climbing.tools import ClimbOptions, Tools
@@ -133,6 +134,7 @@ def main() -> None:
                 f"{one['steps']} steps, dev loss {min(one['dev_losses']):.3f}",
                 flush=True,
             )
+            print(*(f"  {guard['said']}" for guard in guards(one)), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

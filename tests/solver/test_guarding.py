@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from rung.behaviour.trainers.base import Order, TuningExample
-from rung.behaviour.trainers.guard import THEN, Guarded, guards
+from rung.behaviour.trainers.guard import INSTRUCTIONS, THEN, Guarded, guards
 from rung.candidate import Candidate, Prompt, Weights
 from rung.errors import UserError
 from rung.models.base import Adapter, ChatReply, ChatRequest, Message
 from rung.records import Usage
-from rung.solver.guarding import further_guards
+from rung.solver.guarding import SHORT_ROOM, further_guards
 from rung.solver.solver import Parts, Solver, SolverSpec
 from rung.task.load import load_task
 from rung.task.types import Example, Target, Task, TextOutput
@@ -30,9 +31,11 @@ class Tuned(ScriptedModel):
     def __init__(self, before: str, after: str, constrains: bool = True) -> None:
         super().__init__(lambda _: "", name="m", constrains=constrains)
         self.says = {False: before, True: after}
+        self.instructed: list[ChatRequest] = []
 
     async def reply(self, request: ChatRequest) -> ChatReply:
-        self.requests.append(request)
+        ours = request.messages[-1].content in dict(INSTRUCTIONS)
+        (self.instructed if ours else self.requests).append(request)
         adapted = request.adapter is not None
         return ChatReply(
             text=self.says[adapted], usage=Usage(seconds=2.0 if adapted else 1.0), latency_s=0.0
@@ -65,7 +68,7 @@ def further(model: Tuned, of: Task, folder: Path, adapter: bool = True, dev: int
 
 def test_a_reader_that_no_longer_refuses_is_flagged_and_asked_once(tmp_path):
     model = Tuned("Unanswerable.", "42")
-    (refusing,) = (told := further(model, task(), tmp_path))["guards"]
+    _, refusing = (told := further(model, task(), tmp_path))["guards"]
     assert (refusing["before"], refusing["after"], refusing["lost"]) == (1.0, 0.0, True)
     assert "10 dev rows" in refusing["said"] and "add train rows" in refusing["then"]
     first = model.requests[0].messages
@@ -75,27 +78,83 @@ def test_a_reader_that_no_longer_refuses_is_flagged_and_asked_once(tmp_path):
 
 
 def test_refusing_as_before_is_no_loss(tmp_path):
-    (refusing,) = further(Tuned("unanswerable", "unanswerable"), task(), tmp_path)["guards"]
+    _, refusing = further(Tuned("unanswerable", "unanswerable"), task(), tmp_path)["guards"]
     assert refusing["after"] == 1.0 and not refusing["lost"]
 
 
 @pytest.mark.parametrize("of", [task(4), task(10, output=TextOutput())])
 def test_nothing_is_said_of_refusing_where_nothing_refuses_or_few_rows_do(of, tmp_path):
-    assert "guards" not in further(Tuned("a", "b"), of, tmp_path)
+    (instructed,) = further(Tuned("a", "b"), of, tmp_path)["guards"]
+    assert "short instructions" in instructed["said"]
 
 
 def test_the_users_own_prompts_are_right_where_an_answer_holds_what_is_expected(tmp_path):
     model = Tuned("It is Paris, the capital.", "billing", constrains=False)
     told = further(model, task(0, prompts=3), tmp_path)
-    (own,) = told["guards"]
+    _, own = told["guards"]
     assert (own["before"], own["after"], own["lost"], own["then"]) == (1.0, 0.0, True, THEN)
     assert own["said"].startswith("your 3 guard prompts: 1.00 before") and "latency" not in told
     assert model.requests[0].messages == (
         Message(role="user", content="Name the capital of France."),
     )
     other = Tuned("The city of light!", "the city of light", constrains=False)
-    (own,) = further(other, task(0, prompts=3), tmp_path / "b")["guards"]
+    _, own = further(other, task(0, prompts=3), tmp_path / "b")["guards"]
     assert own["after"] == own["before"] == 1.0
+
+
+RIGHT = (
+    "Paris", "It is cold.", "Small", "1, 2, 3, 4, 5", "One, two, three, four, five",
+    "The train leaves at noon.", "umbrella", "QX-4711", "No, it is a star.", "Yes.",
+    "An elephant is bigger than a mouse.", "Seven", "2 + 3 = 5", "Tuesday", "Bonjour!", "children",
+    "The hat is red.", "Mia lives in Rome.", "Room 12", "It is positive.", '{"name": "Ada"}',
+    "H2O", "It is in Japan.", 'It is "blue".',
+)  # fmt: skip
+WRONG = {
+    "What is 2 + 3?": "2 + 3 = 15",
+    "Which is bigger, a mouse or an elephant?": "A mouse is bigger than an elephant.",
+    "Is this review positive or negative? I loved it.": "It is positive, and negative as well.",
+    "Is the sun a planet? Answer yes or no.": "There is no planet like it.",
+    "What is the last word of this line: red green blue": "red green blue",
+    "Write the numbers from 1 to 5.": "1, 2, 3, 4, 50",
+    'Write JSON with the key "name" and the value "Ada".': "The name is Ada.",
+}
+
+
+def test_our_instructions_are_marked_by_what_a_right_answer_holds():
+    for (asked, pattern), answer in zip(INSTRUCTIONS, RIGHT, strict=True):
+        assert re.search(pattern, answer), asked
+        assert not re.search(pattern, "I am glad to help you with that."), asked
+        assert not re.search(pattern, WRONG.get(asked, "")), asked
+    assert set(WRONG) < set(dict(INSTRUCTIONS))
+
+
+def test_a_model_that_no_longer_follows_instructions_is_flagged_and_asked_once(tmp_path):
+    answers = dict(zip(dict(INSTRUCTIONS), RIGHT, strict=True))
+
+    class Forgot(Tuned):
+        """Knows all of them, and with the adapter all but so many."""
+
+        forgotten = 3
+
+        async def reply(self, request: ChatRequest) -> ChatReply:
+            asked = request.messages[-1].content
+            lost = list(answers)[: self.forgotten] if request.adapter else []
+            self.says[request.adapter is not None] = "billing" if asked in lost else answers[asked]
+            return await super().reply(request)
+
+    model = Forgot("", "")
+    (told,) = further(model, task(0), tmp_path, dev=0)["guards"]
+    assert (
+        told["said"] == ("24 short instructions: 1.00 before tuning, 0.88 after, lost")
+        and told["then"] == THEN
+    )
+    assert {r.max_tokens for r in model.instructed} == {SHORT_ROOM}
+    assert all(len(r.messages) == 1 for r in model.instructed) and len(model.instructed) == 48
+    assert further(model, task(0), tmp_path, dev=0)["guards"] == [told]
+    assert len(model.instructed) == 48
+    Forgot.forgotten = 2
+    (kept,) = further(Forgot("", ""), task(0), tmp_path / "b", dev=0)["guards"]
+    assert kept["after"] == 22 / 24 and not kept["lost"]
 
 
 def test_one_request_is_timed_with_the_adapter_and_without_and_kept(tmp_path):
@@ -110,7 +169,7 @@ def test_one_request_is_timed_with_the_adapter_and_without_and_kept(tmp_path):
 
 def test_without_an_adapter_or_dev_rows_there_is_nothing_to_ask(tmp_path):
     assert further(Tuned("a", "b"), task(prompts=2), tmp_path, adapter=False) == {}
-    assert further(Tuned("a", "b"), task(0), tmp_path, dev=0) == {}
+    assert set(further(Tuned("a", "b"), task(0), tmp_path, dev=0)) == {"guards"}
 
 
 def test_of_few_answers_one_is_no_loss_and_two_are():

@@ -1,9 +1,10 @@
-"""The guard beside the pairs of sentences: refusing, the user's own prompts, and what an adapter
-costs in time."""
+"""The guard beside the pairs of sentences: short instructions, refusing, the user's own prompts,
+and what an adapter costs in time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from statistics import fmean
 
 from rung.behaviour.base import all_of
 from rung.behaviour.trainers.base import Order, TuningExample
-from rung.behaviour.trainers.guard import Ability, Guarded, once
+from rung.behaviour.trainers.guard import INSTRUCTIONS, Ability, Guarded, once
 from rung.models.base import Adapter, ChatModel, ChatRequest, Message
 from rung.scorers.contains import Contains
 from rung.solver.answering import answers
@@ -26,6 +27,10 @@ TIMED = 4
 """Dev rows whose answers are timed with the adapter and without."""
 ROOM = 64
 """Tokens for the answer to a prompt of the user's own."""
+SHORT_ROOM = 16
+"""Tokens for the answer to one of our instructions: all of them together take seconds."""
+Prompt = tuple[str, Callable[[str], bool]]
+"""What is asked, and whether an answer is right."""
 
 
 class Took(Frozen):
@@ -57,7 +62,11 @@ async def further_guards(
     model, adapter = tuned.chat, tuned.parts.adapter
     if adapter is None:
         return {}
-    guards = [await _refusing(untuned, tuned, task, folder), await _own(task, tuned, folder)]
+    guards = [
+        await _instructed(tuned, folder),
+        await _refusing(untuned, tuned, task, folder),
+        await _own(task, tuned, folder),
+    ]
     facts: dict[str, JsonValue] = {"guards": [one.told for one in guards if one is not None]}
     if model.constrains and order.dev:
         lessons = order.dev[:TIMED]
@@ -99,31 +108,53 @@ async def _refusing(untuned: Solver, tuned: Solver, task: Task, folder: Path) ->
     )
 
 
+async def _instructed(tuned: Solver, folder: Path) -> Guarded:
+    """Our own short instructions."""
+
+    def check(pattern: str, text: str) -> bool:
+        return re.search(pattern, text) is not None
+
+    prompts = [(asked, partial(check, pattern)) for asked, pattern in INSTRUCTIONS]
+    of = f"{len(prompts)} short instructions"
+    return await _prompted(of, ["instructions", INSTRUCTIONS], prompts, SHORT_ROOM, tuned, folder)
+
+
 async def _own(task: Task, tuned: Solver, folder: Path) -> Guarded | None:
     """The prompts of `[task] guard`: whether what is expected stands in the answer."""
-    model, adapter = tuned.chat, tuned.parts.adapter
-    if not task.guard:
-        return None
 
-    async def right(prompt: Example, adapter: Adapter | None) -> bool:
-        asked = (Message(role="user", content=prompt.input_text()),)
-        reply = await model.reply(ChatRequest(messages=asked, max_tokens=ROOM, adapter=adapter))
-        marks = [Contains().texts(str(one), reply.text).value for one in prompt.references]
-        return any(marks)
+    def check(prompt: Example, text: str) -> bool:
+        return any(Contains().texts(str(one), text).value for one in prompt.references)
+
+    prompts = [(e.input_text(), partial(check, e)) for e in task.guard]
+    of = f"your {len(prompts)} guard prompts"
+    key = ["own", task.guard]
+    return await _prompted(of, key, prompts, ROOM, tuned, folder) if prompts else None
+
+
+async def _prompted(
+    of: str, named: JsonValue, prompts: Sequence[Prompt], room: int, tuned: Solver, folder: Path
+) -> Guarded:
+    """Prompts as they stand, without and with the adapter; kept as `named`."""
+    model = tuned.chat
+
+    async def right(prompt: Prompt, adapter: Adapter | None) -> bool:
+        text, check = prompt
+        asked = (Message(role="user", content=text),)
+        reply = await model.reply(ChatRequest(messages=asked, max_tokens=room, adapter=adapter))
+        return check(reply.text)
 
     async def ability(adapter: Adapter | None) -> Ability:
-        return Ability(right=tuple(await all_of([right(e, adapter) for e in task.guard])))
+        return Ability(right=tuple(await all_of([right(one, adapter) for one in prompts])))
 
     async def share(adapter: Adapter | None) -> float:
-        key = ["own", model.identity, adapter and adapter.digest, task.guard]
+        key = [named, room, model.identity, adapter and adapter.digest]
         return (await once(folder, key, Ability, partial(ability, adapter))).share
 
-    count = len(task.guard)
     return Guarded(
         before=await share(None),
-        after=await share(adapter),
-        pairs=count,
-        of=f"your {count} guard prompts",
+        after=await share(tuned.parts.adapter),
+        pairs=len(prompts),
+        of=of,
     )
 
 
@@ -134,8 +165,7 @@ async def _timed(model: ChatModel, adapter: Adapter, lessons: Sequence[TuningExa
         request = ChatRequest(
             messages=lesson.messages, max_tokens=ROOM, choices=(lesson.answer,), adapter=adapter
         )
-        usage = (await model.reply(request)).usage
-        return usage.seconds + usage.gpu_seconds
+        return (await model.reply(request)).usage.computed
 
     each = [(await seconds(one, None), await seconds(one, adapter)) for one in lessons]
     merged, unmerged = (fmean(side) for side in zip(*each, strict=True))

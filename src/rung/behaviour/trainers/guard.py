@@ -93,6 +93,35 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
 )
 """How both begin, the word that is right, the word that is not."""
 
+INSTRUCTIONS: tuple[tuple[str, str], ...] = (
+    ("What is the capital of France?", "Paris"),
+    ("What is the opposite of hot? Answer with one word.", r"(?i)\b(cold|cool)\b"),
+    ("What is the opposite of big? Answer with one word.", r"(?i)\b(small|little|tiny)\b"),
+    ("Write the numbers from 1 to 5.", r"1\W+2\W+3\W+4\W+5\b"),
+    ("Count from one to five in words.", r"(?i)one\W+two\W+three\W+four\W+five"),
+    ("Repeat: The train leaves at noon.", "(?i)the train leaves at noon"),
+    ("Copy this word: umbrella", r"(?i)\bumbrella\b"),
+    ("Copy this code: QX-4711", "QX-4711"),
+    ("Is the sun a planet? Answer yes or no.", r"(?i)^\W*no\b"),
+    ("Do birds have wings? Answer yes or no.", r"(?i)^\W*yes\b"),
+    ("Which is bigger, a mouse or an elephant?", r"(?i)^(?!.*mouse is).*\belephant\b"),
+    ("How many days are in a week?", r"(?i)\b(7|seven)\b"),
+    ("What is 2 + 3?", r"(?i)\b(5|five)\b"),
+    ("Which day comes after Monday?", "Tuesday"),
+    ("Say hello in French.", r"(?i)\b(bonjour|salut)\b"),
+    ("What is the plural of 'child'?", r"(?i)\bchildren\b"),
+    ("Anna has a red hat. What colour is it?", r"(?i)\bred\b"),
+    ("Mia lives in Rome, Tom in Oslo. Where does Mia live?", "Rome"),
+    ("The meeting is in room 12. Which room is it in?", r"(?i)\b(12|twelve)\b"),
+    ("Is this review positive or negative? I loved it.", r"(?i)^(?!.*negative).*\bpositive\b"),
+    ('Write JSON with the key "name" and the value "Ada".', r'"name"\s*:\s*"Ada"'),
+    ("What is the chemical formula of water?", "H[2₂]O"),
+    ("In which country is Tokyo?", "Japan"),
+    ("What is the last word of this line: red green blue", r"(?i)^(?!.*(red|green)).*\bblue\b"),
+)
+"""What is asked, and the regular expression that a right answer holds: our own, each answerable in
+a few words and marked without a judge."""
+
 
 class Ability(Frozen):
     """Which answers of a model were right, in the order of what was asked."""
