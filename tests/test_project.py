@@ -67,7 +67,9 @@ HELP = (
 
 
 @pytest.mark.parametrize(
-    "code", [f"import rung; {LIGHT}", HELP], ids=["import rung", "rung --help"]
+    "code",
+    [f"import rung; {LIGHT}", pytest.param(HELP, marks=pytest.mark.lengthy)],
+    ids=["import rung", "rung --help"],
 )
 def test_it_starts_quickly_and_without_torch(code: str) -> None:
     """Within a moment; on a busy machine not much longer than a bare app of that size."""

@@ -262,6 +262,7 @@ asyncio.run(STORES[{name!r}].build(PASSAGES, asyncio.run(vectors()), words=True)
 """
 
 
+@pytest.mark.lengthy
 async def test_a_killed_build_leaves_nothing_that_is_found(server: type[Store]) -> None:
     name = next(name for name, one in STORES.items() if one is server)
     tests = str(Path(__file__).parent.parent)

@@ -21,7 +21,10 @@ SETS = {
 }
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.lengthy) if n == "wikisql-mini" else n for n in SETS],
+)
 async def test_set(tmp_path: Path, name: str) -> None:
     source = DATA / name
     if not source.is_dir():
