@@ -23,6 +23,7 @@ EXACT = Context(prec=120)
 """For rounding: Python's default of 28 digits is no limit on what a bill may come to."""
 PLAIN = "write the figure alone, amounts in USD, such as 0.15."
 THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?")
+POINTED = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 SMALLEST = Decimal("0.00001")
 """USD below which a figure is said to be smaller than this: more digits tell nobody anything."""
 
@@ -48,8 +49,14 @@ def _exact(value: Number) -> Decimal:
 
 
 def typed(text: str) -> Decimal:
-    """A number as people type it: `1,000`, `1_000`. A comma that parts no thousands is refused."""
+    """A number as people type it: `1,000`, `1_000`. A comma that parts no thousands is refused.
+
+    So is a point that may part them: 10.000 is ten to some and ten thousand to others.
+    """
     plain = text.strip().replace("_", "")
+    if POINTED.fullmatch(plain):
+        many = plain.replace(".", "")
+        raise UserError(f"{text!r} may be {many}: write {many}, or {plain}0 where it is not.")
     return dec(plain.replace(",", "") if THOUSANDS.fullmatch(plain) else plain)
 
 

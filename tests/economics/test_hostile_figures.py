@@ -42,6 +42,14 @@ def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *g
         (("--requests-per-month", "nan"), "A finite number is needed, got 'nan'"),
         (("--requests-per-month", "inf"), "A finite number is needed, got 'inf'"),
         (("--requests-per-month", "1e400"), f"A number of at most {LARGEST:,} is needed"),
+        (
+            ("--requests-per-month", "10.000"),
+            "'10.000' may be 10000: write 10000, or 10.0000 where it is not",
+        ),
+        (
+            ("--requests-per-month", "1.250:2.500"),
+            "may be 1250: write 1250, or 1.2500 where it is not.",
+        ),
         (("--requests-per-month", "ten"), "A number is needed, got 'ten'"),
         (("--requests-per-month", "10k"), ALONE),
         (("--requests-per-month", "100 000"), ALONE),

@@ -57,6 +57,13 @@ def test_the_answer_is_the_last_thing_that_reads_like_it() -> None:
     assert sure("yes", ["yes", "no"], *told) == pytest.approx(0.6)
 
 
+@pytest.mark.parametrize("told", [1000.0, 0.5, math.inf, math.nan])
+def test_what_is_no_probability_tells_nothing(told: float) -> None:
+    odd = place("ship", 0.3, card=0.1)
+    odd["top_logprobs"][0]["logprob"] = told
+    assert sure("ship", ["ship", "card"], odd) is None
+
+
 def test_half_characters_are_joined() -> None:
     halves = [place("x", 0.5, n=0.5), place("x", 1.0)]
     for entry, part in zip(halves, "é".encode(), strict=True):

@@ -17,6 +17,8 @@ from rung.task.types import JsonValue
 MOST_LIKELY = 20
 """Tokens asked for at each place: the most that OpenAI's protocol allows."""
 
+_ROUNDING = 1e-3
+
 
 class _Token(NamedTuple):
     spelling: bytes
@@ -82,8 +84,16 @@ def _along(text: bytes, path: bytes) -> bool:
 
 
 def _token(entry: JsonValue) -> _Token:
-    listed = ((_spelling(other), float(other["logprob"])) for other in entry["top_logprobs"])
+    listed = ((_spelling(other), _logprob(other)) for other in entry["top_logprobs"])
     return _Token(_spelling(entry), {text: logprob for text, logprob in listed if text})
+
+
+def _logprob(entry: JsonValue) -> float:
+    """At most 0, but for rounding; anything else, NaN included, is none."""
+    told = float(entry["logprob"])
+    if not told <= _ROUNDING:
+        raise ValueError
+    return min(told, 0.0)
 
 
 def _spelling(entry: JsonValue) -> bytes:
