@@ -120,6 +120,10 @@ def test_text() -> None:
         ),
         ("SELECT MIN(for) FROM t", "SELECT MIN(for) FROM t"),
         ("SELECT 'a;b' FROM nope", "SELECT 'a;b' FROM nope"),
+        ("`SELECT 1;`", "SELECT 1"),
+        ("SELECT 1；", "SELECT 1"),
+        ('{"sql": "SELECT 1"}', "SELECT 1"),
+        ("SELECT 1 AS `a`", "SELECT 1 AS `a`"),
     ],
 )
 def test_sql(text: str, value: str) -> None:

@@ -37,6 +37,10 @@ OPEN = {"type": "object", "properties": {"a": TEXT}}
         {"response_format": {"type": "json_schema", "json_schema": {"schema": closed(a=TEXT)}}},
         {"type": "function", "function": {"name": "f", "parameters": closed(a=TEXT)}},
         {"name": "f", "description": "d", "input_schema": closed(a=TEXT)},
+        {"name": "f", "title": "F", "inputSchema": closed(a=TEXT)},
+        {"responseMimeType": "application/json", "responseSchema": closed(a=TEXT)},
+        {"text": {"format": {"type": "json_schema", "name": "x", "schema": closed(a=TEXT)}}},
+        {"format": closed(a=TEXT)},
         closed(a=TEXT),
     ],
 )
@@ -63,6 +67,11 @@ def test_a_schema_that_speaks_of_schemas_is_none_wrapped(schema: dict[str, Any])
         ({"type": "strin"}, "strin"),
         ({"$ref": "#/$defs/missing"}, "leads nowhere"),
         ({"$ref": "#nobody"}, "leads nowhere"),
+        (
+            {"name": "Anna", "age": 5},
+            "schema.json: 'name', 'age' are no keywords of JSON Schema, so that any answer",
+        ),
+        ({"components": {"schemas": {"A": {}}}}, "'components' are no keywords of JSON Schema"),
         ({"$ref": "https://example.org/other.json"}, "leads out"),
         ({"items": {"type": "string", "pattern": "["}}, "pattern '\\['"),
         ({"patternProperties": {"(": {}}}, "pattern"),

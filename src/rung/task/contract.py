@@ -224,7 +224,11 @@ def _broken(output: TextOutput, name: str, text: str) -> str:
 
 
 def _parse_sql(text: str) -> Parsed:
-    query = without_fence(text).rstrip("; \t\n")
+    query = without_fence(text)
+    inside = inside_json(query)
+    query = (inside if isinstance(inside, str) else query).rstrip("; \t\n；")
+    if query[:1] == query[-1:] == "`":
+        query = query.strip("` ;\t\n")
     if not query:
         return _invalid("the answer is empty")
     if not _QUERY_START.match(query):

@@ -15,6 +15,7 @@ import regex
 
 from rung.errors import UserError
 from rung.task.bounded import TooIntricateError, bounded, first_errors
+from rung.task.wording import listed
 
 Schema = dict[str, Any]
 
@@ -65,6 +66,14 @@ _FORMATS = frozenset(
     ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"]
 )  # of both enforcers, with `uri` of llguidance alone: a server that lacks it takes it as a word
 _ANNOTATIONS = {"title", "description", "default", "examples", "$comment", "deprecated"}
+_BESIDE = {"name", "strict", "type", "responseMimeType", "response_mime_type"}
+"""What stands beside a schema in what an API takes."""
+_KEYWORDS = {
+    *_MAPS, *_LISTS, *_SINGLE, *UNENFORCED, *_ANNOTATIONS,
+    "type", "enum", "const", "required", "format", "pattern", "multipleOf",
+    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+    "minLength", "maxLength", "minItems", "maxItems",
+}  # fmt: skip
 _LOOKS_AROUND = re.compile(r"\(\?(?:[=!]|<[=!]|P=)|\\[1-9kbB]")
 """In patterns: what no automaton can follow."""
 
@@ -73,8 +82,10 @@ def unwrapped_schema(given: Schema) -> Schema:
     """The schema inside of what an API's documentation shows around it; else as it is given.
 
     {name, strict, schema}, {type: "json_schema", json_schema: …}, {response_format: …},
-    {type: "function", function: {name, parameters}}, {name, input_schema}. One without `$schema`
-    that is written as older drafts, or Google's APIs, have it comes back as draft 2020-12 has it.
+    {type: "function", function: {name, parameters}}, {name, input_schema}, MCP's inputSchema,
+    Gemini's responseSchema, the `text.format` of OpenAI's responses, Ollama's `format`. One
+    without `$schema` that is written as older drafts, or Google's APIs, have it comes back as draft
+    2020-12 has it.
     """
     while True:
         inner = _inside(given)
@@ -111,12 +122,20 @@ def _inside(given: Schema) -> Schema | None:
         "json_schema",
         "function",
         "input_schema",
+        "inputSchema",
+        "outputSchema",
+        "responseSchema",
+        "response_schema",
+        "responseJsonSchema",
+        "response_json_schema",
+        "text",
+        "format",
         "parameters",
         "schema",
     ):
         inner = given.get(name)
         others = set(given) - {name} - _ANNOTATIONS
-        if not isinstance(inner, dict) or not others <= {"name", "strict", "type"}:
+        if not isinstance(inner, dict) or not others <= _BESIDE:
             continue
         if given.get("type", "json_schema") in ("json_schema", "function"):
             return inner
@@ -129,6 +148,11 @@ def check_schema(schema: Schema, where: str) -> None:
     from jsonschema.exceptions import SchemaError
     from jsonschema.validators import validator_for
 
+    if schema and not any(name in _KEYWORDS or name.startswith("$") for name in schema):
+        raise UserError(
+            f"{where}: {listed(schema)} are no keywords of JSON Schema, so that any answer would "
+            'be valid; write what an answer must hold, such as {"type": "object", "properties": …}'
+        )
     for part in _parts(schema):
         named = part.get("patternProperties")
         for pattern in (part.get("pattern"), *(named if isinstance(named, dict) else ())):
