@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from rung.models.no_llm_sets import fit_set_model
 from rung.records import Answer
 from rung.scorers import grade_gold, micro_f1, scorer_for
 from rung.task.contract import describe, parse, render
+from rung.task.examples import read_examples
 from rung.task.expected import GoldError, answer_texts, read_expected, row_expected
 from rung.task.load import load_task
 from rung.task.scripts import count_words
@@ -30,8 +32,41 @@ from rung.task.types import (
     TextOutput,
 )
 
+CELLS = {
+    "json": ('["Rome", "Roma"]', "Rome", ("Roma",), "e.csv: expected holds lists written as text"),
+    "python": ("['Rome', 'Roma']", "Rome", ("Roma",), "e.csv: expected holds lists written as"),
+    "thoughts": (
+        "<think>Hm?\n</think>\n\nRome",
+        "Rome",
+        (),
+        "e.csv: thoughts (<think>…</think>) before 2 expected answers are left out, as those of",
+    ),
+    "a tag inside": ("Say <think>x</think>", "Say <think>x</think>", (), ""),
+    "numbers": ("[1, 2]", "[1, 2]", (), ""),
+}
 LABELS = LabelsOutput(labels=("Billing", "0", "1", "true", "a, b", "01", "US", "us"))
 MANY = MultiLabelOutput(labels=("a", "a, b", "b", "c", "1"))
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_free_text_is_taken_as_it_is_meant(tmp_path: Path, kind: str) -> None:
+    cell, expected, others, note = CELLS[kind]
+    with (tmp_path / "e.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["input", "expected"], ["a", cell], ["b", cell]])
+    read = read_examples(tmp_path / "e.csv", "e.csv", TextOutput())
+    assert {(one.expected, one.alternatives) for one in read.examples} == {(expected, others)}
+    assert read.notes[0].startswith(note) if note else not read.notes
+
+
+def test_a_list_in_one_cell_of_many_is_text(tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_text("input,expected\na,\"['x']\"\nb,c\n", encoding="utf-8")
+    read = read_examples(tmp_path / "e.csv", "e.csv", TextOutput())
+    assert [one.expected for one in read.examples] == ["['x']", "c"] and not read.notes
+
+
+def test_a_whole_number_that_a_table_program_wrote() -> None:
+    assert read_expected(TextOutput(), 12.0).expected == "12"
+    assert read_expected(TextOutput(), 12.5).expected == "12.5"
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from rung.errors import UserError
 from rung.task.columns import Columns
-from rung.task.expected import Gold, GoldError, read_expected, row_expected
+from rung.task.expected import Gold, GoldError, as_meant, read_expected, row_expected
 from rung.task.faults import Faults, Row, RowError
-from rung.task.rows import read_table, strict_json
+from rung.task.rows import TABLES, kind_of, read_table, strict_json
 from rung.task.shapes import OWN, take
 from rung.task.types import Example, JsonValue, Output, digest
 from rung.task.wording import listed, shown
@@ -52,8 +52,10 @@ def read_examples(
     """As `load_examples`, with sentences on what was taken for what; `mend` sees the rows first."""
     table = read_table(path, name)
     taken = take(table.rows, columns)
-    examples = parse_rows(mend(taken.rows), output)
-    return examples._replace(notes=(*table.notes, *taken.notes))
+    rows, meant = as_meant(mend(taken.rows), output, table=kind_of(path) in TABLES)
+    examples = parse_rows(rows, output)
+    notes = (*table.notes, *taken.notes, *(f"{name}: {note}" for note in meant))
+    return examples._replace(notes=notes)
 
 
 def parse_rows(rows: list[Row], output: Output) -> Examples:

@@ -4,10 +4,13 @@ Reading the rows is `examples`' work. What cannot be meant raises `GoldError`, w
 reader gather every row with the same fault into one message.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from rung.task.chat import opened
 from rung.task.contract import render
+from rung.task.faults import Row
 from rung.task.json_schema import schema_problem
 from rung.task.labelling import find_label, find_labels, label_text
 from rung.task.rows import strict_json
@@ -25,6 +28,7 @@ from rung.task.wording import did_you_mean, listed, shown
 NO_ANSWER = "unanswerable"
 """What a model is asked to write where a question has no answer, unless the task names a word."""
 _NAMED = 12
+_THOUGHT = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 
 
 class Gold(NamedTuple):
@@ -65,6 +69,39 @@ def read_expected(output: Output, value: JsonValue) -> Gold:
             return _label(output, value)
         case _:
             return _texts(output, value)
+
+
+def as_meant(rows: list[Row], output: Output, *, table: bool) -> tuple[list[Row], list[str]]:
+    """Rows whose `expected` is free text as it is meant, with a sentence on each thing changed.
+
+    Where every cell of a table holds a list of texts, as data frames write one, any of them is
+    right. Thoughts before an answer are no part of it: those of a model are left out as well.
+    """
+    if not isinstance(output, TextOutput):
+        return rows, []
+    notes = []
+    lists = [opened(row.data.get("expected")) for row in rows] if table else []
+    if lists and all(isinstance(one, list) and one and all(map(_is_text, one)) for one in lists):
+        notes.append("expected holds lists written as text: any text of a list is right")
+        rows = [_with(row, one) for row, one in zip(rows, lists, strict=True)]
+    golds = [row.data.get("expected") for row in rows]
+    bare = [_THOUGHT.sub("", one, 1) if isinstance(one, str) else one for one in golds]
+    thought = sum(one != gold for one, gold in zip(bare, golds, strict=True))
+    if thought:
+        notes.append(
+            f"thoughts (<think>…</think>) before {thought} expected answers are left out, as those "
+            "of a model are"
+        )
+        rows = [_with(row, one) for row, one in zip(rows, bare, strict=True)]
+    return rows, notes
+
+
+def _is_text(value: JsonValue) -> bool:
+    return isinstance(value, str)
+
+
+def _with(row: Row, expected: JsonValue) -> Row:
+    return row._replace(data={**row.data, "expected": expected})
 
 
 def row_expected(example: Example | Gold) -> JsonValue:
@@ -224,6 +261,8 @@ def _texts(output: Output, value: JsonValue) -> Gold:
 
 
 def _text(output: Output, value: JsonValue) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a table program writes 1.0 for 1
     text = "" if value is None else label_text(value)
     word = output.no_answer if isinstance(output, TextOutput) else None
     return "" if word is not None and text.strip().casefold() == word.strip().casefold() else text

@@ -262,6 +262,8 @@ _READERS: dict[str, Callable[[Path, str, list[str]], Iterator[Row]]] = {
 }
 
 
+TABLES = frozenset({".csv", ".tsv", ".tab", ".xlsx"})
+"""Files whose cells hold one text each."""
 _HINTS = {
     **dict.fromkeys((".xls", ".ods", ".numbers"), "; save it as .xlsx or .csv"),
     ".txt": "; call a table .csv or .tsv",
