@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rung.economics.amounts import Span
+from rung.economics.amounts import Span, span
 from rung.economics.analysis import CandidateCost, cost_of
 from rung.economics.breakeven import break_even
 from rung.economics.model import Workload, model_of, model_of_usage
 from rung.economics.pricing import PriceBook, Rates, TokenRates
+from rung.economics.setup import SETUP_USD
 from rung.economics.spec import AlsoAsked, CandidateSpec, CandidateUsage, Stated
 from rung.economics.spec_of import spec_of
 from rung.economics.tables import Source
@@ -223,6 +224,26 @@ def test_a_lower_share_of_draws_crosses_the_intervals_ends() -> None:
     assert found.low == pytest.approx(5_000, rel=0.15)
     assert found.high == pytest.approx(95_000, rel=0.015)
     assert found.confidence == Decimal("0.9") and found.exact == 50_000
+
+
+@pytest.mark.parametrize(
+    ("technique", "stored", "usd", "hours"),
+    [
+        ("rag", True, 1_000, 3),
+        ("rag", False, 0, None),  # a tool is asked: no index is built
+        ("hybrid", True, 10_000, 3),
+        ("hybrid", False, 5_000, None),
+        ("prompting", False, 0, None),
+    ],
+)
+def test_an_index_is_set_up_where_documents_are_searched(technique, stored, usd, hours) -> None:
+    found = CandidateUsage(
+        key="k", technique=technique, model=SMALL, usage=Usage(), requests=1, stored=stored,
+        setup_usd=float(SETUP_USD[technique]),
+    )  # fmt: skip
+    assert spec_of(found, book()).stated.usd_assumed == (span(usd) if usd else None)
+    stated = spec_of(found, book(rag_setup_hours=3, labour_usd_per_hour=50))
+    assert stated.labour.integration_hours == (span(hours) if hours else None)
 
 
 def test_the_share_of_a_fallback_is_a_share_with_its_interval() -> None:

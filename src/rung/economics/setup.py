@@ -18,6 +18,9 @@ SETUP_USD: dict[Technique, Decimal] = {
 Decision Framework Nobody Talks About"; it gives none for prompting."""
 READS: tuple[Technique, ...] = ("rag", "hybrid")
 TUNED: tuple[Technique, ...] = ("fine-tuning", "hybrid")
+UNSTORED: dict[Technique, Technique] = {"rag": "prompting", "hybrid": "fine-tuning"}
+"""Whose set-up is needed where a tool is asked and no documents are searched: what those figures
+build is an index (set-up and maintenance rows of the same table), and there is none."""
 
 
 def assumed_setup(technique: Technique, costs: CostSettings) -> Decimal:

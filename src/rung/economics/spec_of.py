@@ -9,7 +9,7 @@ from rung.economics import tables
 from rung.economics.amounts import Span, span
 from rung.economics.pricing import PriceBook, runs_here
 from rung.economics.settings import CostSettings
-from rung.economics.setup import READS, TUNED, assumed_setup
+from rung.economics.setup import READS, TUNED, UNSTORED, assumed_setup
 from rung.economics.spec import (
     Also,
     AlsoAsked,
@@ -34,7 +34,8 @@ def spec_of(usage: CandidateUsage, book: PriceBook) -> CandidateSpec:
     n, settings = usage.requests, book.settings
     tuned, reads = usage.technique in TUNED, usage.technique in READS
     hosting = _hosting(usage, book, tuned=tuned)
-    assumed = min(dec(usage.setup_usd), assumed_setup(usage.technique, settings))
+    built = usage.technique if usage.stored else UNSTORED.get(usage.technique, usage.technique)
+    assumed = min(dec(usage.setup_usd), assumed_setup(built, settings))
     return CandidateSpec(
         key=usage.key,
         technique=usage.technique,
@@ -53,7 +54,7 @@ def spec_of(usage: CandidateUsage, book: PriceBook) -> CandidateSpec:
             }
         ),
         training=_training(usage, settings) if tuned else Training(),
-        labour=_labour(usage, settings, tuned=tuned, reads=reads),
+        labour=_labour(usage, settings, tuned=tuned, reads=built in READS),
         recurring=Recurring(
             infrastructure_usd_per_month=settings.infrastructure_usd_per_month,
             retrains_per_month=settings.retrains_per_month if tuned else None,
