@@ -218,7 +218,7 @@ class Candidate(Frozen):
     weights: Weights = Weights()
     embedder: str | None = None
     """Set where similarity is used: nearest shots, dense or hybrid search, no-llm."""
-    first: Literal["no-llm/nearest", "no-llm/linear"] | None = None
+    first: Literal["no-llm/nearest", "no-llm/linear", "no-llm/encoder"] | None = None
     """A cascade: this one answers where it is sure, the model is asked the rest."""
     way: str = "converse"
     """How a model that is asked comes to an answer (`rung.solver.ways`)."""

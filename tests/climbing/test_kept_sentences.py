@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from rung import candidate
-from rung.candidate import Candidate
+from rung.candidate import Candidate, Context
 from rung.climbing import refining, summary, tools, winner
 from rung.climbing.tools import ClimbOptions, Tools
 from rung.decide import ladder
-from rung.decide.ladder import candidates, plan, too_long
+from rung.decide.ladder import candidates, plan, said_of_encoder, too_long
 from rung.errors import ProviderError, RungError
 from rung.models.base import ChatRequest, Message
 from rung.project import EVIDENCE_FILE
@@ -68,6 +68,14 @@ def worded(folder: Path, error: ProviderError | None) -> str:
     own = Tools(label_task(), options(folder, ScriptedModel(answer, MODEL)))
     message = (Message(role="user", content="word it"),)
     return told(lambda: asyncio.run(refining.written(own, MODEL, message)))
+
+
+def encoder(train: int, effort: str = "quick") -> str:
+    """What is said of tuning the embedder on so many rows."""
+    climbed = ClimbSettings(effort=effort)  # type: ignore[arg-type]
+    task = label_task(train=train, telling=True, climb=climbed)
+    found = candidates(task, lambda _: model(), Context(), True)
+    return " ".join(said_of_encoder(task, found))
 
 
 def serious(folder: Path, effort: str, asked: str = MODEL) -> str:
@@ -152,6 +160,13 @@ SAID: dict[str, tuple[Case, Case]] = {
     "window of {} is {}{}.": (
         lambda _: str(too_long(LONG, MODEL, 4000)), lambda _: str(too_long(LONG, MODEL, 40_000)),
     ),
+    "{} answers by the embedder, tuned first on {}: {}.": (
+        lambda _: encoder(60), lambda _: encoder(4_000),
+    ),
+    '{} is not tried: tuning the embedder on {} would take {}; [climb] effort = "serious" tries '
+    "it.": (lambda _: encoder(4_000), lambda _: encoder(4_000, "serious")),
+    "the labels of {} train rows": (lambda _: encoder(60), lambda _: encoder(40)),
+    "about {} seconds of this machine": (lambda _: encoder(60), lambda _: encoder(40)),
     '; [models.settings."{}"] context_window states a larger one': (
         lambda _: str(too_long(LONG, "http://me/v1#m", 4000)),
         lambda _: str(too_long(LONG, MODEL, 4000)),

@@ -46,7 +46,7 @@ def test_sets_of_labels_are_learnt_certified_and_asked(tmp_path: Path) -> None:
     (tmp_path / "rung.toml").write_text(TOML)
     result = rung.climb(tmp_path, ClimbOptions(only=("no-llm",), everything=True))
     assert result.verdict.status == "sufficient" and result.calls.made == 0
-    assert len(result.candidates) == 2
+    assert len(result.candidates) == 3
     for row in result.candidates:
         assert row.test is not None and row.test.value is not None and row.test.value > 0.6
         assert 0 < row.test.details["exact_match"] <= row.test.value

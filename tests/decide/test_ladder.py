@@ -9,10 +9,13 @@ import pytest
 from climbing.tasks import LABELS, fact_task, label_task
 from rung.candidate import Candidate, Context
 from rung.decide.ladder import Planned, candidates, plan
+from rung.decide.usage import expected_training_s
 from rung.economics.pricing import PriceBook
+from rung.economics.speed import ENCODER_TRAIN_PER_S
 from rung.errors import UserError
+from rung.models.usage import estimated_tokens
 from rung.task.tools import ToolSettings
-from rung.task.types import Models, Task
+from rung.task.types import ClimbSettings, Models, Task
 from scripted import ScriptedModel
 
 SMALL, LARGE, LARGER = "local/small", "local/large", "local/larger"
@@ -54,6 +57,43 @@ def test_without_train_and_dev_lengths_are_those_of_test_and_without_any_row_it_
     assert rung.usage.input_tokens > 0 and rung.usage.output_tokens > 0
     with pytest.raises(UserError, match="has no examples"):
         planned(label_task().model_copy(update={**bare, "test": ()}), (SMALL,))
+
+
+@pytest.mark.parametrize(
+    ("rows", "tunes", "effort", "offered"),
+    [
+        (49, True, "serious", False),
+        (50, True, "quick", True),
+        (50, False, "serious", False),
+        (4_000, True, "quick", False),
+        (4_000, True, "serious", True),
+    ],
+)
+def test_the_embedder_is_tuned_where_it_can_be_and_has_rows_and_time(
+    rows: int, tunes: bool, effort: str, offered: bool
+) -> None:
+    climb = ClimbSettings(effort=effort)  # type: ignore[arg-type]
+    task = label_task(telling=True, train=rows, climb=climb)
+    models = [c.model for c in candidates(task, Sized, Context(), tunes)]
+    assert ("no-llm/encoder" in models) == offered
+    assert {"no-llm/linear", "no-llm/nearest"} < set(models)
+
+
+def test_tuning_the_embedder_costs_machine_time_once_and_stands_after_the_other_two() -> None:
+    task = label_task(telling=True, train=400)
+    task = task.model_copy(update={"models": Models(to_try=(SMALL,))})
+    kinds = ("nearest", "linear", "encoder")
+    names, hour = {SMALL, *(f"no-llm/{kind}" for kind in kinds)}, {"machine_usd_per_hour": 0.1}
+    book = PriceBook.of(names, hour, date(2026, 11, 28))
+    rungs = plan(task, candidates(task, Sized, Context(), True), Sized, book)
+    first = [r.candidate.model for r in rungs[:3]]
+    assert set(first[:2]) == {"no-llm/nearest", "no-llm/linear"} and first[2] == "no-llm/encoder"
+    spent = expected_training_s(task, rungs[2].candidate, rungs[2].calls)
+    tokens = sum(estimated_tokens(e.input_text()) for e in task.train)
+    assert spent == pytest.approx(4 * tokens / ENCODER_TRAIN_PER_S)
+    paid = float(rungs[2].setup_usd)
+    assert rungs[1].setup_usd == 0 and paid == pytest.approx(spent * 0.1 / 3600, rel=0.1)
+    assert rungs[2].usd_per_request == rungs[1].usd_per_request
 
 
 def tooled(**costs: float) -> dict[str, Planned]:

@@ -47,6 +47,12 @@ def trained(**facts: Any) -> str:
     return "\n".join([*sections.training_facts(row), *recipes])
 
 
+def encoded(**facts: Any) -> str:
+    tuned = BASE.candidates[1].candidate.model_copy(update={"model": "no-llm/encoder"})
+    row = BASE.candidates[1].model_copy(update={"candidate": tuned, "training": facts})
+    return "\n".join(sections.training_facts(row))
+
+
 def curve(dev: bool = True, **changes: Any) -> str:
     row = BASE.candidates[6]
     kept = {**row.learning, **changes}
@@ -182,6 +188,9 @@ SAID: dict[str, tuple[Case, Case]] = {
     ),
     "{} rows longer than the model's window were left out": (
         lambda: trained(left_out=2), lambda: trained(left_out=0, seconds=1),
+    ),
+    "{} epochs over {} rows": (
+        lambda: encoded(epochs=4, rows=60), lambda: trained(seconds=1),
     ),
     "the best of {} recipes by dev, found in {} of it": (
         lambda: trained(race_seconds=3, tried=[HEAT]), lambda: trained(seconds=1),

@@ -171,6 +171,9 @@ SAID: dict[str, tuple[Case, Case]] = {
     "No language model: linear head on embeddings": (
         lambda: named(SHAPES[1][0]), lambda: named(SHAPES[0][0]),
     ),
+    "No language model: embedder tuned on the labels": (
+        lambda: named(Candidate(model="no-llm/encoder")), lambda: named(SHAPES[0][0]),
+    ),
     "No language model: spans of the input": (
         lambda: named(Candidate(model="no-llm/spans")), lambda: named(SHAPES[0][0]),
     ),
@@ -188,9 +191,13 @@ SAID: dict[str, tuple[Case, Case]] = {
         lambda: named(Candidate(model=SMALL, first="no-llm/linear")),
         lambda: named(Candidate(model=SMALL)),
     ),
-    "nearest example": (
-        lambda: words.name_and_model(Candidate(model=SMALL, first="no-llm/nearest"))[0].lower(),
-        lambda: words.name_and_model(Candidate(model=SMALL, first="no-llm/linear"))[0].lower(),
+    "Nearest example": (
+        lambda: words.name_and_model(Candidate(model=SMALL, first="no-llm/nearest"))[0],
+        lambda: words.name_and_model(Candidate(model=SMALL, first="no-llm/linear"))[0],
+    ),
+    "Tuned embedder": (
+        lambda: words.name_and_model(Candidate(model=SMALL, first="no-llm/encoder"))[0],
+        lambda: words.name_and_model(Candidate(model=SMALL, first="no-llm/linear"))[0],
     ),
     "; passed on: {}": (lambda: fell("refused"), lambda: fell(None)),
     "a model did not answer": (lambda: fell("outage"), lambda: fell("refused")),
@@ -323,8 +330,12 @@ SAID: dict[str, tuple[Case, Case]] = {
     "under a minute": (lambda: planned(minutes=0.4), lambda: planned(minutes=3.0)),
     "about a minute": (lambda: planned(minutes=1.2), lambda: planned(minutes=3.0)),
     "about {} minutes": (lambda: planned(minutes=3.0), lambda: planned(minutes=1.2)),
-    "Training comes on top: {} tokens in all epochs{}.": (
-        lambda: planned(rung={"training_tokens": 9}), planned,
+    "Training comes on top: {}.": (
+        lambda: planned(rung={"training_seconds": 9.0}), planned,
+    ),
+    "{} tokens in all epochs": (
+        lambda: planned(rung={"training_tokens": 9}),
+        lambda: planned(rung={"training_seconds": 9.0}),
     ),
     "of computing on this machine ({})": (
         lambda: planned(rung={"training_tokens": 9, "training_seconds": 99.0}),

@@ -83,7 +83,7 @@ class Climber:
         if not every:
             context = await choose_context(self.tools) if self.task.documents else Context()
             context = context.model_copy(update=self.task.knowledge.model_dump())
-            every = candidates(self.task, self.tools.chat, context)
+            every = candidates(self.task, self.tools.chat, context, self.tools.tunes_embedder)
         only = self.options.only
         kept = [c for c in every if not only or c.technique in only]
         if not kept:

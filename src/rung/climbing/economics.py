@@ -74,7 +74,7 @@ def usage_of(
         train_tokens=int(training.get("train_tokens", 0)),
         **_trained(training),
         train_usd=training.get("usd"),
-        train_examples=len(task.train) if training else 0,
+        train_examples=len(task.train) if row.candidate.weights.tuned else 0,
         embedding=embedder if read or row.embedded_tokens else None,
         corpus_tokens=row.embedded_tokens,
         query_tokens=sum(read) / len(answers),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rung.decide.ladder import Planned, too_long, unlearnt
+from rung.decide.ladder import Planned, said_of_encoder, too_long, unlearnt
 from rung.decide.usage import expected_cost
 from rung.economics.idle import idle
 from rung.errors import ProviderError, UserError
@@ -43,6 +43,7 @@ def heard_of(tools: Tools, names: Sequence[str], rungs: Sequence[Planned]) -> li
         *(f"{name} is asked so: {how}." for name, how in asked.items() if how),
         *(note for name, window in windows if (note := too_long(task, name, window))),
         *(() if options.candidates else unlearnt(task)),
+        *(said_of_encoder(task, [r.candidate for r in rungs]) if tools.tunes_embedder else ()),
         *(said_of_fields(task) if any(r.candidate.model == SPANS for r in rungs) else ()),
         *idle([expected_cost(task, r.candidate, r.calls, prices) for r in every], prices),
     ]

@@ -28,8 +28,8 @@ async def p95_alone(
     Fewer where there are fewer examples: one asked again tells nothing new of other requests.
     Raises `ProviderError` on an outage and `BudgetExceeded`; other failed calls are left out.
     """
-    name = solver.candidate.embedder
-    used: list[CachedEmbedder | MeteredModel] = [tools.embedder(name)] if name else []
+    embedders = [one for one in solver.embedders if isinstance(one, CachedEmbedder)]
+    used: list[CachedEmbedder | MeteredModel] = [*embedders]
     used += [tools.chat(model) for model in solver.models if not model.startswith(NO_LLM)]
     took: list[float] = []
     for tool in used:

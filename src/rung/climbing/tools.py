@@ -21,6 +21,7 @@ from rung.models.base import ChatModel, Embedder, parameters
 from rung.models.handshake import KnownEndpoints
 from rung.models.hosted_embedder import HostedEmbedder
 from rung.models.metered import Metered, is_hosted
+from rung.models.no_llm_choice import ENCODER
 from rung.models.registry import is_endpoint, is_path, open_embedder, open_model
 from rung.models.span_fields import SPANS
 from rung.project import ProjectFolder
@@ -28,7 +29,7 @@ from rung.records import Usage
 from rung.task.tools import ToolSettings
 from rung.task.types import Task, digest
 
-NO_LLM_MODELS = ("no-llm/nearest", "no-llm/linear", SPANS)
+NO_LLM_MODELS = ("no-llm/nearest", "no-llm/linear", ENCODER, SPANS)
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,12 @@ class Tools:
         name = self.task.models.embedder
         given = name in self.options.embedders
         return name if is_endpoint(name) and not given else None
+
+    @property
+    def tunes_embedder(self) -> bool:
+        """Whether the weights of the task's embedder are on this machine."""
+        name = self.task.models.embedder
+        return not is_endpoint(name) and name not in self.options.embedders
 
     def tool(self, settings: ToolSettings) -> Tool:
         """A tool behind the cache and the budget."""

@@ -9,14 +9,17 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from rung.behaviour.messages import ROOM_TO_THINK
+from rung.behaviour.trainers.encoder_recipe import FEWEST_ROWS
 from rung.behaviour.trainers.shelf import prefers_here, trained_here
 from rung.behaviour.weights import preferences
-from rung.candidate import Candidate, Context, Prompt, Shots, Weights, later_models
+from rung.candidate import NO_LLM, Candidate, Context, Prompt, Shots, Weights, later_models
 from rung.decide.room import plain_prompt
 from rung.decide.usage import (
     ExpectedCall,
+    encoder_seconds,
     expected_calls,
     expected_cost,
+    expected_training_s,
     expected_usage,
     expected_usd,
     training_tokens,
@@ -25,6 +28,7 @@ from rung.economics.amounts import total
 from rung.economics.model import Workload, model_of_usage
 from rung.economics.pricing import ENDPOINT, PriceBook
 from rung.models.base import ChatModel, calls_tools, parameters
+from rung.models.no_llm_choice import ENCODER
 from rung.models.span_fields import SPANS, copied_fields
 from rung.records import Usage
 from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, SqlOutput, Task
@@ -32,6 +36,9 @@ from rung.task.types import Frozen, LabelsOutput, MultiLabelOutput, SqlOutput, T
 FEWEST_TO_TUNE = 50
 """Below 50 examples tuning is almost never enough for classification ("When to Fine-Tune vs RAG
 vs Prompting")."""
+
+QUICK_S = 60
+"""Seconds of this machine that tuning the embedder may take where a climb is quick."""
 
 FEWEST_PREFERENCES = 20
 """Corrected rows below which nothing is learnt by preference: of 20, five steps an epoch."""
@@ -67,14 +74,19 @@ class Planned(Frozen):
     """Part of it that nobody stated."""
 
 
-def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -> list[Candidate]:
-    """Every candidate worth trying, unordered. `context` says how documents are retrieved."""
+def candidates(
+    task: Task, chat: Callable[[str], ChatModel], context: Context, tunes: bool = False
+) -> list[Candidate]:
+    """Every candidate worth trying, unordered. `context` says how documents are retrieved,
+    `tunes` whether the embedder's weights are here to be tuned."""
     rungs: list[Candidate] = []
     embedder = task.models.embedder
-    if isinstance(task.output, LabelsOutput | MultiLabelOutput) and task.train:
+    if _has_labels(task) and task.train:
         rungs += [
             Candidate(model=f"no-llm/{name}", embedder=embedder) for name in ("nearest", "linear")
         ]
+        if tunes and _tunes_encoder(task):
+            rungs.append(Candidate(model=ENCODER, embedder=embedder))
     if copied_fields(task.output, task.train) is not None:
         rungs.append(Candidate(model=SPANS, embedder=embedder))
     for name in task.models.to_try:
@@ -83,6 +95,31 @@ def candidates(task: Task, chat: Callable[[str], ChatModel], context: Context) -
         rungs += _tuned(task, name, chat(name), context, "hosted")
     rungs += [*_distilled(task, rungs, chat), *_preferring(task, rungs)]
     return [*rungs, *_chained(task, rungs)] if task.climb.chained else rungs
+
+
+def _has_labels(task: Task) -> bool:
+    return isinstance(task.output, LabelsOutput | MultiLabelOutput)
+
+
+def _tunes_encoder(task: Task) -> bool:
+    """Whether the rows suffice, and what tuning takes suits the climb's effort."""
+    patient = task.climb.effort == "serious" or encoder_seconds(task) <= QUICK_S
+    return len(task.train) >= FEWEST_ROWS and patient
+
+
+def said_of_encoder(task: Task, rungs: Sequence[Candidate]) -> list[str]:
+    """What tuning the embedder on the labels takes, or why it is not tried, as a sentence."""
+    rows = f"the labels of {len(task.train):,} train rows"
+    takes = f"about {encoder_seconds(task):,.0f} seconds of this machine"
+    if any(c.model == ENCODER for c in rungs):
+        return [f"{ENCODER} answers by the embedder, tuned first on {rows}: {takes}."]
+    labelled = any(c.model.startswith(NO_LLM) for c in rungs) and _has_labels(task)
+    if not labelled or len(task.train) < FEWEST_ROWS or _tunes_encoder(task):
+        return []
+    return [
+        f"{ENCODER} is not tried: tuning the embedder on {rows} would take {takes}; [climb] "
+        'effort = "serious" tries it.'
+    ]
 
 
 def _distilled(
@@ -305,6 +342,7 @@ def plan(
             p.usd_per_request,
             p.usage.input_tokens + p.usage.output_tokens,
             training_tokens(task, p.candidate, p.usage),
+            expected_training_s(task, p.candidate, p.calls),
             p.candidate.key,
         ),
     )

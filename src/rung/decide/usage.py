@@ -13,18 +13,27 @@ from rung.behaviour.contract import form_of
 from rung.behaviour.messages import Shot, build_messages, user_turn
 from rung.behaviour.shelf import filled
 from rung.behaviour.trainers.base import preferring, race_share
+from rung.behaviour.trainers.encoder_recipe import learnt
 from rung.behaviour.weights import preferences
 from rung.candidate import NO_LLM, Candidate
 from rung.economics.pricing import PriceBook, runs_here
 from rung.economics.setup import SETUP_USD
 from rung.economics.spec import AlsoAsked, CandidateUsage
-from rung.economics.speed import MEASURED, answer_seconds, parameters_named, training_seconds
+from rung.economics.speed import (
+    ENCODER_TRAIN_PER_S,
+    MEASURED,
+    answer_seconds,
+    parameters_named,
+    training_seconds,
+)
 from rung.economics.training import training_price
 from rung.errors import UserError
 from rung.knowledge.contexts import knowledge_of
 from rung.knowledge.stages import requests_of
 from rung.models.base import ChatModel, Message, parameters
+from rung.models.embedder import MOST_TOKENS
 from rung.models.local.machine import on_device
+from rung.models.no_llm_choice import ENCODER
 from rung.models.usage import estimated_tokens
 from rung.money import dec
 from rung.records import Passage, Usage
@@ -122,9 +131,9 @@ def expected_cost(
     """What the economics needs of a candidate, before anything is measured."""
     hosted = candidate.weights.bought
     price = training_price(candidate.model, book.settings, book.on) if hosted else None
-    own = next(c for c in calls if c.model == candidate.model)
-    learnt = training_tokens(task, candidate, expected_usage(calls))
-    lasts = 0.0 if hosted else training_seconds(learnt, own.parameters or MEASURED)
+    own = _own_call(candidate, calls)
+    tokens = training_tokens(task, candidate, expected_usage(calls))
+    lasts = _training_s(candidate, own, tokens)
     spent = Usage(seconds=lasts) if candidate.weights.kind == "lora" else on_device(lasts)
     trained = candidate.weights.tuned
     paid = candidate.embedder if candidate.embedder == book.embedder else None
@@ -146,12 +155,42 @@ def expected_cost(
         embedding=paid,
         corpus_tokens=once,
         query_tokens=each,
-        train_tokens=learnt,
-        train_seconds=spent.seconds,
+        train_tokens=tokens,
+        train_seconds=spent.seconds + _encoder_s(task, candidate),
         train_gpu_seconds=spent.gpu_seconds,
-        train_usd=None if price is None else float(price.of(learnt)),
+        train_usd=None if price is None else float(price.of(tokens)),
         train_examples=len(task.train) if trained else 0,
     )
+
+
+def _own_call(candidate: Candidate, calls: Sequence[ExpectedCall]) -> ExpectedCall:
+    """That of the candidate's own model."""
+    return next(c for c in calls if c.model == candidate.model)
+
+
+def expected_training_s(task: Task, candidate: Candidate, calls: Sequence[ExpectedCall]) -> float:
+    """Seconds of this machine that its training takes; 0 where nothing is trained here."""
+    tokens = training_tokens(task, candidate, expected_usage(calls))
+    return _training_s(candidate, _own_call(candidate, calls), tokens) + _encoder_s(task, candidate)
+
+
+def _training_s(candidate: Candidate, own: ExpectedCall, tokens: int) -> float:
+    if candidate.weights.bought:
+        return 0.0
+    return training_seconds(tokens, own.parameters or MEASURED)
+
+
+def _encoder_s(task: Task, candidate: Candidate) -> float:
+    """On processors, whatever else there is."""
+    return encoder_seconds(task) if ENCODER in candidate.models else 0.0
+
+
+def encoder_seconds(task: Task) -> float:
+    """Seconds of this machine that tuning the embedder on the train rows takes, by the embedded
+    one's speed."""
+    lengths = [min(estimated_tokens(e.input_text()), MOST_TOKENS) for e in task.train]
+    epochs, rows = learnt(lengths)
+    return epochs * sum(lengths[i] for i in rows) / ENCODER_TRAIN_PER_S
 
 
 def training_tokens(task: Task, candidate: Candidate, usage: Usage) -> int:

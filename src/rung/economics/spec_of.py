@@ -53,7 +53,7 @@ def spec_of(usage: CandidateUsage, book: PriceBook) -> CandidateSpec:
                 "corpus_tokens": span(usage.corpus_tokens) if usage.corpus_tokens else None,
             }
         ),
-        training=_training(usage, settings) if tuned else Training(),
+        training=_training(usage, settings, tuned=tuned),
         labour=_labour(usage, settings, tuned=tuned, reads=built in READS),
         recurring=Recurring(
             infrastructure_usd_per_month=settings.infrastructure_usd_per_month,
@@ -212,7 +212,10 @@ def _retrieval(usage: CandidateUsage, settings: CostSettings) -> Retrieval:
     )
 
 
-def _training(usage: CandidateUsage, settings: CostSettings) -> Training:
+def _training(usage: CandidateUsage, settings: CostSettings, *, tuned: bool) -> Training:
+    if not tuned:  # of an embedder at most, by this machine
+        hours = dec(usage.train_seconds) / 3600
+        return Training(machine_hours=hours or None)
     if usage.train_usd is not None:
         return Training(usd=dec(usage.train_usd))
     hosted = settings.training_usd_per_mtok

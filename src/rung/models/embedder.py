@@ -26,6 +26,14 @@ ROWS = 32
 """Texts computed together."""
 MOST_TOKENS = 256
 """Longer texts are cut, where the folder does not say otherwise."""
+BESIDE = (
+    "config.json",
+    "tokenizer.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "1_Pooling/config.json",
+)
+"""Files of a folder, beside its weights, that decide how it reads."""
 _HAN = regex.compile(r"\p{Han}+")
 _OUTSIDE_LATIN = regex.compile(r"(?:(?![\p{Latin}\p{Han}])\p{L}\p{M}*){2,}")
 _LETTERS = regex.compile(r"[\p{L}\p{M}]")
@@ -80,8 +88,8 @@ class MiniLM:
         self.identity = f"{card.name}@{card.identity}"
         if self.prompts:
             self.identity += f"+{digest(self.prompts)[:8]}"
-        self._folder = folder
-        self._encoder: _Encoder | None = None
+        self.folder = folder
+        self._encoder: Encoder | None = None
         self._lock = threading.Lock()
 
     async def embed(self, texts: list[str]) -> Vectors:
@@ -126,7 +134,7 @@ class MiniLM:
 
     @cached_property
     def _reader(self) -> Any:
-        tokenizer = _tokenizer(self._folder)
+        tokenizer = _tokenizer(self.folder)
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
@@ -134,12 +142,12 @@ class MiniLM:
     def _embed(self, texts: list[str]) -> tuple[Vectors, float]:
         with self._lock:
             if self._encoder is None:
-                self._encoder = _Encoder(self._folder)
+                self._encoder = Encoder(self.folder)
             return self._encoder.encode(texts)
 
 
-class _Encoder:
-    """The loaded weights."""
+class Encoder:
+    """The loaded weights: a torch module (`model`) and what is made of its output."""
 
     def __init__(self, folder: Path) -> None:
         quiet_waiting()
@@ -151,7 +159,7 @@ class _Encoder:
             raise MissingExtraError("embedding texts on this machine", "local") from error
         disable_progress_bar()
         try:
-            self._model = AutoModel.from_pretrained(
+            self.model = AutoModel.from_pretrained(
                 str(folder), dtype=torch.float32, local_files_only=True
             ).eval()
         except (OSError, ValueError, KeyError) as error:
@@ -163,12 +171,16 @@ class _Encoder:
         pooling = _json(folder / "1_Pooling" / "config.json")
         self._first_token = bool(pooling.get("pooling_mode_cls_token", False))
 
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Each text as it is read, cut where the model reads no further."""
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+
     def encode(self, texts: Sequence[str]) -> tuple[Vectors, float]:
         """Every different text once, in batches of about equal length; the seconds beside."""
         distinct = sorted(set(texts))
-        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(distinct)]
+        tokens = self.tokens(distinct)
         order = sorted(range(len(distinct)), key=lambda i: (len(tokens[i]), i))
-        size = int(self._model.config.hidden_size)
+        size = int(self.model.config.hidden_size)
         vectors = np.zeros((len(distinct), size), dtype=np.float32)
         seconds = 0.0
         for start in range(0, len(order), ROWS):
@@ -183,18 +195,24 @@ class _Encoder:
     def _forward(self, rows: list[list[int]]) -> Any:
         import torch
 
+        with torch.inference_mode():
+            return self.pooled(rows).numpy()
+
+    def pooled(self, rows: list[list[int]]) -> Any:
+        """The unit vector of each row of tokens, a torch tensor (rows, dimension)."""
+        import torch
+
         padded = pad_right(rows, [0] * len(rows))
         mask = torch.from_numpy((padded.positions <= padded.last[:, None]).astype(np.int64))
-        with torch.inference_mode():
-            hidden = self._model(
-                input_ids=torch.from_numpy(padded.ids), attention_mask=mask
-            ).last_hidden_state
-            if self._first_token:
-                pooled = hidden[:, 0]
-            else:
-                weights = mask[:, :, None].to(hidden.dtype)
-                pooled = (hidden * weights).sum(1) / weights.sum(1)
-            return torch.nn.functional.normalize(pooled, dim=1).numpy()
+        hidden = self.model(
+            input_ids=torch.from_numpy(padded.ids), attention_mask=mask
+        ).last_hidden_state
+        if self._first_token:
+            pooled = hidden[:, 0]
+        else:
+            weights = mask[:, :, None].to(hidden.dtype)
+            pooled = (hidden * weights).sum(1) / weights.sum(1)
+        return torch.nn.functional.normalize(pooled, dim=1)
 
 
 def _prompts(folder: Path) -> dict[str, str]:

@@ -86,20 +86,20 @@ class CountingEmbedder(Protocol):
 
 def unread_share(embedder: object, texts: Sequence[str]) -> float:
     """As `ReadingEmbedder.unread`, of what is wrapped; 0 where that cannot be told."""
-    own = _innermost(embedder)
+    own = innermost(embedder)
     return own.unread(texts) if isinstance(own, ReadingEmbedder) else 0.0
 
 
 def prompted(embedder: object, role: Role, texts: Sequence[str]) -> list[str]:
     """The texts behind what the embedder was trained to read before them, such as "query: "."""
-    prompts: Mapping[str, str] = getattr(_innermost(embedder), "prompts", {})
+    prompts: Mapping[str, str] = getattr(innermost(embedder), "prompts", {})
     before = prompts.get(role, "")
     return [before + text for text in texts]
 
 
 def is_hosted(embedder: object) -> bool:
     """Whether its tokens are paid."""
-    return isinstance(_innermost(embedder), CountingEmbedder)
+    return isinstance(innermost(embedder), CountingEmbedder)
 
 
 def shared_out(total: float, texts: Sequence[str]) -> list[float]:
@@ -108,7 +108,8 @@ def shared_out(total: float, texts: Sequence[str]) -> list[float]:
     return [total * (len(text) + 1) / letters for text in texts]
 
 
-def _innermost(embedder: Any) -> Any:
+def innermost(embedder: Any) -> Any:
+    """The embedder within its wrappers."""
     while (inner := getattr(embedder, "inner", None)) is not None:
         embedder = inner
     return embedder

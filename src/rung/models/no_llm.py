@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rung.errors import UserError
 from rung.models.base import Vectors
 from rung.models.no_llm_choice import (
+    HEADED,
     Head,
     Shares,
     fitted,
@@ -24,6 +25,7 @@ from rung.models.no_llm_choice import (
     logistic,
     of_each_class,
     saved_head,
+    unknown,
 )
 from rung.models.no_llm_sets import NearestSets, OneVsRest
 
@@ -89,7 +91,7 @@ class Linear:
             every[fitted.classes_], unseen[fitted.classes_] = weights, bias
             return every, unseen
 
-        return cls(fitted(vectors, texts, answers, head, _cross_entropy), names)
+        return cls(fitted(vectors, texts, answers, head, cross_entropy), names)
 
     def predict(self, vectors: Vectors, texts: Sequence[str] = ()) -> list[tuple[str, float]]:
         """Label and softmax share of each row."""
@@ -107,24 +109,28 @@ def _log_shares(logits: Shares) -> Shares:
     return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
 
 
-def _cross_entropy(logits: Shares, answers: NDArray[Any]) -> float:
+def cross_entropy(logits: Shares, answers: NDArray[Any]) -> float:
+    """Mean of the right labels' negative log shares; `answers` are their columns, (rows,)."""
     return float(-_log_shares(logits)[np.arange(len(answers)), answers].mean())
 
 
 def fit_label_model(
     name: str, vectors: Vectors, texts: Sequence[str], labels: list[str]
 ) -> LabelModel:
-    """Fit `no-llm/nearest` or `no-llm/linear`. Raises `UserError` for any other name."""
+    """Fit `no-llm/nearest`, `no-llm/linear`, or the head that `no-llm/encoder` starts from.
+
+    Without texts nothing is chosen by cross-validation. Raises `UserError` for any other name.
+    """
     if name == "no-llm/nearest":
         return Nearest(vectors, labels)
-    if name == "no-llm/linear":
+    if name in HEADED:
         if len(set(labels)) < 2:
             raise UserError(
-                f"no-llm/linear needs training examples of two labels or more, found only "
+                f"{name} needs training examples of two labels or more, found only "
                 f"{labels[0]!r}; add examples of the other labels"
             )
         return Linear.fit(vectors, texts, labels)
-    raise UserError(f"unknown model {name!r}; known are 'no-llm/nearest' and 'no-llm/linear'")
+    raise unknown(name)
 
 
 def load_label_model(path: Path) -> LabelModel:

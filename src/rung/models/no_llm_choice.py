@@ -13,8 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rung.errors import UserError
 from rung.models.base import Vectors
 
+ENCODER = "no-llm/encoder"
+HEADED = ("no-llm/linear", ENCODER)
+"""Those with a linear head; the encoder's vectors are tuned with it (`rung.solver.encoder`)."""
 FOLDS = 3
 FEWEST = 30
 """Examples below which nothing is chosen: embeddings alone, `DEFAULT_C`."""
@@ -77,6 +81,11 @@ class Head(NamedTuple):
         """(rows, outputs)"""
         read = vectors if self.letters is None else self.letters.beside(vectors, texts)
         return np.asarray(read @ self.weights.T + self.bias)
+
+
+def unknown(name: str) -> UserError:
+    """For a name that is not fitted on labels."""
+    return UserError(f"unknown model {name!r}; known are no-llm/nearest, {' and '.join(HEADED)}")
 
 
 def head_arrays(head: Head) -> dict[str, Any]:
@@ -143,7 +152,7 @@ def _tried(
             logits = _held_out(rows, answers, folds, fit, c)
             if logits is None:
                 return
-            best, temperature = _cooled(logits, answers, loss)
+            best, temperature = cooled(logits, answers, loss)
             yield best, c, temperature, reads
 
 
@@ -171,7 +180,7 @@ def _held_out(
     return logits
 
 
-def _cooled(
+def cooled(
     logits: Shares, answers: NDArray[Any], loss: Callable[[Shares, NDArray[Any]], float]
 ) -> tuple[float, float]:
     """The least loss at any temperature (Guo et al. 2017), and that temperature."""

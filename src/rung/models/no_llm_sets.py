@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rung.errors import UserError
 from rung.models.base import Vectors
-from rung.models.no_llm_choice import Head, Shares, fitted, head_arrays, logistic
+from rung.models.no_llm_choice import HEADED, Head, Shares, fitted, head_arrays, logistic, unknown
 
 _SURE = 30.0
 """Log-odds of a label that every training example has, or none."""
@@ -81,7 +81,7 @@ class OneVsRest:
                 weights[n], bias[n] = fitted.coef_[0], fitted.intercept_[0]
             return weights, bias
 
-        return cls(fitted(vectors, texts, held, head, _log_loss), labels)
+        return cls(fitted(vectors, texts, held, head, log_loss), labels)
 
     def predict(self, vectors: Vectors, texts: Sequence[str] = ()) -> list[tuple[str, float]]:
         """Labels as a JSON array, and a confidence, of each row."""
@@ -93,7 +93,7 @@ class OneVsRest:
         np.savez(path, kind="one-vs-rest", labels=np.array(self.labels), **head_arrays(self.head))
 
 
-def _log_loss(logits: Shares, held: NDArray[Any]) -> float:
+def log_loss(logits: Shares, held: NDArray[Any]) -> float:
     """Mean over all decisions."""
     signed = np.where(held, logits, -logits)
     return float(np.logaddexp(0.0, -signed).mean())
@@ -116,15 +116,15 @@ def fit_set_model(
     sets: Sequence[Sequence[str]],
     labels: Sequence[str],
 ) -> NearestSets | OneVsRest:
-    """Fit `no-llm/nearest` or `no-llm/linear` on sets of labels; `UserError` for another name."""
+    """As `fit_label_model`, on sets of labels."""
     held = members(sets, labels)
     if name == "no-llm/nearest":
         return NearestSets(vectors, held, list(labels))
-    if name != "no-llm/linear":
-        raise UserError(f"unknown model {name!r}; known are 'no-llm/nearest' and 'no-llm/linear'")
+    if name not in HEADED:
+        raise unknown(name)
     if not (held.any(axis=0) & ~held.all(axis=0)).any():
         raise UserError(
-            "no-llm/linear needs a label that some training examples have and others do not; "
+            f"{name} needs a label that some training examples have and others do not; "
             "all have the same labels: add examples of the others"
         )
     return OneVsRest.fit(vectors, texts, held, list(labels))

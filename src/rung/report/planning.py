@@ -17,8 +17,7 @@ from rung.climbing.refining import what_serious_takes
 from rung.climbing.till import ClimbTill
 from rung.climbing.tools import ClimbOptions
 from rung.decide.ladder import Planned
-from rung.decide.usage import training_tokens
-from rung.economics.speed import MEASURED, training_seconds
+from rung.decide.usage import expected_training_s, training_tokens
 from rung.evidence import must_see
 from rung.evidence.ledger import SMALLEST_ALPHA
 from rung.evidence.weights import LAST, MOST
@@ -159,19 +158,12 @@ def _rung(rung: Planned, task: Task, till: ClimbTill) -> PlannedRung:
         setup_usd=float(rung.setup_usd),
         monthly_usd=float(rung.usd_per_month),
         training_tokens=learnt,
-        training_seconds=_training_seconds(rung, learnt),
+        training_seconds=expected_training_s(task, candidate, rung.calls),
         passed_on=rung.calls[-1].share if len(rung.calls) > 1 else None,
         hosted=candidate.weights.bought,
         raced=candidate.weights.recipe == "found",
         training_usd=None if price is None else float(price),
     )
-
-
-def _training_seconds(rung: Planned, tokens: int) -> float:
-    if rung.candidate.weights.bought:
-        return 0.0
-    own = next(c for c in rung.calls if c.model == rung.candidate.model)
-    return training_seconds(tokens, own.parameters or MEASURED)
 
 
 def _amount(rungs: Sequence[Planned], asked: dict[str, int], timed: set[str]) -> Amount:
@@ -222,8 +214,9 @@ def training_lines(plan: Plan) -> list[str]:
     tokens = sum(row.training_tokens for row in plan.candidates)
     here = sum(row.training_seconds for row in plan.candidates)
     place = f"of computing on this machine ({device()})"
-    lasts = f", {minutes_text(here / 60)} {place}" if here else ""
-    lines = [f"Training comes on top: {tokens:,} tokens in all epochs{lasts}."] if tokens else []
+    read = [f"{tokens:,} tokens in all epochs"] if tokens else []
+    takes = [*read, *([f"{minutes_text(here / 60)} {place}"] if here else [])]
+    lines = [f"Training comes on top: {', '.join(takes)}."] if takes else []
     if any(row.raced for row in plan.candidates):
         lines.append(
             "In it, a race on dev finds each tuned rung's recipe: no recipe is begun there that "
@@ -234,7 +227,7 @@ def training_lines(plan: Plan) -> list[str]:
 
 def setup_lines(plan: Plan) -> list[str]:
     """What sets a technique up once, in a sentence: narrow tables show it in $/month only."""
-    once = {row.technique: row.setup_usd for row in plan.candidates if row.setup_usd}
+    once = {row.technique: row.setup_usd for row in plan.candidates if row.setup_usd >= 0.01}
     if not once:
         return []
     each = ", ".join(f"{technique} {usd(amount)}" for technique, amount in once.items())

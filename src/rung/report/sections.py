@@ -131,6 +131,8 @@ def training_facts(row: CandidateResult) -> list[str]:
         lines.append(f"trained by {facts['provider']}, job {facts['job']}")
         paid = facts.get("usd")
         lines.append("its price is not known" if paid is None else f"{usd(paid)} paid")
+    if not row.candidate.weights.tuned:
+        return [*lines, f"{facts['epochs']} epochs over {facts['rows']:,} rows"]
     recipe = {**row.candidate.weights.model_dump(), **facts.get("weights", {})}
     lines.append(
         f"LoRA rank {recipe['rank']}, learning rate {recipe['learning_rate']:g}, "

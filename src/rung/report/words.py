@@ -192,6 +192,7 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
         kinds = {
             "nearest": "No language model: nearest labelled examples",
             "linear": "No language model: linear head on embeddings",
+            "encoder": "No language model: embedder tuned on the labels",
             "spans": "No language model: spans of the input",
         }.get(kind, candidate.model)
         return kinds, ""
@@ -204,8 +205,9 @@ def name_and_model(candidate: Candidate) -> tuple[str, str]:
     }
     parts = [names[technique]]
     if candidate.first is not None:
-        first = "linear head" if candidate.first.endswith("linear") else "nearest example"
-        parts = [f"{first.capitalize()} where it is sure, else {names[technique].lower()}"]
+        firsts = {"linear": "Linear head", "encoder": "Tuned embedder"}
+        first = firsts.get(candidate.first.removeprefix("no-llm/"), "Nearest example")
+        parts = [f"{first} where it is sure, else {names[technique].lower()}"]
     known = knowledge_of(candidate.context).words(candidate.context)
     if known:
         parts.append(known)

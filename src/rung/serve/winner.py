@@ -62,8 +62,9 @@ class Served:
         An adapter is read here: its folder may be replaced while the server runs.
         """
         parts = self.solver.parts
-        if parts.embedder is not None and self._hosted_embedder is None:
-            await parts.embedder.embed(["warm up"])
+        if self._hosted_embedder is None:
+            for embedder in self.solver.embedders:
+                await embedder.embed(["warm up"])
         for chat in (parts.chat, parts.other):
             if isinstance(chat, OpenAICompatible):
                 chat.get_ready()

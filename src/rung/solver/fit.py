@@ -17,10 +17,12 @@ from rung.models.base import Vectors
 from rung.models.chain import sure_from, unchainable
 from rung.models.metered import MeteredEmbedder, prompted, reads
 from rung.models.no_llm import LabelModel, fit_label_model
+from rung.models.no_llm_choice import ENCODER
 from rung.models.no_llm_sets import fit_set_model
 from rung.models.no_llm_spans import Spans
 from rung.models.span_fields import SPANS
 from rung.solver.answering import answers
+from rung.solver.encoder import Labeller, tuned_labeller
 from rung.solver.solver import InputField, Parts, Solver, SolverSpec
 from rung.solver.tuning import tune as tune_weights
 from rung.solver.workshop import Workshop
@@ -53,9 +55,8 @@ async def _fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
     )
     if not candidate.uses_llm:
         assert embedder is not None
-        vectors = await _likened(embedder, task.train)
-        model = await asyncio.to_thread(_label_model, candidate.model, task, vectors)
-        return Solver(spec, Parts(embedder=embedder, label_model=model))
+        own = await _labeller(candidate.model, candidate, task, workshop, embedder)
+        return Solver(spec, Parts(embedder=embedder, label_model=own.model, encoder=own.encoder))
     parts = Parts(
         workshop.chat(candidate.model),
         embedder,
@@ -75,7 +76,8 @@ async def _fit(candidate: Candidate, task: Task, workshop: Workshop) -> Solver:
         spec, parts = await _fall_back(candidate.then, spec, parts, task, workshop)
     if candidate.first is not None:
         assert embedder is not None
-        spec, parts = await _cascade(candidate.first, spec, parts, task, embedder)
+        own = await _labeller(candidate.first, candidate, task, workshop, embedder)
+        spec, parts = await _cascade(own, spec, parts, task)
     return Solver(spec, parts)
 
 
@@ -84,10 +86,21 @@ async def _likened(embedder: MeteredEmbedder, examples: Sequence[Example]) -> Ve
     return (await embedder.embed_metered(texts))[0]
 
 
+async def _labeller(
+    name: str, candidate: Candidate, task: Task, workshop: Workshop, embedder: MeteredEmbedder
+) -> Labeller:
+    vectors = await _likened(embedder, task.train)
+    model = await asyncio.to_thread(_label_model, name, task, vectors)
+    if name != ENCODER:
+        return Labeller(model)
+    return await tuned_labeller(model, candidate.key, task, workshop, embedder)
+
+
 def _label_model(name: str, task: Task, vectors: Vectors) -> LabelModel:
+    """The model itself; of an encoder that is to be tuned the head that it starts from."""
     if name == SPANS:
         return Spans.fit(task.output, task.train, vectors)
-    texts = [e.input_text() for e in task.train]
+    texts = [] if name == ENCODER else [e.input_text() for e in task.train]
     if isinstance(task.output, MultiLabelOutput):
         sets = [e.expected for e in task.train]
         return fit_set_model(name, vectors, texts, sets, task.output.labels)
@@ -96,19 +109,21 @@ def _label_model(name: str, task: Task, vectors: Vectors) -> LabelModel:
 
 
 async def _cascade(
-    first: str, spec: SolverSpec, parts: Parts, task: Task, embedder: MeteredEmbedder
+    own: Labeller, spec: SolverSpec, parts: Parts, task: Task
 ) -> tuple[SolverSpec, Parts]:
     """Put a fitted no-llm model before a solver, and choose on dev from when it stands."""
-
-    model = _label_model(first, task, await _likened(embedder, task.train))
     texts = [e.input_text() for e in task.dev]
-    guesses = model.predict(await _likened(embedder, task.dev), texts) if texts else []
+    embedder = own.encoder or parts.embedder
+    assert embedder is not None
+    guesses = own.model.predict(await _likened(embedder, task.dev), texts) if texts else []
     judged = [
         (confidence, label == render(task.output, example.expected))
         for (label, confidence), example in zip(guesses, task.dev, strict=True)
     ]
     sure = sure_from(judged, task.target.score)
-    return spec.model_copy(update={"sure": sure}), replace(parts, label_model=model)
+    return spec.model_copy(update={"sure": sure}), replace(
+        parts, label_model=own.model, encoder=own.encoder
+    )
 
 
 async def _fall_back(

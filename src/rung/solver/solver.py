@@ -44,6 +44,8 @@ class Parts:
     shot_vectors: Vectors | None = None
     knowledge: Knowledge | None = None
     label_model: LabelModel | None = None
+    encoder: MeteredEmbedder | None = None
+    """Embeds for the label model, where it was tuned for it; else `embedder` does."""
     head: LabelModel | None = None
     """Chooses a label from the log-probabilities of all."""
     adapter: Adapter | None = None
@@ -111,11 +113,16 @@ class Solver:
 
         What an endpoint does not embed is said by the answer that needs it.
         """
-        embedder = self.parts.embedder
-        if embedder is not None and inputs:
-            role: Role = "query" if self.candidate.context.traits.searches else "text"
+        role: Role = "query" if self.candidate.context.traits.searches else "text"
+        for embedder in self.embedders if inputs else ():
             with reads(), suppress(SourceError):  # what each answer reads is its own to put down
                 await embedder.embed_metered(prompted(embedder, role, [*map(render_input, inputs)]))
+
+    @property
+    def embedders(self) -> tuple[MeteredEmbedder, ...]:
+        """What embeds an input: what an encoder was tuned from does not, but for other slots."""
+        plain = self.parts.embedder if self.parts.chat or not self.parts.encoder else None
+        return tuple(one for one in (self.parts.encoder, plain) if one is not None)
 
     def ask(self, value: str | dict[str, JsonValue]) -> Answer:
         """`answer` for scripts: waits for the result."""
@@ -167,7 +174,7 @@ class Solver:
         return sure is not None and (quick.confidence or 0.0) >= sure
 
     async def _label(self, text: str, model: LabelModel) -> Answer:
-        embedder = self._embedder()
+        embedder = self.embedders[0]
         vectors, seconds = await embedder.embed_metered(prompted(embedder, "text", [text]))
         started = time.perf_counter()
         label, confidence = model.predict(vectors, [text])[0]
@@ -292,10 +299,6 @@ class Solver:
         """The model that is asked first."""
         assert self.parts.chat is not None
         return self.parts.chat
-
-    def _embedder(self) -> MeteredEmbedder:
-        assert self.parts.embedder is not None
-        return self.parts.embedder
 
 
 def _with_reads(answer: Answer, read: Sequence[Read]) -> Answer:

@@ -3,6 +3,7 @@
     solver.json      the spec (candidate, instruction, output, shots)
     shots.npy        vectors of the shot pool, where the nearest are taken
     labels.npz       the no-llm model
+    encoder/         the embedder that was tuned for it
     head.npz         the label head
     retriever/       passages and vectors
     adapter/         the LoRA adapter
@@ -14,6 +15,7 @@ No pickle anywhere.
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,7 +25,7 @@ from rung.errors import StoreError
 from rung.knowledge.contexts import knowledge_of
 from rung.knowledge.tools import Tool, open_tool
 from rung.models.base import ChatModel
-from rung.models.metered import MeteredEmbedder
+from rung.models.metered import MeteredEmbedder, innermost
 from rung.models.no_llm import load_label_model
 from rung.project import EVIDENCE_FILE, MANIFEST_FILE, place_of, put_folder, workspace
 from rung.solver.solver import Parts, Solver, SolverSpec
@@ -32,6 +34,7 @@ from rung.task.load import CONFIG_NAME
 from rung.task.tools import ToolSettings
 from rung.task.types import JsonValue
 
+ENCODER = "encoder"
 FORMAT = 1
 CURE = "climb again, or serve one of the kept (`rung rollback`)"
 _DAMAGE = (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, RecursionError)
@@ -80,7 +83,7 @@ def load(
     candidate = spec.candidate
     ears = embedder(candidate.embedder) if candidate.embedder else None
     asked = spec.tuned_model or candidate.model
-    labels = folder / "labels.npz"
+    labels, own = folder / "labels.npz", folder / ENCODER
     try:
         parts = Parts(
             chat=None if candidate.technique == "no-llm" else chat(asked),
@@ -89,6 +92,7 @@ def load(
                 candidate.context, folder, spec.documents, ears
             ),
             label_model=load_label_model(labels) if labels.exists() else None,
+            encoder=embedder(str(own)) if own.exists() else None,
             other=chat(candidate.then) if candidate.then else None,
             tools={settings.name: tool(settings) for settings in spec.tools},
         )
@@ -129,6 +133,8 @@ def _write(solver: Solver, work: Path) -> None:
     (work / "solver.json").write_text(solver.spec.model_dump_json(indent=1) + "\n")
     if parts.label_model is not None:
         parts.label_model.save(work / "labels.npz")
+    if parts.encoder is not None:
+        shutil.copytree(innermost(parts.encoder).folder, work / ENCODER)
     solver.knowledge.save(work)
     for slot in solver.slots.values():
         slot.save(work)

@@ -9,7 +9,6 @@ from statistics import fmean
 
 from rung.behaviour.trainers.base import (
     Desk,
-    Hooks,
     Order,
     Trainer,
     Tuned,
@@ -95,14 +94,8 @@ async def tune(untuned: Solver, task: Task, workshop: Workshop, fit: Fit) -> Tun
     assert chat is not None
     trainer = open_trainer(candidate.weights.kind, candidate.model)
     order = await _order(untuned, task, chat)
-
-    def progress(stage: str, share: float) -> None:
-        if workshop.on_tuning is not None:
-            workshop.on_tuning(candidate.key, stage, share)
-
-    hooks = Hooks(progress, workshop.stop.is_set)
     raw = workshop.raw(candidate.model)
-    desk = Desk(raw, workshop.folder, workshop.till, hooks)
+    desk = Desk(raw, workshop.folder, workshop.till, workshop.hooks(candidate.key))
     if candidate.weights.prefers:
         tuned = await _preferred(trainer, order, desk, untuned, task)
     elif candidate.teacher is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from rung.behaviour.trainers.base import Till, Tuned
+from rung.behaviour.trainers.base import Hooks, Till, Tuned
 from rung.candidate import Candidate
 from rung.knowledge.contexts import Knowledge, knowledge_of
 from rung.knowledge.retriever import Retriever
@@ -45,6 +45,15 @@ class Workshop:
     """Tokens that a hosted embedder read to make each candidate, by key."""
     _retrievers: dict[str, Retriever] = field(default_factory=dict)
     _indexed: dict[str, list[Read]] = field(default_factory=dict)
+
+    def hooks(self, key: str) -> Hooks:
+        """What a training of the candidate tells, and when it is to stop."""
+
+        def progress(stage: str, share: float) -> None:
+            if self.on_tuning is not None:
+                self.on_tuning(key, stage, share)
+
+        return Hooks(progress, self.stop.is_set)
 
     async def knowledge(self, candidate: Candidate, task: Task) -> Knowledge:
         """The candidate's context, fitted; the same documents and cut are indexed once."""
