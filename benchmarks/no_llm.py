@@ -113,9 +113,7 @@ async def tagged(name: str, rows: int | None) -> str:
 
 
 async def tuned(name: str, rows: int | None) -> str:
-    """One line of the table of tuned embedders: both fitted on the same train rows, as in a climb.
-
-    Confidences of the encoder take their temperature from the dev rows."""
+    """One line of the table of tuned embedders: both fitted on the same train rows, as in a climb."""
     cut(name)
     task = load_task(home(name), whole=True)
     task = task.model_copy(update={"train": task.train[:rows]})

@@ -199,7 +199,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("threads")
 @pytest.mark.skipif(model_folder(NAME) is None, reason=f"{NAME} is not fetched")
-def test_a_climb_tunes_it_once_and_serves_it_from_the_winner_alone(tmp_path: Path) -> None:
+def test_a_climb_tunes_it_once_and_counts_what_that_took(tmp_path: Path) -> None:
     task = label_task(telling=True, train=100, dev=40, test=60)
     rows = [(s, e) for s in ("train", "dev", "test") for e in getattr(task, s)]
     for split in ("train", "dev", "test"):
