@@ -113,7 +113,7 @@ async def tagged(name: str, rows: int | None) -> str:
 
 
 async def tuned(name: str, rows: int | None) -> str:
-    """One line of the table of tuned embedders: both fitted on the same train rows, as in a climb."""
+    """One line of the table of tuned embedders: both fitted on the same rows, as in a climb."""
     cut(name)
     task = load_task(home(name), whole=True)
     task = task.model_copy(update={"train": task.train[:rows]})
