@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from rung.errors import UserError
 from rung.task.duplicates import groups, normalised
-from rung.task.splits import DEV_MOST, How, carve_dev, place, split_one, take
+from rung.task.rows import stated_day
+from rung.task.splits import DEV_MOST, How, as_given, carve_dev, place, split_one, take
 from rung.task.types import Example, LabelsOutput, TextOutput
 
 LABELS = ("a", "b", "c")
@@ -184,6 +185,36 @@ def test_near_duplicates_of_new_examples_are_not_learnt_from() -> None:
 def test_shares_can_be_given() -> None:
     splits = split_one(many(600), HOW._replace(test=0.5, dev=0.1))
     assert abs(len(splits.test) - 300) <= 60 and abs(len(splits.dev) - 60) <= 60
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (
+            HOW._replace(group="custmer"),
+            r"\[split\] group: no example has anything in 'custmer'; did",
+        ),
+        (HOW._replace(cluster="custmer"), r"\[task\] cluster: no example has .* mean 'customer'\?"),
+    ],
+)
+def test_a_field_that_no_row_has_splits_nothing(how: How, said: str) -> None:
+    rows = [e.model_copy(update={"meta": {"customer": f"c{e.id}"}}) for e in many(40)]
+    with pytest.raises(UserError, match=said):
+        split_one(rows, how)
+    with pytest.raises(UserError, match=said):
+        carve_dev(rows[:30], rows[30:], how)
+    with pytest.raises(UserError, match=said):
+        as_given(rows[:20], rows[20:30], rows[30:], how)
+    with pytest.raises(UserError, match="the rows hold no further fields"):
+        split_one(many(40), how)
+
+
+@pytest.mark.parametrize("since", [1_700_000_000, 1_700_000_000_000, 1_700_000_000.5])
+def test_seconds_since_1970_are_days(since: float) -> None:
+    assert stated_day(since) == stated_day(str(since))
+    assert int(stated_day(since) or 0) == stated_day("2023-11-14")
+    assert stated_day("2024-05-01 12:00:00 UTC") == stated_day("2024-05-01T12:00:00")
+    assert stated_day(12345) is stated_day("4100000000") is stated_day(None) is None
 
 
 def test_groups_stay_on_one_side() -> None:

@@ -271,7 +271,18 @@ _HINTS = {
 }
 
 
+_SINCE_1970 = re.compile(r"([12]\d{9})(?:\d{3})?(?:\.\d+)?")
+"""A number of ten digits, from 2001 to 2065, or of thirteen."""
 _YEAR = re.compile(r"(?:19|20)\d\d")
+
+
+def stated_day(value: JsonValue) -> float | None:
+    """As `day_of`, in a field that somebody named as its date: also seconds or milliseconds since
+    1970, and a time that says UTC."""
+    since = _SINCE_1970.fullmatch(str(value).strip())
+    if since is not None:
+        return date(1970, 1, 1).toordinal() + int(since[1]) / 86_400
+    return day_of(value.removesuffix(" UTC") if isinstance(value, str) else value)
 
 
 def day_of(value: JsonValue) -> float | None:

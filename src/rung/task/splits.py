@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from rung.errors import UserError
 from rung.task.duplicates import groups, normalised
-from rung.task.rows import day_of
+from rung.task.rows import stated_day
 from rung.task.types import Example, Frozen, LabelsOutput, Output
-from rung.task.wording import shown
+from rung.task.wording import did_you_mean, shown
 
 TRAIN_SHARE = 0.5
 DEV_SHARE = 0.2
@@ -94,6 +94,7 @@ def place(example: Example, seed: int) -> float:
 
 def split_one(examples: Sequence[Example], how: How) -> Splits:
     """All three splits from one list of examples."""
+    _refuse_unknown(examples, how)
     grouped = _group(examples, how)
     if len(grouped) < 3:
         raise UserError(
@@ -108,6 +109,7 @@ def split_one(examples: Sequence[Example], how: How) -> Splits:
 
 def carve_dev(train: Sequence[Example], test: Sequence[Example], how: How) -> Splits:
     """Dev out of the train examples; train examples whose input stands in test are dropped."""
+    _refuse_unknown([*train, *test], how)
     kept, leaked = _without(train, test)
     grouped = _group(kept, how)
     if len(grouped) < 2:
@@ -125,6 +127,7 @@ def as_given(
     train: Sequence[Example], dev: Sequence[Example], test: Sequence[Example], how: How
 ) -> Splits:
     """The user's own splits, less the dev and train examples whose input stands further on."""
+    _refuse_unknown([*train, *dev, *test], how)
     kept_dev, dev_leaked = _without(dev, test)
     kept_train, train_leaked = _without(train, [*dev, *test])
     for name, given, kept in (("train", train, kept_train), ("dev", dev, kept_dev)):
@@ -174,6 +177,17 @@ def _shares(labels: Sequence[str]) -> list[tuple[float, int]]:
 
 def _label(example: Example, output: Output) -> str:
     return str(example.expected) if isinstance(output, LabelsOutput) else ""
+
+
+def _refuse_unknown(examples: Sequence[Example], how: How) -> None:
+    """A field of units that no row has, as a misspelt one: rows would be told apart in silence."""
+    for key, field in (("[task] cluster", how.cluster), ("[split] group", how.group)):
+        if field and all(unit_of(example, field) is None for example in examples):
+            known = dict.fromkeys(name for example in examples for name in example.meta)
+            raise UserError(
+                f"rung.toml: {key}: no example has anything in {field!r}; "
+                f"{did_you_mean(field, known) if known else 'the rows hold no further fields'}"
+            )
 
 
 def _group(examples: Sequence[Example], how: How) -> list[_Group]:
@@ -234,16 +248,16 @@ def _by_time(
     grouped: Sequence[_Group], borders: tuple[float, ...], field: str
 ) -> list[list[_Group]]:
     """Groups by the day of their newest member: no part holds a day that an earlier one has."""
-    undated = [e for g in grouped for e in g.members if day_of(e.meta.get(field)) is None]
+    undated = [e for g in grouped for e in g.members if stated_day(e.meta.get(field)) is None]
     if undated:
         value = shown(undated[0].meta.get(field))
         raise UserError(
             f"[split] time: {len(undated)} of {sum(len(g.members) for g in grouped)} examples have "
             f"no date in {field!r}, such as {undated[0].id!r} ({value}); dates are read as "
-            "2025-03-31, with or without a time, or as a year"
+            "2025-03-31, with or without a time, as a year, or as seconds since 1970"
         )
     newest = {
-        group.members[0].id: max(day_of(e.meta.get(field)) or 0.0 for e in group.members)
+        group.members[0].id: max(stated_day(e.meta.get(field)) or 0.0 for e in group.members)
         for group in grouped
     }
     ordered = sorted(grouped, key=lambda g: (newest[g.members[0].id], g.place))
