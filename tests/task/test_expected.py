@@ -58,6 +58,20 @@ def test_free_text_is_taken_as_it_is_meant(tmp_path: Path, kind: str) -> None:
     assert read.notes[0].startswith(note) if note else not read.notes
 
 
+@pytest.mark.parametrize(
+    ("word", "said", "none"),
+    [
+        ("I don’t know", "I don't know.", True), ("I don't know", "I don’t know…", True),
+        ("no answer", "No  answer!", True), ("İ yok", "i yok", True), ("無", "（無）。", True),
+        ("N/A", "(n/a)", True), ("N/A", "NA", False), ("none", "none of them", False),
+    ],
+)  # fmt: skip
+def test_the_word_for_no_answer_in_any_spelling(word: str, said: str, none: bool) -> None:
+    output = TextOutput(no_answer=word)
+    assert (parse(output, said).value == "") is none
+    assert (read_expected(output, said).expected == "") is none
+
+
 def test_a_list_in_one_cell_of_many_is_text(tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_text("input,expected\na,\"['x']\"\nb,c\n", encoding="utf-8")
     read = read_examples(tmp_path / "e.csv", "e.csv", TextOutput())

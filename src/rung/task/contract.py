@@ -15,7 +15,7 @@ from rung.task.bounded import TooIntricateError, is_found
 from rung.task.json_schema import resolve, schema_problem
 from rung.task.json_shape import shape
 from rung.task.json_text import values_in, without_fence
-from rung.task.labelling import QUOTES, find_label, find_labels, inside_json
+from rung.task.labelling import QUOTES, find_label, find_labels, folded, inside_json
 from rung.task.rows import strict_json
 from rung.task.scripts import count_words
 from rung.task.types import (
@@ -306,8 +306,8 @@ def _sqlite_syntax(query: str) -> str | None:
 
 def says_no_answer(word: str, text: str) -> bool:
     """Whether a text says that there is no answer: it is empty, or the word for it."""
-    bare = text.strip().strip(f"{QUOTES}.。! ").casefold()
-    return not text.strip() or bare == word.strip().strip(f"{QUOTES}.。! ").casefold()
+    bare, sought = (folded(one.strip().strip(f"{QUOTES}.…。!()（） ")) for one in (text, word))
+    return not text.strip() or bare == sought
 
 
 def _explained(output: LabelsOutput | MultiLabelOutput) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from rung.task.chat import opened
-from rung.task.contract import render
+from rung.task.contract import render, says_no_answer
 from rung.task.faults import Row
 from rung.task.json_schema import schema_problem
 from rung.task.labelling import find_label, find_labels, label_text
@@ -265,4 +265,4 @@ def _text(output: Output, value: JsonValue) -> str:
         value = int(value)  # a table program writes 1.0 for 1
     text = "" if value is None else label_text(value)
     word = output.no_answer if isinstance(output, TextOutput) else None
-    return "" if word is not None and text.strip().casefold() == word.strip().casefold() else text
+    return "" if word is not None and says_no_answer(word, text) else text
