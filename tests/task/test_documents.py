@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,21 @@ AS_TABLE = (
     "| Tent |  | 70.00 |\n| Kettle | one litre | 12.00 |"
 )
 XS = (72, 200, 330)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"_id": "a", "title": "t", "text": "x", "metadata": {}},
+        {"docid": "a", "title": "t", "contents": "x"},
+        {"doc_id": "a", "title": "t", "body": "x"},
+        {"id": "a", "title": "t", "page_content": "x"},
+    ],
+)
+def test_rows_of_documents_under_the_names_of_others(tmp_path: Path, row: dict[str, str]) -> None:
+    (tmp_path / "d.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    (read,) = load_documents(tmp_path / "d.jsonl", "d.jsonl").documents
+    assert (read.id, read.title, read.text) == ("a", "t", "x")
 
 
 def test_a_ruled_table_of_a_pdf_keeps_its_rows(tmp_path: Path) -> None:

@@ -299,7 +299,7 @@ FILES = {
         "d.jsonl: two documents have the id 'a'; make ids unique",
     ),
     "a document row without text": (
-        {"rung.toml": with_docs("d.jsonl"), "d.jsonl": jsonl([{"id": "a", "body": "b"}])},
+        {"rung.toml": with_docs("d.jsonl"), "d.jsonl": jsonl([{"id": "a", "words": "b"}])},
         "d.jsonl line 1: 'text' is None; a document is {id, title, text}",
     ),
     "context that names no document": (

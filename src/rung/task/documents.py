@@ -192,11 +192,16 @@ def _files(path: Path) -> Iterator[Path]:
         yield from (Path(folder) / f for f in sorted(files) if not f.startswith("."))
 
 
+_TEXTS = ("text", "content", "contents", "page_content", "body")
+_IDS = ("id", "_id", "docid", "doc_id")
+"""As BEIR, Pyserini and LangChain call them; the first that a row has counts."""
+
+
 def _from_row(row: Row) -> Document:
-    text = row.data.get("text")
+    text = next((row.data[name] for name in _TEXTS if name in row.data), None)
     if not isinstance(text, str):
         raise row.error(f"'text' is {shown(text)}; a document is {{id, title, text}}")
-    ident = row.data.get("id")
+    ident = next((row.data[name] for name in _IDS if name in row.data), None)
     title = row.data.get("title")
     meta = row.data.get("meta") or {}
     if not isinstance(meta, dict):
