@@ -164,6 +164,16 @@ def test_an_event_stream_that_nobody_asked_for(blank: str) -> None:
     assert (reply.usage.input_tokens, reply.usage.output_tokens) == (9, 2)
 
 
+def test_a_stream_that_repeats_itself_and_one_that_counts_beside() -> None:
+    said = [{"message": {"content": "Pa"}}, {"message": {"content": "Paris"}}]
+    chunks: list[Any] = [{"choices": [{**one, "finish_reason": None}]} for one in said]
+    chunks.append(
+        {"choices": [], "x_groq": {"usage": {"prompt_tokens": 9, "completion_tokens": 2}}}
+    )
+    reply = read("".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks))
+    assert (reply.text, reply.usage.input_tokens, reply.usage.output_tokens) == ("Paris", 9, 2)
+
+
 def test_a_streamed_tool_call_and_a_streamed_error() -> None:
     calls = [{"index": 0, "function": {"arguments": part}} for part in ('{"n":', " 1}")]
     assert json.loads(read(stream(*(chunk(tool_calls=[c]) for c in calls))).text) == {"n": 1}

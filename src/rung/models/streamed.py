@@ -25,6 +25,8 @@ def gathered(body: str) -> dict[str, JsonValue] | None:
         for part in chunk.get("choices") or ():
             if isinstance(part, dict) and part.get("index", 0) == 0:
                 _add(choice, message, part)
+    if isinstance(whole.get("x_groq"), dict):
+        whole.setdefault("usage", whole["x_groq"].get("usage"))
     if not _ended(body, choice, whole):
         return {"error": {"message": "the answer broke off in the middle", "code": 502}}
     heard = message or choice["finish_reason"] or any("choices" in chunk for chunk in chunks)
@@ -42,7 +44,9 @@ def _add(choice: dict[str, Any], message: dict[str, Any], part: dict[str, Any]) 
     for name in _JOINED:
         value = delta.get(name)
         if isinstance(value, str):
-            message[name] = message.get(name, "") + value
+            so_far = message.get(name, "")
+            grown = not part.get("delta") and value.startswith(so_far)  # all of it each time
+            message[name] = value if grown else so_far + value
         elif isinstance(value, list):
             message[name] = [*message.get(name, []), *value]
     for call in delta.get("tool_calls") or ():
