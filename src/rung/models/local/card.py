@@ -7,7 +7,7 @@ import json
 import math
 from pathlib import Path
 
-from rung.errors import UserError
+from rung.errors import MissingExtraError, UserError
 from rung.state import read_kept
 from rung.task.types import Frozen, digest
 
@@ -65,8 +65,14 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def count_parameters(folder: Path) -> int:
-    """Weights of a folder by the shapes in its files' headers; half the bytes of other forms."""
-    from safetensors import safe_open
+    """Weights of a folder by the shapes in its files' headers; half the bytes of other forms.
+
+    Raises `MissingExtraError` without the extra `local`.
+    """
+    try:
+        from safetensors import safe_open
+    except ImportError as error:
+        raise MissingExtraError("a local model", "local") from error
 
     total = 0
     for path in weight_files(folder):
