@@ -23,16 +23,18 @@ SMALL = 135_000_000
 class Trainer:
     """Tells of each recipe what is asked of it, and counts."""
 
-    def __init__(self, seconds: float = 1.0, killed_at: int | None = None) -> None:
+    def __init__(
+        self, seconds: float = 1.0, killed_at: int | None = None, steep: float = 100.0
+    ) -> None:
         self.trained: list[Weights] = []
-        self.seconds, self.killed_at = seconds, killed_at
+        self.seconds, self.killed_at, self.steep = seconds, killed_at, steep
 
     async def train(self, order: Order, desk: Desk) -> Tuned:
         if len(self.trained) == self.killed_at:
             raise KeyboardInterrupt
         self.trained.append(order.weights)
         took = {
-            "dev_losses": [2.0, abs(order.weights.learning_rate - 5e-3) + 0.1],
+            "dev_losses": [2.0, abs(order.weights.learning_rate - 5e-3) * self.steep + 0.1],
             "seconds": self.seconds,
             "train_tokens": 100,
         }
@@ -61,6 +63,11 @@ def test_the_loss_decides_where_dev_has_no_score(tmp_path):
     weights, ran = found(tmp_path, Trainer())
     assert (weights.learning_rate, weights.rows, weights.share) == (5e-3, 8, 1.0)
     assert weights.recipe == "stated" and ran.seconds >= 4 and ran.train_tokens == 400
+
+
+@pytest.mark.parametrize(("steep", "rate"), [(3.0, 2e-3), (4.0, 5e-3)])  # .109 and .112 to .1
+def test_a_loss_that_is_hardly_lower_beats_no_start(tmp_path, steep, rate):
+    assert found(tmp_path, Trainer(steep=steep))[0].learning_rate == rate
 
 
 def test_the_score_comes_before_the_loss_and_the_start_stays_where_nothing_beats_it(tmp_path):

@@ -21,6 +21,9 @@ BUDGET_S = 600.0
 """Seconds of this machine that a race may take: no heat begins that would exceed them."""
 FEWEST_SCORED = 40
 """Dev rows below which the loss on dev decides, and not the score."""
+LEAST_GAIN = 0.1
+"""By how much lower the loss of another recipe must be to beat the start: one that a race put .08
+ahead ended behind it (docs/tuning.md)."""
 RACES = "races"
 """Folder of what races have found, beside that of the adapters."""
 
@@ -46,7 +49,12 @@ class Heat(Frozen):
     def rank(self) -> tuple[bool, float, float]:
         """The larger, the better: general ability kept, then by score, then by loss."""
         kept = self.guard is None or not self.guard.lost
-        return (kept, self.score or 0.0, -min(self.dev_losses, default=0.0))
+        return (kept, self.score or 0.0, -self.loss)
+
+    @property
+    def loss(self) -> float:
+        """The lowest on dev."""
+        return min(self.dev_losses, default=0.0)
 
 
 class Race(Frozen):
@@ -66,8 +74,10 @@ class Race(Frozen):
 
     @property
     def best(self) -> Heat:
-        """The first of the best ones: the start stays where nothing beats it."""
-        return max(self.tried, key=lambda heat: heat.rank)
+        """The first of the best ones: the start stays where nothing clearly beats it."""
+        start, best = self.tried[0], max(self.tried, key=lambda heat: heat.rank)
+        near = best.rank[:2] == start.rank[:2] and best.loss > (1 - LEAST_GAIN) * start.loss
+        return start if near else best
 
 
 async def found_recipe(
