@@ -148,7 +148,7 @@ SAID: dict[str, tuple[Case, Case]] = {
     "then {} corrections against what they replaced (DPO, arXiv 2305.18290)": (
         lambda: trained(preferred={"pairs": 9, "losses": []}), lambda: trained(seconds=1),
     ),
-    "{} can less than before it was tuned: {}. {}": (
+    "{} can do less than before it was tuned: {}. {}": (
         lambda: notes(training={"guards": [{"lost": True, "said": "it forgot", "then": "Wait."}]}),
         lambda: notes(training={"guard": {"lost": False, "said": "it kept"}}),
     ),

@@ -52,7 +52,7 @@ def _forgotten(rows: Sequence[CandidateResult]) -> Iterator[str]:
         for guard in guards(row.training):
             if guard["lost"]:
                 yield (
-                    f"{row.key} can less than before it was tuned: {guard['said']}. "
+                    f"{row.key} can do less than before it was tuned: {guard['said']}. "
                     f"{guard.get('then', THEN)}"
                 )
 
