@@ -16,37 +16,23 @@ from rung.knowledge.tools import open_tool
 from rung.solver import load
 from rung.task.tools import ToolSettings
 from scripted import ScriptedModel
+from tiny_encoder import sizes, tokenizer
 
 RERANKED = searching(rerank="endpoint", tool="judge")
 TEXTS = ["the code of part 7 is red", "a", "", "code " * 900]
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-WORDS = [*SPECIAL, "the", "code", "of", "part", "is", "what", "a", "red", *"0123456789-?."]
+WORDS = ("the", "code", "of", "part", "is", "what", "a", "red", *"0123456789-?.")
 
 
 def made(folder: Path, labels: int = 1, seed: int = 0) -> Path:
     """A BERT of random weights that reads `WORDS`."""
-    torch = pytest.importorskip("torch", reason="the extra local is not installed")
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+    config = sizes(WORDS, num_labels=labels, initializer_range=1.0)
+    import torch
+    from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
 
     torch.manual_seed(seed)
-    config = BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=64,
-        num_labels=labels,
-        initializer_range=1.0,
-    )
     BertForSequenceClassification(config).save_pretrained(folder)
-    numbers = {word: number for number, word in enumerate(WORDS)}
-    words = Tokenizer(models.WordLevel(numbers, unk_token="[UNK]"))
-    words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    words.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     PreTrainedTokenizerFast(
-        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", model_max_length=64
+        tokenizer_object=tokenizer(WORDS), pad_token="[PAD]", unk_token="[UNK]", model_max_length=64
     ).save_pretrained(folder)
     return folder
 

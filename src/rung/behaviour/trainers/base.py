@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from rung.candidate import Weights
+from rung.errors import StoreError
 from rung.models.base import Adapter, ChatModel, Message
+from rung.project import put_folder, workspace
 from rung.task.types import FORMAT, Frozen, JsonValue, digest
 
 
@@ -175,3 +178,22 @@ def stated(weights: Weights, **changes: float | str) -> Weights:
 def said(weights: Weights) -> str:
     """A recipe as a reader meets it."""
     return f"rate {weights.learning_rate:g}, {weights.rows} rows a step"
+
+
+@contextmanager
+def whole(folder: Path, what: str) -> Iterator[Path]:
+    """A new folder to put `what` was trained into: `folder` is it afterwards, or is not there.
+
+    Raises `StoreError` where it cannot be written.
+    """
+    try:
+        with workspace(folder) as work:
+            built = work / "built"
+            built.mkdir()
+            yield built
+            put_folder(built, folder)
+    except OSError as error:
+        raise StoreError(
+            f"the {what} cannot be stored in {str(folder)!r}: {error}; free space there and "
+            "run again"
+        ) from error

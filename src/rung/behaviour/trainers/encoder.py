@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rung.behaviour.trainers.base import Hooks
+from rung.behaviour.trainers.base import Hooks, whole
 from rung.behaviour.trainers.batches import Encoded, epoch_order
 from rung.behaviour.trainers.encoder_recipe import (
     CLIP,
@@ -26,14 +26,12 @@ from rung.behaviour.trainers.encoder_recipe import (
     rows_a_step,
 )
 from rung.behaviour.trainers.lora import STEP_TOKENS, TrainingStopped
-from rung.errors import StoreError
 from rung.models.embedder import BESIDE, Encoder
 from rung.models.local.card import ModelCard, write_card
 from rung.models.local.machine import at_work, machine_seconds
 from rung.models.no_llm import Linear, cross_entropy
 from rung.models.no_llm_choice import ENCODER, Head, cooled
 from rung.models.no_llm_sets import OneVsRest, log_loss
-from rung.project import put_folder, workspace
 from rung.state import read_kept
 from rung.task.types import Frozen
 
@@ -85,25 +83,17 @@ def tune_encoder(
     tuner = _Tuner(base, start, train)
     tuner.run(hooks)
     head = tuner.head(dev)
-    try:
-        with workspace(folder) as work:
-            built = work / "tuned"
-            tuner.save(base, built / FOLDER)
-            type(start)(head, start.labels).save(built / LABELS)
-            size = sum(path.stat().st_size for path in built.rglob("*") if path.is_file())
-            result = EncoderResult(
-                seconds=tuner.seconds,
-                epochs=tuner.epochs,
-                rows=len(tuner.rows),
-                megabytes=round(size / 1e6),
-            )
-            (built / RESULT).write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
-            put_folder(built, folder)
-    except OSError as error:
-        raise StoreError(
-            f"the tuned encoder cannot be stored in {str(folder)!r}: {error}; free space there and "
-            "run again"
-        ) from error
+    with whole(folder, "tuned encoder") as built:
+        tuner.save(base, built / FOLDER)
+        type(start)(head, start.labels).save(built / LABELS)
+        size = sum(path.stat().st_size for path in built.rglob("*") if path.is_file())
+        result = EncoderResult(
+            seconds=tuner.seconds,
+            epochs=tuner.epochs,
+            rows=len(tuner.rows),
+            megabytes=round(size / 1e6),
+        )
+        (built / RESULT).write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return result
 
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rung.behaviour.trainers.base import ROWS, TuningExample, sized
+from rung.behaviour.trainers.base import ROWS, TuningExample, sized, whole
 from rung.behaviour.trainers.batches import Encoded, collate, epoch_order, in_order
 from rung.candidate import Weights
-from rung.errors import MissingExtraError, RungError, StoreError, UserError
+from rung.errors import MissingExtraError, RungError, UserError
 from rung.models.base import Adapter
 from rung.models.local.attention import use_packed_attention
 from rung.models.local.card import sha256_file
@@ -23,7 +23,6 @@ from rung.models.local.codec import Codec
 from rung.models.local.engine import LocalModel
 from rung.models.local.machine import at_work, machine_seconds, refuse_what_does_not_fit
 from rung.models.local.network import load_base, plain_layers
-from rung.project import put_folder, workspace
 from rung.state import read_kept
 from rung.task.types import Frozen
 
@@ -348,31 +347,23 @@ def _with_lora(base: LocalModel, weights: Weights) -> Any:
 
 
 def keep(trained: Trained, model_name: str, folder: Path, left_out: int) -> TuningResult:
-    """Write beside the target, then rename: a folder is either whole or not there."""
-    try:
-        with workspace(folder) as work:
-            built = work / "adapter"
-            # The folder may travel: it names the model, not where it lay.
-            trained.model.peft_config["default"].base_model_name_or_path = model_name
-            trained.model.save_pretrained(str(built), save_embedding_layers=False)
-            (built / "README.md").unlink(missing_ok=True)
-            digest = sha256_file(built / WEIGHTS_FILE)
-            result = TuningResult(
-                adapter=Adapter(path=str(folder), digest=digest),
-                train_tokens=trained.tokens,
-                seconds=trained.seconds,
-                epochs_run=len(trained.train_losses),
-                dev_losses=trained.dev_losses,
-                train_losses=trained.train_losses,
-                weights=trained.weights,
-                steps=trained.steps,
-                left_out=left_out,
-            )
-            (built / RESULT).write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
-            put_folder(built, folder)
-    except OSError as error:
-        raise StoreError(
-            f"the adapter cannot be stored in {str(folder)!r}: {error}; free space there and "
-            "run again"
-        ) from error
+    """Write the adapter and what it took."""
+    with whole(folder, "adapter") as built:
+        # The folder may travel: it names the model, not where it lay.
+        trained.model.peft_config["default"].base_model_name_or_path = model_name
+        trained.model.save_pretrained(str(built), save_embedding_layers=False)
+        (built / "README.md").unlink(missing_ok=True)
+        digest = sha256_file(built / WEIGHTS_FILE)
+        result = TuningResult(
+            adapter=Adapter(path=str(folder), digest=digest),
+            train_tokens=trained.tokens,
+            seconds=trained.seconds,
+            epochs_run=len(trained.train_losses),
+            dev_losses=trained.dev_losses,
+            train_losses=trained.train_losses,
+            weights=trained.weights,
+            steps=trained.steps,
+            left_out=left_out,
+        )
+        (built / RESULT).write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return result

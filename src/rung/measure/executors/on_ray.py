@@ -205,7 +205,7 @@ class Pool:
     def _begun(self) -> Any:
         from rung.measure.executors.replica import Replica
 
-        memory = weight_bytes(self.parameters) + ACTIVATIONS
+        memory = weight_bytes(self.parameters, "cpu") + ACTIVATIONS
         takes = {"num_gpus": 1} if self.gpus else {"memory": memory}
         options = {"num_cpus": CPUS, "max_restarts": 0, "max_concurrency": 1000, **takes}
         return self._ray.remote(Replica).options(**options).remote(CPUS)

@@ -101,9 +101,9 @@ def precision(parameters: int, on: str = "") -> str:
     return "float32" if slow and fits else "bfloat16"
 
 
-def weight_bytes(parameters: int) -> int:
-    """Memory of the weights alone."""
-    return parameters * SIZES[precision(parameters)]
+def weight_bytes(parameters: int, on: str = "") -> int:
+    """Memory of the weights alone; `on` as of `precision`."""
+    return parameters * SIZES[precision(parameters, on)]
 
 
 def _memory() -> float:
